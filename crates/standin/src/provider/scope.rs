@@ -1,0 +1,148 @@
+//! Scopes, as sets.
+//!
+//! Providers reorder, rename, add and drop scopes between the request and the answer, so they are compared
+//! as sets under one spelling: Google's short `email` and `profile` and their long forms are the same scope.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// A set of scopes. Read from and written as the space-separated list of RFC 6749 §3.3; in JSON, an array.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Scopes(BTreeSet<String>);
+
+impl Scopes {
+    /// Reads a space-separated list. Whatever is not a scope token of RFC 6749 §3.3 is refused.
+    pub fn parse(list: &str) -> Result<Self, InvalidScope> {
+        list.split_ascii_whitespace()
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+            .try_into()
+    }
+
+    /// Whether every scope of `wanted` is here, in whatever spelling.
+    #[must_use]
+    pub fn covers(&self, wanted: &Self) -> bool {
+        wanted.0.iter().all(|scope| self.contains(scope))
+    }
+
+    /// Whether this one scope is here, in whatever spelling.
+    #[must_use]
+    pub fn contains(&self, scope: &str) -> bool {
+        self.0.contains(scope) || other_spelling(scope).is_some_and(|other| self.0.contains(other))
+    }
+
+    /// The scopes of `wanted` that are not here, in the spelling of `wanted`.
+    #[must_use]
+    pub fn missing(&self, wanted: &Self) -> Self {
+        Self(
+            wanted
+                .0
+                .iter()
+                .filter(|scope| !self.contains(scope))
+                .cloned()
+                .collect(),
+        )
+    }
+
+    /// Everything that is in either; a scope with two spellings stays as it is here.
+    #[must_use]
+    pub fn union(&self, more: &Self) -> Self {
+        let added = more.0.iter().filter(|scope| !self.contains(scope)).cloned();
+        Self(self.0.iter().cloned().chain(added).collect())
+    }
+
+    /// In order of their letters.
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(String::as_str)
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl TryFrom<Vec<String>> for Scopes {
+    type Error = InvalidScope;
+    fn try_from(scopes: Vec<String>) -> Result<Self, InvalidScope> {
+        match scopes.iter().find(|scope| !is_scope_token(scope)) {
+            Some(_) => Err(InvalidScope),
+            None => Ok(Self(scopes.into_iter().collect())),
+        }
+    }
+}
+
+impl fmt::Display for Scopes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, scope) in self.0.iter().enumerate() {
+            let separator = if index == 0 { "" } else { " " };
+            write!(f, "{separator}{scope}")?;
+        }
+        Ok(())
+    }
+}
+
+/// A scope holds a character that RFC 6749 §3.3 does not allow, or is empty.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "a scope may hold only printable ASCII without quotes and backslashes, and must not be empty"
+)]
+pub struct InvalidScope;
+
+fn is_scope_token(scope: &str) -> bool {
+    let allowed = |byte| matches!(byte, 0x21 | 0x23..=0x5b | 0x5d..=0x7e);
+    !scope.is_empty() && scope.bytes().all(allowed)
+}
+
+/// Google asks for `email` and answers with the long form (google.md §2.6, §3.1).
+fn other_spelling(scope: &str) -> Option<&'static str> {
+    match scope {
+        "email" => Some("https://www.googleapis.com/auth/userinfo.email"),
+        "profile" => Some("https://www.googleapis.com/auth/userinfo.profile"),
+        "https://www.googleapis.com/auth/userinfo.email" => Some("email"),
+        "https://www.googleapis.com/auth/userinfo.profile" => Some("profile"),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scopes(list: &str) -> Scopes {
+        Scopes::parse(list).unwrap()
+    }
+
+    #[test]
+    fn order_and_repetition_do_not_matter() {
+        assert_eq!(scopes("b  a b"), scopes("a b"));
+        assert_eq!(scopes("b a").to_string(), "a b");
+    }
+
+    #[test]
+    fn a_scope_is_the_same_in_either_spelling() {
+        let granted = scopes("openid https://www.googleapis.com/auth/userinfo.email");
+        assert!(granted.covers(&scopes("openid email")));
+        assert_eq!(granted.missing(&scopes("email profile")), scopes("profile"));
+        assert_eq!(granted.union(&scopes("email")), granted);
+    }
+
+    #[test]
+    fn refuses_what_is_no_scope_token() {
+        for wrong in ["a\"b", "a\\b", "é", "a\u{7f}"] {
+            assert_eq!(Scopes::parse(wrong), Err(InvalidScope), "{wrong}");
+        }
+        assert_eq!(Scopes::try_from(vec!["a b".to_owned()]), Err(InvalidScope));
+        assert_eq!(Scopes::try_from(vec![String::new()]), Err(InvalidScope));
+    }
+}

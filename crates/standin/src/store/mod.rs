@@ -1,0 +1,205 @@
+//! Storage, as the stages of the pipeline need it: small traits, one implementation per database.
+//!
+//! A store keeps rows and nothing else. It never decides, never decrypts and never waits for the network;
+//! each method is one transaction, durable when it returns. Two rules make every race safe:
+//! a row is consumed by the statement that finds it, and a grant is written only over the version that was
+//! read ([`StoreError::Conflict`] otherwise: read again and decide again).
+//! The laws in [`conformance`] say the rest, and every implementation is run against them.
+
+mod record;
+
+#[cfg(any(test, feature = "testing"))]
+pub mod conformance;
+#[cfg(any(test, feature = "testing"))]
+pub mod memory;
+
+use async_trait::async_trait;
+
+use crate::id::{AttemptId, ClientId, GrantId, SessionId, UserId};
+use crate::time::Timestamp;
+use crate::vault::Grant;
+use crate::verify::{Identity, ProviderId};
+
+pub use record::{
+    AttemptOutcome, AttemptRow, ClientRow, DataKeyRow, Event, EventKind, NewSession, RevocationRow,
+    SessionHash, SessionRow, SessionView, SignIn, SignedIn, StoredEvent, User,
+};
+
+/// Why the store did not do it. In every case nothing was changed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    /// Somebody else wrote first: read again and decide again.
+    #[error("the row changed since it was read")]
+    Conflict,
+    /// A row says something impossible; it needs an operator's eyes, and nobody else's token.
+    #[error("{table}.{column} of row {row} is inconsistent")]
+    Inconsistent {
+        /// The table.
+        table: &'static str,
+        /// The column.
+        column: &'static str,
+        /// The row's key, for the operator.
+        row: String,
+    },
+    /// The database cannot be used now: locked, full, read-only, gone. The text is for the log.
+    #[error("the database is unavailable: {0}")]
+    Unavailable(String),
+}
+
+/// What every method gives.
+pub type Result<T> = std::result::Result<T, StoreError>;
+
+/// Attempts that have come back. One that has not is only a sealed cookie: starting costs no row.
+#[async_trait]
+pub trait Attempts {
+    /// Marks the attempt as used. `false` if it had been used before: exactly one caller ever gets `true`.
+    async fn consume_attempt(&self, attempt: AttemptRow) -> Result<bool>;
+    /// Writes how a consumed attempt ended.
+    async fn finish_attempt(&self, id: AttemptId, outcome: AttemptOutcome) -> Result<()>;
+    /// How the attempt ended; `None` if it has not come back.
+    async fn attempt_outcome(&self, id: AttemptId) -> Result<Option<AttemptOutcome>>;
+}
+
+/// People, and how providers know them.
+#[async_trait]
+pub trait Users {
+    /// One transaction: finds or makes the user of `sign_in.identity`, updates the profile, puts the grant
+    /// over the version that was read, opens the session, ends the one it replaces, finishes the attempt
+    /// and appends the event.
+    ///
+    /// A new identity gets `sign_in.new_user`; a grant is then inserted with that user. A grant whose
+    /// `version` is 1 is an insert and conflicts with any grant of the same identity; any other replaces
+    /// `version - 1`, and conflicts if that is not what is stored.
+    async fn complete_sign_in(&self, sign_in: SignIn) -> Result<SignedIn>;
+    /// By id.
+    async fn user(&self, id: UserId) -> Result<Option<User>>;
+    /// By the provider's name for them; whatever issuer that provider has in the row.
+    async fn user_by_subject(&self, provider: &ProviderId, subject: &str)
+    -> Result<Option<UserId>>;
+    /// Everybody, oldest first, after `after`.
+    async fn users(&self, after: Option<UserId>, limit: usize) -> Result<Vec<User>>;
+    /// The identities of one user.
+    async fn identities_of(&self, user: UserId) -> Result<Vec<Identity>>;
+    /// The user, and everything that hangs on them: identities, grants, sessions. `false` if unknown.
+    async fn delete_user(&self, id: UserId) -> Result<bool>;
+}
+
+/// What users gave us.
+#[async_trait]
+pub trait Grants {
+    /// By id.
+    async fn grant(&self, id: GrantId) -> Result<Option<Grant>>;
+    /// The grant of one identity.
+    async fn grant_of_identity(&self, identity: &Identity) -> Result<Option<Grant>>;
+    /// The user's grant at a provider: the one written last, when there are several.
+    async fn grant_at(&self, user: UserId, provider: &ProviderId) -> Result<Option<Grant>>;
+    /// All grants of a user.
+    async fn grants_of(&self, user: UserId) -> Result<Vec<Grant>>;
+    /// Every grant, oldest first, after `after`.
+    async fn grants(&self, after: Option<GrantId>, limit: usize) -> Result<Vec<Grant>>;
+    /// Writes the grant over `grant.version - 1`, appending `event` in the same transaction.
+    async fn replace_grant(&self, grant: Grant, event: Option<Event>) -> Result<()>;
+    /// A token to be revoked at the provider, now or later.
+    async fn queue_revocation(&self, revocation: RevocationRow) -> Result<()>;
+    /// Revocations whose time has come, oldest first.
+    async fn due_revocations(&self, now: Timestamp, limit: usize) -> Result<Vec<RevocationRow>>;
+    /// The provider has confirmed it (or never will).
+    async fn finish_revocation(&self, grant: GrantId, queued_at: Timestamp) -> Result<()>;
+    /// It did not work: try again at `retry_at`.
+    async fn postpone_revocation(
+        &self,
+        grant: GrantId,
+        queued_at: Timestamp,
+        retry_at: Timestamp,
+    ) -> Result<()>;
+}
+
+/// Browsers that have signed in.
+#[async_trait]
+pub trait Sessions {
+    /// By the hash of the cookie.
+    async fn session(&self, hash: &SessionHash) -> Result<Option<SessionRow>>;
+    /// The session with its user, identities and grants, in one read: what `GET /auth/session` shows.
+    async fn session_view(&self, hash: &SessionHash) -> Result<Option<SessionView>>;
+    /// Notes that the session was used.
+    async fn touch_session(&self, hash: &SessionHash, at: Timestamp) -> Result<()>;
+    /// Ends one. `false` if there was none.
+    async fn end_session(&self, hash: &SessionHash) -> Result<bool>;
+    /// Ends one of a user's sessions by its public id. `false` if it is not theirs.
+    async fn end_session_by_id(&self, user: UserId, id: SessionId) -> Result<bool>;
+    /// Ends all of a user's. How many there were.
+    async fn end_sessions_of(&self, user: UserId) -> Result<usize>;
+    /// All of a user's, newest first.
+    async fn sessions_of(&self, user: UserId) -> Result<Vec<SessionRow>>;
+}
+
+/// Jobs and services that may ask for tokens.
+#[async_trait]
+pub trait Clients {
+    /// A new one.
+    async fn add_client(&self, client: ClientRow) -> Result<()>;
+    /// By the SHA-256 of its key. A revoked client is not found.
+    async fn client_by_key(&self, key_sha256: &[u8; 32]) -> Result<Option<ClientRow>>;
+    /// All that are not revoked, oldest first.
+    async fn clients(&self) -> Result<Vec<ClientRow>>;
+    /// `false` if unknown or revoked before.
+    async fn revoke_client(&self, id: ClientId, at: Timestamp) -> Result<bool>;
+}
+
+/// What happened, in order: append-only.
+#[async_trait]
+pub trait Events {
+    /// Appends in the order given.
+    async fn append_events(&self, events: Vec<Event>) -> Result<()>;
+    /// Events with a sequence number above `after`, in order.
+    async fn events(&self, after: u64, limit: usize) -> Result<Vec<StoredEvent>>;
+}
+
+/// The wrapped data keys of the vault.
+#[async_trait]
+pub trait DataKeys {
+    /// All of them, in the order of their ids.
+    async fn data_keys(&self) -> Result<Vec<DataKeyRow>>;
+    /// Adds one. [`StoreError::Conflict`] if its id is taken.
+    async fn add_data_key(&self, key: DataKeyRow) -> Result<()>;
+}
+
+/// Upkeep.
+#[async_trait]
+pub trait Housekeeping {
+    /// Forgets attempts and sessions whose time was over at `now`. How many rows went.
+    async fn prune(&self, now: Timestamp) -> Result<usize>;
+    /// Whether the database answers.
+    async fn ping(&self) -> Result<()>;
+}
+
+/// All of it: what a `Standin` needs.
+pub trait Store:
+    Attempts
+    + Users
+    + Grants
+    + Sessions
+    + Clients
+    + Events
+    + DataKeys
+    + Housekeeping
+    + Send
+    + Sync
+    + 'static
+{
+}
+
+impl<T> Store for T where
+    T: Attempts
+        + Users
+        + Grants
+        + Sessions
+        + Clients
+        + Events
+        + DataKeys
+        + Housekeeping
+        + Send
+        + Sync
+        + 'static
+{
+}

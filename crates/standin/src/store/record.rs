@@ -1,0 +1,251 @@
+//! The rows that a store keeps, and what goes in and comes out of its transactions.
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::{AttemptId, ClientId, GrantId, SessionId, UserId};
+use crate::time::Timestamp;
+use crate::vault::Grant;
+use crate::vend::Policy;
+use crate::verify::{Identity, Profile, ProviderId};
+
+/// An attempt that has come back from the provider.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AttemptRow {
+    /// Its id.
+    pub id: AttemptId,
+    /// Which provider it was for.
+    pub provider: ProviderId,
+    /// When it may be forgotten: not before its cookie is worthless.
+    pub expires_at: Timestamp,
+}
+
+/// How an attempt stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "status", rename_all = "snake_case")]
+pub enum AttemptOutcome {
+    /// It is being worked on, or has not come back.
+    Pending,
+    /// The user is signed in.
+    Done,
+    /// It failed, for this reason.
+    Failed {
+        /// The stable code of the problem.
+        code: String,
+    },
+}
+
+/// A person.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct User {
+    /// Their id.
+    pub id: UserId,
+    /// What the provider said last.
+    pub profile: Profile,
+    /// When they first signed in.
+    pub created_at: Timestamp,
+}
+
+/// SHA-256 of a session cookie's value: the key of its row.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct SessionHash(pub [u8; 32]);
+
+impl std::fmt::Debug for SessionHash {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("SessionHash(…)")
+    }
+}
+
+/// A session before its user is known to the store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewSession {
+    /// The key of the row.
+    pub hash: SessionHash,
+    /// Its public id.
+    pub id: SessionId,
+    /// When it was opened.
+    pub created_at: Timestamp,
+    /// When it ends, however busy it is.
+    pub expires_at: Timestamp,
+}
+
+/// A browser's sign-in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SessionRow {
+    /// The key of the row.
+    pub hash: SessionHash,
+    /// Its public id.
+    pub id: SessionId,
+    /// Whose it is.
+    pub user: UserId,
+    /// When it was opened.
+    pub created_at: Timestamp,
+    /// When it ends, however busy it is.
+    pub expires_at: Timestamp,
+    /// When it was last used, give or take the granularity of touching.
+    pub last_seen_at: Timestamp,
+}
+
+/// A session with all that `GET /auth/session` shows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SessionView {
+    /// The session.
+    pub session: SessionRow,
+    /// Its user.
+    pub user: User,
+    /// How providers know them.
+    pub identities: Vec<Identity>,
+    /// What they gave us.
+    pub grants: Vec<Grant>,
+}
+
+/// All that a finished sign-in writes, in one transaction.
+#[derive(Clone, Debug)]
+pub struct SignIn {
+    /// The attempt to mark as done.
+    pub attempt: AttemptId,
+    /// Who signed in.
+    pub identity: Identity,
+    /// What the provider said about them.
+    pub profile: Profile,
+    /// Their id, if they are new. The grant carries the same id then.
+    pub new_user: UserId,
+    /// The grant to write; see [`super::Users::complete_sign_in`] for how `version` decides.
+    pub grant: Grant,
+    /// The session to open, unless one goes on.
+    pub session: Option<NewSession>,
+    /// The session that this browser had before, to be ended (security.md CB-13).
+    pub replaces: Option<SessionHash>,
+    /// When.
+    pub at: Timestamp,
+    /// The event to append, for the user that was found or made.
+    pub event: EventKind,
+}
+
+/// What came of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SignedIn {
+    /// Who is signed in.
+    pub user: UserId,
+    /// Whether they were new.
+    pub is_new: bool,
+}
+
+/// A job or service that may ask for tokens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientRow {
+    /// Its id.
+    pub id: ClientId,
+    /// A name for people.
+    pub name: String,
+    /// SHA-256 of its key.
+    pub key_sha256: [u8; 32],
+    /// What it may ask for.
+    pub policy: Policy,
+    /// When it was added.
+    pub created_at: Timestamp,
+}
+
+/// What can happen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EventKind {
+    /// A user gave (more) access.
+    GrantAuthorized,
+    /// The provider no longer honours a grant.
+    GrantReauthRequired,
+    /// A grant was taken back.
+    GrantRevoked,
+    /// The provider answered that it revoked a token.
+    RevocationConfirmed,
+    /// An attempt failed or was refused.
+    SignInFailed,
+    /// A user signed in.
+    SignedIn,
+    /// A user signed out.
+    SignedOut,
+    /// A refresh token bought an access token.
+    TokenRefreshed,
+    /// A client was given an access token; `count` times since the last such event.
+    TokenVended,
+    /// A client asked and was refused.
+    VendRefused,
+    /// A user and everything of theirs was deleted.
+    UserDeleted,
+}
+
+/// Something that happened. It names things and never holds a secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// When.
+    pub at: Timestamp,
+    /// What.
+    pub kind: EventKind,
+    /// To whom.
+    pub user: Option<UserId>,
+    /// To which grant.
+    pub grant: Option<GrantId>,
+    /// By which client.
+    pub client: Option<ClientId>,
+    /// In which attempt.
+    pub attempt: Option<AttemptId>,
+    /// A stable code (the reason of a refusal), or what the caller gave as its purpose.
+    pub detail: Option<String>,
+    /// How many times, for events that are counted and not repeated.
+    pub count: u32,
+}
+
+impl Event {
+    /// An event about nobody in particular yet.
+    #[must_use]
+    pub const fn new(kind: EventKind, at: Timestamp) -> Self {
+        Self {
+            at,
+            kind,
+            user: None,
+            grant: None,
+            client: None,
+            attempt: None,
+            detail: None,
+            count: 1,
+        }
+    }
+}
+
+/// An event with its place in the order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredEvent {
+    /// Grows by at least one with each event.
+    pub sequence: u64,
+    /// The event.
+    pub event: Event,
+}
+
+/// A data key, wrapped by a key-encryption key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DataKeyRow {
+    /// Named in the header of everything it seals.
+    pub id: u32,
+    /// Which key-encryption key wraps it.
+    pub wrapped_by: String,
+    /// Nonce, ciphertext and tag.
+    pub wrapped: Vec<u8>,
+    /// When it was made.
+    pub created_at: Timestamp,
+}
+
+/// A token to be revoked at its provider. The token is sealed as it was in the grant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RevocationRow {
+    /// The grant as it was: what is needed to open the token and to know where to send it.
+    pub grant: GrantId,
+    /// With `grant`, the key of the row.
+    pub queued_at: Timestamp,
+    /// The provider.
+    pub provider: ProviderId,
+    /// The token, sealed for this queue.
+    pub sealed_token: Vec<u8>,
+    /// When to try next.
+    pub retry_at: Timestamp,
+    /// How often it was tried.
+    pub attempts: u32,
+}

@@ -1,0 +1,133 @@
+//! A grant: what a user gave us at one provider, and the states it goes through.
+//!
+//! ```text
+//!   authorize ─▶ Active ──refuse──▶ Reauth ──authorize──▶ Active
+//!                  │                  │
+//!                  └─────revoke───────┴──▶ Revoked ──authorize──▶ Active
+//! ```
+//!
+//! The row is the only truth. Every change takes the grant as it was read and gives the one to write;
+//! the store writes it only if `version` is still what was read. Errors of ours or of the provider
+//! (`invalid_client`, 429, 5xx) are no transitions: they never change a grant.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::SealedTokens;
+use crate::id::{GrantId, UserId};
+use crate::provider::Scopes;
+use crate::time::Timestamp;
+use crate::verify::Identity;
+
+/// Where a grant stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GrantState {
+    /// Tokens can be had.
+    Active,
+    /// The provider refuses the refresh token: only the user can mend it. No call is made until then.
+    Reauth,
+    /// Taken back, by the user or by us; the ciphertext is gone.
+    Revoked,
+}
+
+/// Why a grant needs the user again (design §5, `reauth_required`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReauthReason {
+    /// The refresh token went unused for longer than the provider keeps it, or its time was up.
+    ExpiredIdle,
+    /// The user, an administrator or we took it back.
+    Revoked,
+    /// A new refresh token was issued and never reached the vault.
+    RotationLost,
+    /// The provider no longer gives a scope that was granted.
+    ScopeRemoved,
+    /// There is no refresh token, or the provider gave no reason.
+    Unknown,
+}
+
+impl fmt::Display for ReauthReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::ExpiredIdle => "expired_idle",
+            Self::Revoked => "revoked",
+            Self::RotationLost => "rotation_lost",
+            Self::ScopeRemoved => "scope_removed",
+            Self::Unknown => "unknown",
+        })
+    }
+}
+
+/// One row of the vault. The tokens are sealed: nothing here is secret without the key ring.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Grant {
+    /// Stays the same through every new consent.
+    pub id: GrantId,
+    /// Whose it is.
+    pub user: UserId,
+    /// Who gave it, as the provider knows them.
+    pub identity: Identity,
+    /// Our registration at the provider that the tokens belong to (`client_id`).
+    pub provider_client: String,
+    /// Where the refresh token may be sent, pinned when it was given (security.md RF-15).
+    pub token_endpoint: String,
+    /// What was really granted, which need not be what was asked.
+    pub scopes: Scopes,
+    /// Where it stands.
+    pub state: GrantState,
+    /// Why, when it is [`GrantState::Reauth`].
+    pub reason: Option<ReauthReason>,
+    /// Counts writes of the row; the compare-and-swap of every update.
+    pub version: u64,
+    /// Counts refresh tokens; bound into the seal, so that an old ciphertext cannot be put back.
+    pub generation: u64,
+    /// The tokens.
+    pub tokens: SealedTokens,
+    /// When the newest access token dies.
+    pub access_expires_at: Timestamp,
+    /// When the refresh token dies, where the provider says so.
+    pub refresh_expires_at: Option<Timestamp>,
+    /// When it was first given.
+    pub created_at: Timestamp,
+    /// When the row was last written.
+    pub updated_at: Timestamp,
+}
+
+impl Grant {
+    /// Whether a job can act while the user is away.
+    #[must_use]
+    pub fn is_offline(&self) -> bool {
+        self.state == GrantState::Active && self.tokens.refresh.is_some()
+    }
+
+    /// The provider refused the refresh token. What is sealed stays, for the record and for a spare.
+    #[must_use]
+    pub fn refused(self, reason: ReauthReason, now: Timestamp) -> Self {
+        Self {
+            state: GrantState::Reauth,
+            reason: Some(reason),
+            version: self.version + 1,
+            updated_at: now,
+            ..self
+        }
+    }
+
+    /// Taken back: the ciphertext goes, the row stays so that a new consent finds the same grant.
+    #[must_use]
+    pub fn revoked(self, now: Timestamp) -> Self {
+        Self {
+            state: GrantState::Revoked,
+            reason: None,
+            version: self.version + 1,
+            generation: self.generation + 1,
+            tokens: SealedTokens::default(),
+            scopes: Scopes::default(),
+            access_expires_at: Timestamp::default(),
+            refresh_expires_at: None,
+            updated_at: now,
+            ..self
+        }
+    }
+}

@@ -1,0 +1,257 @@
+//! 3 ── The vault: tokens are sealed before they reach a row, and opened only to be used.
+//!
+//! ```text
+//! key file (KEK) ──wraps──▶ data key (row) ──HKDF(grant id)──▶ per-grant key ──AES-256-GCM──▶ ciphertext
+//! ```
+//!
+//! A ciphertext is bound to its place: grant, identity, field, our registration at the provider, and the
+//! generation of the refresh token. Moved to another row, column or time, it does not open. There is no
+//! trying of keys, no pass-through of plain text, and no making of keys for a vault that has lost its own.
+
+mod envelope;
+mod grant;
+mod keyring;
+
+pub use envelope::{Field, Sealed};
+pub use grant::{Grant, GrantState, ReauthReason};
+pub use keyring::{KeyFile, KeyFileError, KeyRing};
+
+use crate::entropy::Entropy;
+use crate::id::{AttemptId, GrantId};
+use crate::secret::{AccessToken, RefreshToken};
+use crate::store::StoreError;
+use crate::verify::{Identity, VerifiedIdentity};
+
+/// Why a value could not be sealed or opened. Each is an alarm; none is ever answered with another token.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum VaultError {
+    /// The ciphertext is not what was sealed for this place with this key.
+    #[error("a sealed value does not open: it was changed or moved, or the key is another one")]
+    DoesNotOpen,
+    /// The key file cannot be used.
+    #[error("{0}")]
+    KeyFile(String),
+    /// The key that a value names is not in the ring.
+    #[error(
+        "a key is missing from the key ring: restore the key file that this vault was made with"
+    )]
+    KeyMissing,
+    /// The rows cannot be read or written.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// What stands in the row is no envelope of ours.
+    #[error("a stored value is not in the vault's format")]
+    UnknownFormat,
+}
+
+/// The two tokens of a grant, as a row keeps them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SealedTokens {
+    /// The newest access token.
+    pub access: Option<Sealed>,
+    /// The refresh token; without one there is no offline access.
+    pub refresh: Option<Sealed>,
+}
+
+/// What a grant's ciphertexts are bound to. Made from a [`VerifiedIdentity`] for a grant that is being
+/// given, or from a [`Grant`] that was: there is no third way to seal a token.
+pub struct Binding<'a> {
+    grant: GrantId,
+    identity: &'a Identity,
+    provider_client: &'a str,
+    generation: u64,
+}
+
+impl<'a> Binding<'a> {
+    /// For the grant that this person is giving to our registration `provider_client`.
+    #[must_use]
+    pub fn new(
+        grant: GrantId,
+        verified: &'a VerifiedIdentity,
+        provider_client: &'a str,
+        generation: u64,
+    ) -> Self {
+        Self {
+            grant,
+            identity: verified.identity(),
+            provider_client,
+            generation,
+        }
+    }
+
+    /// For a grant that is stored, at the generation `generation` of its refresh token.
+    #[must_use]
+    pub fn of(grant: &'a Grant, generation: u64) -> Self {
+        Self {
+            grant: grant.id,
+            identity: &grant.identity,
+            provider_client: &grant.provider_client,
+            generation,
+        }
+    }
+
+    fn associated_data(&self, field: Field) -> Vec<u8> {
+        envelope::associated_data(
+            field,
+            &[
+                self.grant.as_bytes(),
+                self.identity.provider.as_str().as_bytes(),
+                self.identity.issuer.as_bytes(),
+                self.identity.subject.as_bytes(),
+                self.provider_client.as_bytes(),
+                &self.generation.to_be_bytes(),
+            ],
+        )
+    }
+}
+
+/// Seals and opens.
+#[derive(Debug)]
+pub struct Vault {
+    ring: KeyRing,
+}
+
+impl Vault {
+    /// Over a loaded key ring.
+    #[must_use]
+    pub const fn new(ring: KeyRing) -> Self {
+        Self { ring }
+    }
+
+    /// Seals the tokens of a grant.
+    pub fn seal_tokens(
+        &self,
+        binding: &Binding<'_>,
+        access: &AccessToken,
+        refresh: Option<&RefreshToken>,
+        entropy: &dyn Entropy,
+    ) -> Result<SealedTokens, VaultError> {
+        let seal = |field, text: &str| self.seal_bound(binding, field, text.as_bytes(), entropy);
+        Ok(SealedTokens {
+            access: Some(seal(Field::AccessToken, access.expose())?),
+            refresh: refresh
+                .map(|token| seal(Field::RefreshToken, token.expose()))
+                .transpose()?,
+        })
+    }
+
+    /// Opens the newest access token of a grant.
+    pub fn open_access(&self, grant: &Grant) -> Result<Option<AccessToken>, VaultError> {
+        self.open_bound(grant, Field::AccessToken, grant.tokens.access.as_ref())
+            .map(|token| token.map(AccessToken::new))
+    }
+
+    /// Opens the refresh token of a grant.
+    ///
+    /// # Security
+    /// It goes to `grant.token_endpoint` (or, to be revoked, to the same provider), and nowhere else.
+    pub fn open_refresh(&self, grant: &Grant) -> Result<Option<RefreshToken>, VaultError> {
+        self.open_bound(grant, Field::RefreshToken, grant.tokens.refresh.as_ref())
+            .map(|token| token.map(RefreshToken::new))
+    }
+
+    /// Seals a token that waits to be revoked at its provider.
+    pub fn seal_revocation(
+        &self,
+        grant: GrantId,
+        token: &str,
+        entropy: &dyn Entropy,
+    ) -> Result<Sealed, VaultError> {
+        self.seal_value(
+            grant.as_bytes(),
+            Field::Revocation,
+            token.as_bytes(),
+            entropy,
+        )
+    }
+
+    /// Opens what [`Vault::seal_revocation`] sealed.
+    pub fn open_revocation(
+        &self,
+        grant: GrantId,
+        sealed: &Sealed,
+    ) -> Result<RefreshToken, VaultError> {
+        self.open_value(grant.as_bytes(), Field::Revocation, sealed)
+            .and_then(text)
+            .map(RefreshToken::new)
+    }
+
+    /// Seals the state of an attempt, for its cookie.
+    pub fn seal_attempt(
+        &self,
+        attempt: AttemptId,
+        state: &[u8],
+        entropy: &dyn Entropy,
+    ) -> Result<Sealed, VaultError> {
+        self.seal_value(attempt.as_bytes(), Field::Attempt, state, entropy)
+    }
+
+    /// Opens the cookie of an attempt.
+    pub fn open_attempt(&self, attempt: AttemptId, sealed: &Sealed) -> Result<Vec<u8>, VaultError> {
+        self.open_value(attempt.as_bytes(), Field::Attempt, sealed)
+    }
+
+    fn seal_bound(
+        &self,
+        binding: &Binding<'_>,
+        field: Field,
+        plain: &[u8],
+        entropy: &dyn Entropy,
+    ) -> Result<Sealed, VaultError> {
+        let (key_id, key) = self.ring.sealing_key(binding.grant.as_bytes())?;
+        envelope::seal(
+            &key,
+            key_id,
+            &binding.associated_data(field),
+            plain,
+            entropy,
+        )
+    }
+
+    fn open_bound(
+        &self,
+        grant: &Grant,
+        field: Field,
+        sealed: Option<&Sealed>,
+    ) -> Result<Option<String>, VaultError> {
+        let Some(sealed) = sealed else {
+            return Ok(None);
+        };
+        let key = self.ring.opening_key(sealed, grant.id.as_bytes())?;
+        let bound_to = Binding::of(grant, grant.generation).associated_data(field);
+        envelope::open(&key, &bound_to, sealed)
+            .and_then(text)
+            .map(Some)
+    }
+
+    fn seal_value(
+        &self,
+        id: &[u8; 16],
+        field: Field,
+        plain: &[u8],
+        entropy: &dyn Entropy,
+    ) -> Result<Sealed, VaultError> {
+        let (key_id, key) = self.ring.sealing_key(id)?;
+        envelope::seal(
+            &key,
+            key_id,
+            &envelope::associated_data(field, &[id]),
+            plain,
+            entropy,
+        )
+    }
+
+    fn open_value(
+        &self,
+        id: &[u8; 16],
+        field: Field,
+        sealed: &Sealed,
+    ) -> Result<Vec<u8>, VaultError> {
+        let key = self.ring.opening_key(sealed, id)?;
+        envelope::open(&key, &envelope::associated_data(field, &[id]), sealed)
+    }
+}
+
+fn text(bytes: Vec<u8>) -> Result<String, VaultError> {
+    String::from_utf8(bytes).map_err(|_| VaultError::UnknownFormat)
+}

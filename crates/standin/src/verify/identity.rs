@@ -1,0 +1,113 @@
+//! Who somebody is, once it has been proved.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// The name a provider has in the configuration and in URLs: `google`, `entra`, `my-idp`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(transparent)]
+pub struct ProviderId(String);
+
+impl ProviderId {
+    /// As it stands in URLs.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for ProviderId {
+    type Err = InvalidProviderId;
+    fn from_str(text: &str) -> Result<Self, InvalidProviderId> {
+        let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+        let valid = (1..=32).contains(&text.len()) && text.bytes().all(allowed);
+        valid
+            .then(|| Self(text.to_owned()))
+            .ok_or(InvalidProviderId)
+    }
+}
+
+impl fmt::Display for ProviderId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for ProviderId {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?
+            .parse()
+            .map_err(serde::de::Error::custom)
+    }
+}
+
+/// A provider's name is not 1 to 32 lower-case letters, digits and hyphens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a provider's id is 1 to 32 lower-case letters, digits and hyphens")]
+pub struct InvalidProviderId;
+
+/// How a provider knows a user: the only key a person is found by. E-mail is never part of it
+/// (OpenID Connect Core §5.7; security.md ID-12).
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Identity {
+    /// Our name for the provider.
+    pub provider: ProviderId,
+    /// The issuer, in the one form that the configuration gives it.
+    pub issuer: String,
+    /// The provider's id of the user: up to 255 ASCII characters, compared byte by byte.
+    pub subject: String,
+}
+
+/// What a provider says about a user: attributes, shown to people, deciding nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Profile {
+    /// Mutable, and possibly not the provider's to vouch for.
+    pub email: Option<String>,
+    /// Only the boolean `true` counts.
+    pub email_verified: bool,
+    /// The full name.
+    pub name: Option<String>,
+    /// An https address of a picture.
+    pub picture: Option<String>,
+    /// The Workspace domain of a Google account. A *claim*: never taken from the request.
+    pub hosted_domain: Option<String>,
+}
+
+/// Proof that a provider's signed ID token passed every check of [`verify`](super).
+///
+/// It cannot be made anywhere else: there is no public constructor and no way to change one. Sealing a
+/// grant for somebody new and opening a session both ask for it, so neither can be done for a person whom
+/// nobody has verified.
+///
+/// ```compile_fail
+/// # use standin::verify::{Identity, Profile, VerifiedIdentity};
+/// fn forge(identity: Identity, profile: Profile) -> VerifiedIdentity {
+///     VerifiedIdentity { identity, profile }
+/// }
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VerifiedIdentity {
+    identity: Identity,
+    profile: Profile,
+}
+
+impl VerifiedIdentity {
+    /// Called in one function, at the end of the steps of `id_token.rs`.
+    pub(super) fn new(identity: Identity, profile: Profile) -> Self {
+        Self { identity, profile }
+    }
+
+    /// Who it is.
+    #[must_use]
+    pub fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    /// What the provider says about them.
+    #[must_use]
+    pub fn profile(&self) -> &Profile {
+        &self.profile
+    }
+}
