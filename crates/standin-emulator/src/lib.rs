@@ -1,1 +1,24 @@
-//! standin-emulator.
+//! A Google-compatible OpenID provider for tests and demos: strict, scriptable, offline.
+
+mod authorize;
+mod certs;
+mod chance;
+mod clock;
+mod control;
+mod discovery;
+mod faults;
+mod guard;
+mod id_token;
+mod keys;
+mod object;
+mod reply;
+mod router;
+mod scopes;
+mod seed;
+mod server;
+mod state;
+mod token;
+
+pub use clock::Clock;
+pub use seed::{Client, Profile, Seed, SeedError, User};
+pub use server::{Builder, Emulator, EmulatorError};

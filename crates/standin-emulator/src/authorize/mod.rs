@@ -1,0 +1,115 @@
+//! The authorization endpoint and the pages a person sees on the way to a code.
+//!
+//! ```text
+//! /o/oauth2/v2/auth ─ request ─▶ error page            (never a redirect to a URI nobody registered)
+//!                        └────▶ flow ─▶ chooser ─▶ consent ─▶ outcome ─▶ redirect | form | popup
+//! ```
+//!
+//! Between pages, what was asked stays here under an opaque id (`part`) that the forms carry.
+
+mod error;
+mod flow;
+mod outcome;
+mod pages;
+mod request;
+
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use axum::extract::{RawQuery, State};
+use axum::http::{HeaderMap, header};
+use axum::response::Response;
+use axum::routing::get;
+use axum::{Extension, Router};
+
+use self::request::AuthorizationRequest;
+use crate::faults::Twist;
+use crate::state::Shared;
+use crate::state::ledger::{Event, Kind};
+
+/// An authorization request waiting for a person.
+#[derive(Clone, Debug)]
+pub(crate) struct Interaction {
+    request: AuthorizationRequest,
+    /// The subject, once an account was chosen.
+    sub: Option<String>,
+    wrong_iss: bool,
+}
+
+/// The pages after the endpoint itself.
+pub(crate) fn page_routes() -> Router<Arc<Shared>> {
+    Router::new()
+        .route("/signin/oauth/error", get(error::page))
+        .route(
+            "/v3/signin/accountchooser",
+            get(pages::chooser).post(pages::choose),
+        )
+        .route(
+            "/signin/oauth/consent",
+            get(pages::consent).post(pages::decide),
+        )
+}
+
+/// `GET` and `POST /o/oauth2/v2/auth`.
+pub(crate) async fn endpoint(
+    State(shared): State<Arc<Shared>>,
+    twist: Option<Extension<Twist>>,
+    headers: HeaderMap,
+    RawQuery(query): RawQuery,
+    body: Bytes,
+) -> Response {
+    let mut params: Vec<(String, String)> =
+        form_urlencoded::parse(query.unwrap_or_default().as_bytes())
+            .into_owned()
+            .collect();
+    params.extend(form_urlencoded::parse(&body).into_owned());
+    let checked = AuthorizationRequest::check(&shared.state(), &params);
+    match checked {
+        Ok(request) => {
+            record(&shared, &request);
+            let wrong_iss = matches!(twist, Some(Extension(Twist::WrongIss)));
+            let interaction = Interaction {
+                request,
+                sub: None,
+                wrong_iss,
+            };
+            flow::begin(&shared, interaction, browser(&shared, &headers))
+        }
+        Err(error) => error.redirect(&params),
+    }
+}
+
+fn record(shared: &Shared, request: &AuthorizationRequest) {
+    let event = Event::new(Kind::Authorization)
+        .client(request.client_id.as_str())
+        .with("redirect_uri", request.redirect.bound())
+        .with("scope", request.scope.as_str())
+        .with(
+            "access_type",
+            if request.offline { "offline" } else { "online" },
+        )
+        .with("include_granted_scopes", request.include_granted_scopes)
+        .with("prompt", request.prompt.to_string())
+        .with("pkce", request.challenge.is_some());
+    shared.record(event);
+}
+
+/// The cookie's name. Cookies ignore ports, so emulators side by side need names of their own.
+fn cookie_name(shared: &Shared) -> String {
+    format!("EMULATOR_SID_{}", shared.port)
+}
+
+/// Which of our browsers this is, by its cookie.
+fn browser(shared: &Shared, headers: &HeaderMap) -> Option<String> {
+    let name = cookie_name(shared);
+    let cookies = headers
+        .get_all(header::COOKIE)
+        .iter()
+        .filter_map(|value| value.to_str().ok());
+    let mut pairs = cookies
+        .flat_map(|line| line.split(';'))
+        .filter_map(|pair| pair.trim().split_once('='));
+    pairs
+        .find(|(known, _)| *known == name)
+        .map(|(_, value)| value.to_owned())
+}

@@ -1,0 +1,78 @@
+//! Who may talk to an emulator: requests for its own host, and for the control API no foreign page.
+//!
+//! A page anywhere on the web can make a browser send requests to loopback. A name that resolves to
+//! 127.0.0.1 shows in `Host`; a page's script shows in `Origin`.
+
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+
+use crate::control::Problem;
+use crate::state::Shared;
+
+/// Refuses a `Host` that is not one of this emulator's names.
+pub(crate) async fn own_host(
+    State(shared): State<Arc<Shared>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    if is_own_host(&shared, request.headers()) {
+        return next.run(request).await;
+    }
+    (
+        StatusCode::FORBIDDEN,
+        "This host name is not one of the emulator's.\n",
+    )
+        .into_response()
+}
+
+fn is_own_host(shared: &Shared, headers: &HeaderMap) -> bool {
+    let mut hosts = headers.get_all(header::HOST).iter();
+    let (Some(host), None) = (hosts.next(), hosts.next()) else {
+        return false;
+    };
+    let Ok(host) = host.to_str() else {
+        return false;
+    };
+    let own = shared.origin.strip_prefix("http://").unwrap_or_default();
+    host == own
+        || host
+            .strip_suffix(&format!(":{}", shared.port))
+            .is_some_and(|name| ["127.0.0.1", "localhost", "[::1]"].contains(&name))
+}
+
+/// Refuses scripts of pages that are not on this machine.
+pub(crate) async fn local_origin(request: Request, next: Next) -> Response {
+    match request.headers().get(header::ORIGIN) {
+        Some(origin) if !origin.to_str().is_ok_and(is_loopback_origin) => {
+            let detail = "The control API does not answer pages of other machines.";
+            Problem::new(StatusCode::FORBIDDEN, "foreign_origin", detail).into_response()
+        }
+        _ => next.run(request).await,
+    }
+}
+
+fn is_loopback_origin(origin: &str) -> bool {
+    url::Url::parse(origin).is_ok_and(|url| match url.host() {
+        Some(url::Host::Domain(name)) => name == "localhost",
+        Some(url::Host::Ipv4(address)) => address.is_loopback(),
+        Some(url::Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_pages_of_this_machine_are_local() {
+        assert!(is_loopback_origin("http://127.0.0.1:8080"));
+        assert!(is_loopback_origin("http://[::1]:1"));
+        assert!(!is_loopback_origin("http://localhost.evil.example"));
+        assert!(!is_loopback_origin("null"));
+    }
+}

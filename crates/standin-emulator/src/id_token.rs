@@ -1,0 +1,150 @@
+//! ID tokens: Google's claims in Google's order, and every way a fault can spoil one.
+
+use aws_lc_rs::digest;
+use data_encoding::BASE64URL_NOPAD;
+use serde_json::Value;
+
+use crate::chance;
+use crate::discovery::WRONG_ISSUER;
+use crate::faults::Twist;
+use crate::keys::{Signer, encode_part};
+use crate::object::Object;
+use crate::scopes;
+use crate::seed::User;
+
+/// A subject that no seeded user has.
+pub(crate) const OTHER_SUBJECT: &str = "999999999999999999999";
+
+/// What an ID token says, before it is signed.
+#[derive(Debug)]
+pub(crate) struct Statement<'a> {
+    pub(crate) origin: &'a str,
+    pub(crate) client_id: &'a str,
+    pub(crate) user: &'a User,
+    pub(crate) scopes: &'a std::collections::BTreeSet<String>,
+    pub(crate) access_token: &'a str,
+    pub(crate) nonce: Option<&'a str>,
+    pub(crate) now: i64,
+}
+
+impl Statement<'_> {
+    /// Signs the statement, spoiled as `twist` says.
+    pub(crate) fn sign(&self, signer: &Signer, twist: Option<&Twist>) -> String {
+        let mut header = Object::default()
+            .with("alg", "RS256")
+            .with("kid", signer.kid.as_str())
+            .with("typ", "JWT");
+        let mut claims = self.claims();
+        if let Some(twist) = twist {
+            self.spoil(&mut header, &mut claims, twist);
+        }
+        let message = format!(
+            "{}.{}",
+            encode_part(&header.to_compact()),
+            encode_part(&claims.to_compact())
+        );
+        let signature = match twist {
+            Some(Twist::AlgNone) => String::new(),
+            Some(Twist::BadSignature) => spoiled(&signer.sign(&message)),
+            _ => signer.sign(&message),
+        };
+        format!("{message}.{signature}")
+    }
+
+    fn claims(&self) -> Object {
+        let has = |scope: &str| self.scopes.contains(scope);
+        let user = self.user;
+        let mut claims = Object::default()
+            .with("iss", self.origin)
+            .with("azp", self.client_id)
+            .with("aud", self.client_id)
+            .with("sub", user.sub.as_str())
+            .with_some("hd", user.hd.as_deref());
+        if has(scopes::EMAIL) {
+            claims = claims
+                .with("email", user.email.as_str())
+                .with("email_verified", user.email_verified);
+        }
+        claims = claims
+            .with("at_hash", half_hash(self.access_token))
+            .with_some("nonce", self.nonce);
+        if has(scopes::PROFILE) {
+            claims = with_profile(claims, user, self.origin);
+        }
+        claims.with("iat", self.now).with("exp", self.now + 3600)
+    }
+
+    fn spoil(&self, header: &mut Object, claims: &mut Object, twist: &Twist) {
+        match twist {
+            Twist::AlgNone => header.set("alg", Value::from("none")),
+            Twist::Expired => {
+                claims.set("iat", Value::from(self.now - 7200));
+                claims.set("exp", Value::from(self.now - 3600));
+            }
+            Twist::IdTokenClaims {
+                claims: fields,
+                header: members,
+            } => {
+                claims.merge(fields);
+                header.merge(members);
+            }
+            Twist::OtherSubject => claims.set("sub", Value::from(OTHER_SUBJECT)),
+            Twist::UnknownKid => header.set("kid", Value::from(chance::key_id())),
+            Twist::WrongAud => {
+                claims.set(
+                    "aud",
+                    Value::from("314159265358-other.apps.googleusercontent.com"),
+                );
+            }
+            Twist::WrongIss => claims.set("iss", Value::from(WRONG_ISSUER)),
+            Twist::WrongNonce => claims.set("nonce", Value::from("a-nonce-nobody-sent")),
+            _ => {}
+        }
+    }
+}
+
+/// The profile claims, in the order in which the code flow and userinfo both give them.
+pub(crate) fn with_profile(object: Object, user: &User, origin: &str) -> Object {
+    let family_name = Some(user.family_name.as_str()).filter(|name| !name.is_empty());
+    object
+        .with("name", user.name.as_str())
+        .with("picture", picture(user, origin))
+        .with("given_name", user.given_name.as_str())
+        .with_some("family_name", family_name)
+}
+
+/// The avatar's URL; without one of the user's own, a drawing that this emulator serves.
+fn picture(user: &User, origin: &str) -> String {
+    user.picture
+        .clone()
+        .unwrap_or_else(|| format!("{origin}/a/{}=s96-c", user.sub))
+}
+
+/// `at_hash`: the left half of the token's SHA-256.
+fn half_hash(token: &str) -> String {
+    BASE64URL_NOPAD.encode(&digest::digest(&digest::SHA256, token.as_bytes()).as_ref()[..16])
+}
+
+/// A signature of the right length that does not verify.
+fn spoiled(signature: &str) -> String {
+    let mut bytes = BASE64URL_NOPAD
+        .decode(signature.as_bytes())
+        .unwrap_or_default();
+    if let Some(byte) = bytes.last_mut() {
+        *byte ^= 1;
+    }
+    BASE64URL_NOPAD.encode(&bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn at_hash_matches_a_known_vector() {
+        assert_eq!(
+            half_hash("ya29.a0TEST_ACCESS_TOKEN"),
+            "TQF6n3c1prBP7HrrbNba4g"
+        );
+    }
+}

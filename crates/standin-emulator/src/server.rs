@@ -1,0 +1,271 @@
+//! Starting and stopping: the public handle, its builder, and the accept loop.
+//!
+//! The loop is our own because faults cut connections: a handler that answers [`Abort`] makes the
+//! hyper service fail, and hyper then closes the socket without a byte of response.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::Request;
+use axum::response::Response;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tower::ServiceExt;
+
+use crate::clock::Clock;
+use crate::keys;
+use crate::reply::Abort;
+use crate::router;
+use crate::seed::{Client, Seed, SeedError, User};
+use crate::state::Shared;
+
+/// A running emulator. Dropping it stops it.
+#[derive(Debug)]
+pub struct Emulator {
+    shared: Arc<Shared>,
+    stop: CancellationToken,
+    tasks: TaskTracker,
+}
+
+/// Settings of an emulator that is not the default one.
+#[derive(Clone, Debug)]
+pub struct Builder {
+    listen: SocketAddr,
+    beyond_loopback: bool,
+    seed: Seed,
+    redirect_uris: Vec<String>,
+    javascript_origins: Vec<String>,
+}
+
+/// Why an emulator does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum EmulatorError {
+    /// The address is taken, or not ours.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// The address that was asked for.
+        address: SocketAddr,
+        /// What the operating system says.
+        source: std::io::Error,
+    },
+    /// Anybody on the network could sign in as anybody: that takes an explicit wish.
+    #[error("{0} is not a loopback address; an emulator signs in anybody who asks")]
+    NotLoopback(SocketAddr),
+    /// The seed cannot be used.
+    #[error(transparent)]
+    Seed(#[from] SeedError),
+}
+
+impl Emulator {
+    /// Starts with the default seed on a free port of 127.0.0.1.
+    pub async fn start() -> Result<Self, EmulatorError> {
+        Self::builder().start().await
+    }
+
+    /// Settings other than the default ones.
+    #[must_use]
+    pub fn builder() -> Builder {
+        Builder {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            beyond_loopback: false,
+            seed: Seed::default(),
+            redirect_uris: Vec::new(),
+            javascript_origins: Vec::new(),
+        }
+    }
+
+    /// The issuer and the base of every URL, such as `http://127.0.0.1:41231`.
+    #[must_use]
+    pub fn origin(&self) -> &str {
+        &self.shared.origin
+    }
+
+    /// The id of the first seeded client; empty if the seed has none.
+    #[must_use]
+    pub fn client_id(&self) -> &str {
+        self.shared
+            .seeded_client()
+            .map_or("", |client| &client.client_id)
+    }
+
+    /// The secret of the first seeded client; empty if the seed has none.
+    #[must_use]
+    pub fn client_secret(&self) -> &str {
+        self.shared
+            .seeded_client()
+            .map_or("", |client| &client.client_secret)
+    }
+
+    /// This emulator's time, for a process that lives by the same clock.
+    #[must_use]
+    pub fn clock(&self) -> Clock {
+        self.shared.clock.clone()
+    }
+
+    /// Stops, and waits until no connection is left.
+    pub async fn stop(self) {
+        self.stop.cancel();
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
+}
+
+impl Drop for Emulator {
+    fn drop(&mut self) {
+        self.stop.cancel();
+        self.tasks.close();
+    }
+}
+
+impl Builder {
+    /// Listens on another address than a free port of 127.0.0.1.
+    #[must_use]
+    pub fn listen(mut self, address: SocketAddr) -> Self {
+        self.listen = address;
+        self
+    }
+
+    /// Lets [`Builder::listen`] take an address that other machines can reach.
+    ///
+    /// # Security
+    ///
+    /// An emulator signs in anybody as anybody, and its control API has no password.
+    #[must_use]
+    pub fn allow_beyond_loopback(mut self) -> Self {
+        self.beyond_loopback = true;
+        self
+    }
+
+    /// Replaces the default users and clients.
+    #[must_use]
+    pub fn seed(mut self, seed: Seed) -> Self {
+        self.seed = seed;
+        self
+    }
+
+    /// Adds one account, replacing the one with the same address.
+    #[must_use]
+    pub fn user(mut self, user: User) -> Self {
+        self.seed.users.retain(|known| known.email != user.email);
+        self.seed.users.push(user);
+        self
+    }
+
+    /// Adds one client.
+    #[must_use]
+    pub fn client(mut self, client: Client) -> Self {
+        self.seed.clients.push(client);
+        self
+    }
+
+    /// Registers one more redirect URI for the first client.
+    #[must_use]
+    pub fn redirect_uri(mut self, uri: impl Into<String>) -> Self {
+        self.redirect_uris.push(uri.into());
+        self
+    }
+
+    /// Registers one more JavaScript origin for the first client.
+    #[must_use]
+    pub fn javascript_origin(mut self, origin: impl Into<String>) -> Self {
+        self.javascript_origins.push(origin.into());
+        self
+    }
+
+    /// Binds, and serves until the handle is stopped or dropped.
+    pub async fn start(mut self) -> Result<Emulator, EmulatorError> {
+        let address = self.listen;
+        if !address.ip().is_loopback() && !self.beyond_loopback {
+            return Err(EmulatorError::NotLoopback(address));
+        }
+        if let Some(client) = self.seed.clients.first_mut() {
+            client.redirect_uris.append(&mut self.redirect_uris);
+            client
+                .javascript_origins
+                .append(&mut self.javascript_origins);
+        }
+        let seed = self.seed.completed()?;
+        let listen = |source| EmulatorError::Listen { address, source };
+        let listener = TcpListener::bind(address).await.map_err(listen)?;
+        let bound = listener.local_addr().map_err(listen)?;
+        let shared = Arc::new(Shared::new(format!("http://{bound}"), bound.port(), seed));
+        let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
+        tasks.spawn_blocking(keys::warm_up);
+        tasks.spawn(accept(
+            listener,
+            router::router(&shared),
+            stop.clone(),
+            tasks.clone(),
+        ));
+        Ok(Emulator {
+            shared,
+            stop,
+            tasks,
+        })
+    }
+}
+
+async fn accept(
+    listener: TcpListener,
+    router: Router,
+    stop: CancellationToken,
+    tasks: TaskTracker,
+) {
+    loop {
+        let accepted = tokio::select! {
+            () = stop.cancelled() => return,
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            Ok((stream, _)) => {
+                let connection = serve(stream, router.clone());
+                let stop = stop.clone();
+                tasks.spawn(async move {
+                    tokio::select! {
+                        () = stop.cancelled() => {}
+                        () = connection => {}
+                    }
+                });
+            }
+            // Out of file descriptors, most likely: give the others time to finish.
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept a connection");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        }
+    }
+}
+
+async fn serve(stream: TcpStream, router: Router) {
+    let _ = stream.set_nodelay(true);
+    let service = hyper::service::service_fn(move |request: hyper::Request<Incoming>| {
+        answer(router.clone(), request.map(Body::new))
+    });
+    let served = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(Duration::from_secs(30))
+        .serve_connection(TokioIo::new(stream), service)
+        .await;
+    if let Err(error) = served {
+        tracing::debug!(%error, "a connection ended early");
+    }
+}
+
+async fn answer(router: Router, request: Request) -> Result<Response, ConnectionCut> {
+    let Ok(response) = router.oneshot(request).await;
+    if response.extensions().get::<Abort>().is_some() {
+        return Err(ConnectionCut);
+    }
+    Ok(response)
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("cut by a fault")]
+struct ConnectionCut;

@@ -1,0 +1,137 @@
+//! Everything an emulator knows, behind one lock.
+//!
+//! A request locks, changes what it must and unlocks before it signs or answers; nothing waits
+//! while it holds the lock.
+
+pub(crate) mod grants;
+pub(crate) mod ledger;
+pub(crate) mod people;
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use self::grants::Grants;
+use self::ledger::{Event, Ledger};
+use self::people::{Browsers, Users};
+use crate::authorize::Interaction;
+use crate::clock::Clock;
+use crate::faults::Faults;
+use crate::keys::Keys;
+use crate::seed::{Client, Profile, Seed};
+
+/// What all handlers share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) origin: String,
+    pub(crate) port: u16,
+    pub(crate) clock: Clock,
+    seed: Seed,
+    state: Mutex<State>,
+}
+
+/// The part that changes.
+#[derive(Debug)]
+pub(crate) struct State {
+    pub(crate) profile: Profile,
+    pub(crate) users: Users,
+    pub(crate) clients: Vec<Client>,
+    pub(crate) grants: Grants,
+    pub(crate) browsers: Browsers,
+    pub(crate) interactions: HashMap<String, Interaction>,
+    pub(crate) autopilot: Option<Autopilot>,
+    pub(crate) faults: Faults,
+    pub(crate) ledger: Ledger,
+    pub(crate) keys: Keys,
+    /// Events by (subject, calendar).
+    pub(crate) calendars: HashMap<(String, String), Vec<Value>>,
+    /// Drive files by subject, with the client that made them.
+    pub(crate) files: HashMap<String, Vec<(String, Value)>>,
+}
+
+/// Answers the account chooser and the consent page in a person's place.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Autopilot {
+    pub(crate) user: String,
+    pub(crate) decision: Decision,
+    #[serde(default)]
+    pub(crate) untick: Vec<String>,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Decision {
+    Allow,
+    Deny,
+    Ask,
+}
+
+impl Shared {
+    pub(crate) fn new(origin: String, port: u16, seed: Seed) -> Self {
+        let state = Mutex::new(State::new(&seed, Keys::new()));
+        Self {
+            origin,
+            port,
+            clock: Clock::default(),
+            seed,
+            state,
+        }
+    }
+
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Back to the seed and to real time. Signing keys stay: clients may have cached them.
+    pub(crate) fn reset(&self) {
+        let mut state = self.state();
+        let keys = std::mem::replace(&mut state.keys, Keys::new());
+        *state = State::new(&self.seed, keys);
+        self.clock.reset();
+    }
+
+    pub(crate) fn record(&self, event: Event) {
+        let at = self.clock.now_unix_ms();
+        self.state().ledger.record(at, event);
+    }
+
+    /// The client that the accessors of [`crate::Emulator`] name.
+    pub(crate) fn seeded_client(&self) -> Option<&Client> {
+        self.seed.clients.first()
+    }
+}
+
+impl State {
+    fn new(seed: &Seed, keys: Keys) -> Self {
+        Self {
+            profile: seed.profile.clone(),
+            users: Users::new(seed.users.iter().cloned()),
+            clients: seed.clients.clone(),
+            grants: Grants::default(),
+            browsers: Browsers::default(),
+            interactions: HashMap::new(),
+            autopilot: None,
+            faults: Faults::default(),
+            ledger: Ledger::default(),
+            keys,
+            calendars: HashMap::new(),
+            files: HashMap::new(),
+        }
+    }
+
+    pub(crate) fn client(&self, client_id: &str) -> Option<&Client> {
+        self.clients
+            .iter()
+            .find(|client| client.client_id == client_id)
+    }
+
+    /// The address of a subject, for the ledger.
+    pub(crate) fn email_of(&self, sub: &str) -> String {
+        self.users
+            .by_sub(sub)
+            .map_or_else(|| sub.to_owned(), |user| user.email.clone())
+    }
+}

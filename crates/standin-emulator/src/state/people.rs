@@ -1,0 +1,85 @@
+//! Accounts and the browsers that remember them.
+
+use std::collections::HashMap;
+
+use crate::chance;
+use crate::seed::User;
+
+/// All accounts, in the order in which they were seeded.
+#[derive(Debug, Default)]
+pub(crate) struct Users {
+    all: Vec<User>,
+    by_email: HashMap<String, usize>,
+    by_sub: HashMap<String, usize>,
+}
+
+impl Users {
+    pub(crate) fn new(users: impl IntoIterator<Item = User>) -> Self {
+        let mut known = Self::default();
+        for user in users {
+            known.upsert(user);
+        }
+        known
+    }
+
+    /// Adds a user, or replaces the one with the same subject or, failing that, the same address.
+    ///
+    /// The subject is matched first so that a test can change somebody's address, as Google allows.
+    pub(crate) fn upsert(&mut self, user: User) {
+        let email = user.email.to_lowercase();
+        let known = self
+            .by_sub
+            .get(&user.sub)
+            .or_else(|| self.by_email.get(&email))
+            .copied();
+        let index = known.unwrap_or(self.all.len());
+        self.by_email.retain(|_, at| *at != index);
+        self.by_sub.retain(|_, at| *at != index);
+        self.by_email.insert(email, index);
+        self.by_sub.insert(user.sub.clone(), index);
+        if known.is_some() {
+            self.all[index] = user;
+        } else {
+            self.all.push(user);
+        }
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &User> {
+        self.all.iter()
+    }
+
+    pub(crate) fn by_sub(&self, sub: &str) -> Option<&User> {
+        self.by_sub.get(sub).map(|index| &self.all[*index])
+    }
+
+    /// The account of an address or a subject: both are what `login_hint` may hold.
+    pub(crate) fn find(&self, email_or_sub: &str) -> Option<&User> {
+        let by_email = self.by_email.get(&email_or_sub.to_lowercase());
+        by_email
+            .map(|index| &self.all[*index])
+            .or_else(|| self.by_sub(email_or_sub))
+    }
+}
+
+/// Browsers by cookie, each with the subjects signed in there. The index is Google's `authuser`.
+#[derive(Debug, Default)]
+pub(crate) struct Browsers(HashMap<String, Vec<String>>);
+
+impl Browsers {
+    pub(crate) fn accounts(&self, cookie: Option<&str>) -> &[String] {
+        cookie
+            .and_then(|cookie| self.0.get(cookie))
+            .map_or(&[], Vec::as_slice)
+    }
+
+    /// Signs `sub` in and returns the browser's cookie, a new one where there was none of ours.
+    pub(crate) fn sign_in(&mut self, cookie: Option<&str>, sub: &str) -> String {
+        let known = cookie.filter(|cookie| self.0.contains_key(*cookie));
+        let cookie = known.map_or_else(chance::opaque_id, str::to_owned);
+        let accounts = self.0.entry(cookie.clone()).or_default();
+        if !accounts.iter().any(|known| known == sub) {
+            accounts.push(sub.to_owned());
+        }
+        cookie
+    }
+}

@@ -1,0 +1,107 @@
+//! The answer of a successful token request, in Google's member order.
+
+use std::collections::BTreeSet;
+
+use super::Request;
+use crate::faults::Twist;
+use crate::id_token::Statement;
+use crate::object::Object;
+use crate::reply::OAuthError;
+use crate::scopes;
+use crate::state::grants::{AccessToken, Owner};
+use crate::state::ledger::{Event, Kind};
+
+/// Google says 3599, whatever its documentation shows.
+const LIFETIME: i64 = 3599;
+
+/// What an access token is made from.
+#[derive(Debug)]
+pub(super) struct Basis<'a> {
+    pub(super) kind: Kind,
+    pub(super) owner: &'a Owner,
+    pub(super) client_id: &'a str,
+    pub(super) scopes: BTreeSet<String>,
+    pub(super) code: &'a str,
+    pub(super) offline: bool,
+    pub(super) nonce: Option<&'a str>,
+    /// A refresh token to hand out, already stored.
+    pub(super) refresh_token: Option<String>,
+    /// What was handed in: its name and text.
+    pub(super) spent: (&'a str, &'a str),
+}
+
+/// Makes the tokens, writes the ledger and builds the answer.
+pub(super) fn issue(request: &Request<'_>, mut basis: Basis<'_>) -> Object {
+    if let Some(Twist::NarrowScope { scopes: removed }) = request.twist {
+        for scope in removed {
+            basis.scopes.remove(scopes::canonical(scope));
+        }
+    }
+    let access_token = store(request, &basis);
+    let id_token = id_token(request, &basis, &access_token);
+    Object::default()
+        .with("access_token", access_token)
+        .with("expires_in", LIFETIME)
+        .with_some("refresh_token", basis.refresh_token)
+        .with("scope", scopes::join(&basis.scopes))
+        .with("token_type", "Bearer")
+        .with_some("id_token", id_token)
+}
+
+pub(super) fn invalid_client() -> OAuthError {
+    OAuthError::unauthorized("invalid_client", "The provided client secret is invalid.")
+}
+
+fn store(request: &Request<'_>, basis: &Basis<'_>) -> String {
+    let now = request.shared.clock.now_unix_ms();
+    let mut state = request.shared.state();
+    let access_token = state.grants.add_access(AccessToken {
+        owner: basis.owner.clone(),
+        client_id: basis.client_id.to_owned(),
+        scopes: basis.scopes.clone(),
+        offline: basis.offline,
+        expires_at: now.div_euclid(1000) + LIFETIME,
+        code: basis.code.to_owned(),
+    });
+    let (name, spent) = basis.spent;
+    let mut event = Event::new(basis.kind)
+        .user(state.email_of(&basis.owner.sub))
+        .client(basis.client_id)
+        .hashed(name, spent)
+        .hashed("access_token", &access_token)
+        .with("scope", scopes::join(&basis.scopes));
+    if let Some(refresh_token) = &basis.refresh_token {
+        // A refresh that rotates has spent one refresh token and gives another.
+        let name = if name == "refresh_token" {
+            "new_refresh_token"
+        } else {
+            "refresh_token"
+        };
+        event = event.hashed(name, refresh_token);
+    }
+    state.ledger.record(now, event);
+    access_token
+}
+
+fn id_token(request: &Request<'_>, basis: &Basis<'_>, access_token: &str) -> Option<String> {
+    if !basis.scopes.contains(scopes::OPENID) {
+        return None;
+    }
+    let (user, signer) = {
+        let state = request.shared.state();
+        (
+            state.users.by_sub(&basis.owner.sub)?.clone(),
+            state.keys.signer(),
+        )
+    };
+    let statement = Statement {
+        origin: &request.shared.origin,
+        client_id: basis.client_id,
+        user: &user,
+        scopes: &basis.scopes,
+        access_token,
+        nonce: basis.nonce,
+        now: request.shared.clock.now_unix(),
+    };
+    Some(statement.sign(&signer, request.twist))
+}

@@ -1,0 +1,4 @@
+//! The emulator over real HTTP, one module per endpoint.
+
+mod support;
+mod token;
