@@ -1,0 +1,77 @@
+//! The claims of an ID token (OpenID Connect Core §2, §5.1; `hd` is Google's).
+//!
+//! The signed bytes go in, and each claim comes out as the JSON value it was: whether it is good enough is
+//! the business of the steps in `id_token.rs`. Claims that are not listed here are ignored, as they must be.
+
+use super::email;
+use super::identity::Profile;
+use super::strict_json::{Members, Value};
+
+/// Longest name or picture address that is kept.
+const MAX_TEXT_BYTES: usize = 2048;
+
+#[derive(Default)]
+pub(super) struct Claims<'de> {
+    pub(super) at_hash: Value<'de>,
+    pub(super) aud: Value<'de>,
+    pub(super) azp: Value<'de>,
+    pub(super) c_hash: Value<'de>,
+    pub(super) email: Value<'de>,
+    pub(super) email_verified: Value<'de>,
+    pub(super) exp: Value<'de>,
+    pub(super) hd: Value<'de>,
+    pub(super) iat: Value<'de>,
+    pub(super) iss: Value<'de>,
+    pub(super) name: Value<'de>,
+    pub(super) nbf: Value<'de>,
+    pub(super) nonce: Value<'de>,
+    pub(super) picture: Value<'de>,
+    pub(super) sub: Value<'de>,
+}
+
+impl<'de> Members<'de> for Claims<'de> {
+    fn slot(&mut self, name: &str) -> Option<&mut Value<'de>> {
+        Some(match name {
+            "at_hash" => &mut self.at_hash,
+            "aud" => &mut self.aud,
+            "azp" => &mut self.azp,
+            "c_hash" => &mut self.c_hash,
+            "email" => &mut self.email,
+            "email_verified" => &mut self.email_verified,
+            "exp" => &mut self.exp,
+            "hd" => &mut self.hd,
+            "iat" => &mut self.iat,
+            "iss" => &mut self.iss,
+            "name" => &mut self.name,
+            "nbf" => &mut self.nbf,
+            "nonce" => &mut self.nonce,
+            "picture" => &mut self.picture,
+            "sub" => &mut self.sub,
+            _ => return None,
+        })
+    }
+}
+
+impl Claims<'_> {
+    /// The attributes, each kept only if it is what it should be. They decide nothing, so an odd one is
+    /// left out rather than keeping its owner from signing in.
+    pub(super) fn profile(&self) -> Profile {
+        let email = self.email.text().and_then(email::canonical);
+        // Only the boolean counts: some provider's "false" is a string that is not empty.
+        let email_verified = email.is_some() && self.email_verified == Value::Bool(true);
+        let is_https = |address: &String| address.starts_with("https://");
+        Profile {
+            email,
+            email_verified,
+            name: shown(&self.name),
+            picture: shown(&self.picture).filter(is_https),
+            hosted_domain: shown(&self.hd),
+        }
+    }
+}
+
+fn shown(value: &Value<'_>) -> Option<String> {
+    let text = value.text()?;
+    let fit = !text.is_empty() && text.len() <= MAX_TEXT_BYTES && !text.contains(char::is_control);
+    fit.then(|| text.to_owned())
+}

@@ -1,0 +1,227 @@
+//! The steps of OpenID Connect Core §3.1.3.7, by their numbers, and Google's own rules.
+//!
+//! A token that was taken apart, the provider's keys and what we expect go in; a [`VerifiedIdentity`] comes
+//! out, here and nowhere else. The signature comes first: no claim is looked at before it is known who wrote
+//! it, so that a forged token learns nothing about what we expect. No claim can switch a check off.
+
+use std::time::Duration;
+
+use data_encoding::BASE64URL_NOPAD;
+
+use super::claims::Claims;
+use super::fault::IdTokenFault;
+use super::identity::{Identity, ProviderId, VerifiedIdentity};
+use super::jws::check_signature;
+use super::key_set::KeySet;
+use super::strict_json::{self, Value};
+use super::unverified::UnverifiedIdToken;
+use crate::secret::{AccessToken, AuthorizationCode, Nonce, same_bytes, sha256};
+use crate::time::Timestamp;
+
+/// How far clocks may differ unless the configuration says otherwise.
+pub const LEEWAY: Duration = Duration::from_mins(1);
+/// How far clocks may differ whatever the configuration says. More would keep stolen tokens alive.
+pub const MAX_LEEWAY: Duration = Duration::from_mins(5);
+/// The longest time from `iat` to `exp`; Google's tokens live an hour. A replay guard that remembers tokens
+/// until they expire relies on it.
+pub const MAX_LIFETIME: Duration = Duration::from_hours(24);
+
+/// What an ID token must say to be the one we are waiting for.
+#[derive(Clone, Copy, Debug)]
+pub struct Expected<'a> {
+    /// Our name for the provider.
+    pub provider: &'a ProviderId,
+    /// The issuer as it is configured, and as it will stand in the identity.
+    pub issuer: &'a str,
+    /// Other spellings of the same issuer. Google's tokens have `accounts.google.com` in some flows.
+    pub issuer_aliases: &'a [String],
+    /// Our client id at the provider.
+    pub client_id: &'a str,
+    /// The nonce that was sent. With `None`, none was, and the claim is not looked at.
+    pub nonce: Option<&'a Nonce>,
+    /// The access token that came with the ID token: `at_hash` is checked if it is there.
+    pub access_token: Option<&'a AccessToken>,
+    /// The code that came with the ID token: `c_hash` is checked if it is there.
+    pub code: Option<&'a AuthorizationCode>,
+    /// What time it is.
+    pub now: Timestamp,
+    /// How far clocks may differ, at most [`MAX_LEEWAY`].
+    pub leeway: Duration,
+    /// The Workspace domains whose members may sign in; empty for everybody.
+    pub hosted_domains: &'a [String],
+}
+
+/// Verifies an ID token: signature, then claims. What comes out is proof.
+pub fn verify_id_token(
+    token: &UnverifiedIdToken<'_>,
+    keys: &KeySet,
+    expected: &Expected<'_>,
+) -> Result<VerifiedIdentity, IdTokenFault> {
+    // Step 1, decryption: we register for no encryption, and `UnverifiedIdToken` takes only signed tokens.
+    // Steps 6 to 8: signed by a key of the provider, with an algorithm we accept, which is no MAC.
+    check_signature(token, keys)?;
+    let claims: Claims<'_> =
+        strict_json::parse(token.unverified_claims()).map_err(|_| IdTokenFault::ClaimsMalformed)?;
+    check_issuer(&claims, expected)?;
+    check_audience(&claims, expected)?;
+    check_times(&claims, expected)?;
+    check_nonce(&claims, expected)?;
+    // Steps 12 and 13, `acr` and `auth_time`: we never ask for them.
+    check_hashes(&claims, expected)?;
+    check_hosted_domain(&claims, expected)?;
+    let identity = Identity {
+        provider: expected.provider.clone(),
+        issuer: expected.issuer.to_owned(),
+        subject: subject(&claims)?.to_owned(),
+    };
+    Ok(VerifiedIdentity::new(identity, claims.profile()))
+}
+
+/// Verifies the ID token that came with a refresh (OpenID Connect Core §12.2): as any other, but about the
+/// same person at the same issuer, and without a nonce, since no request was made that could carry one.
+pub fn verify_refreshed_id_token(
+    token: &UnverifiedIdToken<'_>,
+    keys: &KeySet,
+    expected: &Expected<'_>,
+    identity: &Identity,
+) -> Result<VerifiedIdentity, IdTokenFault> {
+    let expected = Expected {
+        nonce: None,
+        ..*expected
+    };
+    let refreshed = verify_id_token(token, keys, &expected)?;
+    if refreshed.identity().issuer != identity.issuer {
+        return Err(IdTokenFault::IssuerMismatch);
+    }
+    if refreshed.identity() != identity {
+        return Err(IdTokenFault::SubjectMismatch);
+    }
+    Ok(refreshed)
+}
+
+/// Step 2: `iss` is exactly the configured issuer. No slash, case or scheme is forgiven; only a provider
+/// known to spell itself in two ways has an alias.
+fn check_issuer(claims: &Claims<'_>, expected: &Expected<'_>) -> Result<(), IdTokenFault> {
+    let is_expected =
+        |iss: &str| iss == expected.issuer || expected.issuer_aliases.iter().any(|a| a == iss);
+    refuse_unless(
+        claims.iss.text().is_some_and(is_expected),
+        IdTokenFault::IssuerMismatch,
+    )
+}
+
+/// Steps 3 to 5: `aud` is our client and nobody we do not trust, which is nobody else; `azp`, which must be
+/// there beside several audiences, is our client too.
+fn check_audience(claims: &Claims<'_>, expected: &Expected<'_>) -> Result<(), IdTokenFault> {
+    let ours = |aud: &str| aud == expected.client_id;
+    let (for_us, several) = match &claims.aud {
+        Value::Text(aud) => (ours(aud), false),
+        Value::Texts(all) => (
+            !all.is_empty() && all.iter().all(|aud| ours(aud)),
+            all.len() > 1,
+        ),
+        _ => (false, false),
+    };
+    refuse_unless(for_us, IdTokenFault::AudienceMismatch)?;
+    let requested_by_us = match &claims.azp {
+        Value::Absent => !several,
+        azp => azp.text().is_some_and(ours),
+    };
+    refuse_unless(requested_by_us, IdTokenFault::AuthorizedPartyMismatch)
+}
+
+/// Steps 9 and 10: now is before `exp` and not before `nbf`, `iat` is not in the future, and the token was
+/// not made to live forever.
+fn check_times(claims: &Claims<'_>, expected: &Expected<'_>) -> Result<(), IdTokenFault> {
+    let now = expected.now;
+    let leeway = expected.leeway.min(MAX_LEEWAY);
+    let expires = instant(&claims.exp).ok_or(IdTokenFault::ExpiryInvalid)?;
+    let issued = instant(&claims.iat).ok_or(IdTokenFault::IssuedAtInvalid)?;
+    refuse_unless(now < expires.after(leeway), IdTokenFault::Expired)?;
+    refuse_unless(issued <= now.after(leeway), IdTokenFault::IssuedInFuture)?;
+    refuse_unless(
+        issued <= expires && expires <= issued.after(MAX_LIFETIME),
+        IdTokenFault::LifetimeRefused,
+    )?;
+    if claims.nbf == Value::Absent {
+        return Ok(());
+    }
+    let begins = instant(&claims.nbf).ok_or(IdTokenFault::NotBeforeInvalid)?;
+    refuse_unless(begins <= now.after(leeway), IdTokenFault::NotYetValid)
+}
+
+/// Seconds since the epoch. A string, a fraction, a negative number or null is not an instant, and neither is
+/// a number that 63 bits cannot hold.
+fn instant(value: &Value<'_>) -> Option<Timestamp> {
+    match value {
+        Value::Integer(seconds) => i64::try_from(*seconds)
+            .ok()
+            .map(Timestamp::from_unix_seconds),
+        _ => None,
+    }
+}
+
+/// Step 11: the nonce is the one we sent, compared in constant time.
+fn check_nonce(claims: &Claims<'_>, expected: &Expected<'_>) -> Result<(), IdTokenFault> {
+    let Some(sent) = expected.nonce else {
+        return Ok(());
+    };
+    let is_sent = |nonce: &str| same_bytes(nonce.as_bytes(), sent.expose().as_bytes());
+    refuse_unless(
+        claims.nonce.text().is_some_and(is_sent),
+        IdTokenFault::NonceMismatch,
+    )
+}
+
+/// §3.1.3.8 and §3.3.2.10: what came with the token is what the provider sent with it.
+fn check_hashes(claims: &Claims<'_>, expected: &Expected<'_>) -> Result<(), IdTokenFault> {
+    let access_token = expected.access_token.map(AccessToken::expose);
+    refuse_unless(
+        hash_fits(&claims.at_hash, access_token),
+        IdTokenFault::AccessTokenHashMismatch,
+    )?;
+    let code = expected.code.map(AuthorizationCode::expose);
+    refuse_unless(
+        hash_fits(&claims.c_hash, code),
+        IdTokenFault::CodeHashMismatch,
+    )
+}
+
+/// The left half of the hash that the algorithm uses, which is SHA-256 for every algorithm we accept.
+fn hash_fits(claim: &Value<'_>, companion: Option<&str>) -> bool {
+    let (Some(companion), false) = (companion, *claim == Value::Absent) else {
+        return true;
+    };
+    let mut encoded = [0; 22];
+    BASE64URL_NOPAD.encode_mut(&sha256(companion.as_bytes())[..16], &mut encoded);
+    claim
+        .text()
+        .is_some_and(|hash| same_bytes(hash.as_bytes(), &encoded))
+}
+
+/// Google's rule: membership of a domain is in the signed `hd` claim. The `hd` of the request only narrows
+/// the account chooser, and the domain of the e-mail address proves nothing (security.md ID-15).
+fn check_hosted_domain(claims: &Claims<'_>, expected: &Expected<'_>) -> Result<(), IdTokenFault> {
+    let allowed = expected.hosted_domains;
+    let is_allowed = |hd: &str| allowed.iter().any(|domain| domain.eq_ignore_ascii_case(hd));
+    refuse_unless(
+        allowed.is_empty() || claims.hd.text().is_some_and(is_allowed),
+        IdTokenFault::HostedDomainRefused,
+    )
+}
+
+/// §2: at most 255 ASCII characters. Google's look like numbers, and are too large to be read as such.
+fn subject<'c>(claims: &'c Claims<'_>) -> Result<&'c str, IdTokenFault> {
+    let is_valid = |sub: &&str| {
+        (1..=255).contains(&sub.len()) && sub.bytes().all(|byte| matches!(byte, 0x20..=0x7e))
+    };
+    claims
+        .sub
+        .text()
+        .filter(is_valid)
+        .ok_or(IdTokenFault::SubjectInvalid)
+}
+
+fn refuse_unless(holds: bool, fault: IdTokenFault) -> Result<(), IdTokenFault> {
+    if holds { Ok(()) } else { Err(fault) }
+}
