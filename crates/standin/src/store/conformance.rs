@@ -1,1 +1,154 @@
-//! laws
+//! The laws of a store, for whoever implements one.
+//!
+//! Each law is an async function named by the sentence it holds a store to. It takes a fresh store and
+//! panics if the store breaks the law. [`store_laws!`](crate::store_laws) makes a test of each:
+//!
+//! ```ignore
+//! standin::store_laws!(MyStore::fresh().await);
+//! ```
+#![expect(
+    clippy::missing_panics_doc,
+    clippy::unwrap_used,
+    reason = "these are tests that other crates run: to panic is how a law says that it is broken"
+)]
+
+pub mod attempts;
+pub mod clients;
+pub mod grants;
+pub mod housekeeping;
+pub mod journal;
+pub mod revocations;
+pub mod samples;
+pub mod sessions;
+pub mod sign_in;
+pub mod users;
+
+use std::future::Future;
+
+use tokio::runtime::Handle;
+
+/// Makes a `#[tokio::test]` of every law of a store.
+///
+/// The expression is evaluated once per law, in an async context, and gives something that dereferences to
+/// a fresh store: a `Box`, or a fixture that keeps a directory alive beside it. The crate that calls it
+/// needs `tokio` with `macros` and `rt-multi-thread`.
+#[macro_export]
+macro_rules! store_laws {
+    ($store:expr) => {
+        $crate::store_laws! { @tests $store;
+            attempts {
+                an_attempt_is_consumed_exactly_once_by_fifty_parallel_callers,
+                an_attempt_is_pending_until_it_is_finished,
+                an_attempt_that_never_came_back_has_no_outcome,
+            }
+            clients {
+                a_client_is_found_by_the_hash_of_its_key_and_comes_back_whole,
+                a_revoked_client_is_not_found,
+                clients_with_a_taken_id_or_key_conflict,
+            }
+            grants {
+                a_grant_comes_back_with_every_field_as_it_was_written,
+                a_grant_is_replaced_only_over_the_version_before_it,
+                a_replaced_grant_brings_its_event_and_a_conflict_brings_none,
+                fifty_parallel_writers_over_one_version_leave_one_winner,
+                grants_are_paged_oldest_first,
+                the_grant_at_a_provider_is_the_one_written_last,
+                whose_grant_it_is_never_changes,
+            }
+            housekeeping {
+                a_store_answers_a_ping,
+                pruning_forgets_only_attempts_and_sessions_whose_time_is_over,
+            }
+            journal {
+                a_data_key_whose_id_is_taken_conflicts_and_changes_nothing,
+                data_keys_come_back_whole_in_the_order_of_their_ids,
+                events_come_back_whole_and_in_order_after_a_number_up_to_a_limit,
+                events_of_many_writers_get_growing_numbers,
+            }
+            revocations {
+                a_postponed_revocation_comes_back_at_its_time_and_counts_its_tries,
+                a_revocation_is_due_from_its_time_on_and_gone_when_finished,
+                revocations_outlive_their_user_and_come_oldest_first,
+            }
+            sessions {
+                a_session_is_found_by_its_hash_and_seen_whole,
+                a_session_is_ended_by_its_hash_once,
+                a_session_is_ended_by_its_id_only_for_its_user,
+                all_sessions_of_a_user_end_and_nobody_elses,
+                sessions_of_a_user_come_newest_first,
+                touching_a_session_moves_only_when_it_was_last_seen,
+            }
+            sign_in {
+                a_conflicting_sign_in_changes_nothing_at_all,
+                a_first_sign_in_writes_everything_at_once,
+                a_new_identity_of_a_known_user_is_added_to_them,
+                a_sign_in_without_a_session_opens_none,
+                another_subject_with_the_same_email_is_another_user,
+                fifty_parallel_first_sign_ins_make_one_user,
+                inserting_a_grant_conflicts_with_the_grant_of_the_same_identity,
+                signing_in_again_finds_the_user_and_updates_the_profile,
+                the_session_that_is_replaced_ends,
+            }
+            users {
+                a_subject_names_a_user_only_if_issuers_agree,
+                deleting_a_user_takes_everything_of_theirs_and_nothing_else,
+                deleting_an_unknown_user_is_false,
+                users_are_paged_oldest_first,
+            }
+        }
+    };
+    (@tests $store:expr; $($stage:ident { $($law:ident,)+ })+) => {$(
+        mod $stage {
+            use super::*;
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $law() {
+                    let store = $store;
+                    $crate::store::conformance::$stage::$law(&*store).await;
+                }
+            )+
+        }
+    )+};
+}
+
+/// Runs `count` futures on as many threads and gives what came of them. Needs a multi-threaded runtime,
+/// which goes on driving its own work while this thread waits.
+pub(crate) fn in_parallel<F: Future>(count: u64, caller: impl Fn(u64) -> F + Sync) -> Vec<F::Output>
+where
+    F::Output: Send,
+{
+    let runtime = &Handle::current();
+    let caller = &caller;
+    std::thread::scope(|scope| {
+        let spawn = |index| scope.spawn(move || runtime.block_on(caller(index)));
+        let callers: Vec<_> = (0..count).map(spawn).collect();
+        let results = callers.into_iter().map(|thread| thread.join().unwrap());
+        results.collect()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    /// A law that nobody runs is no law.
+    #[test]
+    fn every_law_is_in_the_macro() {
+        let listed = include_str!("conformance.rs");
+        let stages = [
+            include_str!("conformance/attempts.rs"),
+            include_str!("conformance/clients.rs"),
+            include_str!("conformance/grants.rs"),
+            include_str!("conformance/housekeeping.rs"),
+            include_str!("conformance/journal.rs"),
+            include_str!("conformance/revocations.rs"),
+            include_str!("conformance/sessions.rs"),
+            include_str!("conformance/sign_in.rs"),
+            include_str!("conformance/users.rs"),
+        ];
+        let laws = stages
+            .iter()
+            .flat_map(|stage| stage.split("pub async fn ").skip(1));
+        for law in laws.filter_map(|text| text.split_once('(')) {
+            assert!(listed.contains(&format!(" {},", law.0)), "{}", law.0);
+        }
+    }
+}

@@ -1,1 +1,415 @@
-//! memory
+//! A store in memory: the shortest reading of the contract, and the store of tests that need no file.
+//!
+//! One lock over plain maps. Each method is one critical section, and looks at everything that could be in
+//! the way before it changes anything: that makes each of them one transaction.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+
+use super::{
+    AttemptOutcome, AttemptRow, Attempts, ClientRow, Clients, DataKeyRow, DataKeys, Event, Events,
+    Grants, Housekeeping, NewSession, Result, RevocationRow, SessionHash, SessionRow, SessionView,
+    Sessions, SignIn, SignedIn, StoreError, StoredEvent, User, Users,
+};
+use crate::id::{AttemptId, ClientId, GrantId, SessionId, UserId};
+use crate::time::Timestamp;
+use crate::vault::Grant;
+use crate::verify::{Identity, ProviderId};
+
+/// Forgets everything when it is dropped.
+#[derive(Debug, Default)]
+pub struct MemoryStore {
+    tables: Mutex<Tables>,
+}
+
+#[derive(Debug, Default)]
+struct Tables {
+    attempts: BTreeMap<AttemptId, (Timestamp, AttemptOutcome)>,
+    users: BTreeMap<UserId, User>,
+    identities: HashMap<Identity, UserId>,
+    grants: BTreeMap<GrantId, Grant>,
+    sessions: HashMap<SessionHash, SessionRow>,
+    clients: BTreeMap<ClientId, ClientRow>,
+    revoked_clients: HashSet<ClientId>,
+    events: Vec<Event>,
+    data_keys: BTreeMap<u32, DataKeyRow>,
+    revocations: BTreeMap<(Timestamp, GrantId), RevocationRow>,
+}
+
+impl MemoryStore {
+    fn tables(&self) -> MutexGuard<'_, Tables> {
+        // A test that failed while it held the lock has left no half-done change behind.
+        self.tables.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Tables {
+    fn grant_of(&self, identity: &Identity) -> Option<&Grant> {
+        let is_theirs = |grant: &&Grant| grant.identity == *identity;
+        self.grants.values().find(is_theirs)
+    }
+
+    /// Whether `grant`, belonging to `user`, may be written over what is there.
+    fn fits(&self, grant: &Grant, user: UserId) -> Result<()> {
+        let stored = self.grants.get(&grant.id);
+        let fits = match stored {
+            None => grant.version == 1 && self.grant_of(&grant.identity).is_none(),
+            Some(stored) => {
+                grant.version > 1
+                    && stored.version == grant.version - 1
+                    && stored.user == user
+                    && stored.identity == grant.identity
+            }
+        };
+        fits.then_some(()).ok_or(StoreError::Conflict)
+    }
+
+    fn put_grant(&mut self, grant: Grant) {
+        let created_at = self.grants.get(&grant.id).map(|stored| stored.created_at);
+        let grant = Grant {
+            created_at: created_at.unwrap_or(grant.created_at),
+            ..grant
+        };
+        self.grants.insert(grant.id, grant);
+    }
+
+    fn open_session(&mut self, session: NewSession, user: UserId) {
+        let row = SessionRow {
+            hash: session.hash,
+            id: session.id,
+            user,
+            created_at: session.created_at,
+            expires_at: session.expires_at,
+            last_seen_at: session.created_at,
+        };
+        self.sessions.insert(row.hash, row);
+    }
+
+    fn identities_of(&self, user: UserId) -> Vec<Identity> {
+        let theirs = self.identities.iter().filter(|(_, owner)| **owner == user);
+        let mut identities: Vec<Identity> = theirs.map(|(identity, _)| identity.clone()).collect();
+        identities.sort_by(|a, b| {
+            let key = |identity: &Identity| (identity.provider.clone(), identity.subject.clone());
+            key(a).cmp(&key(b))
+        });
+        identities
+    }
+
+    fn grants_of(&self, user: UserId) -> Vec<Grant> {
+        let theirs = self.grants.values().filter(|grant| grant.user == user);
+        theirs.cloned().collect()
+    }
+}
+
+#[async_trait]
+impl Attempts for MemoryStore {
+    async fn consume_attempt(&self, attempt: AttemptRow) -> Result<bool> {
+        let mut tables = self.tables();
+        let is_first = !tables.attempts.contains_key(&attempt.id);
+        let pending = (attempt.expires_at, AttemptOutcome::Pending);
+        tables.attempts.entry(attempt.id).or_insert(pending);
+        Ok(is_first)
+    }
+
+    async fn finish_attempt(&self, id: AttemptId, outcome: AttemptOutcome) -> Result<()> {
+        if let Some(attempt) = self.tables().attempts.get_mut(&id) {
+            attempt.1 = outcome;
+        }
+        Ok(())
+    }
+
+    async fn attempt_outcome(&self, id: AttemptId) -> Result<Option<AttemptOutcome>> {
+        let tables = self.tables();
+        Ok(tables.attempts.get(&id).map(|(_, outcome)| outcome.clone()))
+    }
+}
+
+#[async_trait]
+impl Users for MemoryStore {
+    async fn complete_sign_in(&self, sign_in: SignIn) -> Result<SignedIn> {
+        let mut tables = self.tables();
+        let known = tables.identities.get(&sign_in.identity).copied();
+        let user = known.unwrap_or(sign_in.new_user);
+        tables.fits(&sign_in.grant, user)?;
+
+        let event = sign_in.event_of(user);
+        let existing = tables.users.get(&user).map(|user| user.created_at);
+        let row = User {
+            id: user,
+            profile: sign_in.profile,
+            created_at: existing.unwrap_or(sign_in.at),
+        };
+        tables.users.insert(user, row);
+        tables.identities.insert(sign_in.identity, user);
+        tables.put_grant(Grant {
+            user,
+            ..sign_in.grant
+        });
+        if let Some(hash) = sign_in.replaces {
+            tables.sessions.remove(&hash);
+        }
+        if let Some(session) = sign_in.session {
+            tables.open_session(session, user);
+        }
+        if let Some(attempt) = tables.attempts.get_mut(&sign_in.attempt) {
+            attempt.1 = AttemptOutcome::Done;
+        }
+        tables.events.push(event);
+        Ok(SignedIn {
+            user,
+            is_new: existing.is_none(),
+        })
+    }
+
+    async fn user(&self, id: UserId) -> Result<Option<User>> {
+        Ok(self.tables().users.get(&id).cloned())
+    }
+
+    async fn user_by_subject(
+        &self,
+        provider: &ProviderId,
+        subject: &str,
+    ) -> Result<Option<UserId>> {
+        let tables = self.tables();
+        let named =
+            |identity: &Identity| identity.provider == *provider && identity.subject == subject;
+        let owners = tables.identities.iter().filter(|entry| named(entry.0));
+        let users: HashSet<UserId> = owners.map(|(_, user)| *user).collect();
+        Ok(users.iter().next().copied().filter(|_| users.len() == 1))
+    }
+
+    async fn users(&self, after: Option<UserId>, limit: usize) -> Result<Vec<User>> {
+        let tables = self.tables();
+        let rest = tables.users.values().filter(|user| Some(user.id) > after);
+        Ok(rest.take(limit).cloned().collect())
+    }
+
+    async fn identities_of(&self, user: UserId) -> Result<Vec<Identity>> {
+        Ok(self.tables().identities_of(user))
+    }
+
+    async fn delete_user(&self, id: UserId) -> Result<bool> {
+        let mut tables = self.tables();
+        tables.identities.retain(|_, user| *user != id);
+        tables.grants.retain(|_, grant| grant.user != id);
+        tables.sessions.retain(|_, session| session.user != id);
+        Ok(tables.users.remove(&id).is_some())
+    }
+}
+
+#[async_trait]
+impl Grants for MemoryStore {
+    async fn grant(&self, id: GrantId) -> Result<Option<Grant>> {
+        Ok(self.tables().grants.get(&id).cloned())
+    }
+
+    async fn grant_of_identity(&self, identity: &Identity) -> Result<Option<Grant>> {
+        Ok(self.tables().grant_of(identity).cloned())
+    }
+
+    async fn grant_at(&self, user: UserId, provider: &ProviderId) -> Result<Option<Grant>> {
+        let theirs = self.tables().grants_of(user).into_iter();
+        let there = theirs.filter(|grant| grant.identity.provider == *provider);
+        Ok(there.max_by_key(|grant| (grant.updated_at, grant.id)))
+    }
+
+    async fn grants_of(&self, user: UserId) -> Result<Vec<Grant>> {
+        Ok(self.tables().grants_of(user))
+    }
+
+    async fn grants(&self, after: Option<GrantId>, limit: usize) -> Result<Vec<Grant>> {
+        let tables = self.tables();
+        let rest = tables.grants.values().filter(|row| Some(row.id) > after);
+        Ok(rest.take(limit).cloned().collect())
+    }
+
+    async fn replace_grant(&self, grant: Grant, event: Option<Event>) -> Result<()> {
+        let mut tables = self.tables();
+        if !tables.grants.contains_key(&grant.id) {
+            return Err(StoreError::Conflict);
+        }
+        tables.fits(&grant, grant.user)?;
+        tables.put_grant(grant);
+        tables.events.extend(event);
+        Ok(())
+    }
+
+    async fn queue_revocation(&self, revocation: RevocationRow) -> Result<()> {
+        let key = (revocation.queued_at, revocation.grant);
+        let mut tables = self.tables();
+        if tables.revocations.contains_key(&key) {
+            return Err(StoreError::Conflict);
+        }
+        tables.revocations.insert(key, revocation);
+        Ok(())
+    }
+
+    async fn due_revocations(&self, now: Timestamp, limit: usize) -> Result<Vec<RevocationRow>> {
+        let tables = self.tables();
+        let due = tables
+            .revocations
+            .values()
+            .filter(|row| row.retry_at <= now);
+        Ok(due.take(limit).cloned().collect())
+    }
+
+    async fn finish_revocation(&self, grant: GrantId, queued_at: Timestamp) -> Result<()> {
+        self.tables().revocations.remove(&(queued_at, grant));
+        Ok(())
+    }
+
+    async fn postpone_revocation(
+        &self,
+        grant: GrantId,
+        queued_at: Timestamp,
+        retry_at: Timestamp,
+    ) -> Result<()> {
+        if let Some(row) = self.tables().revocations.get_mut(&(queued_at, grant)) {
+            row.retry_at = retry_at;
+            row.attempts += 1;
+        }
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Sessions for MemoryStore {
+    async fn session(&self, hash: &SessionHash) -> Result<Option<SessionRow>> {
+        Ok(self.tables().sessions.get(hash).cloned())
+    }
+
+    async fn session_view(&self, hash: &SessionHash) -> Result<Option<SessionView>> {
+        let tables = self.tables();
+        Ok(tables.sessions.get(hash).and_then(|session| {
+            Some(SessionView {
+                session: session.clone(),
+                user: tables.users.get(&session.user)?.clone(),
+                identities: tables.identities_of(session.user),
+                grants: tables.grants_of(session.user),
+            })
+        }))
+    }
+
+    async fn touch_session(&self, hash: &SessionHash, at: Timestamp) -> Result<()> {
+        if let Some(session) = self.tables().sessions.get_mut(hash) {
+            session.last_seen_at = session.last_seen_at.max(at);
+        }
+        Ok(())
+    }
+
+    async fn end_session(&self, hash: &SessionHash) -> Result<bool> {
+        Ok(self.tables().sessions.remove(hash).is_some())
+    }
+
+    async fn end_session_by_id(&self, user: UserId, id: SessionId) -> Result<bool> {
+        let mut tables = self.tables();
+        let before = tables.sessions.len();
+        let is_it = |session: &SessionRow| session.user == user && session.id == id;
+        tables.sessions.retain(|_, session| !is_it(session));
+        Ok(tables.sessions.len() < before)
+    }
+
+    async fn end_sessions_of(&self, user: UserId) -> Result<usize> {
+        let mut tables = self.tables();
+        let before = tables.sessions.len();
+        tables.sessions.retain(|_, session| session.user != user);
+        Ok(before - tables.sessions.len())
+    }
+
+    async fn sessions_of(&self, user: UserId) -> Result<Vec<SessionRow>> {
+        let tables = self.tables();
+        let theirs = tables.sessions.values().filter(|row| row.user == user);
+        let mut sessions: Vec<SessionRow> = theirs.cloned().collect();
+        sessions.sort_by_key(|row| std::cmp::Reverse((row.created_at, row.id)));
+        Ok(sessions)
+    }
+}
+
+#[async_trait]
+impl Clients for MemoryStore {
+    async fn add_client(&self, client: ClientRow) -> Result<()> {
+        let mut tables = self.tables();
+        let is_taken = |row: &ClientRow| row.id == client.id || row.key_sha256 == client.key_sha256;
+        if tables.clients.values().any(is_taken) {
+            return Err(StoreError::Conflict);
+        }
+        tables.clients.insert(client.id, client);
+        Ok(())
+    }
+
+    async fn client_by_key(&self, key_sha256: &[u8; 32]) -> Result<Option<ClientRow>> {
+        let clients = self.clients().await?;
+        Ok(clients
+            .into_iter()
+            .find(|row| row.key_sha256 == *key_sha256))
+    }
+
+    async fn clients(&self) -> Result<Vec<ClientRow>> {
+        let tables = self.tables();
+        let is_live = |row: &&ClientRow| !tables.revoked_clients.contains(&row.id);
+        Ok(tables.clients.values().filter(is_live).cloned().collect())
+    }
+
+    async fn revoke_client(&self, id: ClientId, _at: Timestamp) -> Result<bool> {
+        let mut tables = self.tables();
+        Ok(tables.clients.contains_key(&id) && tables.revoked_clients.insert(id))
+    }
+}
+
+#[async_trait]
+impl Events for MemoryStore {
+    async fn append_events(&self, events: Vec<Event>) -> Result<()> {
+        self.tables().events.extend(events);
+        Ok(())
+    }
+
+    async fn events(&self, after: u64, limit: usize) -> Result<Vec<StoredEvent>> {
+        let tables = self.tables();
+        let numbered = (1_u64..).zip(tables.events.iter().cloned());
+        let rest = numbered.filter(|(sequence, _)| *sequence > after);
+        let stored = rest.map(|(sequence, event)| StoredEvent { sequence, event });
+        Ok(stored.take(limit).collect())
+    }
+}
+
+#[async_trait]
+impl DataKeys for MemoryStore {
+    async fn data_keys(&self) -> Result<Vec<DataKeyRow>> {
+        Ok(self.tables().data_keys.values().cloned().collect())
+    }
+
+    async fn add_data_key(&self, key: DataKeyRow) -> Result<()> {
+        let mut tables = self.tables();
+        if tables.data_keys.contains_key(&key.id) {
+            return Err(StoreError::Conflict);
+        }
+        tables.data_keys.insert(key.id, key);
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Housekeeping for MemoryStore {
+    async fn prune(&self, now: Timestamp) -> Result<usize> {
+        let mut tables = self.tables();
+        let before = tables.attempts.len() + tables.sessions.len();
+        tables
+            .attempts
+            .retain(|_, (expires_at, _)| *expires_at > now);
+        tables.sessions.retain(|_, row| row.expires_at > now);
+        Ok(before - tables.attempts.len() - tables.sessions.len())
+    }
+
+    async fn ping(&self) -> Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::MemoryStore;
+
+    crate::store_laws!(Box::new(MemoryStore::default()));
+}

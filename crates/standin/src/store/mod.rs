@@ -67,13 +67,15 @@ pub trait Users {
     /// over the version that was read, opens the session, ends the one it replaces, finishes the attempt
     /// and appends the event.
     ///
-    /// A new identity gets `sign_in.new_user`; a grant is then inserted with that user. A grant whose
-    /// `version` is 1 is an insert and conflicts with any grant of the same identity; any other replaces
-    /// `version - 1`, and conflicts if that is not what is stored.
+    /// A new identity gets `sign_in.new_user`, who is made unless they are known: a known user gets one
+    /// more identity. A grant whose `version` is 1 is an insert, for the user that was found or made, and
+    /// conflicts with any grant of the same identity; any other replaces `version - 1`, and conflicts if
+    /// that is not what is stored. The event names that user, the grant and the attempt.
     async fn complete_sign_in(&self, sign_in: SignIn) -> Result<SignedIn>;
     /// By id.
     async fn user(&self, id: UserId) -> Result<Option<User>>;
-    /// By the provider's name for them; whatever issuer that provider has in the row.
+    /// By the provider's name for them, whatever issuer that provider has in the row. `None` also when
+    /// issuers disagree about whose name it is: a guess would give one user's tokens to another's job.
     async fn user_by_subject(&self, provider: &ProviderId, subject: &str)
     -> Result<Option<UserId>>;
     /// Everybody, oldest first, after `after`.
@@ -97,9 +99,10 @@ pub trait Grants {
     async fn grants_of(&self, user: UserId) -> Result<Vec<Grant>>;
     /// Every grant, oldest first, after `after`.
     async fn grants(&self, after: Option<GrantId>, limit: usize) -> Result<Vec<Grant>>;
-    /// Writes the grant over `grant.version - 1`, appending `event` in the same transaction.
+    /// Writes the grant over `grant.version - 1`, appending `event` in the same transaction. Whose grant it
+    /// is, who gave it and when it was first given never change; another user or identity is a conflict.
     async fn replace_grant(&self, grant: Grant, event: Option<Event>) -> Result<()>;
-    /// A token to be revoked at the provider, now or later.
+    /// A token to be revoked at the provider, now or later. [`StoreError::Conflict`] if its key is taken.
     async fn queue_revocation(&self, revocation: RevocationRow) -> Result<()>;
     /// Revocations whose time has come, oldest first.
     async fn due_revocations(&self, now: Timestamp, limit: usize) -> Result<Vec<RevocationRow>>;
@@ -136,7 +139,7 @@ pub trait Sessions {
 /// Jobs and services that may ask for tokens.
 #[async_trait]
 pub trait Clients {
-    /// A new one.
+    /// A new one. [`StoreError::Conflict`] if its id or its key is taken.
     async fn add_client(&self, client: ClientRow) -> Result<()>;
     /// By the SHA-256 of its key. A revoked client is not found.
     async fn client_by_key(&self, key_sha256: &[u8; 32]) -> Result<Option<ClientRow>>;

@@ -121,6 +121,19 @@ pub struct SignIn {
     pub event: EventKind,
 }
 
+impl SignIn {
+    /// The event to append, once it is known whose it is.
+    #[must_use]
+    pub fn event_of(&self, user: UserId) -> Event {
+        Event {
+            user: Some(user),
+            grant: Some(self.grant.id),
+            attempt: Some(self.attempt),
+            ..Event::new(self.event, self.at)
+        }
+    }
+}
+
 /// What came of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SignedIn {
@@ -146,7 +159,7 @@ pub struct ClientRow {
 }
 
 /// What can happen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EventKind {
     /// A user gave (more) access.
