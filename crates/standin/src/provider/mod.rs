@@ -1,5 +1,288 @@
-//! Providers: what we know of them, what they publish, and how to talk to their token endpoint.
+//! Providers: what we know of them, what they publish, and how to talk to them.
+//!
+//! A [`Provider`] is configuration plus two caches, discovery and keys. It holds nothing of any request,
+//! so a thousand sign-ins share one (security.md AR-12).
 
+mod discovery;
+mod document;
+mod endpoint;
+pub(crate) mod google;
+mod jwks;
 mod scope;
+mod token;
 
+use std::sync::Arc;
+
+use url::Url;
+
+pub use discovery::{DiscoveryFault, Metadata, MetadataCache};
+pub use endpoint::{Endpoint, EndpointFault, Transport};
+pub use google::ISSUER as GOOGLE_ISSUER;
+pub use jwks::{JwksCache, KeysFault};
 pub use scope::{InvalidScope, Scopes};
+pub use token::{ClientAuthentication, OAuthError, Registration, TokenError, TokenResponse};
+
+use crate::core::Core;
+use crate::error::Error;
+use crate::http::HttpError;
+use crate::secret::{AccessToken, AuthorizationCode, IdToken, Nonce, RefreshToken};
+use crate::verify::{
+    Expected, IdTokenFault, Identity, LEEWAY, ProviderId, UnverifiedIdToken, VerifiedIdentity,
+    verify_id_token, verify_refreshed_id_token,
+};
+
+/// Which family of quirks a provider has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProviderKind {
+    /// Google, or something that behaves like it.
+    Google,
+    /// Any other OpenID provider.
+    Oidc,
+}
+
+/// A provider as the operator configured it.
+#[derive(Clone, Debug)]
+pub struct ProviderConfig {
+    /// Its name in URLs.
+    pub id: ProviderId,
+    /// Its quirks.
+    pub kind: ProviderKind,
+    /// Its issuer, byte for byte.
+    pub issuer: String,
+    /// Our registration there.
+    pub registration: Registration,
+    /// What is asked at every sign-in; holds `openid`.
+    pub scopes: Scopes,
+    /// What may be asked for later, or by a page.
+    pub extra_scopes: Scopes,
+    /// What a page may have a token for.
+    pub browser_scopes: Scopes,
+    /// The Workspace domains whose accounts may sign in; empty means any account.
+    pub hosted_domains: Vec<String>,
+    /// Whether plain http to a loopback address will do: never but in development.
+    pub transport: Transport,
+}
+
+/// A provider, ready to be asked.
+pub struct Provider {
+    config: ProviderConfig,
+    redirect_uri: Url,
+    issuer_aliases: Vec<String>,
+    metadata: MetadataCache,
+    keys: JwksCache,
+}
+
+impl std::fmt::Debug for Provider {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Provider({}, {})", self.config.id, self.config.issuer)
+    }
+}
+
+/// What the ID token of a sign-in must agree with.
+pub(crate) struct SignInProof<'a> {
+    pub(crate) nonce: &'a Nonce,
+    /// Whether it must be there: it is, unless the provider's own popup asked without one.
+    pub(crate) nonce_required: bool,
+    pub(crate) access_token: &'a AccessToken,
+    pub(crate) code: &'a AuthorizationCode,
+}
+
+impl Provider {
+    /// Configures a provider whose callback is `redirect_uri`.
+    #[must_use]
+    pub fn new(config: ProviderConfig, redirect_uri: Url) -> Self {
+        let issuer_aliases = match config.kind {
+            ProviderKind::Google => google::issuer_aliases(&config.issuer),
+            ProviderKind::Oidc => Vec::new(),
+        };
+        let metadata = MetadataCache::new(&config.issuer, config.transport);
+        Self {
+            config,
+            redirect_uri,
+            issuer_aliases,
+            metadata,
+            keys: JwksCache::new(),
+        }
+    }
+
+    /// As configured.
+    #[must_use]
+    pub fn config(&self) -> &ProviderConfig {
+        &self.config
+    }
+
+    /// Its name in URLs.
+    #[must_use]
+    pub fn id(&self) -> &ProviderId {
+        &self.config.id
+    }
+
+    /// Where its callbacks come, from the configuration and never from a request (security.md AR-5).
+    #[must_use]
+    pub fn redirect_uri(&self) -> &Url {
+        &self.redirect_uri
+    }
+
+    /// Every scope that may be asked for (security.md AR-8).
+    #[must_use]
+    pub fn allowed_scopes(&self) -> Scopes {
+        self.config.scopes.union(&self.config.extra_scopes)
+    }
+
+    /// Where a page finds the provider's own script for the one-time-code popup, if there is one.
+    #[must_use]
+    pub fn script_url(&self) -> Option<String> {
+        match self.config.kind {
+            ProviderKind::Google => Some(google::script_url(&self.config.issuer)),
+            ProviderKind::Oidc => None,
+        }
+    }
+
+    /// Parameters of an authorization request beside the standard's.
+    #[must_use]
+    pub fn authorization_parameters(&self) -> &'static [(&'static str, &'static str)] {
+        match self.config.kind {
+            ProviderKind::Google => google::AUTHORIZATION_PARAMETERS,
+            ProviderKind::Oidc => &[],
+        }
+    }
+
+    pub(crate) async fn metadata(&self, core: &Core) -> Result<Arc<Metadata>, Error> {
+        Ok(self.metadata.get(&*core.http, &*core.clock).await?)
+    }
+
+    /// Redeems a code, once. An answer without a `redirect_uri` of ours cannot come from here.
+    pub(crate) async fn exchange(
+        &self,
+        core: &Core,
+        code: &AuthorizationCode,
+        redirect_uri: &str,
+        verifier: Option<&str>,
+    ) -> Result<TokenResponse, Error> {
+        let metadata = self.metadata(core).await?;
+        let mut form = vec![
+            ("grant_type", "authorization_code"),
+            ("code", code.expose()),
+            ("redirect_uri", redirect_uri),
+        ];
+        form.extend(verifier.map(|verifier| ("code_verifier", verifier)));
+        let endpoint = metadata.token_endpoint.url();
+        Ok(token::post(&*core.http, endpoint, &self.config.registration, &form).await?)
+    }
+
+    /// Spends a refresh token at the endpoint that was pinned when it was given (security.md RF-15).
+    pub(crate) async fn refresh(
+        &self,
+        core: &Core,
+        pinned_endpoint: &Url,
+        refresh_token: &RefreshToken,
+    ) -> Result<TokenResponse, TokenError> {
+        let form = [
+            ("grant_type", "refresh_token"),
+            ("refresh_token", refresh_token.expose()),
+        ];
+        token::post(
+            &*core.http,
+            pinned_endpoint,
+            &self.config.registration,
+            &form,
+        )
+        .await
+    }
+
+    /// Revokes a token (RFC 7009), and with it, at Google, everything the user gave to the project.
+    /// A provider that says the token is dead already has done what was asked.
+    pub(crate) async fn revoke(&self, core: &Core, token: &RefreshToken) -> Result<(), Error> {
+        let metadata = self.metadata(core).await?;
+        let Some(endpoint) = &metadata.revocation_endpoint else {
+            return Ok(());
+        };
+        let form = [("token", token.expose())];
+        let request = token::request(endpoint.url(), &self.config.registration, &form);
+        let response = core
+            .http
+            .send(request)
+            .await
+            .map_err(|_: HttpError| Error::unavailable())?;
+        let is_dead_already = response.status == http::StatusCode::BAD_REQUEST
+            && token::is_invalid_token(&response.body);
+        match response.status.is_success() || is_dead_already {
+            true => Ok(()),
+            false => Err(Error::unavailable()),
+        }
+    }
+
+    /// Verifies the ID token of a sign-in.
+    pub(crate) async fn verify(
+        &self,
+        core: &Core,
+        token: &IdToken,
+        proof: &SignInProof<'_>,
+    ) -> Result<VerifiedIdentity, Error> {
+        let token = UnverifiedIdToken::parse(token)?;
+        let expected = Expected {
+            nonce: proof.nonce_required.then_some(proof.nonce),
+            access_token: Some(proof.access_token),
+            code: Some(proof.code),
+            ..self.expected(core)
+        };
+        let keys = self.keys_for(core, &token).await?;
+        Ok(verify_id_token(&token, &keys, &expected)?)
+    }
+
+    /// Verifies the ID token that came with a refresh: it must be about the same person (OIDC Core §12.2).
+    pub(crate) async fn verify_refreshed(
+        &self,
+        core: &Core,
+        token: &IdToken,
+        access_token: &AccessToken,
+        identity: &Identity,
+    ) -> Result<VerifiedIdentity, Error> {
+        let token = UnverifiedIdToken::parse(token)?;
+        let expected = Expected {
+            access_token: Some(access_token),
+            ..self.expected(core)
+        };
+        let keys = self.keys_for(core, &token).await?;
+        Ok(verify_refreshed_id_token(
+            &token, &keys, &expected, identity,
+        )?)
+    }
+
+    fn expected(&self, core: &Core) -> Expected<'_> {
+        Expected {
+            provider: &self.config.id,
+            issuer: &self.config.issuer,
+            issuer_aliases: &self.issuer_aliases,
+            client_id: &self.config.registration.client_id,
+            nonce: None,
+            access_token: None,
+            code: None,
+            now: core.now(),
+            leeway: LEEWAY,
+            hosted_domains: &self.config.hosted_domains,
+        }
+    }
+
+    async fn keys_for(
+        &self,
+        core: &Core,
+        token: &UnverifiedIdToken<'_>,
+    ) -> Result<Arc<crate::verify::KeySet>, Error> {
+        let metadata = self.metadata(core).await?;
+        let kid = token.unverified_kid();
+        Ok(self
+            .keys
+            .keys_for(kid, &metadata, &*core.http, &*core.clock)
+            .await?)
+    }
+}
+
+/// Whether a fault of a refresh's ID token means that the answer is about somebody else, so that nothing
+/// of it may be used (security.md RF-11).
+pub(crate) fn is_about_somebody_else(fault: IdTokenFault) -> bool {
+    matches!(
+        fault,
+        IdTokenFault::IssuerMismatch | IdTokenFault::SubjectMismatch
+    )
+}

@@ -75,6 +75,8 @@ pub struct Grant {
     pub token_endpoint: String,
     /// What was really granted, which need not be what was asked.
     pub scopes: Scopes,
+    /// What was ever asked for: what is here and not in `scopes`, the user kept back.
+    pub requested: Scopes,
     /// Where it stands.
     pub state: GrantState,
     /// Why, when it is [`GrantState::Reauth`].
@@ -100,6 +102,12 @@ impl Grant {
     #[must_use]
     pub fn is_offline(&self) -> bool {
         self.state == GrantState::Active && self.tokens.refresh.is_some()
+    }
+
+    /// What was asked for and not given.
+    #[must_use]
+    pub fn missing_scopes(&self) -> Scopes {
+        self.scopes.missing(&self.requested)
     }
 
     /// The provider refused the refresh token. What is sealed stays, for the record and for a spare.

@@ -1,5 +1,293 @@
 //! 5 ── Vending: a fresh access token for a job that may have it.
+//!
+//! ```text
+//! client key ─▶ ClientRow ─▶ policy ─▶ user and grant ─▶ scopes ─▶ refresh (if need be) ─▶ Vended
+//! ```
+//!
+//! An unknown user and a user without a grant get the same answer: a client cannot find out who exists.
 
+mod audit;
 mod policy;
 
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use audit::Audit;
 pub use policy::{InvalidRule, Policy, Rule};
+
+use crate::core::Core;
+use crate::error::{Error, Refusal};
+use crate::id::UserId;
+use crate::provider::Scopes;
+use crate::refresh::{FreshToken, Need, RefreshFailure, Refresher};
+use crate::secret::{ClientKey, sha256};
+use crate::store::{ClientRow, EventKind};
+use crate::vault::{Grant, GrantState, ReauthReason};
+use crate::verify::ProviderId;
+
+/// A vended token lives at least so long, unless the caller asks for more.
+pub const DEFAULT_MIN_TTL: Duration = Duration::from_secs(60);
+
+/// How a caller names a user: `usr_…`, or `provider:subject`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum UserSelector {
+    /// By our id.
+    Id(UserId),
+    /// As a provider knows them.
+    Subject(ProviderId, String),
+}
+
+impl std::str::FromStr for UserSelector {
+    type Err = Refusal;
+
+    /// Whatever names nobody is [`Refusal::NoGrant`], like a user who does not exist.
+    fn from_str(text: &str) -> Result<Self, Refusal> {
+        if let Ok(id) = text.parse() {
+            return Ok(Self::Id(id));
+        }
+        let (provider, subject) = text.split_once(':').ok_or(Refusal::NoGrant)?;
+        let provider = provider.parse().map_err(|_| Refusal::NoGrant)?;
+        Ok(Self::Subject(provider, subject.to_owned()))
+    }
+}
+
+/// What a job asks for.
+#[derive(Clone, Debug)]
+pub struct VendRequest {
+    /// On whose behalf.
+    pub user: UserSelector,
+    /// At which provider.
+    pub provider: ProviderId,
+    /// What the token must open; empty means whatever was granted.
+    pub scopes: Scopes,
+    /// How long it must still live.
+    pub min_ttl: Duration,
+    /// SHA-256 of a token that an API has refused.
+    pub stale_token_sha256: Option<[u8; 32]>,
+    /// What for, in the caller's words, for the record.
+    pub purpose: Option<String>,
+}
+
+/// A token, with its owner.
+#[derive(Clone, Debug)]
+pub struct Vended {
+    /// The token.
+    pub token: FreshToken,
+    /// Whose it is.
+    pub user: UserId,
+    /// How long it lives from now.
+    pub expires_in: Duration,
+}
+
+/// Hands fresh access tokens to clients that may have them, and short-lived ones to pages.
+#[derive(Clone)]
+pub struct Vend {
+    core: Arc<Core>,
+    refresher: Refresher,
+    audit: Audit,
+}
+
+impl Vend {
+    pub(crate) fn new(core: Arc<Core>, refresher: Refresher, audit: Audit) -> Self {
+        Self {
+            core,
+            refresher,
+            audit,
+        }
+    }
+
+    /// Finds the client of a key.
+    ///
+    /// # Errors
+    /// [`Refusal::InvalidClient`] for a key that is unknown or revoked.
+    pub async fn authenticate(&self, key: &ClientKey) -> Result<ClientRow, Error> {
+        let client = self
+            .core
+            .store
+            .client_by_key(&sha256(key.expose().as_bytes()))
+            .await?;
+        client.ok_or_else(|| Refusal::InvalidClient.into())
+    }
+
+    /// Hands out a token for a job.
+    ///
+    /// # Errors
+    /// [`Refusal::Forbidden`], [`Refusal::NoGrant`], [`Error::InsufficientScope`], [`Error::ReauthRequired`],
+    /// [`Error::ProviderUnavailable`], [`Error::ProviderRefusesClient`], and those of vault and store.
+    ///
+    /// # Cancel safety
+    /// A refresh that has begun is finished whether or not the caller waits.
+    pub async fn vend(&self, client: &ClientRow, request: &VendRequest) -> Result<Vended, Error> {
+        let vended = self.vend_unrecorded(client, request).await;
+        self.audit
+            .vend(client.id, request, &vended, self.core.now());
+        vended
+    }
+
+    async fn vend_unrecorded(
+        &self,
+        client: &ClientRow,
+        request: &VendRequest,
+    ) -> Result<Vended, Error> {
+        if !client.policy.allows(&request.provider, &request.scopes) {
+            return Err(Refusal::Forbidden.into());
+        }
+        let grant = self.find(request).await?.ok_or(Refusal::NoGrant)?;
+        let need = Need {
+            min_ttl: request.min_ttl,
+            stale: request.stale_token_sha256,
+        };
+        let vended = self.token(&grant, &request.scopes, need).await?;
+        // A token opens everything it was given, whatever was asked: the policy has to cover all of it.
+        match client
+            .policy
+            .allows(&request.provider, &vended.token.scopes)
+        {
+            true => Ok(vended),
+            false => Err(Refusal::Forbidden.into()),
+        }
+    }
+
+    /// A short-lived token for the page of a signed-in user, for scopes that pages may have.
+    ///
+    /// # Errors
+    /// [`Refusal::ScopeNotAllowed`] unless every scope of the *token* is listed in `browser_scopes`: a page
+    /// cannot be handed less than the token opens. The rest as [`Vend::vend`].
+    pub async fn for_page(
+        &self,
+        user: UserId,
+        provider: &ProviderId,
+        scopes: &Scopes,
+    ) -> Result<Vended, Error> {
+        let listed = &self.core.provider(provider)?.config().browser_scopes;
+        if listed.is_empty() || !listed.covers(scopes) {
+            return Err(Refusal::ScopeNotAllowed.into());
+        }
+        let grant = self
+            .core
+            .store
+            .grant_at(user, provider)
+            .await?
+            .ok_or(Refusal::NoGrant)?;
+        if !listed.covers(&grant.scopes) {
+            return Err(Refusal::ScopeNotAllowed.into());
+        }
+        let vended = self
+            .token(
+                &grant,
+                scopes,
+                Need {
+                    min_ttl: DEFAULT_MIN_TTL,
+                    stale: None,
+                },
+            )
+            .await?;
+        self.audit.record(
+            EventKind::TokenVended,
+            user,
+            vended.token.grant,
+            self.core.now(),
+        );
+        Ok(vended)
+    }
+
+    async fn find(&self, request: &VendRequest) -> Result<Option<Grant>, Error> {
+        let user = match &request.user {
+            UserSelector::Id(id) => Some(*id),
+            UserSelector::Subject(provider, subject) => {
+                self.core.store.user_by_subject(provider, subject).await?
+            }
+        };
+        let Some(user) = user else { return Ok(None) };
+        Ok(self.core.store.grant_at(user, &request.provider).await?)
+    }
+
+    async fn token(&self, grant: &Grant, scopes: &Scopes, need: Need) -> Result<Vended, Error> {
+        match grant.state {
+            GrantState::Active => {}
+            GrantState::Reauth => return Err(self.reauth(grant, scopes, reason_of(grant))),
+            GrantState::Revoked => return Err(Refusal::NoGrant.into()),
+        }
+        self.check_scopes(grant, &grant.scopes, scopes)?;
+        let token = self
+            .refresher
+            .ensure_fresh(grant, need)
+            .await
+            .map_err(|failure| self.explain(grant, scopes, failure))?;
+        // The refresh may have brought less than was granted.
+        self.check_scopes(grant, &token.scopes, scopes)?;
+        let expires_in = token.expires_at.remaining(self.core.now());
+        Ok(Vended {
+            token,
+            user: grant.user,
+            expires_in,
+        })
+    }
+
+    fn check_scopes(&self, grant: &Grant, have: &Scopes, want: &Scopes) -> Result<(), Error> {
+        let missing = have.missing(want);
+        if missing.is_empty() {
+            return Ok(());
+        }
+        Err(Error::InsufficientScope {
+            reconnect_url: self.reconnect_url(grant, &missing),
+            missing,
+        })
+    }
+
+    fn explain(&self, grant: &Grant, scopes: &Scopes, failure: RefreshFailure) -> Error {
+        match failure {
+            RefreshFailure::ClientRefused => Error::ProviderRefusesClient,
+            RefreshFailure::Dead(reason) => self.reauth(grant, scopes, reason),
+            RefreshFailure::Gone => Refusal::NoGrant.into(),
+            RefreshFailure::Later { retry_after } => Error::ProviderUnavailable { retry_after },
+            RefreshFailure::Misbehaved => Error::ProviderMisbehaved,
+            RefreshFailure::Store(error) => error.into(),
+            RefreshFailure::Vault(error) => error.into(),
+        }
+    }
+
+    fn reauth(&self, grant: &Grant, scopes: &Scopes, reason: ReauthReason) -> Error {
+        Error::ReauthRequired {
+            reason,
+            reconnect_url: self.reconnect_url(grant, scopes),
+        }
+    }
+
+    /// A link for the user: it signs them in as the same person and asks for what is missing. Whoever else
+    /// follows it signs in as themselves.
+    fn reconnect_url(&self, grant: &Grant, scopes: &Scopes) -> String {
+        let mut url = self.core.public_url.clone();
+        url.set_path(&format!("/auth/{}/login", grant.identity.provider));
+        let mut query = url.query_pairs_mut();
+        query.append_pair("login_hint", &grant.identity.subject);
+        let extra = self.askable(grant, scopes);
+        if !extra.is_empty() {
+            query.append_pair("scope", &extra.to_string());
+        }
+        drop(query);
+        url.into()
+    }
+
+    /// Of the wanted scopes and those that were granted before, what the configuration lets anyone ask for.
+    fn askable(&self, grant: &Grant, scopes: &Scopes) -> Scopes {
+        let Some(provider) = self.core.providers.get(&grant.identity.provider) else {
+            return Scopes::default();
+        };
+        let extra = &provider.config().extra_scopes;
+        let wanted = grant.requested.union(scopes);
+        extra.missing(&extra.missing(&wanted))
+    }
+}
+
+fn reason_of(grant: &Grant) -> ReauthReason {
+    grant.reason.unwrap_or(ReauthReason::Unknown)
+}
+
+/// A new key for a client: what it is told once, and what is stored.
+#[must_use]
+pub fn new_client_key(entropy: &dyn crate::entropy::Entropy) -> (ClientKey, [u8; 32]) {
+    let key = ClientKey::new(format!("sk_{}", crate::entropy::random_token(entropy)));
+    let hash = key.sha256();
+    (key, hash)
+}

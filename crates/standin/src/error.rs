@@ -1,0 +1,239 @@
+//! What can go wrong, by whose doing.
+//!
+//! Every reason is a variant and every variant has a stable code; words for people stand beside it, in
+//! `Display`: what happened, why, and what to do. Turning an error into an HTTP answer is one table, in
+//! `standin-axum`. Nothing here holds a secret or a text that somebody else wrote.
+
+use std::time::Duration;
+
+use crate::provider::{DiscoveryFault, KeysFault, Scopes, TokenError};
+use crate::store::StoreError;
+use crate::vault::{ReauthReason, VaultError};
+use crate::verify::IdTokenFault;
+
+/// Whatever a service of this library can answer instead of what was asked.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// The ID token is not proof of anything.
+    #[error(transparent)]
+    IdToken(#[from] IdTokenFault),
+    /// The user never gave what the caller needs.
+    #[error(
+        "the user has not given all the scopes that were asked for; send them to `reconnect_url`"
+    )]
+    InsufficientScope {
+        /// What is missing.
+        missing: Scopes,
+        /// Where the user can give it.
+        reconnect_url: String,
+    },
+    /// The provider's token endpoint gave an answer that cannot be used.
+    #[error(
+        "the provider's answer cannot be used; try again, and tell the operator if it stays so"
+    )]
+    ProviderMisbehaved,
+    /// The provider refuses our own registration: nothing a user can mend.
+    #[error(
+        "the provider refuses this application's registration; the operator must check client id and secret"
+    )]
+    ProviderRefusesClient,
+    /// The provider does not answer, or asks us to wait.
+    #[error("the provider is not available at the moment; try again shortly")]
+    ProviderUnavailable {
+        /// When it is worth trying again.
+        retry_after: Duration,
+    },
+    /// The grant is dead: only the user can mend it.
+    #[error("the user must give access again; send them to `reconnect_url`")]
+    ReauthRequired {
+        /// Why.
+        reason: ReauthReason,
+        /// Where the user can mend it.
+        reconnect_url: String,
+    },
+    /// The caller sent something that does not hold.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The vault.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
+}
+
+/// How long to wait when nobody says.
+const DEFAULT_RETRY: Duration = Duration::from_secs(5);
+
+impl Error {
+    /// The provider is out of reach, and does not say for how long.
+    #[must_use]
+    pub const fn unavailable() -> Self {
+        Self::ProviderUnavailable {
+            retry_after: DEFAULT_RETRY,
+        }
+    }
+
+    /// The stable code, as it stands in problem documents, pages and events.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::IdToken(fault) => fault.code(),
+            Self::InsufficientScope { .. } => "insufficient_scope",
+            Self::ProviderMisbehaved => "provider_misbehaved",
+            Self::ProviderRefusesClient => "provider_refuses_client",
+            Self::ProviderUnavailable { .. } => "provider_unavailable",
+            Self::ReauthRequired { .. } => "reauth_required",
+            Self::Refused(refusal) => refusal.code(),
+            Self::Store(_) => "storage_unavailable",
+            Self::Vault(_) => "vault_error",
+        }
+    }
+}
+
+impl From<DiscoveryFault> for Error {
+    fn from(_: DiscoveryFault) -> Self {
+        Self::unavailable()
+    }
+}
+
+impl From<KeysFault> for Error {
+    fn from(_: KeysFault) -> Self {
+        Self::unavailable()
+    }
+}
+
+impl From<TokenError> for Error {
+    /// For the exchange of a code; a refresh has its own classification.
+    fn from(error: TokenError) -> Self {
+        use crate::provider::OAuthError::{InvalidClient, InvalidGrant, UnauthorizedClient};
+        match error {
+            TokenError::Refused(InvalidGrant) => Refusal::CodeRefused.into(),
+            TokenError::Refused(InvalidClient | UnauthorizedClient) => Self::ProviderRefusesClient,
+            TokenError::Refused(_) | TokenError::Malformed(_) => Self::ProviderMisbehaved,
+            TokenError::Ambiguous => Self::unavailable(),
+            TokenError::Throttled { retry_after } | TokenError::Unavailable { retry_after } => {
+                Self::ProviderUnavailable {
+                    retry_after: retry_after.unwrap_or(DEFAULT_RETRY),
+                }
+            }
+        }
+    }
+}
+
+macro_rules! refusals {
+    ($($(#[$doc:meta])* $name:ident = $code:literal, $words:literal;)+) => {
+        /// Why a request was refused. Nothing was stored and no session was touched.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+        pub enum Refusal {$(
+            $(#[$doc])*
+            #[error($words)]
+            $name,
+        )+}
+
+        impl Refusal {
+            /// The stable code.
+            #[must_use]
+            pub const fn code(self) -> &'static str {
+                match self {$(Self::$name => $code,)+}
+            }
+
+            /// Every refusal there is, for documentation and tests.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)+];
+        }
+    };
+}
+
+refusals! {
+    /// The user pressed Cancel.
+    AccessDenied = "access_denied",
+        "access was not given at the provider; start again if that was not meant";
+    /// No cookie of this browser belongs to the answer (security.md CB-1, CB-2).
+    AttemptMissing = "attempt_missing",
+        "this sign-in was not started in this browser, or it was finished already; start again";
+    /// It took longer than an attempt lives.
+    AttemptExpired = "attempt_expired",
+        "this sign-in took too long and is no longer valid; start again";
+    /// The answer was used before (security.md CB-3).
+    AttemptUsed = "attempt_used",
+        "this sign-in was finished already; start again if you are not signed in";
+    /// The answer carries no code.
+    CodeMissing = "code_missing",
+        "the provider's answer carries no code; start again";
+    /// The provider refuses the code: used, expired, or never ours.
+    CodeRefused = "code_refused",
+        "the provider refuses the code: it was used before, has expired, or was made for another application; start again";
+    /// The request comes from another site (security.md OC-1, SC-12).
+    CrossOrigin = "cross_origin",
+        "this request must come from a page of this site";
+    /// The custom header is missing (security.md OC-1).
+    CsrfHeaderMissing = "csrf_header_missing",
+        "this request must carry the header `X-Requested-With`";
+    /// A parameter stands twice (security.md AR-7).
+    DuplicateParameter = "duplicate_parameter",
+        "a parameter stands twice in this request";
+    /// The client may not ask for this.
+    Forbidden = "forbidden",
+        "this client may not ask for that; an operator can allow it";
+    /// The key is unknown or revoked.
+    InvalidClient = "invalid_client",
+        "the client key is missing, unknown or revoked";
+    /// A member is missing, unknown, or of the wrong type.
+    InvalidRequest = "invalid_request",
+        "the request is not in the form that is expected here";
+    /// `iss` of the answer is not the provider's (RFC 9207).
+    IssuerMismatch = "issuer_mismatch",
+        "the answer comes from another provider than the one that was asked; start again";
+    /// There is no such grant, or no such user; which of the two is not told.
+    NoGrant = "no_grant",
+        "there is no such user, or they have given nothing at this provider";
+    /// The provider answered with an error of its own.
+    ProviderError = "provider_error",
+        "the provider answered with an error; start again, and tell the operator if it stays so";
+    /// The answer came to another provider's address (security.md CB-4).
+    ProviderMismatch = "provider_mismatch",
+        "the answer came to the address of another provider; start again";
+    /// Too many bad requests from one place (security.md OC-9).
+    RateLimited = "rate_limited",
+        "there were too many failed requests from your address; wait a minute";
+    /// The answer came by another method than was asked for (security.md CB-7).
+    ResponseModeMismatch = "response_mode_mismatch",
+        "the answer came in another way than was asked for; start again";
+    /// Not one of the configured scopes (security.md AR-8).
+    ScopeNotAllowed = "scope_not_allowed",
+        "a scope was asked for that this application's configuration does not list";
+    /// Missing or empty (security.md CB-1).
+    StateMissing = "state_missing",
+        "the answer carries no state; start again";
+    /// Not the one that was sent (security.md CB-1).
+    StateMismatch = "state_mismatch",
+        "the answer does not belong to this sign-in; start again";
+    /// Another account than expected.
+    SubjectMismatch = "subject_mismatch",
+        "another account was chosen at the provider than the one that was expected; nothing was changed";
+    /// A part is larger than it may be (security.md CB-15).
+    TooLarge = "too_large",
+        "a part of this request is larger than it may be";
+    /// Nobody is signed in.
+    Unauthenticated = "unauthenticated",
+        "nobody is signed in in this browser";
+    /// No provider of this name.
+    UnknownProvider = "unknown_provider",
+        "no provider of this name is configured";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_unique_and_words_say_something() {
+        let codes: std::collections::HashSet<_> = Refusal::ALL.iter().map(|r| r.code()).collect();
+        assert_eq!(codes.len(), Refusal::ALL.len());
+        assert!(
+            Refusal::ALL
+                .iter()
+                .all(|refusal| refusal.to_string().len() > 20)
+        );
+    }
+}

@@ -1,0 +1,404 @@
+//! The token endpoint: what we send it, and what we believe of its answer.
+//!
+//! A form goes out; [`TokenResponse`] comes back only if the answer has the exact shape of RFC 6749 §5.1
+//! (security.md CB-11). Everything else is a [`TokenError`] that keeps apart what its callers must treat
+//! apart: a refusal, a lack of time, an answer that cannot be read, and a question that may have been heard.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use data_encoding::BASE64;
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use serde::Deserialize;
+use url::Url;
+
+use super::Scopes;
+use crate::http::{HttpClient, HttpError, Request, Response};
+use crate::secret::{AccessToken, ClientSecret, IdToken, RefreshToken};
+
+/// No token answer is larger (security.md CB-11).
+const MAX_ANSWER: usize = 256 * 1024;
+/// What an access token lives when the provider does not say: short enough to be safe.
+const UNSTATED_LIFETIME: Duration = Duration::from_secs(300);
+/// No access token is believed to live longer (security.md RF-16).
+const MAX_LIFETIME: Duration = Duration::from_secs(24 * 3600);
+/// No provider may silence us for longer (security.md D2).
+const MAX_RETRY_AFTER: Duration = Duration::from_secs(3600);
+
+/// How we prove to be the registered client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClientAuthentication {
+    /// `client_secret_basic` (RFC 6749 §2.3.1), id and secret form-encoded first.
+    Basic,
+    /// `client_secret_post`: in the body, what Google's own clients do.
+    Post,
+}
+
+/// Our registration at a provider.
+#[derive(Clone, Debug)]
+pub struct Registration {
+    /// The public id.
+    pub client_id: String,
+    /// The secret.
+    pub client_secret: ClientSecret,
+    /// How the two are sent.
+    pub authentication: ClientAuthentication,
+}
+
+/// A token answer that has the right shape. Its ID token is still unverified.
+#[derive(Debug)]
+pub struct TokenResponse {
+    /// The new access token.
+    pub access_token: AccessToken,
+    /// How long it lives, clamped, from when the request was sent.
+    pub expires_in: Duration,
+    /// A refresh token; absent means that the one we have goes on working.
+    pub refresh_token: Option<RefreshToken>,
+    /// How long the refresh token lives, where the provider says so.
+    pub refresh_expires_in: Option<Duration>,
+    /// What was granted; absent means what was asked (RFC 6749 §5.1).
+    pub scopes: Option<Scopes>,
+    /// The ID token, not verified.
+    pub unverified_id_token: Option<IdToken>,
+}
+
+/// The `error` of RFC 6749 §5.2, as far as it is told apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OAuthError {
+    /// `invalid_client`: our registration or secret is wrong.
+    InvalidClient,
+    /// `invalid_grant`: the code or refresh token is not (or no longer) good.
+    InvalidGrant,
+    /// `invalid_scope`.
+    InvalidScope,
+    /// Any other word.
+    Other,
+    /// `unauthorized_client`: our registration may not do this.
+    UnauthorizedClient,
+}
+
+/// Why there is no token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TokenError {
+    /// Bytes may have left, and no answer came: the provider may have acted.
+    #[error("the token endpoint may have heard the question, and no answer came")]
+    Ambiguous,
+    /// The answer has not the shape of RFC 6749 §5.1.
+    #[error("the token endpoint's answer cannot be read: {0}")]
+    Malformed(&'static str),
+    /// The provider says no, with a reason.
+    #[error("the token endpoint refuses: {0:?}")]
+    Refused(OAuthError),
+    /// The provider wants us to wait.
+    #[error("the token endpoint asks us to wait")]
+    Throttled {
+        /// How long, if it says; at most an hour.
+        retry_after: Option<Duration>,
+    },
+    /// The provider is down, or nothing reached it.
+    #[error("the token endpoint is unavailable")]
+    Unavailable {
+        /// How long to wait, if it says; at most an hour.
+        retry_after: Option<Duration>,
+    },
+}
+
+/// Posts `form` with the client's credentials, once: neither a code nor a rotating refresh token may be
+/// sent twice by accident (security.md CB-9).
+pub(super) async fn post(
+    http: &dyn HttpClient,
+    endpoint: &Url,
+    registration: &Registration,
+    form: &[(&str, &str)],
+) -> Result<TokenResponse, TokenError> {
+    let request = request(endpoint, registration, form);
+    let response = http.send(request).await.map_err(|error| match error {
+        HttpError::Ambiguous => TokenError::Ambiguous,
+        HttpError::TooLarge(_) => TokenError::Malformed("it is too large"),
+        HttpError::Unsent => TokenError::Unavailable { retry_after: None },
+    })?;
+    read(&response)
+}
+
+/// A form with our credentials, for the token and the revocation endpoint.
+pub(super) fn request(
+    endpoint: &Url,
+    registration: &Registration,
+    form: &[(&str, &str)],
+) -> Request {
+    let mut body = form_urlencoded::Serializer::new(String::new());
+    body.extend_pairs(form);
+    let mut headers = HeaderMap::new();
+    headers.insert(
+        CONTENT_TYPE,
+        HeaderValue::from_static("application/x-www-form-urlencoded"),
+    );
+    headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+    match registration.authentication {
+        ClientAuthentication::Basic => {
+            headers.insert(AUTHORIZATION, basic(registration));
+        }
+        ClientAuthentication::Post => {
+            body.append_pair("client_id", &registration.client_id);
+            body.append_pair("client_secret", registration.client_secret.expose());
+        }
+    }
+    Request {
+        method: Method::POST,
+        url: endpoint.clone(),
+        headers,
+        body: Bytes::from(body.finish()),
+        max_response_bytes: MAX_ANSWER,
+    }
+}
+
+fn basic(registration: &Registration) -> HeaderValue {
+    let encode = |text: &str| form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
+    let id = encode(&registration.client_id);
+    let secret = encode(registration.client_secret.expose());
+    let credentials = BASE64.encode(format!("{id}:{secret}").as_bytes());
+    // Base64 holds nothing that a header value may not.
+    let mut value = HeaderValue::from_str(&format!("Basic {credentials}"))
+        .unwrap_or_else(|_| HeaderValue::from_static("Basic"));
+    value.set_sensitive(true);
+    value
+}
+
+fn read(response: &Response) -> Result<TokenResponse, TokenError> {
+    match response.status {
+        StatusCode::OK => parse(&response.body),
+        StatusCode::TOO_MANY_REQUESTS => Err(TokenError::Throttled {
+            retry_after: retry_after(&response.headers),
+        }),
+        status if status.is_server_error() => Err(TokenError::Unavailable {
+            retry_after: retry_after(&response.headers),
+        }),
+        status if status.is_client_error() => Err(refusal(&response.body)),
+        // A redirect is never followed: what we hold goes to the endpoint we know, or nowhere.
+        _ => Err(TokenError::Malformed(
+            "its status is neither success nor error",
+        )),
+    }
+}
+
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let seconds = headers
+        .get(RETRY_AFTER)?
+        .to_str()
+        .ok()?
+        .trim()
+        .parse()
+        .ok()?;
+    Some(Duration::from_secs(seconds).min(MAX_RETRY_AFTER))
+}
+
+fn refusal(body: &[u8]) -> TokenError {
+    #[derive(Deserialize)]
+    struct Written {
+        error: String,
+    }
+    match serde_json::from_slice::<Written>(body) {
+        Ok(written) => TokenError::Refused(match written.error.as_str() {
+            "invalid_client" => OAuthError::InvalidClient,
+            "invalid_grant" => OAuthError::InvalidGrant,
+            "invalid_scope" => OAuthError::InvalidScope,
+            "unauthorized_client" => OAuthError::UnauthorizedClient,
+            // What a provider may say when it is only short of breath.
+            "temporarily_unavailable" | "server_error" | "internal_failure" => {
+                return TokenError::Unavailable { retry_after: None };
+            }
+            "slow_down" | "rate_limit_exceeded" => {
+                return TokenError::Throttled { retry_after: None };
+            }
+            _ => OAuthError::Other,
+        }),
+        Err(_) => TokenError::Malformed("the refusal has no `error`"),
+    }
+}
+
+/// Whether a refusal of the revocation endpoint says that the token is dead already (google.md §5.3).
+pub(super) fn is_invalid_token(body: &[u8]) -> bool {
+    #[derive(Deserialize)]
+    struct Written<'a> {
+        error: &'a str,
+    }
+    serde_json::from_slice::<Written<'_>>(body)
+        .is_ok_and(|written| written.error == "invalid_token")
+}
+
+/// The members that are read; serde refuses each of them when it stands twice. Others are ignored, as
+/// RFC 6749 §5.1 asks.
+#[derive(Deserialize)]
+struct Written {
+    access_token: String,
+    token_type: String,
+    expires_in: Option<u64>,
+    refresh_token: Option<String>,
+    refresh_token_expires_in: Option<u64>,
+    scope: Option<String>,
+    id_token: Option<String>,
+}
+
+fn parse(body: &[u8]) -> Result<TokenResponse, TokenError> {
+    let malformed = TokenError::Malformed;
+    if body.first() != Some(&b'{') && !body.trim_ascii_start().starts_with(b"{") {
+        return Err(malformed("it is no JSON object"));
+    }
+    let written: Written = serde_json::from_slice(body)
+        .map_err(|_| malformed("a member is missing, twice there, or of the wrong type"))?;
+    if written.access_token.is_empty() {
+        return Err(malformed("the access token is empty"));
+    }
+    if !written.token_type.eq_ignore_ascii_case("bearer") {
+        return Err(malformed("the token type is not Bearer"));
+    }
+    let scopes = written.scope.as_deref().map(Scopes::parse).transpose();
+    Ok(TokenResponse {
+        access_token: AccessToken::new(written.access_token),
+        expires_in: written
+            .expires_in
+            .map_or(UNSTATED_LIFETIME, Duration::from_secs)
+            .min(MAX_LIFETIME),
+        refresh_token: written
+            .refresh_token
+            .filter(|token| !token.is_empty())
+            .map(RefreshToken::new),
+        refresh_expires_in: written.refresh_token_expires_in.map(Duration::from_secs),
+        scopes: scopes.map_err(|_| malformed("the scope is not a list of scopes"))?,
+        unverified_id_token: written.id_token.map(IdToken::new),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(status: u16, body: &str) -> Result<TokenResponse, TokenError> {
+        read(&Response {
+            status: StatusCode::from_u16(status).unwrap(),
+            headers: HeaderMap::new(),
+            body: Bytes::copy_from_slice(body.as_bytes()),
+        })
+    }
+
+    #[test]
+    fn cb_11_an_answer_of_another_shape_is_refused() {
+        for body in [
+            "",
+            "[]",
+            "null",
+            "<html>",
+            "\"a\"",
+            r#"{"access_token":"a"}"#,
+            r#"{"access_token":"","token_type":"Bearer"}"#,
+            r#"{"access_token":1,"token_type":"Bearer"}"#,
+            r#"{"access_token":"a","token_type":"mac"}"#,
+            r#"{"access_token":"a","token_type":"Bearer","expires_in":"x"}"#,
+            r#"{"access_token":"a","token_type":"Bearer","expires_in":"3599"}"#,
+            r#"{"access_token":"a","token_type":"Bearer","expires_in":-1}"#,
+            r#"{"access_token":"a","token_type":"Bearer","expires_in":1e99}"#,
+            r#"{"access_token":"a","token_type":"Bearer","expires_in":NaN}"#,
+            r#"{"access_token":"a","access_token":"b","token_type":"Bearer"}"#,
+            r#"{"access_token":"a","token_type":"Bearer","scope":"\"quoted\""}"#,
+            "{\"access_token\":\"a\",\"token_type\":\"Bearer\"",
+            "{\"access_token\":\"a\",\"token_type\":\"Bearer\"} trailing",
+            "\u{feff}{\"access_token\":\"a\",\"token_type\":\"Bearer\"}",
+        ] {
+            assert!(
+                matches!(answer(200, body), Err(TokenError::Malformed(_))),
+                "{body}"
+            );
+        }
+    }
+
+    #[test]
+    fn rf_16_a_lifetime_is_clamped() {
+        let lifetime = |expires_in: &str| {
+            let body = format!(r#"{{"access_token":"a","token_type":"bearer"{expires_in}}}"#);
+            answer(200, &body).unwrap().expires_in.as_secs()
+        };
+        assert_eq!(lifetime(r#","expires_in":3599"#), 3599);
+        assert_eq!(lifetime(r#","expires_in":0"#), 0);
+        assert_eq!(lifetime(""), 300);
+        assert_eq!(lifetime(r#","expires_in":18446744073709551615"#), 86400);
+    }
+
+    #[test]
+    fn rf_4_an_empty_refresh_token_is_none() {
+        let body = r#"{"access_token":"a","token_type":"Bearer","refresh_token":""}"#;
+        assert!(answer(200, body).unwrap().refresh_token.is_none());
+    }
+
+    #[test]
+    fn each_refusal_has_its_meaning() {
+        let refused = TokenError::Refused;
+        for (status, body, expected) in [
+            (
+                400,
+                r#"{"error":"invalid_grant"}"#,
+                refused(OAuthError::InvalidGrant),
+            ),
+            (
+                401,
+                r#"{"error":"invalid_client"}"#,
+                refused(OAuthError::InvalidClient),
+            ),
+            (
+                401,
+                r#"{"error":"unauthorized_client"}"#,
+                refused(OAuthError::UnauthorizedClient),
+            ),
+            (
+                400,
+                r#"{"error":"invalid_scope"}"#,
+                refused(OAuthError::InvalidScope),
+            ),
+            (
+                400,
+                r#"{"error":"admin_policy_enforced"}"#,
+                refused(OAuthError::Other),
+            ),
+            (
+                403,
+                r#"{"error":"rate_limit_exceeded"}"#,
+                TokenError::Throttled { retry_after: None },
+            ),
+            (
+                500,
+                r#"{"error":"invalid_grant"}"#,
+                TokenError::Unavailable { retry_after: None },
+            ),
+            (429, "", TokenError::Throttled { retry_after: None }),
+        ] {
+            assert_eq!(
+                answer(status, body).unwrap_err(),
+                expected,
+                "{status} {body}"
+            );
+        }
+        assert!(matches!(answer(302, ""), Err(TokenError::Malformed(_))));
+        assert!(matches!(
+            answer(404, "<html>"),
+            Err(TokenError::Malformed(_))
+        ));
+    }
+
+    #[test]
+    fn d2_nobody_may_silence_us_for_ten_years() {
+        let mut headers = HeaderMap::new();
+        headers.insert(RETRY_AFTER, HeaderValue::from_static("315360000"));
+        assert_eq!(retry_after(&headers), Some(MAX_RETRY_AFTER));
+    }
+
+    #[test]
+    fn basic_authentication_encodes_before_it_joins() {
+        let registration = Registration {
+            client_id: "a:b".into(),
+            client_secret: ClientSecret::new("p%"),
+            authentication: ClientAuthentication::Basic,
+        };
+        let expected = format!("Basic {}", BASE64.encode(b"a%3Ab:p%25"));
+        assert_eq!(basic(&registration).to_str().unwrap(), expected);
+    }
+}

@@ -1,0 +1,85 @@
+//! Grants that the provider would not or could not answer for are left alone for a while: longer each time,
+//! or as long as the provider said. Kept in memory: a restart may ask once more.
+
+use std::time::Duration;
+
+use moka::sync::Cache;
+
+use crate::id::GrantId;
+use crate::time::Timestamp;
+
+const FIRST: Duration = Duration::from_secs(1);
+const LONGEST: Duration = Duration::from_secs(60);
+/// More grants than this in trouble at once, and the oldest holds are forgotten: memory is bounded.
+const MAX_HOLDS: u64 = 100_000;
+
+#[derive(Clone, Copy)]
+struct Hold {
+    until: Timestamp,
+    failures: u32,
+}
+
+pub(super) struct Holds(Cache<GrantId, Hold>);
+
+impl Holds {
+    pub(super) fn new() -> Self {
+        Self(Cache::new(MAX_HOLDS))
+    }
+
+    /// How long the grant must still be left alone.
+    pub(super) fn remaining(&self, grant: GrantId, now: Timestamp) -> Option<Duration> {
+        let remaining = self.0.get(&grant)?.until.remaining(now);
+        (remaining > Duration::ZERO).then_some(remaining)
+    }
+
+    /// One more failure: leaves the grant alone for `retry_after`, or for twice as long as the last time.
+    pub(super) fn hold(
+        &self,
+        grant: GrantId,
+        retry_after: Option<Duration>,
+        now: Timestamp,
+    ) -> Duration {
+        let failures = self.0.get(&grant).map_or(0, |hold| hold.failures);
+        let doubled = FIRST.saturating_mul(1 << failures.min(6)).min(LONGEST);
+        let wait = retry_after.unwrap_or(doubled);
+        self.0.insert(
+            grant,
+            Hold {
+                until: now.after(wait),
+                failures: failures + 1,
+            },
+        );
+        wait
+    }
+
+    /// The provider answered: the grant starts anew.
+    pub(super) fn release(&self, grant: GrantId) {
+        self.0.invalidate(&grant);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_double_up_to_a_minute_and_end_with_a_success() {
+        let (holds, grant) = (Holds::new(), GrantId::from_bytes([1; 16]));
+        let now = Timestamp::from_unix_seconds(1000);
+        let waits: Vec<_> = (0..8)
+            .map(|_| holds.hold(grant, None, now).as_secs())
+            .collect();
+        assert_eq!(waits, [1, 2, 4, 8, 16, 32, 60, 60]);
+        assert_eq!(holds.remaining(grant, now), Some(LONGEST));
+        assert_eq!(holds.remaining(grant, now.after(LONGEST)), None);
+        holds.release(grant);
+        assert_eq!(holds.remaining(grant, now), None);
+    }
+
+    #[test]
+    fn what_the_provider_says_counts() {
+        let (holds, grant) = (Holds::new(), GrantId::from_bytes([1; 16]));
+        let wait = Duration::from_secs(7);
+        assert_eq!(holds.hold(grant, Some(wait), Timestamp::default()), wait);
+    }
+}

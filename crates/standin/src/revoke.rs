@@ -1,0 +1,223 @@
+//! Taking back: what was given is revoked at the provider, and gone from the vault.
+//!
+//! The token to revoke is queued first, then the grant is wiped, then the provider is asked. Whatever dies
+//! in between, the queue still knows what is left to do, and a token that was meant to die never stays
+//! usable because a provider was down for a minute.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::core::Core;
+use crate::error::Error;
+use crate::id::{GrantId, UserId};
+use crate::secret::RefreshToken;
+use crate::store::{Event, EventKind, RevocationRow, StoreError};
+use crate::time::Timestamp;
+use crate::vault::{Grant, GrantState, Sealed};
+use crate::verify::ProviderId;
+
+/// How far a revocation has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Revoked {
+    /// The provider has confirmed it, or there was nothing to revoke there.
+    Confirmed,
+    /// The provider could not be reached; it is asked again until it answers.
+    Queued,
+}
+
+/// How long until a revocation that failed is tried again: a minute, doubled each time, up to six hours.
+fn delay(attempts: u32) -> Duration {
+    Duration::from_secs(60)
+        .saturating_mul(1 << attempts.min(8))
+        .min(Duration::from_secs(6 * 3600))
+}
+
+/// Takes grants back.
+#[derive(Clone)]
+pub struct Revocations {
+    core: Arc<Core>,
+}
+
+impl Revocations {
+    pub(crate) fn new(core: Arc<Core>) -> Self {
+        Self { core }
+    }
+
+    /// Takes back what a user gave at a provider. `None` if they gave nothing there.
+    pub async fn disconnect(
+        &self,
+        user: UserId,
+        provider: &ProviderId,
+    ) -> Result<Option<Revoked>, Error> {
+        match self.core.store.grant_at(user, provider).await? {
+            Some(grant) if grant.state != GrantState::Revoked => {
+                self.take_back(grant).await.map(Some)
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// Takes back one grant.
+    pub async fn take_back(&self, grant: Grant) -> Result<Revoked, Error> {
+        let queued = self.queue(&grant).await?;
+        self.wipe(grant).await?;
+        match queued {
+            Some(row) => self.attempt(row).await,
+            None => Ok(Revoked::Confirmed),
+        }
+    }
+
+    /// Takes back everything a user gave, and forgets them. `false` if there is no such user.
+    pub async fn delete_user(&self, user: UserId) -> Result<bool, Error> {
+        for grant in self.core.store.grants_of(user).await? {
+            if grant.state != GrantState::Revoked {
+                self.take_back(grant).await?;
+            }
+        }
+        let existed = self.core.store.delete_user(user).await?;
+        if existed {
+            let event = Event {
+                user: Some(user),
+                ..Event::new(EventKind::UserDeleted, self.core.now())
+            };
+            self.core.store.append_events(vec![event]).await?;
+        }
+        Ok(existed)
+    }
+
+    /// Tries the revocations whose time has come. How many the provider confirmed.
+    pub async fn sweep(&self) -> Result<usize, Error> {
+        let mut confirmed = 0;
+        for row in self
+            .core
+            .store
+            .due_revocations(self.core.now(), 100)
+            .await?
+        {
+            if self.was_given_again(&row).await? {
+                self.core
+                    .store
+                    .finish_revocation(row.grant, row.queued_at)
+                    .await?;
+            } else if self.attempt(row).await? == Revoked::Confirmed {
+                confirmed += 1;
+            }
+        }
+        Ok(confirmed)
+    }
+
+    /// Revoking an old token takes everything of the user with it at Google: once they have given access
+    /// again, it must not be done any more.
+    async fn was_given_again(&self, row: &RevocationRow) -> Result<bool, StoreError> {
+        let grant = self.core.store.grant(row.grant).await?;
+        Ok(grant.is_some_and(|grant| {
+            grant.state == GrantState::Active && grant.updated_at > row.queued_at
+        }))
+    }
+
+    /// The refresh token stands for everything; without one, the access token.
+    async fn queue(&self, grant: &Grant) -> Result<Option<RevocationRow>, Error> {
+        let token = match self.core.vault.open_refresh(grant)? {
+            Some(token) => Some(token),
+            None => self
+                .core
+                .vault
+                .open_access(grant)?
+                .map(|token| RefreshToken::new(token.expose())),
+        };
+        let Some(token) = token else { return Ok(None) };
+        let row = row(&self.core, grant.id, &grant.identity.provider, &token)?;
+        self.core.store.queue_revocation(row.clone()).await?;
+        Ok(Some(row))
+    }
+
+    async fn wipe(&self, mut grant: Grant) -> Result<(), Error> {
+        loop {
+            let (id, now) = (grant.id, self.core.now());
+            let event = Event {
+                user: Some(grant.user),
+                grant: Some(id),
+                ..Event::new(EventKind::GrantRevoked, now)
+            };
+            match self
+                .core
+                .store
+                .replace_grant(grant.revoked(now), Some(event))
+                .await
+            {
+                // A refresh was faster: what it wrote is taken back as well.
+                Err(StoreError::Conflict) => match self.core.store.grant(id).await? {
+                    Some(newer) if newer.state != GrantState::Revoked => grant = newer,
+                    _ => return Ok(()),
+                },
+                result => return Ok(result?),
+            }
+        }
+    }
+
+    async fn attempt(&self, row: RevocationRow) -> Result<Revoked, Error> {
+        let token = self
+            .core
+            .vault
+            .open_revocation(row.grant, &Sealed::from_bytes(row.sealed_token))?;
+        let asked = match self.core.providers.get(&row.provider) {
+            Some(provider) => provider.revoke(&self.core, &token).await,
+            // The provider is no longer configured: nobody is left to be asked.
+            None => Ok(()),
+        };
+        if asked.is_ok() {
+            self.core
+                .store
+                .finish_revocation(row.grant, row.queued_at)
+                .await?;
+            return Ok(Revoked::Confirmed);
+        }
+        let retry_at = self.core.now().after(delay(row.attempts));
+        self.core
+            .store
+            .postpone_revocation(row.grant, row.queued_at, retry_at)
+            .await?;
+        Ok(Revoked::Queued)
+    }
+}
+
+fn row(
+    core: &Core,
+    grant: GrantId,
+    provider: &ProviderId,
+    token: &RefreshToken,
+) -> Result<RevocationRow, Error> {
+    let now: Timestamp = core.now();
+    let sealed = core
+        .vault
+        .seal_revocation(grant, token.expose(), &*core.entropy)?;
+    Ok(RevocationRow {
+        grant,
+        queued_at: now,
+        provider: provider.clone(),
+        sealed_token: sealed.as_bytes().to_vec(),
+        // The one who queues it tries it first; the sweep comes after them.
+        retry_at: now.after(delay(0)),
+        attempts: 0,
+    })
+}
+
+/// Revokes a token that has no grant any more. It is queued before anything else; failing to queue it is
+/// logged, since there is nobody left to tell.
+pub(crate) async fn discard(
+    core: &Arc<Core>,
+    grant: GrantId,
+    provider: &ProviderId,
+    token: &RefreshToken,
+) {
+    let revocations = Revocations::new(Arc::clone(core));
+    let done: Result<Revoked, Error> = async {
+        let row = row(core, grant, provider, token)?;
+        core.store.queue_revocation(row.clone()).await?;
+        revocations.attempt(row).await
+    }
+    .await;
+    if let Err(error) = done {
+        tracing::error!(grant.id = %grant, code = error.code(), "a token could not be queued for revocation");
+    }
+}

@@ -1,0 +1,97 @@
+//! Proof that a state-changing request comes from a page of ours.
+//!
+//! Three witnesses that a foreign page cannot all bring: a custom header (it forces a preflight that we
+//! never answer), the exact `Origin`, and what the browser itself says in `Sec-Fetch-Site`.
+
+use http::HeaderMap;
+use http::header::ORIGIN;
+use url::Url;
+
+use crate::error::Refusal;
+
+const CUSTOM_HEADER: &str = "x-requested-with";
+const FETCH_SITE: &str = "sec-fetch-site";
+
+/// Refuses a request that another site may have sent (requirements OC-1, SC-12).
+///
+/// # Errors
+/// [`Refusal::CsrfHeaderMissing`] without `X-Requested-With`, [`Refusal::CrossOrigin`] unless `Origin` is
+/// exactly our own and `Sec-Fetch-Site`, where it is sent, says the same.
+pub fn require_same_origin(headers: &HeaderMap, public_url: &Url) -> Result<(), Refusal> {
+    require_origin(headers, public_url)?;
+    match headers
+        .get(CUSTOM_HEADER)
+        .is_some_and(|value| !value.is_empty())
+    {
+        true => Ok(()),
+        false => Err(Refusal::CsrfHeaderMissing),
+    }
+}
+
+fn require_origin(headers: &HeaderMap, public_url: &Url) -> Result<(), Refusal> {
+    let ours = public_url.origin().ascii_serialization();
+    let mut origins = headers.get_all(ORIGIN).iter();
+    let origin = origins.next().ok_or(Refusal::CrossOrigin)?;
+    let says_ours = origin.as_bytes() == ours.as_bytes() && origins.next().is_none();
+    let site = headers.get(FETCH_SITE).map(|value| value.as_bytes());
+    match says_ours && site.is_none_or(|site| site == b"same-origin") {
+        true => Ok(()),
+        false => Err(Refusal::CrossOrigin),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::HeaderValue;
+
+    fn check(pairs: &[(&'static str, &'static str)]) -> Result<(), Refusal> {
+        let mut headers = HeaderMap::new();
+        for (name, value) in pairs {
+            headers.append(*name, HeaderValue::from_static(value));
+        }
+        require_same_origin(&headers, &Url::parse("https://app.example.com").unwrap())
+    }
+
+    const OURS: (&str, &str) = ("origin", "https://app.example.com");
+    const HEADER: (&str, &str) = ("x-requested-with", "XmlHttpRequest");
+
+    #[test]
+    fn oc_1_a_page_of_ours_passes() {
+        assert_eq!(check(&[OURS, HEADER]), Ok(()));
+        assert_eq!(
+            check(&[OURS, HEADER, ("sec-fetch-site", "same-origin")]),
+            Ok(())
+        );
+    }
+
+    #[test]
+    fn oc_1_everybody_else_is_refused() {
+        for origin in [
+            "null",
+            "http://app.example.com",
+            "https://app.example.com.evil.com",
+            "https://app.example.com:8443",
+            "https://evil.com",
+            "https://sub.app.example.com",
+            "https://APP.example.com",
+            "",
+        ] {
+            assert_eq!(
+                check(&[("origin", origin), HEADER]),
+                Err(Refusal::CrossOrigin),
+                "{origin}"
+            );
+        }
+        assert_eq!(check(&[HEADER]), Err(Refusal::CrossOrigin));
+        assert_eq!(check(&[OURS, OURS, HEADER]), Err(Refusal::CrossOrigin));
+        assert_eq!(check(&[OURS]), Err(Refusal::CsrfHeaderMissing));
+        for site in ["cross-site", "same-site", "none"] {
+            assert_eq!(
+                check(&[OURS, HEADER, ("sec-fetch-site", site)]),
+                Err(Refusal::CrossOrigin),
+                "{site}"
+            );
+        }
+    }
+}

@@ -1,0 +1,205 @@
+//! An attempt: one try at signing in, from the request to the answer.
+//!
+//! Everything about it travels in a cookie of the browser that began it, sealed: the server keeps nothing
+//! for somebody who has only pressed a button, and nobody but that browser can finish it. The cookie's name
+//! is derived from the state, so several tabs can sign in at once and each answer finds its own cookie.
+
+use std::time::Duration;
+
+use data_encoding::{BASE64URL_NOPAD, HEXLOWER};
+use serde::{Deserialize, Serialize};
+
+use super::ReturnTo;
+use crate::core::Core;
+use crate::error::{Error, Refusal};
+use crate::id::AttemptId;
+use crate::provider::{Provider, Scopes};
+use crate::secret::{State, same_bytes, sha256};
+use crate::session::cookie::{Cookies, Found, SetCookie};
+use crate::time::Timestamp;
+use crate::vault::Sealed;
+use crate::verify::ProviderId;
+
+/// How long an attempt may take. The store remembers a used attempt at least as long
+/// ([`AttemptRow::expires_at`](crate::store::AttemptRow)): a shorter memory would let an answer be replayed.
+pub const ATTEMPT_LIFETIME: Duration = Duration::from_secs(600);
+/// A browser has at most so many attempts under way; the oldest makes room (requirement AR-10).
+pub(super) const MAX_PER_BROWSER: usize = 5;
+/// What the name of every attempt cookie begins with.
+pub(super) const COOKIE_PREFIX: &str = "__Host-standin-att-";
+/// The longest value that a cookie of ours may have, so that the whole stays under 4096 bytes.
+const MAX_COOKIE_VALUE: usize = 3900;
+
+/// How the answer comes back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    /// A page posts the code that the provider's own popup gave it.
+    Code,
+    /// The provider sends a window of ours back, which then closes.
+    Popup,
+    /// The provider sends the browser back.
+    Redirect,
+}
+
+/// What the attempt is for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub(super) enum Intent {
+    /// Somebody signs in.
+    SignIn,
+    /// The second leg: the person who has just signed in is asked for consent, since there is no refresh
+    /// token that works. It is never followed by a third.
+    Consent { subject: String },
+}
+
+/// What is sealed into the cookie. An answer that agrees with all of it was asked for by this browser, from
+/// this provider, under this registration (requirement AR-4).
+#[derive(Serialize, Deserialize)]
+pub(super) struct Attempt {
+    pub(super) id: AttemptId,
+    pub(super) provider: ProviderId,
+    pub(super) issuer: String,
+    pub(super) client_id: String,
+    pub(super) redirect_uri: String,
+    pub(super) mode: Mode,
+    pub(super) intent: Intent,
+    pub(super) state: String,
+    pub(super) nonce: String,
+    pub(super) verifier: String,
+    pub(super) scopes: Scopes,
+    pub(super) return_to: ReturnTo,
+    /// Milliseconds since the epoch.
+    expires_at: i64,
+}
+
+impl std::fmt::Debug for Attempt {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Attempt({}, {:?})", self.id, self.mode)
+    }
+}
+
+/// What an attempt starts from.
+pub(super) struct Start {
+    pub(super) mode: Mode,
+    pub(super) intent: Intent,
+    pub(super) scopes: Scopes,
+    pub(super) return_to: ReturnTo,
+}
+
+impl Attempt {
+    pub(super) fn start(core: &Core, provider: &Provider, start: Start) -> Self {
+        let random = || crate::entropy::random_token(&*core.entropy);
+        let config = provider.config();
+        let redirect_uri = match start.mode {
+            Mode::Code => crate::provider::google::POSTMESSAGE.to_owned(),
+            Mode::Popup | Mode::Redirect => provider.redirect_uri().to_string(),
+        };
+        Self {
+            id: AttemptId::new(&*core.clock, &*core.entropy),
+            provider: config.id.clone(),
+            issuer: config.issuer.clone(),
+            client_id: config.registration.client_id.clone(),
+            redirect_uri,
+            mode: start.mode,
+            intent: start.intent,
+            state: random(),
+            nonce: random(),
+            verifier: random(),
+            scopes: start.scopes,
+            return_to: start.return_to,
+            expires_at: core.now().after(ATTEMPT_LIFETIME).unix_ms(),
+        }
+    }
+
+    pub(super) fn expires_at(&self) -> Timestamp {
+        Timestamp::from_unix_ms(self.expires_at)
+    }
+
+    /// Seals the attempt into the cookie that only its own answer finds.
+    pub(super) fn to_cookie(&mut self, core: &Core) -> Result<SetCookie, Error> {
+        let mut value = self.seal(core)?;
+        if value.len() > MAX_COOKIE_VALUE {
+            self.return_to = ReturnTo::default();
+            value = self.seal(core)?;
+        }
+        Ok(SetCookie::new(
+            cookie_name(&self.state),
+            value,
+            ATTEMPT_LIFETIME,
+        ))
+    }
+
+    fn seal(&self, core: &Core) -> Result<String, Error> {
+        let plain = serde_json::to_vec(self).unwrap_or_default();
+        let sealed = core.vault.seal_attempt(self.id, &plain, &*core.entropy)?;
+        let bytes = [self.id.as_bytes(), sealed.as_bytes()].concat();
+        Ok(BASE64URL_NOPAD.encode(&bytes))
+    }
+
+    /// The attempt that an answer with this state belongs to, if this browser began it and it is not over.
+    pub(super) fn of_answer(
+        core: &Core,
+        cookies: Cookies<'_>,
+        state: &State,
+    ) -> Result<Self, Refusal> {
+        let Found::One(value) = cookies.find(&cookie_name(state.expose())) else {
+            return Err(Refusal::AttemptMissing);
+        };
+        let attempt = Self::open(core, value).ok_or(Refusal::AttemptMissing)?;
+        if !same_bytes(attempt.state.as_bytes(), state.expose().as_bytes()) {
+            return Err(Refusal::StateMismatch);
+        }
+        match core.now() < attempt.expires_at() {
+            true => Ok(attempt),
+            false => Err(Refusal::AttemptExpired),
+        }
+    }
+
+    fn open(core: &Core, value: &str) -> Option<Self> {
+        let bytes = BASE64URL_NOPAD.decode(value.as_bytes()).ok()?;
+        let (id, sealed) = bytes.split_at_checked(16)?;
+        let id = AttemptId::from_bytes(id.try_into().ok()?);
+        let plain = core
+            .vault
+            .open_attempt(id, &Sealed::from_bytes(sealed.to_vec()))
+            .ok()?;
+        serde_json::from_slice(&plain).ok()
+    }
+
+    /// Every attempt that this browser has under way, oldest first, each with its cookie's name.
+    pub(super) fn under_way(core: &Core, cookies: Cookies<'_>) -> Vec<(String, Option<Self>)> {
+        let mut attempts: Vec<_> = cookies
+            .names_with_prefix(COOKIE_PREFIX)
+            // Whoever sends more than this has not got them from us: the rest is not even looked at.
+            .take(4 * MAX_PER_BROWSER)
+            .map(|name| match cookies.find(name) {
+                Found::One(value) => (name.to_owned(), Self::open(core, value)),
+                Found::Many | Found::Nothing => (name.to_owned(), None),
+            })
+            .collect();
+        attempts
+            .sort_by_key(|(_, attempt)| attempt.as_ref().map_or(0, |attempt| attempt.expires_at));
+        attempts
+    }
+
+    /// Whether the answer may be for this provider, as it is configured now (requirements AR-4, CB-4).
+    pub(super) fn check_provider(&self, provider: &Provider) -> Result<(), Refusal> {
+        let config = provider.config();
+        let is_same = self.provider == config.id
+            && self.issuer == config.issuer
+            && self.client_id == config.registration.client_id;
+        match is_same {
+            true => Ok(()),
+            false => Err(Refusal::ProviderMismatch),
+        }
+    }
+}
+
+/// The cookie's name tells nothing of the state and is found from it.
+pub(super) fn cookie_name(state: &str) -> String {
+    format!(
+        "{COOKIE_PREFIX}{}",
+        HEXLOWER.encode(&sha256(state.as_bytes())[..8])
+    )
+}

@@ -1,0 +1,225 @@
+//! 1 ── Beginning: a request of the browser becomes an attempt, a cookie, and an address at the provider.
+
+use data_encoding::BASE64URL_NOPAD;
+use url::Url;
+
+use super::attempt::{ATTEMPT_LIFETIME, Attempt, Intent, MAX_PER_BROWSER, Start};
+use super::{Mode, ReturnTo, SignIn};
+use crate::error::{Error, Refusal};
+use crate::id::AttemptId;
+use crate::provider::{Metadata, Provider, Scopes};
+use crate::secret::sha256;
+use crate::session::cookie::{Cookies, SetCookie};
+use crate::verify::ProviderId;
+
+/// What a browser may say about the sign-in it wants. Nothing here can set what protects the flow
+/// (requirement AR-6).
+#[derive(Debug, Default)]
+pub struct SignInRequest {
+    /// Where to go afterwards; the front page if it is not a page of this site.
+    pub return_to: Option<String>,
+    /// Scopes beyond those of every sign-in, from the configured list.
+    pub scopes: Scopes,
+    /// Whom the provider may expect: an e-mail address or a subject. A hint, not a check.
+    pub login_hint: Option<String>,
+    /// Whether this is a window that closes itself afterwards.
+    pub popup: bool,
+}
+
+/// An attempt that has begun: where to send the browser, and which cookies to set with that.
+#[derive(Debug)]
+pub struct Begun {
+    /// The attempt.
+    pub attempt: AttemptId,
+    /// The provider's address, with everything it must know. It holds the state: not for the log.
+    pub location: Url,
+    /// The attempt's own cookie, and the removal of those that make room.
+    pub cookies: Vec<SetCookie>,
+}
+
+/// An attempt whose code will be posted by a page: what the page must know for the provider's own popup.
+#[derive(Debug)]
+pub struct BegunCode {
+    /// The attempt.
+    pub attempt: AttemptId,
+    /// To be handed to the popup and posted back with the code.
+    pub state: String,
+    /// Our public id at the provider.
+    pub client_id: String,
+    /// What to ask for.
+    pub scopes: Scopes,
+    /// For pages that open the authorization endpoint themselves; the ID token must then repeat it.
+    pub nonce: String,
+    /// Seconds until the attempt is over.
+    pub expires_in: u64,
+    /// The provider's script.
+    pub script_url: String,
+    /// The attempt's own cookie, and the removal of those that make room.
+    pub cookies: Vec<SetCookie>,
+}
+
+/// How the provider is asked.
+#[derive(Clone, Copy)]
+struct Ask<'a> {
+    login_hint: Option<&'a str>,
+    prompt: Option<&'static str>,
+}
+
+impl SignIn {
+    /// Begins a sign-in by redirect, in this window or in one that closes itself.
+    ///
+    /// # Errors
+    /// [`Refusal::UnknownProvider`], [`Refusal::ScopeNotAllowed`], and [`Error::ProviderUnavailable`] if
+    /// the provider cannot be discovered.
+    pub async fn begin(
+        &self,
+        provider: &ProviderId,
+        request: SignInRequest,
+        cookies: Cookies<'_>,
+    ) -> Result<Begun, Error> {
+        let provider = self.core.provider(provider)?;
+        let start = Start {
+            mode: if request.popup {
+                Mode::Popup
+            } else {
+                Mode::Redirect
+            },
+            intent: Intent::SignIn,
+            scopes: wanted(provider, &request.scopes)?,
+            return_to: ReturnTo::new(
+                request.return_to.as_deref().unwrap_or("/"),
+                &self.core.public_url,
+            ),
+        };
+        let ask = Ask {
+            login_hint: request.login_hint.as_deref(),
+            prompt: None,
+        };
+        self.start(provider, start, ask, cookies).await
+    }
+
+    /// Begins the one-time-code flow of the provider's own popup.
+    ///
+    /// # Security
+    /// That popup carries neither PKCE nor nonce: what binds the code to this browser is the state and the
+    /// attempt's cookie. Our own window ([`SignIn::begin`] with `popup`) has both and is the better choice.
+    ///
+    /// # Errors
+    /// As [`SignIn::begin`]; [`Refusal::UnknownProvider`] too if the provider has no such popup.
+    pub fn begin_code(
+        &self,
+        provider: &ProviderId,
+        scopes: &Scopes,
+        cookies: Cookies<'_>,
+    ) -> Result<BegunCode, Error> {
+        let provider = self.core.provider(provider)?;
+        let script_url = provider.script_url().ok_or(Refusal::UnknownProvider)?;
+        let start = Start {
+            mode: Mode::Code,
+            intent: Intent::SignIn,
+            scopes: wanted(provider, scopes)?,
+            return_to: ReturnTo::default(),
+        };
+        let mut attempt = Attempt::start(&self.core, provider, start);
+        Ok(BegunCode {
+            cookies: self.cookies_for(&mut attempt, cookies)?,
+            attempt: attempt.id,
+            state: attempt.state,
+            client_id: attempt.client_id,
+            scopes: attempt.scopes,
+            nonce: attempt.nonce,
+            expires_in: ATTEMPT_LIFETIME.as_secs(),
+            script_url,
+        })
+    }
+
+    /// The second leg: the same person, asked for consent.
+    pub(super) async fn begin_consent(
+        &self,
+        provider: &Provider,
+        first: &Attempt,
+        subject: &str,
+        cookies: Cookies<'_>,
+    ) -> Result<Begun, Error> {
+        let start = Start {
+            mode: first.mode,
+            intent: Intent::Consent {
+                subject: subject.to_owned(),
+            },
+            scopes: first.scopes.clone(),
+            return_to: first.return_to.clone(),
+        };
+        let ask = Ask {
+            login_hint: Some(subject),
+            prompt: Some("consent"),
+        };
+        self.start(provider, start, ask, cookies).await
+    }
+
+    async fn start(
+        &self,
+        provider: &Provider,
+        start: Start,
+        ask: Ask<'_>,
+        cookies: Cookies<'_>,
+    ) -> Result<Begun, Error> {
+        let metadata = provider.metadata(&self.core).await?;
+        let mut attempt = Attempt::start(&self.core, provider, start);
+        let cookies = self.cookies_for(&mut attempt, cookies)?;
+        let location = authorization_url(provider, &metadata, &attempt, ask);
+        Ok(Begun {
+            attempt: attempt.id,
+            location,
+            cookies,
+        })
+    }
+
+    /// The attempt's cookie; and where a browser has its fill of attempts, the oldest make room.
+    fn cookies_for(
+        &self,
+        attempt: &mut Attempt,
+        cookies: Cookies<'_>,
+    ) -> Result<Vec<SetCookie>, Error> {
+        let under_way = Attempt::under_way(&self.core, cookies);
+        let surplus = (under_way.len() + 1).saturating_sub(MAX_PER_BROWSER);
+        let leaving = under_way
+            .into_iter()
+            .take(surplus)
+            .map(|(name, _)| SetCookie::clear(name));
+        let own = attempt.to_cookie(&self.core)?;
+        Ok(leaving.chain([own]).collect())
+    }
+}
+
+/// Everything a sign-in asks for: the configured scopes, and those extra ones that the configuration allows.
+fn wanted(provider: &Provider, extra: &Scopes) -> Result<Scopes, Refusal> {
+    match provider.allowed_scopes().covers(extra) {
+        true => Ok(provider.config().scopes.union(extra)),
+        false => Err(Refusal::ScopeNotAllowed),
+    }
+}
+
+/// RFC 6749 §4.1.1, OpenID Connect Core §3.1.2.1, RFC 7636 §4.3. `prompt` is absent unless it is needed:
+/// whoever has given everything before is not asked again.
+fn authorization_url(
+    provider: &Provider,
+    metadata: &Metadata,
+    attempt: &Attempt,
+    ask: Ask<'_>,
+) -> Url {
+    let mut url = metadata.authorization_endpoint.url().clone();
+    let challenge = BASE64URL_NOPAD.encode(&sha256(attempt.verifier.as_bytes()));
+    url.query_pairs_mut()
+        .append_pair("response_type", "code")
+        .append_pair("client_id", &attempt.client_id)
+        .append_pair("redirect_uri", &attempt.redirect_uri)
+        .append_pair("scope", &attempt.scopes.to_string())
+        .append_pair("state", &attempt.state)
+        .append_pair("nonce", &attempt.nonce)
+        .append_pair("code_challenge", &challenge)
+        .append_pair("code_challenge_method", "S256")
+        .extend_pairs(provider.authorization_parameters())
+        .extend_pairs(ask.login_hint.map(|hint| ("login_hint", hint)))
+        .extend_pairs(ask.prompt.map(|prompt| ("prompt", prompt)));
+    url
+}

@@ -1,0 +1,237 @@
+//! Putting it together: one [`Standin`] per process, built from what the rest of the library takes as
+//! arguments.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use url::Url;
+
+use crate::core::Core;
+use crate::entropy::{Entropy, SystemEntropy};
+use crate::error::Error;
+use crate::http::HttpClient;
+use crate::provider::{Provider, ProviderConfig};
+use crate::refresh::Refresher;
+use crate::revoke::Revocations;
+use crate::session::{SessionSettings, Sessions};
+use crate::signin::SignIn;
+use crate::store::Store;
+use crate::time::{Clock, SystemClock};
+use crate::vault::{KeyFile, KeyRing, Vault, VaultError};
+use crate::vend::{Audit, Vend};
+use crate::verify::ProviderId;
+
+/// How often the vends that were counted are written.
+const AUDIT_INTERVAL: Duration = Duration::from_secs(1);
+/// How often queued revocations are looked at.
+const REVOCATION_INTERVAL: Duration = Duration::from_secs(30);
+/// How often old attempts and sessions are forgotten.
+const PRUNE_INTERVAL: Duration = Duration::from_secs(600);
+
+/// The whole of Standin. Cheap to clone; clones are the same one.
+#[derive(Clone)]
+pub struct Standin {
+    core: Arc<Core>,
+    signin: SignIn,
+    sessions: Sessions,
+    vend: Vend,
+    revocations: Revocations,
+    audit: Audit,
+    tasks: TaskTracker,
+}
+
+/// Gathers what a [`Standin`] is made of.
+pub struct Builder {
+    public_url: Url,
+    store: Arc<dyn Store>,
+    http: Arc<dyn HttpClient>,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+    providers: Vec<ProviderConfig>,
+    session: SessionSettings,
+}
+
+impl Builder {
+    /// Adds a provider; its callback is `{public_url}/auth/{id}/callback`.
+    #[must_use]
+    pub fn provider(mut self, provider: ProviderConfig) -> Self {
+        self.providers.push(provider);
+        self
+    }
+
+    /// How long sessions live.
+    #[must_use]
+    pub fn session(mut self, settings: SessionSettings) -> Self {
+        self.session = settings;
+        self
+    }
+
+    /// Another clock than the system's.
+    #[must_use]
+    pub fn clock(mut self, clock: impl Clock) -> Self {
+        self.clock = Arc::new(clock);
+        self
+    }
+
+    /// Another source of random bytes than the system's.
+    #[must_use]
+    pub fn entropy(mut self, entropy: impl Entropy) -> Self {
+        self.entropy = Arc::new(entropy);
+        self
+    }
+
+    /// Loads the key ring and puts everything together. Nothing is asked of any provider yet.
+    ///
+    /// # Errors
+    /// Those of [`KeyRing::load`]: a vault whose keys are missing does not open.
+    pub async fn build(self, keys: &KeyFile) -> Result<Standin, VaultError> {
+        let ring = KeyRing::load(keys, &*self.store, &*self.clock, &*self.entropy).await?;
+        let core = Arc::new(Core {
+            providers: providers(self.providers, &self.public_url),
+            clock: self.clock,
+            entropy: self.entropy,
+            http: self.http,
+            store: self.store,
+            vault: Vault::new(ring),
+            public_url: self.public_url,
+        });
+        Ok(Standin::over(core, self.session))
+    }
+}
+
+fn providers(
+    configs: Vec<ProviderConfig>,
+    public_url: &Url,
+) -> BTreeMap<ProviderId, Arc<Provider>> {
+    let provider = |config: ProviderConfig| {
+        let mut callback = public_url.clone();
+        callback.set_path(&format!("/auth/{}/callback", config.id));
+        (config.id.clone(), Arc::new(Provider::new(config, callback)))
+    };
+    configs.into_iter().map(provider).collect()
+}
+
+impl Standin {
+    /// Begins to gather. `public_url` is the origin that browsers see, scheme, host and port; no address is
+    /// ever built from a request.
+    #[must_use]
+    pub fn builder(public_url: Url, store: Arc<dyn Store>, http: impl HttpClient) -> Builder {
+        Builder {
+            public_url,
+            store,
+            http: Arc::new(http),
+            clock: Arc::new(SystemClock),
+            entropy: Arc::new(SystemEntropy),
+            providers: Vec::new(),
+            session: SessionSettings::default(),
+        }
+    }
+
+    fn over(core: Arc<Core>, session: SessionSettings) -> Self {
+        let tasks = TaskTracker::new();
+        let sessions = Sessions::new(Arc::clone(&core), session);
+        let refresher = Refresher::new(Arc::clone(&core), tasks.clone());
+        let audit = Audit::default();
+        Self {
+            signin: SignIn::new(Arc::clone(&core), sessions.clone(), tasks.clone()),
+            vend: Vend::new(Arc::clone(&core), refresher, audit.clone()),
+            revocations: Revocations::new(Arc::clone(&core)),
+            sessions,
+            audit,
+            tasks,
+            core,
+        }
+    }
+
+    /// 1: signing in.
+    #[must_use]
+    pub fn signin(&self) -> &SignIn {
+        &self.signin
+    }
+
+    /// Sessions of browsers.
+    #[must_use]
+    pub fn sessions(&self) -> &Sessions {
+        &self.sessions
+    }
+
+    /// 5: tokens for jobs and pages.
+    #[must_use]
+    pub fn vend(&self) -> &Vend {
+        &self.vend
+    }
+
+    /// Taking back what was given.
+    #[must_use]
+    pub fn revocations(&self) -> &Revocations {
+        &self.revocations
+    }
+
+    /// The rows, for those who list them.
+    #[must_use]
+    pub fn store(&self) -> &dyn Store {
+        &*self.core.store
+    }
+
+    /// The clock that everything here goes by.
+    #[must_use]
+    pub fn clock(&self) -> &dyn Clock {
+        &*self.core.clock
+    }
+
+    /// The origin that browsers see.
+    #[must_use]
+    pub fn public_url(&self) -> &Url {
+        &self.core.public_url
+    }
+
+    /// A provider by its name in URLs.
+    #[must_use]
+    pub fn provider(&self, id: &ProviderId) -> Option<&Arc<Provider>> {
+        self.core.providers.get(id)
+    }
+
+    /// Every provider, in the order of their names.
+    pub fn providers(&self) -> impl Iterator<Item = &Provider> {
+        self.core.providers.values().map(AsRef::as_ref)
+    }
+
+    /// The upkeep that needs a clock of its own: writing what was counted, asking again for revocations that
+    /// failed, forgetting what is over. Runs until `stop`, then finishes what has begun: refreshes and
+    /// sign-ins under way, and the last of the record.
+    pub async fn run(&self, stop: CancellationToken) {
+        let mut audit = tokio::time::interval(AUDIT_INTERVAL);
+        let mut revocations = tokio::time::interval(REVOCATION_INTERVAL);
+        let mut prune = tokio::time::interval(PRUNE_INTERVAL);
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => break,
+                _ = audit.tick() => report("writing the record", self.flush_audit().await),
+                _ = revocations.tick() => report("revoking", self.revocations.sweep().await.map(drop)),
+                _ = prune.tick() => report("forgetting what is over", self.prune().await),
+            }
+        }
+        self.tasks.close();
+        self.tasks.wait().await;
+        report("writing the record", self.flush_audit().await);
+    }
+
+    /// Writes the vends that were counted so far.
+    pub async fn flush_audit(&self) -> Result<(), Error> {
+        self.audit.flush(&*self.core.store).await
+    }
+
+    async fn prune(&self) -> Result<(), Error> {
+        self.core.store.prune(self.core.now()).await?;
+        Ok(())
+    }
+}
+
+fn report(what: &str, done: Result<(), Error>) {
+    if let Err(error) = done {
+        tracing::warn!(code = error.code(), %error, "{what} did not work; it will be tried again");
+    }
+}
