@@ -4,14 +4,18 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::middleware::{from_fn, from_fn_with_state};
+use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 
 use crate::faults::{self, Endpoint};
 use crate::state::Shared;
-use crate::{authorize, certs, discovery, guard, reply, token};
+use crate::{
+    api, authorize, avatar, certs, control, discovery, gsi, guard, reply, revoke, token, tokeninfo,
+    userinfo,
+};
 
 const BODY_LIMIT: usize = 1024 * 1024;
+const UPLOAD_LIMIT: usize = 5 * 1024 * 1024;
 
 pub(crate) fn router(shared: &Arc<Shared>) -> Router {
     let faulty = |endpoint, routes: Router<Arc<Shared>>| {
@@ -29,6 +33,13 @@ pub(crate) fn router(shared: &Arc<Shared>) -> Router {
         .merge(faulty(Endpoint::Authorize, authorize_routes()))
         .merge(authorize::page_routes())
         .merge(faulty(Endpoint::Token, token_routes()))
+        .merge(faulty(Endpoint::Revoke, revoke_routes()))
+        .merge(faulty(Endpoint::Tokeninfo, tokeninfo_routes()))
+        .merge(faulty(Endpoint::Userinfo, userinfo_routes()))
+        .merge(faulty(Endpoint::Api, api_routes()))
+        .route("/gsi/client", get(gsi::script))
+        .route("/a/{file}", get(avatar::picture))
+        .nest("/_emulator", control::routes())
         .fallback(reply::not_found)
         .method_not_allowed_fallback(reply::not_found)
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
@@ -61,4 +72,45 @@ fn token_routes() -> Router<Arc<Shared>> {
         routes = routes.route(path, post(token::endpoint));
     }
     routes
+}
+
+fn revoke_routes() -> Router<Arc<Shared>> {
+    Router::new()
+        .route("/revoke", post(revoke::endpoint))
+        .route(
+            "/o/oauth2/revoke",
+            get(revoke::endpoint).post(revoke::endpoint),
+        )
+}
+
+fn tokeninfo_routes() -> Router<Arc<Shared>> {
+    let v3 = || get(tokeninfo::v3).post(tokeninfo::v3);
+    let v1 = || get(tokeninfo::v1).post(tokeninfo::v1);
+    Router::new()
+        .route("/tokeninfo", v3())
+        .route("/oauth2/v3/tokeninfo", v3())
+        .route("/oauth2/v2/tokeninfo", v1())
+        .route("/oauth2/v1/tokeninfo", v1())
+}
+
+fn userinfo_routes() -> Router<Arc<Shared>> {
+    let v3 = || get(userinfo::v3).post(userinfo::v3);
+    let v2 = || get(userinfo::v2).post(userinfo::v2);
+    Router::new()
+        .route("/v1/userinfo", v3())
+        .route("/oauth2/v3/userinfo", v3())
+        .route("/oauth2/v2/userinfo", v2())
+        .route("/oauth2/v1/userinfo", v2())
+}
+
+fn api_routes() -> Router<Arc<Shared>> {
+    let upload = post(api::drive::upload).layer(DefaultBodyLimit::max(UPLOAD_LIMIT));
+    Router::new()
+        .route(
+            "/calendar/v3/calendars/{id}/events",
+            get(api::calendar::list).post(api::calendar::insert),
+        )
+        .route("/upload/drive/v3/files", upload)
+        .route("/drive/v3/files", get(api::drive::list))
+        .route("/drive/v3/files/{id}", get(api::drive::get))
 }

@@ -192,6 +192,18 @@ impl User {
 }
 
 impl Client {
+    /// A client with nothing registered yet.
+    pub(crate) fn named(client_id: String) -> Self {
+        Self {
+            client_id,
+            client_secret: String::new(),
+            name: default_application_name(),
+            project: default_project(),
+            redirect_uris: Vec::new(),
+            javascript_origins: Vec::new(),
+        }
+    }
+
     pub(crate) fn completed(mut self) -> Result<Self, SeedError> {
         if self.client_id.is_empty() {
             self.client_id = chance::client_id();

@@ -1,39 +1,71 @@
 //! The control API under `/_emulator/`: seeding, scripting and reading back.
 //!
 //! For tests and demos, not for clients: none of it exists at Google. Errors are problem documents
-//! with a stable `code`.
+//! with a stable `code`; a body with an unknown field is refused, because a misspelt one would make
+//! a test pass for nothing.
 
-use axum::http::{StatusCode, header};
-use axum::response::{IntoResponse, Response};
-use serde::Serialize;
+mod autopilot;
+mod clients;
+mod clock;
+mod faults;
+mod keys;
+mod ledger;
+mod problem;
+mod profile;
+mod users;
 
-/// RFC 9457, as far as a test needs it.
-#[derive(Debug, Serialize)]
-pub(crate) struct Problem {
-    status: u16,
-    code: &'static str,
-    detail: String,
-}
+use std::sync::Arc;
 
-impl Problem {
-    pub(crate) fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
-        Self {
-            status: status.as_u16(),
-            code,
-            detail: detail.into(),
-        }
-    }
-}
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::middleware::from_fn;
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use serde_json::{Value, json};
 
-impl IntoResponse for Problem {
-    fn into_response(self) -> Response {
-        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::BAD_REQUEST);
-        let body = serde_json::to_string(&self).unwrap_or_default();
-        (
-            status,
-            [(header::CONTENT_TYPE, "application/problem+json")],
-            body,
+pub(crate) use self::problem::Problem;
+use crate::guard;
+use crate::state::Shared;
+
+/// The routes, to be nested under `/_emulator`.
+pub(crate) fn routes() -> Router<Arc<Shared>> {
+    Router::new()
+        .route("/health", get(health))
+        .route("/reset", post(reset))
+        .route("/ledger", get(ledger::read))
+        .route("/users", get(users::list).put(users::upsert))
+        .route("/users/{user}/revoke", post(users::revoke))
+        .route("/clients", get(clients::list).put(clients::upsert))
+        .route(
+            "/autopilot",
+            get(autopilot::read)
+                .put(autopilot::set)
+                .delete(autopilot::clear),
         )
-            .into_response()
-    }
+        .route("/clock", get(clock::read).post(clock::advance))
+        .route(
+            "/faults",
+            get(faults::list).post(faults::add).delete(faults::clear),
+        )
+        .route("/keys/rotate", post(keys::rotate))
+        .route("/profile", get(profile::read).put(profile::set))
+        .fallback(unknown)
+        .layer(from_fn(guard::local_origin))
+}
+
+async fn health(State(shared): State<Arc<Shared>>) -> Json<Value> {
+    Json(json!({"status": "ok", "origin": shared.origin}))
+}
+
+async fn reset(State(shared): State<Arc<Shared>>) -> StatusCode {
+    shared.reset();
+    StatusCode::NO_CONTENT
+}
+
+async fn unknown() -> Problem {
+    Problem::new(
+        StatusCode::NOT_FOUND,
+        "not_found",
+        "The control API has no such call.",
+    )
 }

@@ -16,6 +16,7 @@ use serde_json::Value;
 use self::grants::Grants;
 use self::ledger::{Event, Ledger};
 use self::people::{Browsers, Users};
+use crate::api::drive::File;
 use crate::authorize::Interaction;
 use crate::clock::Clock;
 use crate::faults::Faults;
@@ -47,8 +48,8 @@ pub(crate) struct State {
     pub(crate) keys: Keys,
     /// Events by (subject, calendar).
     pub(crate) calendars: HashMap<(String, String), Vec<Value>>,
-    /// Drive files by subject, with the client that made them.
-    pub(crate) files: HashMap<String, Vec<(String, Value)>>,
+    /// Drive files by subject.
+    pub(crate) files: HashMap<String, Vec<File>>,
 }
 
 /// Answers the account chooser and the consent page in a person's place.

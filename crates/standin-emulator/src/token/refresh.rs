@@ -10,6 +10,7 @@ use crate::object::Object;
 use crate::reply::OAuthError;
 use crate::scopes;
 use crate::seed::Client;
+use crate::state::State;
 use crate::state::grants::RefreshToken;
 use crate::state::ledger::{Event, Kind};
 
@@ -18,7 +19,7 @@ pub(super) fn refresh(request: &Request<'_>) -> Result<Object, OAuthError> {
     let text = request.params.require("refresh_token")?;
     let client = credentials.authenticate(request)?;
     match accept(request, &client, text) {
-        Ok((token, scopes)) => Ok(answer(request, text, &token, scopes)),
+        Ok(accepted) => Ok(answer(request, text, accepted)),
         Err(error) => {
             let event = Event::new(Kind::RefreshRefused).client(client.client_id);
             let event = event
@@ -32,19 +33,23 @@ pub(super) fn refresh(request: &Request<'_>) -> Result<Object, OAuthError> {
     }
 }
 
-fn accept(
-    request: &Request<'_>,
-    client: &Client,
-    text: &str,
-) -> Result<(RefreshToken, BTreeSet<String>), OAuthError> {
+/// What a refresh gives: the token it spends, the scopes asked for, and a successor if it rotates.
+struct Accepted {
+    token: RefreshToken,
+    scopes: BTreeSet<String>,
+    successor: Option<String>,
+}
+
+/// Under one lock, so that of two refreshes with a rotating token only one succeeds.
+fn accept(request: &Request<'_>, client: &Client, text: &str) -> Result<Accepted, OAuthError> {
     let dead = || OAuthError::bad_request("invalid_grant", "Token has been expired or revoked.");
     match request.twist {
         Some(Twist::InvalidGrant) => return Err(dead()),
         Some(Twist::InvalidClient) => return Err(issue::invalid_client()),
         _ => {}
     }
-    let state = request.shared.state();
-    let Some(token) = state.grants.refresh(text) else {
+    let mut state = request.shared.state();
+    let Some(token) = state.grants.refresh(text).cloned() else {
         return Err(OAuthError::bad_request("invalid_grant", "Bad Request"));
     };
     if token.client_id != client.client_id {
@@ -61,43 +66,43 @@ fn accept(
     if !scopes.is_subset(&token.scopes) {
         return Err(OAuthError::bad_request("invalid_scope", "Bad Request"));
     }
-    Ok((token.clone(), scopes))
+    let rotates =
+        state.profile.rotate_refresh_tokens || matches!(request.twist, Some(Twist::Rotate));
+    let successor = rotates.then(|| rotate(request, &mut state, text, &token));
+    Ok(Accepted {
+        token,
+        scopes,
+        successor,
+    })
 }
 
-fn answer(
-    request: &Request<'_>,
-    text: &str,
-    token: &RefreshToken,
-    scopes: BTreeSet<String>,
-) -> Object {
+/// Google keeps refresh tokens; the profile or a fault makes it rotate them.
+fn rotate(request: &Request<'_>, state: &mut State, text: &str, token: &RefreshToken) -> String {
+    let issued_at = request.shared.clock.now_unix_ms();
+    state.grants.kill_refresh(text);
+    let limit = state.profile.refresh_token_limit;
+    state.grants.add_refresh(
+        RefreshToken {
+            issued_at,
+            ..token.clone()
+        },
+        limit,
+    )
+}
+
+fn answer(request: &Request<'_>, text: &str, accepted: Accepted) -> Object {
     issue::issue(
         request,
         Basis {
             kind: Kind::TokenRefreshed,
-            owner: &token.owner,
-            client_id: &token.client_id,
-            scopes,
-            code: &token.code,
+            owner: &accepted.token.owner,
+            client_id: &accepted.token.client_id,
+            scopes: accepted.scopes,
+            code: &accepted.token.code,
             offline: true,
             nonce: None,
-            refresh_token: rotated(request, text, token),
+            refresh_token: accepted.successor,
             spent: ("refresh_token", text),
         },
     )
-}
-
-/// Google keeps refresh tokens; the profile or a fault makes it rotate them.
-fn rotated(request: &Request<'_>, text: &str, token: &RefreshToken) -> Option<String> {
-    let mut state = request.shared.state();
-    let rotates = state.profile.rotate_refresh_tokens;
-    if !rotates && !matches!(request.twist, Some(Twist::Rotate)) {
-        return None;
-    }
-    let limit = state.profile.refresh_token_limit;
-    let successor = RefreshToken {
-        issued_at: request.shared.clock.now_unix_ms(),
-        ..token.clone()
-    };
-    state.grants.kill_refresh(text);
-    Some(state.grants.add_refresh(successor, limit))
 }

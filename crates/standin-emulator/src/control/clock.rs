@@ -1,0 +1,33 @@
+//! `GET` and `POST clock`: the emulator's own time.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::State;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::problem::{self, Problem};
+use crate::state::Shared;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Advance {
+    advance_seconds: i64,
+}
+
+pub(super) async fn read(State(shared): State<Arc<Shared>>) -> Json<Value> {
+    let clock = &shared.clock;
+    Json(json!({"now": clock.now_unix(), "offset_seconds": clock.offset_seconds()}))
+}
+
+/// A negative number turns the clock back.
+pub(super) async fn advance(
+    State(shared): State<Arc<Shared>>,
+    body: Bytes,
+) -> Result<Json<Value>, Problem> {
+    let Advance { advance_seconds } = problem::read(&body)?;
+    shared.clock.shift_ms(advance_seconds.saturating_mul(1000));
+    Ok(read(State(shared)).await)
+}

@@ -1,0 +1,50 @@
+//! `POST`, `GET` and `DELETE faults`: the script of what goes wrong next.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::StatusCode;
+use serde_json::{Value, json};
+
+use super::problem::{self, Problem};
+use crate::faults::{Fault, Script};
+use crate::state::Shared;
+
+pub(super) async fn list(State(shared): State<Arc<Shared>>) -> Json<Value> {
+    let faults: Vec<Value> = shared.state().faults.iter().map(view).collect();
+    Json(json!({"faults": faults}))
+}
+
+/// All or nothing: one bad entry and none is queued.
+pub(super) async fn add(
+    State(shared): State<Arc<Shared>>,
+    body: Bytes,
+) -> Result<Json<Value>, Problem> {
+    let scripts: Vec<Script> = problem::read_list(&body)?;
+    let faults: Vec<Fault> = scripts
+        .into_iter()
+        .map(Script::parse)
+        .collect::<Result<_, _>>()
+        .map_err(|refusal| {
+            Problem::new(
+                StatusCode::BAD_REQUEST,
+                "invalid_fault",
+                refusal.to_string(),
+            )
+        })?;
+    for fault in faults {
+        shared.state().faults.push(fault);
+    }
+    Ok(list(State(shared)).await)
+}
+
+pub(super) async fn clear(State(shared): State<Arc<Shared>>) -> StatusCode {
+    shared.state().faults.clear();
+    StatusCode::NO_CONTENT
+}
+
+fn view(fault: &Fault) -> Value {
+    json!({"endpoint": fault.endpoint, "fault": fault.name, "remaining": fault.remaining})
+}

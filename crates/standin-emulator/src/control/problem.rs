@@ -1,0 +1,60 @@
+//! The control API's errors, and reading a body into what is expected or into such an error.
+
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+/// RFC 9457, as far as a test needs it.
+#[derive(Debug, Serialize)]
+pub(crate) struct Problem {
+    status: u16,
+    code: &'static str,
+    detail: String,
+}
+
+impl Problem {
+    pub(crate) fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
+        Self {
+            status: status.as_u16(),
+            code,
+            detail: detail.into(),
+        }
+    }
+
+    pub(crate) fn invalid(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "invalid_body", detail)
+    }
+
+    pub(crate) fn unknown_user(user: &str) -> Self {
+        let detail = format!("There is no user `{user}`; GET /_emulator/users lists all.");
+        Self::new(StatusCode::NOT_FOUND, "unknown_user", detail)
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::BAD_REQUEST);
+        let body = serde_json::to_string(&self).unwrap_or_default();
+        (
+            status,
+            [(header::CONTENT_TYPE, "application/problem+json")],
+            body,
+        )
+            .into_response()
+    }
+}
+
+/// Reads one JSON value, whatever the content type says: `curl -d` says it is a form.
+pub(super) fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+    serde_json::from_slice(body).map_err(|error| Problem::invalid(error.to_string()))
+}
+
+/// Reads one object or a list of them.
+pub(super) fn read_list<T: DeserializeOwned>(body: &[u8]) -> Result<Vec<T>, Problem> {
+    if body.trim_ascii_start().starts_with(b"[") {
+        read(body)
+    } else {
+        Ok(vec![read(body)?])
+    }
+}

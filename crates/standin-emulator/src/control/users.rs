@@ -1,0 +1,106 @@
+//! `GET` and `PUT users`, and what users do to an application behind its back.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::problem::{self, Problem};
+use crate::seed::User;
+use crate::state::Shared;
+use crate::state::ledger::{Event, Kind};
+
+/// A user to add or change; what is absent stays as it is.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct UserPatch {
+    email: String,
+    sub: Option<String>,
+    name: Option<String>,
+    given_name: Option<String>,
+    family_name: Option<String>,
+    picture: Option<String>,
+    hd: Option<String>,
+    email_verified: Option<bool>,
+}
+
+impl UserPatch {
+    /// A new name makes new first and last names, unless those are given too.
+    fn apply(self, known: Option<&User>) -> User {
+        let renamed = self.name.is_some();
+        let kept = |part: fn(&User) -> &String| {
+            known
+                .filter(|_| !renamed)
+                .map(|user| part(user).clone())
+                .unwrap_or_default()
+        };
+        User {
+            given_name: self
+                .given_name
+                .unwrap_or_else(|| kept(|user| &user.given_name)),
+            family_name: self
+                .family_name
+                .unwrap_or_else(|| kept(|user| &user.family_name)),
+            name: self.name.unwrap_or_else(|| kept(|user| &user.name)),
+            sub: self
+                .sub
+                .or_else(|| known.map(|user| user.sub.clone()))
+                .unwrap_or_default(),
+            picture: self.picture.or_else(|| known?.picture.clone()),
+            hd: self.hd.or_else(|| known?.hd.clone()),
+            email_verified: self
+                .email_verified
+                .unwrap_or_else(|| known.is_none_or(|user| user.email_verified)),
+            email: self.email,
+        }
+    }
+}
+
+pub(super) async fn list(State(shared): State<Arc<Shared>>) -> Json<Value> {
+    let state = shared.state();
+    Json(json!({"users": state.users.iter().collect::<Vec<_>>()}))
+}
+
+pub(super) async fn upsert(
+    State(shared): State<Arc<Shared>>,
+    body: Bytes,
+) -> Result<Json<Value>, Problem> {
+    let patches: Vec<UserPatch> = problem::read_list(&body)?;
+    let mut state = shared.state();
+    let mut users = Vec::new();
+    for patch in patches {
+        let by_sub = patch.sub.as_deref().and_then(|sub| state.users.by_sub(sub));
+        let known = by_sub.or_else(|| state.users.find(&patch.email));
+        let user = patch.apply(known).completed();
+        users.push(user.map_err(|error| Problem::invalid(error.to_string()))?);
+    }
+    for user in &users {
+        state.users.upsert(user.clone());
+    }
+    Ok(Json(json!({"users": users})))
+}
+
+/// `POST users/{user}/revoke`: the user takes back everything, as on the account's security page.
+pub(super) async fn revoke(
+    State(shared): State<Arc<Shared>>,
+    Path(user): Path<String>,
+) -> Result<StatusCode, Problem> {
+    let mut state = shared.state();
+    let Some((sub, email)) = state
+        .users
+        .find(&user)
+        .map(|user| (user.sub.clone(), user.email.clone()))
+    else {
+        return Err(Problem::unknown_user(&user));
+    };
+    state.grants.revoke_user(&sub);
+    let at = shared.clock.now_unix_ms();
+    state
+        .ledger
+        .record(at, Event::new(Kind::Revoked).user(email).with("by", "user"));
+    Ok(StatusCode::NO_CONTENT)
+}
