@@ -39,6 +39,14 @@ pub(crate) fn key_id() -> String {
     HEXLOWER.encode(&random::<20>())
 }
 
+/// 2048 bits that pass for an RSA modulus: odd, and with the top bit set.
+pub(crate) fn modulus() -> String {
+    let mut bytes = random::<256>();
+    bytes[0] |= 0x80;
+    bytes[255] |= 1;
+    BASE64URL_NOPAD.encode(&bytes)
+}
+
 /// 26 characters of base32hex, as Calendar makes event ids.
 pub(crate) fn event_id() -> String {
     data_encoding::BASE32HEX_NOPAD

@@ -1,8 +1,9 @@
-//! Signing keys: three RSA keys are made once per process; each instance gives them its own kids.
+//! Signing keys: RSA keys are made once per process, each instance gives them kids of its own.
 //!
-//! Generating RSA keys takes most of a start, and a key that several emulators share harms nobody:
-//! it is never written anywhere. An instance publishes two of the three; a rotation brings in the
-//! third, so what is dropped really stops verifying.
+//! Generating one takes most of a start, and a key that several emulators share harms nobody: it is
+//! never written anywhere. Two keys are published, as Google does; of the older one a fresh instance
+//! has only a public half, for it never signs. A rotation brings in the pool's next key, and three
+//! of them are enough that what is dropped really stops verifying.
 
 use std::sync::OnceLock;
 
@@ -18,85 +19,83 @@ use crate::chance;
 /// One instance's published keys; the last one signs.
 #[derive(Debug)]
 pub(crate) struct Keys {
-    published: [Published; 2],
+    published: [Signer; 2],
     next: usize,
 }
 
+/// A published key: its kid here, and where its numbers come from.
 #[derive(Clone, Debug)]
-struct Published {
-    kid: String,
-    material: usize,
+pub(crate) struct Signer {
+    pub(crate) kid: String,
+    source: Source,
+}
+
+#[derive(Clone, Debug)]
+enum Source {
+    /// A key of the process's pool.
+    Pool(usize),
+    /// A modulus whose private half nobody holds: a key that was retired before the start.
+    Retired(String),
 }
 
 impl Keys {
     pub(crate) fn new() -> Self {
-        let publish = |material| Published {
+        let retired = Signer {
             kid: chance::key_id(),
-            material,
+            source: Source::Retired(chance::modulus()),
         };
         Self {
-            published: [publish(0), publish(1)],
-            next: 2,
+            published: [retired, Signer::pooled(0)],
+            next: 1,
         }
     }
 
     /// Drops the older key and signs with a new one from now on.
     pub(crate) fn rotate(&mut self) {
         let [_, kept] = self.published.clone();
-        let fresh = Published {
-            kid: chance::key_id(),
-            material: self.next,
-        };
-        self.published = [kept, fresh];
+        self.published = [kept, Signer::pooled(self.next)];
         self.next = (self.next + 1) % POOL;
     }
 
-    /// What a signature needs, detached so that signing happens without the state's lock.
+    /// The key that signs, detached so that signing happens without the state's lock.
     pub(crate) fn signer(&self) -> Signer {
-        let Published { kid, material } = self.published[1].clone();
-        Signer { kid, material }
+        self.published[1].clone()
     }
 
-    /// The published keys without their numbers: [`jwks`] adds those outside the lock.
-    pub(crate) fn published(&self) -> Vec<Signer> {
-        self.published
-            .iter()
-            .map(|key| Signer {
-                kid: key.kid.clone(),
-                material: key.material,
-            })
-            .collect()
+    pub(crate) fn published(&self) -> [Signer; 2] {
+        self.published.clone()
     }
-}
-
-/// A key of the pool under an instance's kid.
-#[derive(Clone, Debug)]
-pub(crate) struct Signer {
-    pub(crate) kid: String,
-    material: usize,
 }
 
 impl Signer {
+    fn pooled(index: usize) -> Self {
+        Self {
+            kid: chance::key_id(),
+            source: Source::Pool(index),
+        }
+    }
+
     /// RS256 over `header.payload`; returns the encoded signature.
     pub(crate) fn sign(&self, message: &str) -> String {
-        jsonwebtoken::crypto::sign(
-            message.as_bytes(),
-            &pooled(self.material).secret,
-            Algorithm::RS256,
-        )
-        .unwrap_or_default()
+        let Source::Pool(index) = self.source else {
+            return String::new();
+        };
+        let secret = &pooled(index).secret;
+        jsonwebtoken::crypto::sign(message.as_bytes(), secret, Algorithm::RS256).unwrap_or_default()
     }
 
     /// The published half, as a JWK.
     pub(crate) fn jwk(&self) -> Value {
-        let key = pooled(self.material);
-        json!({"kty": "RSA", "alg": "RS256", "use": "sig", "kid": self.kid, "e": key.e, "n": key.n})
+        let (n, e) = match &self.source {
+            Source::Pool(index) => (pooled(*index).n.as_str(), pooled(*index).e.as_str()),
+            Source::Retired(modulus) => (modulus.as_str(), "AQAB"),
+        };
+        json!({"kty": "RSA", "alg": "RS256", "use": "sig", "kid": self.kid, "e": e, "n": n})
     }
 }
 
-/// Makes the keys of the process ahead of the first request that needs them.
+/// Makes the first signing key of the process ahead of the request that needs it.
 pub(crate) fn warm_up() {
-    pooled(1);
     pooled(0);
 }
 
@@ -157,6 +156,6 @@ mod tests {
         let after = keys.published();
         assert_eq!(before[1].kid, after[0].kid);
         assert_ne!(before[1].kid, keys.signer().kid);
-        assert_ne!(before[0].jwk()["n"], after[1].jwk()["n"]);
+        assert_ne!(before[1].jwk()["n"], after[1].jwk()["n"]);
     }
 }

@@ -4,23 +4,23 @@ use reqwest::{Client, RequestBuilder, Response, StatusCode, redirect};
 use serde_json::{Value, json};
 use standin_emulator::{Builder, Emulator};
 
-pub const CALLBACK: &str = "http://127.0.0.1:8080/auth/google/callback";
-pub const CALENDAR: &str = "https://www.googleapis.com/auth/calendar.events";
-pub const DRIVE: &str = "https://www.googleapis.com/auth/drive.file";
-pub const SIGN_IN: &str = "openid email profile";
+pub(crate) const CALLBACK: &str = "http://127.0.0.1:8080/auth/google/callback";
+pub(crate) const CALENDAR: &str = "https://www.googleapis.com/auth/calendar.events";
+pub(crate) const DRIVE: &str = "https://www.googleapis.com/auth/drive.file";
+pub(crate) const SIGN_IN: &str = "openid email profile";
 
 /// One emulator of a test, with a browser's and a backend's view of it.
-pub struct Google {
-    pub emulator: Emulator,
-    pub http: Client,
+pub(crate) struct Google {
+    pub(crate) emulator: Emulator,
+    pub(crate) http: Client,
 }
 
 impl Google {
-    pub async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         Self::with(Emulator::builder()).await
     }
 
-    pub async fn with(builder: Builder) -> Self {
+    pub(crate) async fn with(builder: Builder) -> Self {
         Self {
             emulator: builder.start().await.unwrap(),
             http: client(),
@@ -28,7 +28,7 @@ impl Google {
     }
 
     /// An emulator whose pages Ada answers by herself, allowing everything.
-    pub async fn with_ada() -> Self {
+    pub(crate) async fn with_ada() -> Self {
         let google = Self::start().await;
         google
             .autopilot(json!({"user": "ada@example.com", "decision": "allow"}))
@@ -36,19 +36,19 @@ impl Google {
         google
     }
 
-    pub fn url(&self, path: &str) -> String {
+    pub(crate) fn url(&self, path: &str) -> String {
         format!("{}{path}", self.emulator.origin())
     }
 
-    pub async fn get(&self, path: &str) -> Response {
+    pub(crate) async fn get(&self, path: &str) -> Response {
         self.http.get(self.url(path)).send().await.unwrap()
     }
 
-    pub async fn json(&self, path: &str) -> Value {
+    pub(crate) async fn json(&self, path: &str) -> Value {
         self.get(path).await.json().await.unwrap()
     }
 
-    pub async fn put(&self, path: &str, body: &Value) -> Response {
+    pub(crate) async fn put(&self, path: &str, body: &Value) -> Response {
         self.http
             .put(self.url(path))
             .json(body)
@@ -57,7 +57,7 @@ impl Google {
             .unwrap()
     }
 
-    pub async fn post(&self, path: &str, body: &Value) -> Response {
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> Response {
         self.http
             .post(self.url(path))
             .json(body)
@@ -66,7 +66,7 @@ impl Google {
             .unwrap()
     }
 
-    pub async fn autopilot(&self, autopilot: Value) {
+    pub(crate) async fn autopilot(&self, autopilot: Value) {
         let response = self.put("/_emulator/autopilot", &autopilot).await;
         assert_eq!(
             response.status(),
@@ -76,7 +76,7 @@ impl Google {
         );
     }
 
-    pub async fn fault(&self, fault: Value) {
+    pub(crate) async fn fault(&self, fault: Value) {
         let response = self.post("/_emulator/faults", &fault).await;
         assert_eq!(
             response.status(),
@@ -87,7 +87,7 @@ impl Google {
     }
 
     /// The ledger's events of one kind.
-    pub async fn events(&self, kind: &str) -> Vec<Value> {
+    pub(crate) async fn events(&self, kind: &str) -> Vec<Value> {
         let ledger = self.json("/_emulator/ledger").await;
         let events = ledger["events"].as_array().unwrap().iter();
         events
@@ -97,7 +97,7 @@ impl Google {
     }
 
     /// An authorization request with what every request needs, and `more`.
-    pub fn authorize(&self, scope: &str, more: &[(&str, &str)]) -> RequestBuilder {
+    pub(crate) fn authorize(&self, scope: &str, more: &[(&str, &str)]) -> RequestBuilder {
         let mut query = vec![
             ("client_id", self.emulator.client_id()),
             ("redirect_uri", CALLBACK),
@@ -111,17 +111,17 @@ impl Google {
     }
 
     /// What the browser brings back to the callback.
-    pub async fn callback(&self, scope: &str, more: &[(&str, &str)]) -> Callback {
+    pub(crate) async fn callback(&self, scope: &str, more: &[(&str, &str)]) -> Callback {
         let response = self.authorize(scope, more).send().await.unwrap();
         Callback::of(&response)
     }
 
-    pub async fn code(&self, scope: &str, more: &[(&str, &str)]) -> String {
+    pub(crate) async fn code(&self, scope: &str, more: &[(&str, &str)]) -> String {
         self.callback(scope, more).await.code()
     }
 
     /// A token request with the seeded client's credentials; `fields` come first and win.
-    pub async fn token(&self, fields: &[(&str, &str)]) -> Answer {
+    pub(crate) async fn token(&self, fields: &[(&str, &str)]) -> Answer {
         let credentials = [
             ("client_id", self.emulator.client_id()),
             ("client_secret", self.emulator.client_secret()),
@@ -144,11 +144,11 @@ impl Google {
         .await
     }
 
-    pub async fn redeem(&self, code: &str) -> Answer {
+    pub(crate) async fn redeem(&self, code: &str) -> Answer {
         self.redeem_with(code, &[]).await
     }
 
-    pub async fn redeem_with(&self, code: &str, more: &[(&str, &str)]) -> Answer {
+    pub(crate) async fn redeem_with(&self, code: &str, more: &[(&str, &str)]) -> Answer {
         let mut fields = vec![
             ("grant_type", "authorization_code"),
             ("code", code),
@@ -159,7 +159,7 @@ impl Google {
         self.token(&fields).await
     }
 
-    pub async fn refresh(&self, refresh_token: &str) -> Answer {
+    pub(crate) async fn refresh(&self, refresh_token: &str) -> Answer {
         self.token(&[
             ("grant_type", "refresh_token"),
             ("refresh_token", refresh_token),
@@ -168,19 +168,19 @@ impl Google {
     }
 
     /// A whole sign-in: from the authorization request to the token answer.
-    pub async fn sign_in(&self, scope: &str, more: &[(&str, &str)]) -> Answer {
+    pub(crate) async fn sign_in(&self, scope: &str, more: &[(&str, &str)]) -> Answer {
         let code = self.code(scope, more).await;
         self.redeem(&code).await
     }
 
     /// A refresh token for these scopes.
-    pub async fn offline(&self, scope: &str) -> String {
+    pub(crate) async fn offline(&self, scope: &str) -> String {
         self.sign_in(scope, &[("access_type", "offline")])
             .await
             .text("refresh_token")
     }
 
-    pub async fn revoke(&self, token: &str) -> Answer {
+    pub(crate) async fn revoke(&self, token: &str) -> Answer {
         let request = self
             .http
             .post(self.url("/revoke"))
@@ -190,14 +190,14 @@ impl Google {
 }
 
 /// A parameter that is not to be sent at all.
-pub const ABSENT: &str = "\0";
+pub(crate) const ABSENT: &str = "\0";
 
 /// Follows nothing and keeps no cookies: both are part of what is tested.
 #[expect(
     clippy::disallowed_methods,
     reason = "a test's client is not the product's"
 )]
-pub fn client() -> Client {
+pub(crate) fn client() -> Client {
     Client::builder()
         .redirect(redirect::Policy::none())
         .build()
@@ -206,11 +206,11 @@ pub fn client() -> Client {
 
 /// The query of a redirect to the client.
 #[derive(Debug)]
-pub struct Callback(pub Vec<(String, String)>);
+pub(crate) struct Callback(pub(crate) Vec<(String, String)>);
 
 impl Callback {
     #[track_caller]
-    pub fn of(response: &Response) -> Self {
+    pub(crate) fn of(response: &Response) -> Self {
         let location = location(response);
         let (uri, query) = location.split_once('?').unwrap();
         assert_eq!(uri, CALLBACK, "not a redirect to the client: {location}");
@@ -221,7 +221,7 @@ impl Callback {
         )
     }
 
-    pub fn get(&self, name: &str) -> Option<&str> {
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.0
             .iter()
             .find(|(known, _)| known == name)
@@ -229,7 +229,7 @@ impl Callback {
     }
 
     #[track_caller]
-    pub fn code(&self) -> String {
+    pub(crate) fn code(&self) -> String {
         self.get("code")
             .unwrap_or_else(|| panic!("no code in {self:?}"))
             .to_owned()
@@ -237,21 +237,21 @@ impl Callback {
 }
 
 #[track_caller]
-pub fn location(response: &Response) -> String {
+pub(crate) fn location(response: &Response) -> String {
     assert_eq!(response.status(), StatusCode::FOUND);
     response.headers()["location"].to_str().unwrap().to_owned()
 }
 
 /// A JSON answer with its status.
 #[derive(Debug)]
-pub struct Answer {
-    pub status: StatusCode,
-    pub raw: String,
-    pub body: Value,
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) raw: String,
+    pub(crate) body: Value,
 }
 
 impl Answer {
-    pub async fn of(response: Response) -> Self {
+    pub(crate) async fn of(response: Response) -> Self {
         let status = response.status();
         let raw = response.text().await.unwrap();
         let body = serde_json::from_str(&raw).unwrap_or_default();
@@ -259,7 +259,7 @@ impl Answer {
     }
 
     #[track_caller]
-    pub fn text(&self, name: &str) -> String {
+    pub(crate) fn text(&self, name: &str) -> String {
         let value = self.body[name].as_str();
         value
             .unwrap_or_else(|| panic!("no {name} in {} {}", self.status, self.raw))
@@ -267,7 +267,7 @@ impl Answer {
     }
 
     /// `400 invalid_grant: Bad Request`.
-    pub fn error(&self) -> String {
+    pub(crate) fn error(&self) -> String {
         let text = |name: &str| self.body[name].as_str().unwrap_or_default().to_owned();
         format!(
             "{} {}: {}",
@@ -279,7 +279,7 @@ impl Answer {
 
     /// The granted scopes, sorted.
     #[track_caller]
-    pub fn scopes(&self) -> Vec<String> {
+    pub(crate) fn scopes(&self) -> Vec<String> {
         let mut scopes: Vec<_> = self.text("scope").split(' ').map(str::to_owned).collect();
         scopes.sort();
         scopes
@@ -287,12 +287,12 @@ impl Answer {
 
     /// The ID token's claims, unverified.
     #[track_caller]
-    pub fn claims(&self) -> Value {
+    pub(crate) fn claims(&self) -> Value {
         part(&self.text("id_token"), 1)
     }
 
     #[track_caller]
-    pub fn header(&self) -> Value {
+    pub(crate) fn header(&self) -> Value {
         part(&self.text("id_token"), 0)
     }
 }
