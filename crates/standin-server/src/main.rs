@@ -1,2 +1,57 @@
-//! The binary.
-fn main() {}
+//! The binary `standin`: parse, run, exit code; nothing else.
+
+use std::any::Any;
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use standin_server::cli::{Cli, output};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// More workers than this gain nothing: a request takes microseconds, and each worker costs memory.
+const MAX_WORKERS: usize = 4;
+
+fn main() -> ExitCode {
+    no_core_dumps();
+    std::panic::set_hook(Box::new(|panic| {
+        let text = without_values(panic.payload());
+        let location = panic.location().map(ToString::to_string);
+        tracing::error!(location, "panic: {text}");
+    }));
+    // clap ends the process with 2 when the command line is wrong.
+    let cli = Cli::parse();
+    match run(cli) {
+        Ok(code) => code,
+        Err(error) => {
+            output::complain(&format!("error: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(cores.min(MAX_WORKERS))
+        .enable_all()
+        .build()?
+        .block_on(cli.run())
+}
+
+/// A text that was written into the program holds no secret; one that was put together at run time may.
+fn without_values(payload: &dyn Any) -> &'static str {
+    let text = payload.downcast_ref::<&'static str>().copied();
+    text.unwrap_or("(the text is left out: it may hold values)")
+}
+
+/// The memory of this process is full of keys and tokens: it must not be written to a disk, nor read by
+/// other processes of the same user.
+fn no_core_dumps() {
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::process::{DumpableBehavior, set_dumpable_behavior};
+        // Where it is not allowed, the service is still worth running.
+        let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
+    }
+}

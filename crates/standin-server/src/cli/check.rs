@@ -1,0 +1,113 @@
+//! `standin check`: whether the service could start, part by part, changing nothing but tables.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use serde::Serialize;
+use standin::entropy::SystemEntropy;
+use standin::store::Store;
+use standin::time::SystemClock;
+use standin::vault::{KeyFile, KeyRing};
+
+use super::output;
+use super::source::ConfigFile;
+use crate::app;
+use crate::config::{Config, Flags};
+
+/// The arguments.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    config: ConfigFile,
+    /// Print the findings as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct Finding {
+    check: &'static str,
+    ok: bool,
+    detail: String,
+}
+
+pub(super) async fn run(args: Args) -> anyhow::Result<ExitCode> {
+    let findings = look(&args.config).await;
+    if args.json {
+        output::json(&findings)?;
+    } else {
+        for finding in &findings {
+            let verdict = if finding.ok { "ok    " } else { "failed" };
+            output::line(&format!(
+                "{verdict}  {:<13}  {}",
+                finding.check, finding.detail
+            ))?;
+        }
+    }
+    let all_ok = findings.iter().all(|finding| finding.ok);
+    Ok(if all_ok {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+async fn look(file: &ConfigFile) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let path = file.path().display().to_string();
+    let Some(config) = note(
+        &mut findings,
+        "configuration",
+        file.load(Flags::default()),
+        path,
+    ) else {
+        return findings;
+    };
+    let key_path = config.keys_file.display().to_string();
+    let keys = note(&mut findings, "key file", config.key_file(), key_path);
+    let store = note(
+        &mut findings,
+        "database",
+        database(&config).await,
+        "answers",
+    );
+    if let (Some(keys), Some(store)) = (keys, store) {
+        let vault = vault(&keys, &*store).await;
+        note(&mut findings, "vault", vault, "opens with this key file");
+    }
+    findings
+}
+
+/// Notes how it went, and gives on what came of it.
+fn note<T, E: Into<anyhow::Error>>(
+    findings: &mut Vec<Finding>,
+    check: &'static str,
+    result: Result<T, E>,
+    detail: impl Into<String>,
+) -> Option<T> {
+    let (value, detail) = match result {
+        Ok(value) => (Some(value), detail.into()),
+        Err(error) => (None, format!("{:#}", error.into())),
+    };
+    findings.push(Finding {
+        check,
+        ok: value.is_some(),
+        detail,
+    });
+    value
+}
+
+async fn database(config: &Config) -> anyhow::Result<Arc<dyn Store>> {
+    let store = app::open_store(config).await?;
+    store.ping().await?;
+    Ok(store)
+}
+
+/// An empty vault opens with any key file; loading the ring would make its first key, which is for
+/// `serve` to do.
+async fn vault(keys: &KeyFile, store: &dyn Store) -> anyhow::Result<()> {
+    if !store.data_keys().await?.is_empty() {
+        KeyRing::load(keys, store, &SystemClock, &SystemEntropy).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,102 @@
+//! The command line: one file per command. Data goes to stdout, everything else to stderr.
+//!
+//! Exit codes: 0 it is done, 1 it failed, 2 the command line was wrong.
+
+mod check;
+mod clients;
+mod config;
+#[cfg(feature = "demo")]
+pub mod demo;
+#[cfg(feature = "demo")]
+mod emulator;
+mod grants;
+mod healthcheck;
+mod init;
+mod migrate;
+pub mod output;
+mod person;
+mod serve;
+mod source;
+mod token;
+mod users;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::telemetry::{self, Format};
+
+/// Sign in once; it stands in for you while you are away.
+#[derive(Debug, Parser)]
+#[command(name = "standin", version, max_term_width = 100)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Everything at once, with a provider of its own: no account needed.
+    #[cfg(feature = "demo")]
+    Demo(demo::Args),
+    /// Run the service.
+    Serve(serve::Args),
+    /// Run a Google-compatible provider for tests.
+    #[cfg(feature = "demo")]
+    Emulator(emulator::Args),
+    /// Write a first configuration and a new key file.
+    Init(init::Args),
+    /// Look whether the service could start: configuration, key file, database, vault.
+    Check(check::Args),
+    /// Bring the database's tables up to date.
+    Migrate(migrate::Args),
+    /// Ask a running service whether it lives, for container probes.
+    Healthcheck(healthcheck::Args),
+    /// The configuration in force.
+    #[command(subcommand)]
+    Config(config::Command),
+    /// Jobs and services that may ask for tokens.
+    #[command(subcommand)]
+    Clients(clients::Command),
+    /// People who have signed in.
+    #[command(subcommand)]
+    Users(users::Command),
+    /// What people gave us at their providers.
+    #[command(subcommand)]
+    Grants(grants::Command),
+    /// Get an access token of a user, for scripts.
+    Token(token::Args),
+}
+
+impl Cli {
+    /// Does what was asked.
+    ///
+    /// # Errors
+    /// Whatever went wrong, in words for the person at the terminal.
+    pub async fn run(self) -> anyhow::Result<ExitCode> {
+        // Commands that run long say so themselves, with the format that is configured.
+        if !matches!(self.command, Command::Serve(_)) {
+            telemetry::init(Format::Text, "warn");
+        }
+        match self.command {
+            #[cfg(feature = "demo")]
+            Command::Demo(args) => demo::run(args).await.map(done),
+            Command::Serve(args) => serve::run(args).await.map(done),
+            #[cfg(feature = "demo")]
+            Command::Emulator(args) => emulator::run(args).await.map(done),
+            Command::Init(args) => init::run(&args).map(done),
+            Command::Check(args) => check::run(args).await,
+            Command::Migrate(args) => migrate::run(args).await.map(done),
+            Command::Healthcheck(args) => healthcheck::run(args).await.map(done),
+            Command::Config(command) => config::run(command).map(done),
+            Command::Clients(command) => clients::run(command).await.map(done),
+            Command::Users(command) => users::run(command).await.map(done),
+            Command::Grants(command) => grants::run(command).await.map(done),
+            Command::Token(args) => token::run(args).await.map(done),
+        }
+    }
+}
+
+fn done((): ()) -> ExitCode {
+    ExitCode::SUCCESS
+}

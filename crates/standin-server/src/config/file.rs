@@ -1,0 +1,74 @@
+//! The file: text to [`RawConfig`], with the line of what is wrong and the word that was meant.
+
+use std::path::Path;
+
+use super::env::{self, Variables};
+use super::error::{ConfigError, did_you_mean};
+use super::raw::RawConfig;
+
+/// Reads the file (an absent default file is an empty one) and writes the variables over it.
+pub(super) fn load(
+    path: &Path,
+    must_exist: bool,
+    variables: &Variables,
+) -> Result<RawConfig, ConfigError> {
+    let text = match std::fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound && !must_exist => String::new(),
+        Err(source) => {
+            return Err(ConfigError::Unreadable {
+                path: path.to_owned(),
+                source,
+            });
+        }
+    };
+    parse(path, &text, variables)
+}
+
+fn parse(path: &Path, text: &str, variables: &Variables) -> Result<RawConfig, ConfigError> {
+    let from_file: RawConfig = toml::from_str(text).map_err(|error| in_file(path, text, &error))?;
+    if variables.is_empty() {
+        return Ok(from_file);
+    }
+    let mut table = toml::from_str(text).map_err(|error| in_file(path, text, &error))?;
+    env::overlay(&mut table, variables)?;
+    table.try_into().map_err(|error: toml::de::Error| {
+        // The file alone was right and variables have the type of their key: what is left are numbers
+        // that are too large.
+        ConfigError::invalid("environment", error.message().to_owned())
+    })
+}
+
+fn in_file(path: &Path, text: &str, error: &toml::de::Error) -> ConfigError {
+    let offset = error.span().map_or(0, |span| span.start);
+    let line = 1 + text
+        .bytes()
+        .take(offset)
+        .filter(|byte| *byte == b'\n')
+        .count();
+    ConfigError::Syntax {
+        path: path.to_owned(),
+        line,
+        problem: in_our_words(error.message()),
+    }
+}
+
+/// serde lists every key of the table; one suggestion is worth more.
+fn in_our_words(message: &str) -> String {
+    let quoted: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
+    match quoted.as_slice() {
+        [unknown, known @ ..] if message.starts_with("unknown field") => {
+            let hint = did_you_mean(unknown, known.iter().copied());
+            format!("unknown key `{unknown}`{hint}")
+        }
+        _ => without_values(message),
+    }
+}
+
+/// A wrong type is reported with the value that was written, and that may be a secret in the wrong place.
+fn without_values(message: &str) -> String {
+    match message.split_once(", expected ") {
+        Some((_, expected)) => format!("wrong type of value, expected {expected}"),
+        None => message.lines().next().unwrap_or_default().to_owned(),
+    }
+}

@@ -1,0 +1,176 @@
+//! Configuration: what was written, checked once, as types from then on.
+//!
+//! ```text
+//! file ──▶ variables over it ──▶ RawConfig ──resolve (flags over it, secrets read, cross-checks)──▶ Config
+//! ```
+//!
+//! It fails closed: an unknown key, a secret given twice or a list that admits nobody stops the start.
+
+mod address;
+mod duration;
+mod env;
+mod error;
+mod file;
+pub mod keys;
+mod limits;
+mod provider;
+pub mod raw;
+mod resolve;
+mod secrets;
+mod show;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use secrecy::SecretString;
+use standin::provider::Scopes;
+use standin::secret::ClientSecret;
+use standin::vault::KeyFile;
+use standin::verify::ProviderId;
+use url::Url;
+
+use crate::http::client_ip::TrustedProxies;
+use crate::net::Limits;
+use crate::telemetry::Format;
+
+pub use env::{Variables, of_process};
+pub use error::ConfigError;
+pub use show::{Shown, shown};
+
+/// Where a configuration comes from.
+#[derive(Clone, Debug)]
+pub struct Source {
+    /// The file.
+    pub path: PathBuf,
+    /// Whether the file must be there: it was named, and is not just the default.
+    pub must_exist: bool,
+    /// The environment.
+    pub variables: Variables,
+    /// The command line.
+    pub flags: Flags,
+}
+
+/// What the command line may say; it wins.
+#[derive(Clone, Copy, Debug, Default, clap::Args)]
+pub struct Flags {
+    /// Where browsers and jobs are answered, whatever the file says.
+    #[arg(long, value_name = "ADDRESS")]
+    pub listen: Option<SocketAddr>,
+    /// Where operators and probes are answered, whatever the file says.
+    #[arg(long, value_name = "ADDRESS")]
+    pub operator_listen: Option<SocketAddr>,
+}
+
+/// The configuration of a service that can start.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// What browsers see: scheme, host and port, with an empty path.
+    pub public_url: Url,
+    /// Where browsers and jobs are answered.
+    pub listen: SocketAddr,
+    /// Where operators and probes are answered.
+    pub operator_listen: SocketAddr,
+    /// More names that requests may be addressed to.
+    pub allowed_hosts: Vec<String>,
+    /// The proxies whose word on the client's address is taken.
+    pub trusted_proxies: TrustedProxies,
+    /// Where rows are kept. It may hold a password.
+    pub database_url: SecretString,
+    /// The key file.
+    pub keys_file: PathBuf,
+    /// How long a browser stays signed in.
+    pub session: Session,
+    /// What one peer may take.
+    pub limits: Limits,
+    /// What is written to stderr.
+    pub log: Log,
+    /// At least one, each with its own id.
+    pub providers: Vec<Provider>,
+}
+
+impl Config {
+    /// Reads, checks, and reads the secrets.
+    pub fn load(source: &Source) -> Result<Self, ConfigError> {
+        let raw = file::load(&source.path, source.must_exist, &source.variables)?;
+        let directory = source.path.parent().unwrap_or(&source.path);
+        resolve::resolve(raw, source.flags, directory)
+    }
+
+    /// Reads the key file, which must be its owner's alone (security.md VC-9).
+    pub fn key_file(&self) -> Result<KeyFile, ConfigError> {
+        KeyFile::read(&self.keys_file).map_err(|error| {
+            ConfigError::invalid(
+                "keys.file",
+                format!("{}: {error}", self.keys_file.display()),
+            )
+        })
+    }
+
+    /// Whether plain http is allowed: everything stays on this machine then (security.md EM-2).
+    #[must_use]
+    pub fn is_development(&self) -> bool {
+        self.public_url.scheme() == "http"
+    }
+}
+
+/// How long a browser stays signed in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Session {
+    /// Without use.
+    pub idle: Duration,
+    /// In all.
+    pub absolute: Duration,
+}
+
+/// What is written to stderr.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Log {
+    /// For people or for machines.
+    pub format: Format,
+    /// Directives, checked.
+    pub level: String,
+}
+
+/// What kind of provider.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProviderKind {
+    /// Google, or its emulator.
+    Google,
+    /// Any OpenID provider.
+    Oidc,
+}
+
+impl ProviderKind {
+    /// As it is written.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Google => "google",
+            Self::Oidc => "oidc",
+        }
+    }
+}
+
+/// A provider that people sign in with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Provider {
+    /// Its name in URLs.
+    pub id: ProviderId,
+    /// What kind.
+    pub kind: ProviderKind,
+    /// Letter for letter, since it is compared with `iss`.
+    pub issuer: String,
+    /// Our id there.
+    pub client_id: String,
+    /// Our secret there.
+    pub client_secret: ClientSecret,
+    /// Asked at sign-in.
+    pub scopes: Scopes,
+    /// May be asked later.
+    pub extra_scopes: Scopes,
+    /// May be handed to the page.
+    pub browser_scopes: Scopes,
+    /// Who may sign in; everybody, when empty.
+    pub hosted_domains: Vec<String>,
+}

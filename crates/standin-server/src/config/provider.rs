@@ -1,0 +1,209 @@
+//! `[[provider]]`: who people sign in with, and what may be asked of them.
+
+use std::path::Path;
+
+use standin::provider::Scopes;
+use standin::secret::ClientSecret;
+
+use super::error::{ConfigError, did_you_mean};
+use super::raw::RawProvider;
+use super::secrets::{self, Registration};
+use super::{Provider, ProviderKind, address};
+
+const GOOGLE: &str = "https://accounts.google.com";
+const KINDS: [&str; 4] = ["google", "oidc", "entra", "github"];
+
+pub(super) fn resolve_all(
+    raw: Vec<RawProvider>,
+    directory: &Path,
+    is_development: bool,
+) -> Result<Vec<Provider>, ConfigError> {
+    if raw.is_empty() {
+        return Err(ConfigError::invalid(
+            "provider",
+            "none is configured, so nobody could sign in; add a [[provider]]",
+        ));
+    }
+    let mut providers: Vec<Provider> = Vec::new();
+    for (index, raw) in raw.into_iter().enumerate() {
+        let provider = resolve(raw, index, directory, is_development)?;
+        if providers.iter().any(|other| other.id == provider.id) {
+            let problem = "stands twice; ids are in URLs, so each provider needs its own";
+            return Err(Keys::of(provider.id.as_str()).invalid("id", problem));
+        }
+        providers.push(provider);
+    }
+    Ok(providers)
+}
+
+fn resolve(
+    mut raw: RawProvider,
+    index: usize,
+    directory: &Path,
+    is_development: bool,
+) -> Result<Provider, ConfigError> {
+    let unnamed = Keys(format!("provider {index}"));
+    let id = raw.id.take();
+    let id = id.ok_or_else(|| unnamed.invalid("id", "missing; such as \"google\""))?;
+    let keys = Keys::of(&id);
+    let kind = kind(&keys, raw.kind.as_deref())?;
+    let issuer = issuer(&keys, kind, raw.issuer.take(), is_development)?;
+    let registration = registration(&keys, &mut raw, directory)?;
+    let scopes = scopes_at_sign_in(&keys, raw.scopes.take())?;
+    let extra_scopes = keys.scopes("extra_scopes", raw.extra_scopes)?;
+    let browser_scopes = keys.scopes("browser_scopes", raw.browser_scopes)?;
+    let never_asked = scopes.union(&extra_scopes).missing(&browser_scopes);
+    if !never_asked.is_empty() {
+        let problem = format!(
+            "{never_asked} is in neither scopes nor extra_scopes, so no user can ever grant it"
+        );
+        return Err(keys.invalid("browser_scopes", problem));
+    }
+    Ok(Provider {
+        id: id
+            .parse()
+            .map_err(|error| keys.invalid("id", format!("{error}")))?,
+        kind,
+        issuer,
+        client_id: registration.client_id,
+        client_secret: registration.client_secret,
+        scopes,
+        extra_scopes,
+        browser_scopes,
+        hosted_domains: hosted_domains(&keys, kind, raw.hosted_domains)?,
+    })
+}
+
+/// Names keys of one provider in messages.
+struct Keys(String);
+
+impl Keys {
+    fn of(id: &str) -> Self {
+        Self(format!("provider \"{id}\""))
+    }
+
+    fn name(&self, key: &str) -> String {
+        format!("{}: {key}", self.0)
+    }
+
+    fn invalid(&self, key: &str, problem: impl Into<String>) -> ConfigError {
+        ConfigError::invalid(self.name(key), problem)
+    }
+
+    fn scopes(&self, key: &str, written: Vec<String>) -> Result<Scopes, ConfigError> {
+        Scopes::try_from(written).map_err(|error| self.invalid(key, error.to_string()))
+    }
+}
+
+fn kind(keys: &Keys, written: Option<&str>) -> Result<ProviderKind, ConfigError> {
+    match written {
+        Some("google") => Ok(ProviderKind::Google),
+        Some("oidc") => Ok(ProviderKind::Oidc),
+        Some(planned @ ("entra" | "github")) => Err(keys.invalid(
+            "kind",
+            format!("{planned} is not supported yet; google and oidc are"),
+        )),
+        Some(other) => Err(keys.invalid(
+            "kind",
+            format!(
+                "\"{other}\" is none of google and oidc{}",
+                did_you_mean(other, KINDS)
+            ),
+        )),
+        None => Err(keys.invalid("kind", "missing; google or oidc")),
+    }
+}
+
+fn issuer(
+    keys: &Keys,
+    kind: ProviderKind,
+    written: Option<String>,
+    is_development: bool,
+) -> Result<String, ConfigError> {
+    match (written, kind) {
+        (Some(written), _) => address::issuer(&keys.name("issuer"), written, is_development),
+        (None, ProviderKind::Google) => Ok(GOOGLE.to_owned()),
+        (None, ProviderKind::Oidc) => Err(keys.invalid(
+            "issuer",
+            "missing; the `issuer` of the provider's .well-known/openid-configuration",
+        )),
+    }
+}
+
+fn registration(
+    keys: &Keys,
+    raw: &mut RawProvider,
+    directory: &Path,
+) -> Result<Registration, ConfigError> {
+    let secret = secrets::one_of(
+        &keys.name("client_secret"),
+        raw.client_secret.take(),
+        raw.client_secret_file.as_deref(),
+        directory,
+    )?;
+    match (raw.client_secret_json.take(), raw.client_id.take(), secret) {
+        (Some(json), None, None) => {
+            secrets::google_json(&keys.name("client_secret_json"), &directory.join(json))
+        }
+        (Some(_), _, _) => Err(keys.invalid(
+            "client_secret_json",
+            "brings client id and secret; leave out client_id, client_secret and client_secret_file",
+        )),
+        (None, Some(client_id), Some(secret)) if !client_id.is_empty() => Ok(Registration {
+            client_id,
+            client_secret: ClientSecret::new(secret),
+        }),
+        (None, Some(client_id), None) if !client_id.is_empty() => Err(keys.invalid(
+            "client_secret",
+            "missing; one of client_secret, client_secret_file and client_secret_json",
+        )),
+        (None, _, _) => Err(keys.invalid(
+            "client_id",
+            "missing; the provider's console shows it, and client_secret_json may bring it",
+        )),
+    }
+}
+
+fn scopes_at_sign_in(keys: &Keys, written: Option<Vec<String>>) -> Result<Scopes, ConfigError> {
+    let default = || ["openid", "email", "profile"].map(str::to_owned).to_vec();
+    let scopes = keys.scopes("scopes", written.unwrap_or_else(default))?;
+    if scopes.contains("openid") {
+        return Ok(scopes);
+    }
+    Err(keys.invalid(
+        "scopes",
+        "`openid` is missing; without it the provider gives no ID token and nobody can be signed in",
+    ))
+}
+
+fn hosted_domains(
+    keys: &Keys,
+    kind: ProviderKind,
+    written: Option<Vec<String>>,
+) -> Result<Vec<String>, ConfigError> {
+    let Some(domains) = written else {
+        return Ok(Vec::new());
+    };
+    let wrong = |problem: String| Err(keys.invalid("hosted_domains", problem));
+    if kind != ProviderKind::Google {
+        return wrong("only Google vouches for domains; leave it out".to_owned());
+    }
+    if domains.is_empty() {
+        return wrong(
+            "is empty, which would admit nobody; name domains, or leave it out to admit everybody"
+                .to_owned(),
+        );
+    }
+    let is_domain = |domain: &&String| {
+        domain.contains('.')
+            && domain
+                .bytes()
+                .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.'))
+    };
+    match domains.iter().find(|domain| !is_domain(domain)) {
+        Some(wrong_one) => wrong(format!(
+            "\"{wrong_one}\" is not a domain in lower case, such as \"example.com\""
+        )),
+        None => Ok(domains),
+    }
+}

@@ -1,0 +1,186 @@
+//! What an operator writes: the configuration file, key by key, before anything is checked.
+//!
+//! The doc comments are the reference: `cargo xtask generate` prints them, and the same definition
+//! names the environment variables. Values stay text here; [`resolve`](super::resolve) gives them types.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// The configuration file of the service.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(title = "Standin's configuration")]
+pub struct RawConfig {
+    /// The address that browsers see, without a path: `https://app.example.com`. Plain http is for
+    /// development and only on a loopback address.
+    pub public_url: Option<String>,
+    /// Where browsers and jobs are answered.
+    pub listen: String,
+    /// Where operators and probes are answered. Keep it off the public network.
+    pub operator_listen: String,
+    /// More names that requests may be addressed to, beside `public_url` and the loopback names of
+    /// `listen`; with the port, where it is not 443: `standin.internal:8080`.
+    pub allowed_hosts: Vec<String>,
+    /// The proxies whose `X-Forwarded-For` is believed: addresses or networks (`10.0.0.0/8`).
+    pub trusted_proxies: Vec<String>,
+    /// Where rows are kept.
+    pub database: RawDatabase,
+    /// What seals the tokens in the rows.
+    pub keys: RawKeys,
+    /// How long a browser stays signed in.
+    pub session: RawSession,
+    /// What one peer may take.
+    pub limits: RawLimits,
+    /// What is written to stderr.
+    pub log: RawLog,
+    /// The providers that people sign in with, one `[[provider]]` each.
+    pub provider: Vec<RawProvider>,
+}
+
+impl Default for RawConfig {
+    fn default() -> Self {
+        Self {
+            public_url: None,
+            listen: "127.0.0.1:8080".to_owned(),
+            operator_listen: "127.0.0.1:8081".to_owned(),
+            allowed_hosts: Vec::new(),
+            trusted_proxies: Vec::new(),
+            database: RawDatabase::default(),
+            keys: RawKeys::default(),
+            session: RawSession::default(),
+            limits: RawLimits::default(),
+            log: RawLog::default(),
+            provider: Vec::new(),
+        }
+    }
+}
+
+/// `[database]`
+#[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct RawDatabase {
+    /// `sqlite:///var/lib/standin/standin.db`. Required, here or as `url_file`.
+    pub url: Option<String>,
+    /// A file that holds the URL, for one with a password in it.
+    pub url_file: Option<String>,
+}
+
+/// `[keys]`
+#[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct RawKeys {
+    /// The key file that `standin init` made, readable by its owner only. Required.
+    pub file: Option<String>,
+}
+
+/// `[session]`
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct RawSession {
+    /// A session that is not used for this long ends.
+    pub idle: String,
+    /// A session ends after this long, however busy it is.
+    pub absolute: String,
+}
+
+impl Default for RawSession {
+    fn default() -> Self {
+        Self {
+            idle: "7d".to_owned(),
+            absolute: "30d".to_owned(),
+        }
+    }
+}
+
+/// `[limits]`
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct RawLimits {
+    /// Connections of one listener at the same time; further ones wait to be accepted.
+    pub max_connections: u32,
+    /// A new connection that has sent nothing after this long is closed.
+    pub first_byte_timeout: String,
+    /// A request's head must be complete this long after its first byte.
+    pub header_timeout: String,
+    /// A request's body must be complete this long after its head.
+    pub body_timeout: String,
+    /// A connection without a request for this long is closed. Longer than the idle time of the proxy in
+    /// front, so that it is the proxy that closes.
+    pub idle_timeout: String,
+    /// How long requests in flight may take to finish when the service stops.
+    pub shutdown_timeout: String,
+    /// The size of a request's head; at least 8192.
+    pub max_header_bytes: u32,
+    /// How many headers a request may have.
+    pub max_headers: u32,
+    /// The length of a request's path and query.
+    pub max_uri_bytes: u32,
+    /// The size of a request's body.
+    pub max_body_bytes: u32,
+}
+
+impl Default for RawLimits {
+    fn default() -> Self {
+        Self {
+            max_connections: 4096,
+            first_byte_timeout: "10s".to_owned(),
+            header_timeout: "10s".to_owned(),
+            body_timeout: "30s".to_owned(),
+            idle_timeout: "75s".to_owned(),
+            shutdown_timeout: "30s".to_owned(),
+            max_header_bytes: 32 * 1024,
+            max_headers: 100,
+            max_uri_bytes: 8 * 1024,
+            max_body_bytes: 64 * 1024,
+        }
+    }
+}
+
+/// `[log]`
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct RawLog {
+    /// `text` for people, `json` for machines.
+    pub format: String,
+    /// `error`, `warn`, `info`, `debug` or `trace`, or directives such as `info,standin=debug`.
+    pub level: String,
+}
+
+impl Default for RawLog {
+    fn default() -> Self {
+        Self {
+            format: "text".to_owned(),
+            level: "info".to_owned(),
+        }
+    }
+}
+
+/// `[[provider]]`
+#[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct RawProvider {
+    /// Its name in URLs (`/auth/google/login`): lower-case letters, digits, hyphens. Required.
+    pub id: Option<String>,
+    /// `google`, or `oidc` for any other OpenID provider. Required.
+    pub kind: Option<String>,
+    /// The issuer, letter for letter as it stands in its ID tokens. Required for `oidc`;
+    /// `https://accounts.google.com` for `google`.
+    pub issuer: Option<String>,
+    /// Our id at the provider. Required, unless `client_secret_json` brings it.
+    pub client_id: Option<String>,
+    /// Our secret at the provider. One of `client_secret`, `client_secret_file` and
+    /// `client_secret_json` is required.
+    pub client_secret: Option<String>,
+    /// A file that holds the secret and nothing else.
+    pub client_secret_file: Option<String>,
+    /// The `client_secret_….json` that Google's console offers for download, as it is.
+    pub client_secret_json: Option<String>,
+    /// Asked at sign-in. `openid` must be among them; `openid email profile` when left out.
+    pub scopes: Option<Vec<String>>,
+    /// May be asked later, or with `?scope=` at sign-in.
+    pub extra_scopes: Vec<String>,
+    /// May be handed to the page as short-lived access tokens; none when left out.
+    pub browser_scopes: Vec<String>,
+    /// Only accounts of these Workspace domains may sign in; every account when left out.
+    pub hosted_domains: Option<Vec<String>>,
+}

@@ -1,0 +1,168 @@
+//! The configuration in force, for people: in the form of the file, every secret a `***`.
+
+use secrecy::ExposeSecret;
+use serde::Serialize;
+use url::Url;
+
+use super::duration::show as duration;
+use super::{Config, Provider};
+use crate::net::Limits;
+
+const MASK: &str = "***";
+
+/// What `standin config print` writes.
+#[derive(Debug, Serialize)]
+pub struct Shown {
+    public_url: String,
+    listen: String,
+    operator_listen: String,
+    allowed_hosts: Vec<String>,
+    trusted_proxies: Vec<String>,
+    database: Database,
+    keys: Keys,
+    session: Session,
+    limits: ShownLimits,
+    log: Log,
+    provider: Vec<ShownProvider>,
+}
+
+#[derive(Debug, Serialize)]
+struct Database {
+    url: String,
+}
+
+#[derive(Debug, Serialize)]
+struct Keys {
+    file: String,
+}
+
+#[derive(Debug, Serialize)]
+struct Session {
+    idle: String,
+    absolute: String,
+}
+
+#[derive(Debug, Serialize)]
+struct Log {
+    format: &'static str,
+    level: String,
+}
+
+#[derive(Debug, Serialize)]
+struct ShownLimits {
+    max_connections: usize,
+    first_byte_timeout: String,
+    header_timeout: String,
+    body_timeout: String,
+    idle_timeout: String,
+    shutdown_timeout: String,
+    max_header_bytes: usize,
+    max_headers: usize,
+    max_uri_bytes: usize,
+    max_body_bytes: usize,
+}
+
+#[derive(Debug, Serialize)]
+struct ShownProvider {
+    id: String,
+    kind: &'static str,
+    issuer: String,
+    client_id: String,
+    client_secret: &'static str,
+    scopes: Vec<String>,
+    extra_scopes: Vec<String>,
+    browser_scopes: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    hosted_domains: Vec<String>,
+}
+
+/// The configuration without its secrets.
+#[must_use]
+pub fn shown(config: &Config) -> Shown {
+    Shown {
+        public_url: config.public_url.origin().ascii_serialization(),
+        listen: config.listen.to_string(),
+        operator_listen: config.operator_listen.to_string(),
+        allowed_hosts: config.allowed_hosts.clone(),
+        trusted_proxies: config.trusted_proxies.written(),
+        database: Database {
+            url: without_password(config.database_url.expose_secret()),
+        },
+        keys: Keys {
+            file: config.keys_file.display().to_string(),
+        },
+        session: Session {
+            idle: duration(config.session.idle),
+            absolute: duration(config.session.absolute),
+        },
+        limits: limits(&config.limits),
+        log: Log {
+            format: config.log.format.as_str(),
+            level: config.log.level.clone(),
+        },
+        provider: config.providers.iter().map(provider).collect(),
+    }
+}
+
+fn limits(limits: &Limits) -> ShownLimits {
+    ShownLimits {
+        max_connections: limits.max_connections,
+        first_byte_timeout: duration(limits.first_byte_timeout),
+        header_timeout: duration(limits.header_timeout),
+        body_timeout: duration(limits.body_timeout),
+        idle_timeout: duration(limits.idle_timeout),
+        shutdown_timeout: duration(limits.shutdown_timeout),
+        max_header_bytes: limits.max_header_bytes,
+        max_headers: limits.max_headers,
+        max_uri_bytes: limits.max_uri_bytes,
+        max_body_bytes: limits.max_body_bytes,
+    }
+}
+
+fn provider(provider: &Provider) -> ShownProvider {
+    let list = |scopes: &standin::provider::Scopes| scopes.iter().map(str::to_owned).collect();
+    ShownProvider {
+        id: provider.id.to_string(),
+        kind: provider.kind.as_str(),
+        issuer: provider.issuer.clone(),
+        client_id: provider.client_id.clone(),
+        client_secret: MASK,
+        scopes: list(&provider.scopes),
+        extra_scopes: list(&provider.extra_scopes),
+        browser_scopes: list(&provider.browser_scopes),
+        hosted_domains: provider.hosted_domains.clone(),
+    }
+}
+
+/// A password may stand before the host or among the parameters; a URL that cannot be read is all mask.
+fn without_password(url: &str) -> String {
+    let Ok(mut url) = Url::parse(url) else {
+        return MASK.to_owned();
+    };
+    if url.password().is_some() {
+        // Fails only for URLs that cannot have a password.
+        let _ = url.set_password(Some(MASK));
+    }
+    if url.scheme() != "sqlite" && url.query().is_some() {
+        url.set_query(Some(MASK));
+    }
+    url.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_password;
+
+    #[test]
+    fn a_database_url_loses_its_password_only() {
+        for (url, shown) in [
+            ("sqlite:///var/lib/s.db", "sqlite:///var/lib/s.db"),
+            (
+                "postgres://me:canary@db/x?sslkey=canary",
+                "postgres://me:***@db/x?***",
+            ),
+        ] {
+            assert_eq!(without_password(url), shown);
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! Beginning and end: listeners, the two servers, and stopping without dropping anybody.
+
+use std::net::SocketAddr;
+
+use axum::Router;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use crate::app::App;
+use crate::config::Config;
+use crate::http::Shell;
+use crate::http::access_log::RequestIds;
+use crate::http::client_ip::TrustedProxies;
+use crate::http::headers::SecurityHeaders;
+use crate::http::host::AllowedHosts;
+use crate::net;
+
+/// Why a service does not start or run.
+#[derive(Debug, thiserror::Error)]
+pub enum LifecycleError {
+    /// The address is taken, or not ours.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// The address that was asked for.
+        address: SocketAddr,
+        /// What the operating system says.
+        source: std::io::Error,
+    },
+    /// The operating system does not tell us about signals.
+    #[error("cannot wait for signals: {0}")]
+    Signals(std::io::Error),
+}
+
+/// Two listeners that are bound and not yet served: from here on requests wait instead of failing.
+#[derive(Debug)]
+pub struct Listeners {
+    public: TcpListener,
+    operator: TcpListener,
+    /// Where browsers and jobs are answered; with the port that was taken, where 0 was asked for.
+    pub public_address: SocketAddr,
+    /// Where operators are answered.
+    pub operator_address: SocketAddr,
+}
+
+impl Listeners {
+    /// Binds both, or none.
+    pub async fn bind(config: &Config) -> Result<Self, LifecycleError> {
+        let (public, public_address) = bind(config.listen).await?;
+        let (operator, operator_address) = bind(config.operator_listen).await?;
+        Ok(Self {
+            public,
+            operator,
+            public_address,
+            operator_address,
+        })
+    }
+}
+
+async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), LifecycleError> {
+    let failed = |source| LifecycleError::Listen { address, source };
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let bound = listener.local_addr().map_err(failed)?;
+    Ok((listener, bound))
+}
+
+/// Serves both until the process is told to stop, and then until requests in flight are answered. A
+/// second signal ends it at once.
+pub async fn run(config: &Config, app: App, listeners: Listeners) -> Result<(), LifecycleError> {
+    let stop = CancellationToken::new();
+    let (public, operator) = routers(config, app, &listeners);
+    let limits = config.limits;
+    let servers = async {
+        tokio::join!(
+            net::serve(listeners.public, public, limits, stop.clone()),
+            net::serve(listeners.operator, operator, limits, stop.clone()),
+        )
+    };
+    let mut servers = std::pin::pin!(servers);
+    let mut signals = Signals::new().map_err(LifecycleError::Signals)?;
+    tokio::select! {
+        _ = servers.as_mut() => return Ok(()),
+        () = signals.next() => tracing::info!("stopping when the requests in flight are answered"),
+    }
+    stop.cancel();
+    tokio::select! {
+        _ = servers => tracing::info!("stopped"),
+        () = signals.next() => tracing::warn!("stopped at once, as told twice"),
+    }
+    Ok(())
+}
+
+/// Each router inside the shell of its listener.
+fn routers(config: &Config, app: App, listeners: &Listeners) -> (Router, Router) {
+    let shell = |hosts, proxies, is_https| Shell {
+        hosts,
+        limits: config.limits,
+        proxies,
+        headers: SecurityHeaders { is_https },
+        ids: RequestIds::default(),
+    };
+    let names = &config.allowed_hosts;
+    let public = AllowedHosts::public(&config.public_url, names, listeners.public_address);
+    let operator = AllowedHosts::operator(names, listeners.operator_address);
+    let is_https = !config.is_development();
+    (
+        shell(public, config.trusted_proxies.clone(), is_https).around(app.public),
+        shell(operator, TrustedProxies::default(), false).around(app.operator),
+    )
+}
+
+/// SIGTERM and SIGINT.
+#[derive(Debug)]
+pub struct Signals {
+    terminate: tokio::signal::unix::Signal,
+    interrupt: tokio::signal::unix::Signal,
+}
+
+impl Signals {
+    /// From now on the signals do not kill the process.
+    pub fn new() -> std::io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    /// The next wish to stop.
+    pub async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}

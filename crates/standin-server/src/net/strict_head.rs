@@ -1,0 +1,96 @@
+//! The framing of a head, byte by byte: what two servers could read differently is refused.
+//!
+//! hyper takes a bare line feed for a line's end, lets a length stand beside a transfer coding (dropping
+//! the length) and lets equal lengths stand twice. Each of them is how one request is smuggled inside
+//! another past a proxy that reads it the other way (security.md HH-4; RFC 9112 §2.2, §6.3).
+
+/// Why a head is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Ambiguous {
+    #[error("a line of the request's head does not end with CR LF")]
+    BareLineFeed,
+    #[error("a header is folded over two lines")]
+    Folded,
+    #[error("the request has both Content-Length and Transfer-Encoding")]
+    LengthAndCoding,
+    #[error("the request's head is not complete")]
+    Incomplete,
+    #[error("the request has more than one Content-Length or Transfer-Encoding")]
+    Repeated,
+}
+
+/// The length of the head that `bytes` begin with, its last empty line included.
+pub(super) fn check(bytes: &[u8]) -> Result<usize, Ambiguous> {
+    let (mut lengths, mut codings, mut position) = (0, 0, 0);
+    let mut is_request_line = true;
+    for raw in bytes.split_inclusive(|byte| *byte == b'\n') {
+        let line = raw.strip_suffix(b"\r\n").ok_or(match raw.last() {
+            Some(b'\n') => Ambiguous::BareLineFeed,
+            _ => Ambiguous::Incomplete,
+        })?;
+        position += raw.len();
+        match line {
+            // Empty lines before a request are allowed (RFC 9112 §2.2).
+            [] if is_request_line => continue,
+            [] => return verdict(lengths, codings, position),
+            [b' ' | b'\t', ..] => return Err(Ambiguous::Folded),
+            _ if is_request_line => is_request_line = false,
+            _ => {
+                lengths += usize::from(is_named(line, b"content-length"));
+                codings += usize::from(is_named(line, b"transfer-encoding"));
+            }
+        }
+    }
+    Err(Ambiguous::Incomplete)
+}
+
+fn verdict(lengths: usize, codings: usize, end: usize) -> Result<usize, Ambiguous> {
+    match (lengths, codings) {
+        (0 | 1, 0) | (0, 1) => Ok(end),
+        (0, _) | (_, 0) => Err(Ambiguous::Repeated),
+        (_, _) => Err(Ambiguous::LengthAndCoding),
+    }
+}
+
+fn is_named(line: &[u8], name: &[u8]) -> bool {
+    let written = line.split(|byte| *byte == b':').next().unwrap_or_default();
+    written.trim_ascii().eq_ignore_ascii_case(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn measures_a_head() {
+        let head = b"\r\nGET / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\n";
+        assert_eq!(check(&[head, &b"abc"[..]].concat()), Ok(head.len()));
+    }
+
+    #[test]
+    fn refuses_what_can_be_read_in_two_ways() {
+        for (lines, why) in [
+            ("Host: a\n", Ambiguous::BareLineFeed),
+            ("Host: a\r\n b\r\n", Ambiguous::Folded),
+            (
+                "Content-Length: 1\r\nContent-Length: 1\r\n",
+                Ambiguous::Repeated,
+            ),
+            (
+                "Content-Length: 1\r\nTransfer-Encoding: chunked\r\n",
+                Ambiguous::LengthAndCoding,
+            ),
+            (
+                "transfer-encoding : chunked\r\ncontent-length: 1\r\n",
+                Ambiguous::LengthAndCoding,
+            ),
+            ("Host: a", Ambiguous::Incomplete),
+        ] {
+            let head = format!("GET / HTTP/1.1\r\n{lines}\r\n");
+            let head = head
+                .strip_suffix("Host: a\r\n")
+                .map_or(head.clone(), |cut| format!("{cut}Host: a"));
+            assert_eq!(check(head.as_bytes()), Err(why), "{lines:?}");
+        }
+    }
+}
