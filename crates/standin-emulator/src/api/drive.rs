@@ -120,14 +120,17 @@ pub(crate) async fn get(
     call(&shared, &parts, &GET, |caller| {
         let state = shared.state();
         let mut files = state.files.get(&caller.user.sub).into_iter().flatten();
-        match files.find(|file| file.id == id && is_visible(caller, file)) {
-            Some(file) => file_answer(&parts, file),
-            None => {
-                let message = format!("File not found: {id}.");
-                refusal(StatusCode::NOT_FOUND, "notFound", &message)
-            }
-        }
+        let file = files.find(|file| file.id == id && is_visible(caller, file));
+        file.map_or_else(|| not_found(&id), |file| file_answer(&parts, file))
     })
+}
+
+fn not_found(id: &str) -> Response {
+    refusal(
+        StatusCode::NOT_FOUND,
+        "notFound",
+        &format!("File not found: {id}."),
+    )
 }
 
 fn file_answer(parts: &Parts, file: &File) -> Response {

@@ -18,11 +18,11 @@ const DOCUMENTATION: &str = "https://developers.google.com/identity/protocols/oa
 /// Why a request never reaches the client's redirect URI.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub(super) struct AuthError {
-    code: String,
-    description: String,
-    help: String,
+    code: Box<str>,
+    description: Box<str>,
+    help: Box<str>,
     status: u16,
-    detail: Option<(String, String)>,
+    detail: Option<(Box<str>, Box<str>)>,
 }
 
 impl AuthError {
@@ -36,8 +36,9 @@ impl AuthError {
 
     pub(super) fn redirect_uri_mismatch(uri: &str) -> Self {
         let description = complaint("redirect URI");
-        let help = format!("{DOCUMENTATION}web-server#authorization-errors-redirect-uri-mismatch");
-        let detail = Some(("redirect_uri".to_owned(), uri.to_owned()));
+        let page = "web-server#authorization-errors-redirect-uri-mismatch";
+        let help = format!("{DOCUMENTATION}{page}").into();
+        let detail = Some(("redirect_uri".into(), uri.into()));
         Self {
             help,
             detail,
@@ -48,9 +49,9 @@ impl AuthError {
     pub(super) fn origin_mismatch(origin: &str) -> Self {
         let description = complaint("JavaScript origin");
         let page = "javascript-implicit-flow#authorization-errors-origin-mismatch";
-        let detail = Some(("origin".to_owned(), origin.to_owned()));
+        let detail = Some(("origin".into(), origin.into()));
         Self {
-            help: format!("{DOCUMENTATION}{page}"),
+            help: format!("{DOCUMENTATION}{page}").into(),
             detail,
             ..Self::new("origin_mismatch", 400, description)
         }
@@ -60,8 +61,8 @@ impl AuthError {
         let description = "You can't sign in to this app because it doesn't comply with Google's \
             OAuth 2.0 policy for keeping apps secure.\n\nYou can let the app developer know that \
             this app doesn't comply with one or more Google validation rules.";
-        let detail = Some(("redirect_uri".to_owned(), uri.to_owned()));
-        let help = format!("{DOCUMENTATION}policies#secure-response-handling");
+        let detail = Some(("redirect_uri".into(), uri.into()));
+        let help = format!("{DOCUMENTATION}policies#secure-response-handling").into();
         Self {
             help,
             detail,
@@ -81,10 +82,9 @@ impl AuthError {
     }
 
     fn new(code: &str, status: u16, description: impl Into<String>) -> Self {
-        let description = description.into();
         Self {
-            code: code.to_owned(),
-            description,
+            code: code.into(),
+            description: description.into().into_boxed_str(),
             status,
             ..Self::default()
         }
@@ -170,7 +170,7 @@ pub(super) async fn page(State(shared): State<Arc<Shared>>, RawQuery(query): Raw
         .client(&client_id)
         .map(|client| client.name.clone());
     let page = ErrorPage {
-        title: match error.code.as_str() {
+        title: match &*error.code {
             "invalid_request" | "redirect_uri_mismatch" | "origin_mismatch" => {
                 "Access blocked: This app’s request is invalid"
             }
@@ -249,8 +249,8 @@ fn varint(message: &[u8]) -> Option<(usize, &[u8])> {
     None
 }
 
-fn detail(message: &[u8]) -> Option<(String, String)> {
-    let mut detail = (String::new(), String::new());
+fn detail(message: &[u8]) -> Option<(Box<str>, Box<str>)> {
+    let mut detail = (Box::default(), Box::default());
     for (field, value) in fields(message)? {
         match (field, value) {
             (1, Field::Bytes(bytes)) => detail.0 = string(bytes)?,
@@ -261,8 +261,8 @@ fn detail(message: &[u8]) -> Option<(String, String)> {
     Some(detail)
 }
 
-fn string(bytes: &[u8]) -> Option<String> {
-    String::from_utf8(bytes.to_vec()).ok()
+fn string(bytes: &[u8]) -> Option<Box<str>> {
+    std::str::from_utf8(bytes).ok().map(Box::from)
 }
 
 #[cfg(test)]

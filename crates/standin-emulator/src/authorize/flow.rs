@@ -26,17 +26,13 @@ pub(super) enum Answer {
 }
 
 /// Starts a checked request: straight on if nobody needs to be asked.
-pub(super) fn begin(
-    shared: &Shared,
-    interaction: Interaction,
-    browser: Option<String>,
-) -> Response {
+pub(super) fn begin(shared: &Shared, interaction: Interaction, browser: Option<&str>) -> Response {
     let mut state = shared.state();
-    let chosen = choose_silently(&state, &interaction.request, browser.as_deref());
+    let chosen = choose_silently(&state, &interaction.request, browser);
     drop_stale(&mut state);
     drop(state);
     match chosen {
-        Some(sub) => with_account(shared, interaction, sub, browser.as_deref()),
+        Some(sub) => with_account(shared, interaction, sub, browser),
         None if interaction.request.prompt.none => {
             outcome::interaction_required(shared, &interaction)
         }

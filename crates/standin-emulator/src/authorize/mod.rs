@@ -73,7 +73,7 @@ pub(crate) async fn endpoint(
                 sub: None,
                 wrong_iss,
             };
-            flow::begin(&shared, interaction, browser(&shared, &headers))
+            flow::begin(&shared, interaction, browser(&shared, &headers).as_deref())
         }
         Err(error) => error.redirect(&params),
     }

@@ -17,7 +17,7 @@ use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-pub(crate) use self::script::{Refusal, Script};
+pub(crate) use self::script::Script;
 use crate::reply::Abort;
 use crate::state::Shared;
 use crate::state::ledger::{Event, Kind};

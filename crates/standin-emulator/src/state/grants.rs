@@ -67,7 +67,8 @@ pub(crate) struct RefreshToken {
     pub(crate) client_id: String,
     pub(crate) scopes: BTreeSet<String>,
     pub(crate) code: String,
-    pub(crate) issued_at: i64,
+    /// When it dies by itself, in seconds; most never do.
+    pub(crate) expires_at: Option<i64>,
     pub(crate) dead: bool,
 }
 
@@ -215,7 +216,7 @@ mod tests {
             client_id: "c".to_owned(),
             scopes: BTreeSet::new(),
             code: code.to_owned(),
-            issued_at: 0,
+            expires_at: None,
             dead: false,
         }
     }

@@ -100,15 +100,15 @@ fn check_binding(
 fn answer(request: &Request<'_>, client: &Client, text: &str, code: &Code) -> Object {
     let suppressed = matches!(request.twist, Some(Twist::NoRefreshToken));
     let refresh_token = (code.offline && code.consent_shown && !suppressed).then(|| {
+        let mut state = request.shared.state();
         let token = RefreshToken {
             owner: code.owner.clone(),
             client_id: client.client_id.clone(),
             scopes: code.scopes.clone(),
             code: text.to_owned(),
-            issued_at: request.shared.clock.now_unix_ms(),
+            expires_at: issue::refresh_expiry(request.shared, &state.profile, &code.scopes),
             dead: false,
         };
-        let mut state = request.shared.state();
         let limit = state.profile.refresh_token_limit;
         state.grants.add_refresh(token, limit)
     });

@@ -8,11 +8,14 @@ use crate::id_token::Statement;
 use crate::object::Object;
 use crate::reply::OAuthError;
 use crate::scopes;
+use crate::seed::Profile;
+use crate::state::Shared;
 use crate::state::grants::{AccessToken, Owner};
 use crate::state::ledger::{Event, Kind};
 
 /// Google says 3599, whatever its documentation shows.
 const LIFETIME: i64 = 3599;
+const TESTING_LIFETIME: i64 = 604_799;
 
 /// What an access token is made from.
 #[derive(Debug)]
@@ -39,6 +42,7 @@ pub(super) fn issue(request: &Request<'_>, mut basis: Basis<'_>) -> Object {
     }
     let access_token = store(request, &basis);
     let id_token = id_token(request, &basis, &access_token);
+    let refresh_token_expires_in = expires_in(request.shared, basis.refresh_token.as_deref());
     Object::default()
         .with("access_token", access_token)
         .with("expires_in", LIFETIME)
@@ -46,10 +50,26 @@ pub(super) fn issue(request: &Request<'_>, mut basis: Basis<'_>) -> Object {
         .with("scope", scopes::join(&basis.scopes))
         .with("token_type", "Bearer")
         .with_some("id_token", id_token)
+        .with_some("refresh_token_expires_in", refresh_token_expires_in)
+}
+
+/// Seven days for an app in Testing that was given more than sign-in; otherwise no end.
+pub(super) fn refresh_expiry(
+    shared: &Shared,
+    profile: &Profile,
+    scopes: &BTreeSet<String>,
+) -> Option<i64> {
+    let limited = profile.testing_status && !scopes.iter().all(|scope| scopes::is_sign_in(scope));
+    limited.then(|| shared.clock.now_unix() + TESTING_LIFETIME)
 }
 
 pub(super) fn invalid_client() -> OAuthError {
     OAuthError::unauthorized("invalid_client", "The provided client secret is invalid.")
+}
+
+fn expires_in(shared: &Shared, refresh_token: Option<&str>) -> Option<i64> {
+    let at = shared.state().grants.refresh(refresh_token?)?.expires_at?;
+    Some(at - shared.clock.now_unix())
 }
 
 fn store(request: &Request<'_>, basis: &Basis<'_>) -> String {

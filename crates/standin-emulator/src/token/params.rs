@@ -1,4 +1,4 @@
-//! The parameters of a token request: a form, or JSON with camelCase or snake_case keys.
+//! The parameters of a token request: a form, or JSON with `camelCase` or `snake_case` keys.
 
 use axum::http::{HeaderMap, header};
 use serde_json::Value;

@@ -58,7 +58,10 @@ fn accept(request: &Request<'_>, client: &Client, text: &str) -> Result<Accepted
             "Unauthorized",
         ));
     }
-    if token.dead {
+    let expired = token
+        .expires_at
+        .is_some_and(|at| at <= request.shared.clock.now_unix());
+    if token.dead || expired {
         return Err(dead());
     }
     let asked = request.params.get("scope").map(scopes::parse);
@@ -68,7 +71,7 @@ fn accept(request: &Request<'_>, client: &Client, text: &str) -> Result<Accepted
     }
     let rotates =
         state.profile.rotate_refresh_tokens || matches!(request.twist, Some(Twist::Rotate));
-    let successor = rotates.then(|| rotate(request, &mut state, text, &token));
+    let successor = rotates.then(|| rotate(&mut state, text, &token));
     Ok(Accepted {
         token,
         scopes,
@@ -77,17 +80,10 @@ fn accept(request: &Request<'_>, client: &Client, text: &str) -> Result<Accepted
 }
 
 /// Google keeps refresh tokens; the profile or a fault makes it rotate them.
-fn rotate(request: &Request<'_>, state: &mut State, text: &str, token: &RefreshToken) -> String {
-    let issued_at = request.shared.clock.now_unix_ms();
+fn rotate(state: &mut State, text: &str, token: &RefreshToken) -> String {
     state.grants.kill_refresh(text);
     let limit = state.profile.refresh_token_limit;
-    state.grants.add_refresh(
-        RefreshToken {
-            issued_at,
-            ..token.clone()
-        },
-        limit,
-    )
+    state.grants.add_refresh(token.clone(), limit)
 }
 
 fn answer(request: &Request<'_>, text: &str, accepted: Accepted) -> Object {

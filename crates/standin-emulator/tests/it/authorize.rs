@@ -27,105 +27,109 @@ async fn error_page(google: &Google, scope: &str, more: &[(&str, &str)]) -> Stri
         .replace("&#x27;", "'")
 }
 
+type Changes = &'static [(&'static str, &'static str)];
+
+/// What is changed in a good request, the error it gets, and words of the page.
+const REFUSALS: &[(Changes, &str, &str)] = &[
+    (
+        &[("client_id", "")],
+        "400: invalid_request",
+        "Missing required parameter: client_id",
+    ),
+    (
+        &[("client_id", "x")],
+        "401: invalid_client",
+        "The OAuth client was not found.",
+    ),
+    (
+        &[("redirect_uri", "")],
+        "400: invalid_request",
+        "Missing required parameter: redirect_uri",
+    ),
+    (
+        &[("redirect_uri", "nonsense")],
+        "400: invalid_request",
+        "validation rules",
+    ),
+    (
+        &[(
+            "redirect_uri",
+            "http://127.0.0.1:8080/auth/google/callback/",
+        )],
+        "400: redirect_uri_mismatch",
+        "register the redirect URI",
+    ),
+    (
+        &[("redirect_uri", "https://evil.example/")],
+        "400: redirect_uri_mismatch",
+        "evil.example",
+    ),
+    (
+        &[("redirect_uri", "postmessage")],
+        "400: invalid_request",
+        "parameter: origin",
+    ),
+    (
+        &[("redirect_uri", "storagerelay://https/evil.example?id=auth1")],
+        "400: origin_mismatch",
+        "register the JavaScript origin",
+    ),
+    (
+        &[("response_type", "")],
+        "400: invalid_request",
+        "Required parameter is missing: response_type",
+    ),
+    (
+        &[("response_type", "foo")],
+        "400: invalid_request",
+        "Invalid response_type: foo",
+    ),
+    (
+        &[("scope", "")],
+        "400: invalid_request",
+        "Missing required parameter: scope",
+    ),
+    (
+        &[("scope", "foo")],
+        "400: invalid_scope",
+        "were invalid. {invalid=[foo]}",
+    ),
+    (
+        &[("scope", "openid foo")],
+        "400: invalid_scope",
+        "{valid=[openid], invalid=[foo]}",
+    ),
+    (
+        &[("code_challenge", "short")],
+        "400: invalid_request",
+        "Invalid code_challenge: short",
+    ),
+    (
+        &[("code_challenge_method", "S512")],
+        "400: invalid_request",
+        "Invalid code_challenge_method",
+    ),
+    (
+        &[("prompt", "none consent")],
+        "400: invalid_request",
+        "Invalid prompt",
+    ),
+    (
+        &[("prompt", "consent"), ("approval_prompt", "force")],
+        "400: invalid_request",
+        "Conflict params: approval_prompt and prompt",
+    ),
+    (
+        &[("nonce", "1"), ("nonce", "2")],
+        "400: invalid_request",
+        "single value: nonce",
+    ),
+];
+
 #[tokio::test]
 async fn faulty_requests_end_on_googles_error_page_and_never_at_the_client() {
     let google = Google::with_ada().await;
-    let cases: &[(&[(&str, &str)], &str, &str)] = &[
-        (
-            &[("client_id", "")],
-            "400: invalid_request",
-            "Missing required parameter: client_id",
-        ),
-        (
-            &[("client_id", "x")],
-            "401: invalid_client",
-            "The OAuth client was not found.",
-        ),
-        (
-            &[("redirect_uri", "")],
-            "400: invalid_request",
-            "Missing required parameter: redirect_uri",
-        ),
-        (
-            &[("redirect_uri", "nonsense")],
-            "400: invalid_request",
-            "validation rules",
-        ),
-        (
-            &[(
-                "redirect_uri",
-                "http://127.0.0.1:8080/auth/google/callback/",
-            )],
-            "400: redirect_uri_mismatch",
-            "register the redirect URI",
-        ),
-        (
-            &[("redirect_uri", "https://evil.example/")],
-            "400: redirect_uri_mismatch",
-            "evil.example",
-        ),
-        (
-            &[("redirect_uri", "postmessage")],
-            "400: invalid_request",
-            "parameter: origin",
-        ),
-        (
-            &[("redirect_uri", "storagerelay://https/evil.example?id=auth1")],
-            "400: origin_mismatch",
-            "register the JavaScript origin",
-        ),
-        (
-            &[("response_type", "")],
-            "400: invalid_request",
-            "Required parameter is missing: response_type",
-        ),
-        (
-            &[("response_type", "foo")],
-            "400: invalid_request",
-            "Invalid response_type: foo",
-        ),
-        (
-            &[("scope", "")],
-            "400: invalid_request",
-            "Missing required parameter: scope",
-        ),
-        (
-            &[("scope", "foo")],
-            "400: invalid_scope",
-            "were invalid. {invalid=[foo]}",
-        ),
-        (
-            &[("scope", "openid foo")],
-            "400: invalid_scope",
-            "{valid=[openid], invalid=[foo]}",
-        ),
-        (
-            &[("code_challenge", "short")],
-            "400: invalid_request",
-            "Invalid code_challenge: short",
-        ),
-        (
-            &[("code_challenge_method", "S512")],
-            "400: invalid_request",
-            "Invalid code_challenge_method",
-        ),
-        (
-            &[("prompt", "none consent")],
-            "400: invalid_request",
-            "Invalid prompt",
-        ),
-        (
-            &[("prompt", "consent"), ("approval_prompt", "force")],
-            "400: invalid_request",
-            "Conflict params: approval_prompt and prompt",
-        ),
-        (
-            &[("nonce", "1"), ("nonce", "2")],
-            "400: invalid_request",
-            "single value: nonce",
-        ),
-    ];
-    for (more, code, text) in cases {
+    for (more, code, text) in REFUSALS {
         let page = error_page(&google, SIGN_IN, more).await;
         assert!(page.contains(&format!("Error {code}")), "{more:?}: {page}");
         assert!(page.contains(text), "{more:?}: {page}");

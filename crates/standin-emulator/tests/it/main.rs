@@ -1,5 +1,11 @@
 //! The emulator over real HTTP, one module per endpoint.
 
+#![expect(
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a step of a test that fails is a failed test"
+)]
+
 mod api;
 mod authorize;
 mod control;

@@ -25,7 +25,7 @@ impl<'a> Browser<'a> {
                 line.contains("HttpOnly") && line.contains("SameSite=Lax"),
                 "{line}"
             );
-            self.cookie = line.split_once(';').unwrap().0.to_owned();
+            line.split_once(';').unwrap().0.clone_into(&mut self.cookie);
         }
     }
 

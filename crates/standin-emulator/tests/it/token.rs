@@ -220,7 +220,7 @@ async fn pkce_is_enforced_both_ways() {
         ("code_challenge", CHALLENGE),
         ("code_challenge_method", "S256"),
     ];
-    let cases: &[(&[(&str, &str)], &[(&str, &str)], &str)] = &[
+    let cases: [(&[_], &[_], _); 5] = [
         (&s256, &[], "400 invalid_grant: Missing code verifier."),
         (
             &s256,
@@ -242,7 +242,7 @@ async fn pkce_is_enforced_both_ways() {
     for (asked, given, expected) in cases {
         let code = google.code(SIGN_IN, asked).await;
         let answer = google.redeem_with(&code, given).await;
-        assert_eq!(answer.error(), *expected, "{asked:?} {given:?}");
+        assert_eq!(answer.error(), expected, "{asked:?} {given:?}");
     }
 }
 
@@ -472,4 +472,31 @@ async fn two_emulators_share_nothing_but_the_machine() {
             .await
             .is_err()
     );
+}
+
+#[tokio::test]
+async fn an_app_in_testing_loses_its_refresh_tokens_after_seven_days() {
+    let google = Google::with_ada().await;
+    google
+        .put(
+            "/_emulator/profile",
+            &serde_json::json!({"testing_status": true}),
+        )
+        .await;
+    let sign_in_only = google.sign_in(SIGN_IN, &[OFFLINE]).await;
+    assert!(sign_in_only.body["refresh_token_expires_in"].is_null());
+    let answer = google.sign_in(CALENDAR, &[OFFLINE]).await;
+    let expires_in = answer.body["refresh_token_expires_in"].as_i64().unwrap();
+    assert!((604_790..=604_799).contains(&expires_in));
+    google
+        .emulator
+        .clock()
+        .advance(Duration::from_hours(7 * 24));
+    let dead = google.refresh(&answer.text("refresh_token")).await;
+    assert_eq!(
+        dead.error(),
+        "400 invalid_grant: Token has been expired or revoked."
+    );
+    let alive = google.refresh(&sign_in_only.text("refresh_token")).await;
+    assert_eq!(alive.status, StatusCode::OK);
 }
