@@ -1,4 +1,60 @@
 //! A Google-compatible OpenID provider for tests and demos: strict, scriptable, offline.
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), standin_emulator::EmulatorError> {
+//! use standin_emulator::Emulator;
+//!
+//! let google = Emulator::start().await?; // a free port of 127.0.0.1; stops on drop
+//! println!("{} {} {}", google.origin(), google.client_id(), google.client_secret());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! A client is pointed at [`Emulator::origin`] as its issuer and finds the rest by discovery. Whatever
+//! Google would refuse is refused here with Google's status and text; whatever Google does only
+//! sometimes can be ordered through the control API. Nothing leaves the machine.
+//!
+//! # How a sign-in passes through
+//!
+//! ```text
+//! browser ─▶ authorize ─▶ (pages) ─▶ code ─▶ token ─▶ access, refresh and ID token ─▶ userinfo, APIs
+//!               │                     └────────┴──────────── state ────────────┘            │
+//!               └────────────────▶ ledger: what happened, in order ◀────────────────────────┘
+//! ```
+//!
+//! Around each endpoint stands `faults`, which plays what the script says goes wrong next.
+//!
+//! # Routes
+//!
+//! | path | file |
+//! |---|---|
+//! | `GET /.well-known/openid-configuration` | `discovery.rs` |
+//! | `GET /oauth2/v3/certs` | `certs.rs`, `keys.rs` |
+//! | `GET, POST /o/oauth2/v2/auth`, `/o/oauth2/auth` | `authorize/{mod,request,flow}.rs` |
+//! | `GET /signin/oauth/error` | `authorize/error.rs` |
+//! | `GET, POST /v3/signin/accountchooser`, `/signin/oauth/consent` | `authorize/pages.rs` |
+//! | `POST /token`, `/o/oauth2/token`, `/oauth2/v3/token`, `/oauth2/v4/token` | `token/` |
+//! | `POST /revoke`; `GET, POST /o/oauth2/revoke` | `revoke.rs` |
+//! | `GET, POST /tokeninfo`, `/oauth2/{v1,v2,v3}/tokeninfo` | `tokeninfo.rs` |
+//! | `GET, POST /v1/userinfo`, `/oauth2/{v1,v2,v3}/userinfo` | `userinfo.rs` |
+//! | `GET, POST /calendar/v3/calendars/{id}/events` | `api/calendar.rs` |
+//! | `POST /upload/drive/v3/files`, `GET /drive/v3/files`, `/drive/v3/files/{id}` | `api/drive.rs` |
+//! | `GET /gsi/client` | `gsi.rs`, `gsi.js` |
+//! | `GET /a/{sub}` | `avatar.rs` |
+//! | `/_emulator/…` | `control/`, one file per resource |
+//!
+//! # Why another implementation
+//!
+//! A test provider that shares code with what it tests agrees with its mistakes. This crate depends on
+//! no other crate of the workspace, and its signatures come from a JOSE library that nothing else
+//! there uses.
+//!
+//! # Security
+//!
+//! An emulator signs in anybody as anybody and its control API has no password. It listens on loopback
+//! unless told otherwise in so many words, answers only to its own host names, and refuses pages of
+//! other machines on the control API. Its keys are made in memory by each process, and its issuer is
+//! its own origin: no token from here passes for Google's.
 
 mod api;
 mod authorize;
