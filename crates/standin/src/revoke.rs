@@ -27,9 +27,9 @@ pub enum Revoked {
 
 /// How long until a revocation that failed is tried again: a minute, doubled each time, up to six hours.
 fn delay(attempts: u32) -> Duration {
-    Duration::from_secs(60)
+    Duration::from_mins(1)
         .saturating_mul(1 << attempts.min(8))
-        .min(Duration::from_secs(6 * 3600))
+        .min(Duration::from_hours(6))
 }
 
 /// Takes grants back.

@@ -29,7 +29,7 @@ const AUDIT_INTERVAL: Duration = Duration::from_secs(1);
 /// How often queued revocations are looked at.
 const REVOCATION_INTERVAL: Duration = Duration::from_secs(30);
 /// How often old attempts and sessions are forgotten.
-const PRUNE_INTERVAL: Duration = Duration::from_secs(600);
+const PRUNE_INTERVAL: Duration = Duration::from_mins(10);
 
 /// The whole of Standin. Cheap to clone; clones are the same one.
 #[derive(Clone)]

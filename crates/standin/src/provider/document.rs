@@ -314,4 +314,6 @@ impl<T, F: Copy + Display + From<DocumentFault>> Drop for Attempt<'_, T, F> {
 }
 
 #[cfg(test)]
+pub(super) mod scripted_http;
+#[cfg(test)]
 mod tests;

@@ -20,11 +20,11 @@ use crate::secret::{AccessToken, ClientSecret, IdToken, RefreshToken};
 /// No token answer is larger (security.md CB-11).
 const MAX_ANSWER: usize = 256 * 1024;
 /// What an access token lives when the provider does not say: short enough to be safe.
-const UNSTATED_LIFETIME: Duration = Duration::from_secs(300);
+const UNSTATED_LIFETIME: Duration = Duration::from_mins(5);
 /// No access token is believed to live longer (security.md RF-16).
-const MAX_LIFETIME: Duration = Duration::from_secs(24 * 3600);
+const MAX_LIFETIME: Duration = Duration::from_hours(24);
 /// No provider may silence us for longer (security.md D2).
-const MAX_RETRY_AFTER: Duration = Duration::from_secs(3600);
+const MAX_RETRY_AFTER: Duration = Duration::from_hours(1);
 
 /// How we prove to be the registered client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -9,7 +9,7 @@ use crate::id::GrantId;
 use crate::time::Timestamp;
 
 const FIRST: Duration = Duration::from_secs(1);
-const LONGEST: Duration = Duration::from_secs(60);
+const LONGEST: Duration = Duration::from_mins(1);
 /// More grants than this in trouble at once, and the oldest holds are forgotten: memory is bounded.
 const MAX_HOLDS: u64 = 100_000;
 

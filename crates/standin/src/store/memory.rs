@@ -75,7 +75,7 @@ impl Tables {
         self.grants.insert(grant.id, grant);
     }
 
-    fn open_session(&mut self, session: NewSession, user: UserId) {
+    fn open_session(&mut self, session: &NewSession, user: UserId) {
         let row = SessionRow {
             hash: session.hash,
             id: session.id,
@@ -151,7 +151,7 @@ impl Users for MemoryStore {
             tables.sessions.remove(&hash);
         }
         if let Some(session) = sign_in.session {
-            tables.open_session(session, user);
+            tables.open_session(&session, user);
         }
         if let Some(attempt) = tables.attempts.get_mut(&sign_in.attempt) {
             attempt.1 = AttemptOutcome::Done;

@@ -225,3 +225,6 @@ fn subject<'c>(claims: &'c Claims<'_>) -> Result<&'c str, IdTokenFault> {
 fn refuse_unless(holds: bool, fault: IdTokenFault) -> Result<(), IdTokenFault> {
     if holds { Ok(()) } else { Err(fault) }
 }
+
+#[cfg(test)]
+mod tests;

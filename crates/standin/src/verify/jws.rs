@@ -110,3 +110,6 @@ pub(super) fn check_signature(
         Err(IdTokenFault::SignatureInvalid)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -216,3 +216,6 @@ fn exponent_is_sound(e: &[u8]) -> bool {
 fn decode(text: &String) -> Option<Vec<u8>> {
     BASE64URL_NOPAD.decode(text.as_bytes()).ok()
 }
+
+#[cfg(test)]
+mod tests;

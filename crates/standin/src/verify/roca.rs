@@ -32,3 +32,47 @@ fn is_power_of_65537(rest: u32, prime: u32) -> bool {
     }
     false
 }
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// 65537^128: 2049 bits, odd, and a power of 65537 modulo everything.
+    pub(in crate::verify) fn patterned_modulus() -> Vec<u8> {
+        let mut little_endian = vec![1_u8];
+        for _ in 0..128 {
+            // Times 65537 is the number plus itself two bytes up.
+            let mut sum = vec![0; 2];
+            sum.extend_from_slice(&little_endian);
+            let mut carry = 0;
+            for (index, byte) in sum.iter_mut().enumerate() {
+                let added = little_endian.get(index).copied().unwrap_or(0);
+                let total = u16::from(*byte) + u16::from(added) + carry;
+                *byte = (total & 0xff) as u8;
+                carry = total >> 8;
+            }
+            assert_eq!(carry, 0);
+            little_endian = sum;
+        }
+        little_endian.into_iter().rev().collect()
+    }
+
+    #[test]
+    fn id_24_the_pattern_is_recognised_and_nothing_else() {
+        let mut modulus = patterned_modulus();
+        assert_eq!(modulus.len(), 257);
+        assert!(is_weak(&modulus));
+        modulus[256] ^= 2;
+        assert!(!is_weak(&modulus));
+        assert!(!is_weak(&[0xab; 256]));
+    }
+
+    #[test]
+    fn the_remainder_is_of_the_whole_number() {
+        assert_eq!(remainder(&[1, 0, 1], 65537 % 11), 65537 % (65537 % 11));
+        assert_eq!(
+            remainder(&[1, 0, 0, 0, 0], 11),
+            u32::try_from((1_u64 << 32) % 11).unwrap()
+        );
+    }
+}

@@ -93,3 +93,6 @@ fn decode(part: &str) -> Result<Vec<u8>, IdTokenFault> {
         .decode(part.as_bytes())
         .map_err(|_| IdTokenFault::EncodingInvalid)
 }
+
+#[cfg(test)]
+mod tests;

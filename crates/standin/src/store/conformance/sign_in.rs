@@ -12,13 +12,13 @@ use crate::store::{
 use crate::vault::Grant;
 use crate::verify::{Identity, Profile};
 
-const fn new(user: UserId) -> Result<SignedIn, StoreError> {
-    Ok(SignedIn { user, is_new: true })
+const fn new(user: UserId) -> SignedIn {
+    SignedIn { user, is_new: true }
 }
 
-const fn known(user: UserId) -> Result<SignedIn, StoreError> {
+const fn known(user: UserId) -> SignedIn {
     let is_new = false;
-    Ok(SignedIn { user, is_new })
+    SignedIn { user, is_new }
 }
 
 fn events(stored: Vec<StoredEvent>) -> Vec<Event> {
@@ -40,7 +40,7 @@ fn again(number: u64) -> SignIn {
 /// User, identity, grant, session, the attempt's outcome and the event.
 pub async fn a_first_sign_in_writes_everything_at_once(store: &dyn Store) {
     assert_eq!(store.consume_attempt(attempt(1)).await, Ok(true));
-    assert_eq!(store.complete_sign_in(sign_in(1)).await, new(user(1)));
+    assert_eq!(store.complete_sign_in(sign_in(1)).await, Ok(new(user(1))));
 
     let row = User {
         id: user(1),
@@ -67,7 +67,7 @@ pub async fn a_first_sign_in_writes_everything_at_once(store: &dyn Store) {
 
 /// By the identity, and by nothing that the profile says.
 pub async fn signing_in_again_finds_the_user_and_updates_the_profile(store: &dyn Store) {
-    assert_eq!(store.complete_sign_in(sign_in(1)).await, new(user(1)));
+    assert_eq!(store.complete_sign_in(sign_in(1)).await, Ok(new(user(1))));
     let full = Profile {
         email: Some("a\"'@example.com".to_owned()),
         email_verified: false,
@@ -84,7 +84,7 @@ pub async fn signing_in_again_finds_the_user_and_updates_the_profile(store: &dyn
             session: Some(session(number)),
             ..again(1)
         };
-        assert_eq!(store.complete_sign_in(renewed).await, known(user(1)));
+        assert_eq!(store.complete_sign_in(renewed).await, Ok(known(user(1))));
         let row = User {
             id: user(1),
             profile,
@@ -98,12 +98,12 @@ pub async fn signing_in_again_finds_the_user_and_updates_the_profile(store: &dyn
 
 /// An address is lent, not owned: it never joins two people. Nor do two issuers' equal subjects.
 pub async fn another_subject_with_the_same_email_is_another_user(store: &dyn Store) {
-    assert_eq!(store.complete_sign_in(sign_in(1)).await, new(user(1)));
+    assert_eq!(store.complete_sign_in(sign_in(1)).await, Ok(new(user(1))));
     let same_email = SignIn {
         profile: profile(1),
         ..sign_in(2)
     };
-    assert_eq!(store.complete_sign_in(same_email).await, new(user(2)));
+    assert_eq!(store.complete_sign_in(same_email).await, Ok(new(user(2))));
     let elsewhere = Identity {
         issuer: "https://accounts.example".to_owned(),
         ..identity(1)
@@ -116,18 +116,18 @@ pub async fn another_subject_with_the_same_email_is_another_user(store: &dyn Sto
         },
         ..sign_in(3)
     };
-    assert_eq!(store.complete_sign_in(same_subject).await, new(user(3)));
+    assert_eq!(store.complete_sign_in(same_subject).await, Ok(new(user(3))));
     assert_eq!(store.users(None, 10).await.unwrap().len(), 3);
 }
 
 /// The grant goes to the user who was there, whatever id it came with.
 pub async fn a_new_identity_of_a_known_user_is_added_to_them(store: &dyn Store) {
-    assert_eq!(store.complete_sign_in(sign_in(1)).await, new(user(1)));
+    assert_eq!(store.complete_sign_in(sign_in(1)).await, Ok(new(user(1))));
     let second = SignIn {
         new_user: user(1),
         ..sign_in(2)
     };
-    assert_eq!(store.complete_sign_in(second).await, known(user(1)));
+    assert_eq!(store.complete_sign_in(second).await, Ok(known(user(1))));
     let theirs = Ok(vec![identity(1), identity(2)]);
     assert_eq!(store.identities_of(user(1)).await, theirs);
     let grants = store.grants_of(user(1)).await.unwrap();
@@ -141,13 +141,13 @@ pub async fn a_sign_in_without_a_session_opens_none(store: &dyn Store) {
         session: None,
         ..sign_in(1)
     };
-    assert_eq!(store.complete_sign_in(quiet).await, new(user(1)));
+    assert_eq!(store.complete_sign_in(quiet).await, Ok(new(user(1))));
     assert_eq!(store.sessions_of(user(1)).await, Ok(Vec::new()));
 }
 
 /// Two sign-ins that both thought they were the first: the second must read again.
 pub async fn inserting_a_grant_conflicts_with_the_grant_of_the_same_identity(store: &dyn Store) {
-    assert_eq!(store.complete_sign_in(sign_in(1)).await, new(user(1)));
+    assert_eq!(store.complete_sign_in(sign_in(1)).await, Ok(new(user(1))));
     let also_first = SignIn {
         grant: Grant {
             id: grant_id(2),
@@ -171,7 +171,7 @@ pub async fn inserting_a_grant_conflicts_with_the_grant_of_the_same_identity(sto
 
 /// No user, no profile, no session, no event, no outcome; and the replaced session lives on.
 pub async fn a_conflicting_sign_in_changes_nothing_at_all(store: &dyn Store) {
-    assert_eq!(store.complete_sign_in(sign_in(1)).await, new(user(1)));
+    assert_eq!(store.complete_sign_in(sign_in(1)).await, Ok(new(user(1))));
     for number in [2, 101] {
         assert_eq!(store.consume_attempt(attempt(number)).await, Ok(true));
     }
@@ -233,12 +233,12 @@ pub async fn fifty_parallel_first_sign_ins_make_one_user(store: &dyn Store) {
 
 /// A browser has one session; whose it was does not matter.
 pub async fn the_session_that_is_replaced_ends(store: &dyn Store) {
-    assert_eq!(store.complete_sign_in(sign_in(1)).await, new(user(1)));
+    assert_eq!(store.complete_sign_in(sign_in(1)).await, Ok(new(user(1))));
     let instead = SignIn {
         replaces: Some(hash(1)),
         ..sign_in(2)
     };
-    assert_eq!(store.complete_sign_in(instead).await, new(user(2)));
+    assert_eq!(store.complete_sign_in(instead).await, Ok(new(user(2))));
     assert_eq!(store.session(&hash(1)).await, Ok(None));
     assert!(store.session(&hash(2)).await.unwrap().is_some());
 }

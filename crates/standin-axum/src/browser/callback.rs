@@ -1,0 +1,53 @@
+//! `GET /auth/{provider}/callback`: the provider's answer.
+
+use axum::extract::{RawQuery, State};
+use axum::response::{IntoResponse, Redirect, Response};
+use http::HeaderMap;
+use standin::signin::{Completed, Failed, Mode, Next, UnverifiedCallback};
+use standin::verify::ProviderId;
+
+use super::provider::NamedProvider;
+use crate::cookies::with_cookies;
+use crate::page;
+use crate::{ClientIp, Shared};
+
+pub(super) async fn get(
+    State(shared): State<Shared>,
+    NamedProvider(provider): NamedProvider,
+    client: ClientIp,
+    headers: HeaderMap,
+    RawQuery(query): RawQuery,
+) -> Response {
+    match complete(&shared, &provider, client, &headers, &query.unwrap_or_default()).await {
+        Ok(completed) => leave(completed),
+        Err(failed) => {
+            shared.limiter.failed(client);
+            let again = format!("/auth/{provider}/login");
+            let (mode, again) = (failed.mode, (failed.mode == Mode::Redirect).then_some(again));
+            page::failed(&headers, failed.into(), mode, again.as_deref())
+        }
+    }
+}
+
+async fn complete(
+    shared: &Shared,
+    provider: &ProviderId,
+    client: ClientIp,
+    headers: &HeaderMap,
+    query: &str,
+) -> Result<Completed, Failed> {
+    shared.limiter.check(client).map_err(Failed::before_attempt)?;
+    let answer = UnverifiedCallback::parse(query).map_err(Failed::before_attempt)?;
+    shared.standin.signin().callback(provider, answer, headers).await
+}
+
+/// Always 303, so that nothing is posted on, and no code stays in the address (requirement CB-8).
+fn leave(completed: Completed) -> Response {
+    let response = match (&completed.next, completed.mode) {
+        (Next::Consent(url), _) | (Next::ReturnTo(url), Mode::Redirect | Mode::Code) => {
+            Redirect::to(url.as_str()).into_response()
+        }
+        (Next::ReturnTo(_), Mode::Popup) => page::done(&completed.attempt.to_string()),
+    };
+    with_cookies(response, &completed.cookies)
+}

@@ -1,0 +1,67 @@
+//! `GET /auth/{provider}/login`: sends the browser to the provider.
+
+use axum::extract::{RawQuery, State};
+use axum::response::{IntoResponse, Redirect, Response};
+use http::HeaderMap;
+use standin::Refusal;
+use standin::provider::Scopes;
+use standin::session::cookie::Cookies;
+use standin::signin::{Mode, Parameters, SignInRequest};
+
+use super::provider::NamedProvider;
+use crate::cookies::with_cookies;
+use crate::page;
+use crate::problem::Problem;
+use crate::{ClientIp, Shared};
+
+pub(super) async fn get(
+    State(shared): State<Shared>,
+    NamedProvider(provider): NamedProvider,
+    client: ClientIp,
+    headers: HeaderMap,
+    RawQuery(query): RawQuery,
+) -> Response {
+    let mode = if query.as_deref().is_some_and(|query| query.contains("mode=popup")) {
+        Mode::Popup
+    } else {
+        Mode::Redirect
+    };
+    let refused = |problem| page::failed(&headers, problem, mode, None);
+    let request = require_top_level(&headers)
+        .and_then(|()| shared.limiter.check(client))
+        .and_then(|()| read(query.as_deref().unwrap_or_default()));
+    let request = match request {
+        Ok(request) => request,
+        Err(refusal) => return refused(refusal.into()),
+    };
+    match shared.standin.signin().begin(&provider, request, Cookies::of(&headers)).await {
+        Ok(begun) => {
+            with_cookies(Redirect::to(begun.location.as_str()).into_response(), &begun.cookies)
+        }
+        Err(error) => refused(Problem::from(error)),
+    }
+}
+
+/// A sign-in is begun by a person in a window, never by an image or a frame (requirement AR-11).
+fn require_top_level(headers: &HeaderMap) -> Result<(), Refusal> {
+    let dest = headers.get("sec-fetch-dest").map(|dest| dest.as_bytes());
+    if dest.is_none_or(|dest| dest == b"document") { Ok(()) } else { Err(Refusal::CrossOrigin) }
+}
+
+/// What else a query holds is refused by name: nothing from outside sets what protects the flow (AR-6).
+fn read(query: &str) -> Result<SignInRequest, Refusal> {
+    let mut parameters = Parameters::parse(query)?;
+    let scopes = parameters.take("scope").unwrap_or_default();
+    let popup = match parameters.take("mode").as_deref() {
+        None | Some("redirect") => false,
+        Some("popup") => true,
+        Some(_) => return Err(Refusal::InvalidRequest),
+    };
+    let request = SignInRequest {
+        return_to: parameters.take("return_to"),
+        scopes: Scopes::parse(&scopes).map_err(|_| Refusal::ScopeNotAllowed)?,
+        login_hint: parameters.take("login_hint").filter(|hint| hint.len() <= 320),
+        popup,
+    };
+    if parameters.is_empty() { Ok(request) } else { Err(Refusal::InvalidRequest) }
+}

@@ -1,0 +1,31 @@
+//! The browser's side: `/auth/…`.
+
+mod access_token;
+mod attempt;
+mod begin;
+mod callback;
+mod code;
+mod disconnect;
+mod login;
+mod logout;
+mod provider;
+mod session;
+
+use axum::Router;
+use axum::routing::{get, post};
+
+use crate::Shared;
+
+/// Every route of the browser's side, on one page.
+pub(crate) fn router() -> Router<Shared> {
+    Router::new()
+        .route("/auth/session", get(session::get))
+        .route("/auth/logout", post(logout::post))
+        .route("/auth/attempts/{attempt}", get(attempt::get))
+        .route("/auth/{provider}/login", get(login::get))
+        .route("/auth/{provider}/callback", get(callback::get))
+        .route("/auth/{provider}/begin", post(begin::post))
+        .route("/auth/{provider}/code", post(code::post))
+        .route("/auth/{provider}/disconnect", post(disconnect::post))
+        .route("/auth/{provider}/access-token", post(access_token::post))
+}

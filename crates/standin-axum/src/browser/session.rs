@@ -1,0 +1,111 @@
+//! `GET /auth/session`: who is signed in, and what they gave.
+
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use axum::Json;
+use http::HeaderMap;
+use serde::Serialize;
+use standin::id::{GrantId, SessionId, UserId};
+use standin::provider::Scopes;
+use standin::session::cookie::Cookies;
+use standin::session::{Presented, Sessions};
+use standin::store::SessionView;
+use standin::time::Timestamp;
+use standin::vault::{Grant, GrantState};
+
+use crate::Shared;
+use crate::cookies::{ambiguous, unauthenticated};
+use crate::problem::Problem;
+
+#[derive(Serialize)]
+struct Body<'a> {
+    user: User<'a>,
+    identities: Vec<Identity<'a>>,
+    grants: Vec<GrantBody<'a>>,
+    session: Session,
+}
+
+#[derive(Serialize)]
+struct User<'a> {
+    id: UserId,
+    email: Option<&'a str>,
+    email_verified: bool,
+    name: Option<&'a str>,
+    picture: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct Identity<'a> {
+    provider: &'a str,
+    subject: &'a str,
+}
+
+#[derive(Serialize)]
+struct GrantBody<'a> {
+    id: GrantId,
+    provider: &'a str,
+    scopes: &'a Scopes,
+    missing_scopes: Scopes,
+    offline: bool,
+    state: GrantState,
+}
+
+#[derive(Serialize)]
+struct Session {
+    id: SessionId,
+    created_at: Timestamp,
+    expires_at: Timestamp,
+}
+
+pub(super) async fn get(State(shared): State<Shared>, headers: HeaderMap) -> Response {
+    let hash = match Sessions::presented(Cookies::of(&headers)) {
+        Presented::Session(hash) => hash,
+        Presented::Nothing => return unauthenticated(),
+        Presented::Ambiguous => return ambiguous(),
+    };
+    match shared.standin.sessions().view(&hash).await {
+        Ok(Some(view)) => answer(&view),
+        Ok(None) => unauthenticated(),
+        Err(error) => Problem::from(error).into_response(),
+    }
+}
+
+/// The body that every successful sign-in from a page gets, too. No token is in it, and none can be.
+pub(super) fn answer(view: &SessionView) -> Response {
+    let profile = &view.user.profile;
+    Json(Body {
+        user: User {
+            id: view.user.id,
+            email: profile.email.as_deref(),
+            email_verified: profile.email_verified,
+            name: profile.name.as_deref(),
+            picture: profile.picture.as_deref(),
+        },
+        identities: view
+            .identities
+            .iter()
+            .map(|identity| Identity {
+                provider: identity.provider.as_str(),
+                subject: &identity.subject,
+            })
+            .collect(),
+        grants: view.grants.iter().map(grant).collect(),
+        session: Session {
+            id: view.session.id,
+            created_at: view.session.created_at,
+            expires_at: view.session.expires_at,
+        },
+    })
+    .into_response()
+}
+
+fn grant(grant: &Grant) -> GrantBody<'_> {
+    GrantBody {
+        id: grant.id,
+        provider: grant.identity.provider.as_str(),
+        scopes: &grant.scopes,
+        missing_scopes: grant.missing_scopes(),
+        offline: grant.is_offline(),
+        state: grant.state,
+    }
+}

@@ -1,0 +1,61 @@
+//! Cookies in and out.
+
+use axum::extract::FromRequestParts;
+use axum::response::{IntoResponse, Response};
+use http::HeaderValue;
+use http::header::SET_COOKIE;
+use http::request::Parts;
+use standin::Refusal;
+use standin::session::cookie::{Cookies, SetCookie};
+use standin::session::{Presented, SESSION_COOKIE, Sessions};
+use standin::store::SessionRow;
+
+use crate::Shared;
+use crate::problem::Problem;
+
+/// The live session of a request, for handlers that need one.
+#[derive(Debug)]
+pub struct CurrentSession(pub SessionRow);
+
+impl FromRequestParts<Shared> for CurrentSession {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, shared: &Shared) -> Result<Self, Response> {
+        let hash = match Sessions::presented(Cookies::of(&parts.headers)) {
+            Presented::Session(hash) => hash,
+            Presented::Nothing => return Err(unauthenticated()),
+            Presented::Ambiguous => return Err(ambiguous()),
+        };
+        let session = shared.standin.sessions().find(&hash).await;
+        match session.map_err(|error| Problem::from(error).into_response())? {
+            Some(session) => Ok(Self(session)),
+            None => Err(unauthenticated()),
+        }
+    }
+}
+
+pub(crate) fn unauthenticated() -> Response {
+    Problem::from(Refusal::Unauthenticated).into_response()
+}
+
+/// Two cookies of the session's name: nobody is signed in, and both go. The browser keeps two of them apart
+/// only if one is partitioned, so that one is cleared by its own header (requirement SC-8).
+pub(crate) fn ambiguous() -> Response {
+    let mut response = unauthenticated();
+    let clear = SetCookie::clear(SESSION_COOKIE).to_header();
+    if let Ok(text) = clear.to_str() {
+        if let Ok(partitioned) = HeaderValue::from_str(&format!("{text}; Partitioned")) {
+            response.headers_mut().append(SET_COOKIE, partitioned);
+        }
+    }
+    response.headers_mut().append(SET_COOKIE, clear);
+    response
+}
+
+/// Adds cookies to an answer.
+pub(crate) fn with_cookies(mut response: Response, cookies: &[SetCookie]) -> Response {
+    for cookie in cookies {
+        response.headers_mut().append(SET_COOKIE, cookie.to_header());
+    }
+    response
+}

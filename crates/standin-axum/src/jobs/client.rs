@@ -1,0 +1,53 @@
+//! Which client sent a request.
+
+use axum::extract::FromRequestParts;
+use axum::response::{IntoResponse, Response};
+use http::HeaderMap;
+use http::header::{AUTHORIZATION, ORIGIN};
+use http::request::Parts;
+use standin::Refusal;
+use standin::secret::ClientKey;
+use standin::store::ClientRow;
+
+use crate::problem::Problem;
+use crate::{ClientIp, Shared};
+
+/// No key of ours is longer; a longer one is not even hashed.
+const MAX_KEY: usize = 128;
+
+/// The client whose key the request carries.
+pub(crate) struct AuthenticatedClient(pub(crate) ClientRow);
+
+impl FromRequestParts<Shared> for AuthenticatedClient {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, shared: &Shared) -> Result<Self, Response> {
+        let refuse = |refusal: Refusal| Problem::from(refusal).into_response();
+        let client = ClientIp::from_request_parts(parts, shared).await.unwrap_or_else(|never| match never {});
+        shared.limiter.check(client).map_err(refuse)?;
+        let key = key(&parts.headers, parts.uri.query()).map_err(refuse)?;
+        let found = shared.standin.vend().authenticate(&key).await;
+        if matches!(found, Err(standin::Error::Refused(_))) {
+            shared.limiter.failed(client);
+        }
+        found.map(Self).map_err(|error| Problem::from(error).into_response())
+    }
+}
+
+/// Only from `Authorization: Bearer`: never from a cookie, a page, or a query (requirement TV-14).
+fn key(headers: &HeaderMap, query: Option<&str>) -> Result<ClientKey, Refusal> {
+    if headers.contains_key(ORIGIN) {
+        return Err(Refusal::CrossOrigin);
+    }
+    if query.is_some() {
+        return Err(Refusal::InvalidRequest);
+    }
+    let mut values = headers.get_all(AUTHORIZATION).iter();
+    let (Some(value), None) = (values.next(), values.next()) else {
+        return Err(Refusal::InvalidClient);
+    };
+    let text = value.to_str().map_err(|_| Refusal::InvalidClient)?;
+    let (scheme, key) = text.split_once(' ').ok_or(Refusal::InvalidClient)?;
+    let is_ours = scheme.eq_ignore_ascii_case("bearer") && key.starts_with("sk_");
+    if is_ours && key.len() <= MAX_KEY { Ok(ClientKey::new(key)) } else { Err(Refusal::InvalidClient) }
+}

@@ -1,0 +1,15 @@
+//! The job's side: `/v1/…`. A client key, JSON, and nothing of a browser: cookies are not looked at, and a
+//! request that a page may have sent is refused.
+
+mod client;
+mod token;
+
+use axum::Router;
+use axum::routing::post;
+
+use crate::Shared;
+
+/// Every route of the job's side, on one page.
+pub(crate) fn router() -> Router<Shared> {
+    Router::new().route("/v1/users/{user}/grants/{provider}/token", post(token::post))
+}

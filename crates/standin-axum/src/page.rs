@@ -1,0 +1,90 @@
+//! The pages that people see on the way: a sign-in that failed, and a window that is done.
+//!
+//! Styles and the one script stand in the page and are allowed by their hashes, so the policy stays closed
+//! to everything else.
+
+use std::sync::LazyLock;
+
+use askama::Template;
+use axum::response::{Html, IntoResponse, Response};
+use data_encoding::BASE64;
+use http::header::{ACCEPT, CONTENT_SECURITY_POLICY};
+use http::{HeaderMap, HeaderValue, StatusCode};
+use standin::secret::sha256;
+use standin::signin::Mode;
+
+use crate::problem::Problem;
+
+const STYLE: &str = include_str!("../templates/page.css");
+const SCRIPT: &str = include_str!("../templates/popup.js");
+
+static POLICY: LazyLock<HeaderValue> = LazyLock::new(|| {
+    let hash = |text: &str| BASE64.encode(&sha256(text.as_bytes()));
+    let policy = format!(
+        "default-src 'none'; style-src 'sha256-{}'; script-src 'sha256-{}'; \
+         frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+        hash(STYLE),
+        hash(SCRIPT)
+    );
+    HeaderValue::from_str(&policy).unwrap_or_else(|_| HeaderValue::from_static("default-src 'none'"))
+});
+
+#[derive(Template)]
+#[template(path = "failed.html")]
+struct FailedPage<'a> {
+    style: &'a str,
+    script: Option<&'a str>,
+    detail: &'a str,
+    code: &'a str,
+    attempt: Option<&'a str>,
+    login: Option<&'a str>,
+}
+
+#[derive(Template)]
+#[template(path = "done.html")]
+struct DonePage<'a> {
+    style: &'a str,
+    script: &'a str,
+    attempt: &'a str,
+}
+
+/// Whether a person is looking: browsers ask for HTML when they navigate, programs do not.
+pub(crate) fn is_navigation(headers: &HeaderMap) -> bool {
+    let accept = headers.get(ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    accept.contains("text/html")
+}
+
+/// A problem for a person, or for a program; in a popup it tells the page that waits.
+pub(crate) fn failed(headers: &HeaderMap, problem: Problem, mode: Mode, login: Option<&str>) -> Response {
+    if !is_navigation(headers) {
+        return problem.into_response();
+    }
+    let page = FailedPage {
+        style: STYLE,
+        script: (mode == Mode::Popup).then_some(SCRIPT),
+        detail: problem.detail(),
+        code: problem.code(),
+        attempt: problem.attempt(),
+        login,
+    };
+    render(problem.status(), &page)
+}
+
+/// The window of a popup, when it is done.
+pub(crate) fn done(attempt: &str) -> Response {
+    render(StatusCode::OK, &DonePage { style: STYLE, script: SCRIPT, attempt })
+}
+
+fn render(status: StatusCode, page: &impl Template) -> Response {
+    match page.render() {
+        Ok(html) => {
+            let mut response = (status, Html(html)).into_response();
+            response.headers_mut().insert(CONTENT_SECURITY_POLICY, POLICY.clone());
+            response
+        }
+        Err(error) => {
+            tracing::error!(%error, "a page cannot be rendered");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+    }
+}

@@ -1,0 +1,12 @@
+// Tells the page that opened this window how it went, then closes it. Nothing secret is said: the page
+// asks the server who is signed in. A broadcast reaches the page even where its
+// Cross-Origin-Opener-Policy has cut the window off from its opener.
+(function () {
+  var from = document.getElementById('standin-outcome').dataset;
+  var message = { type: from.type, attempt: from.attempt || null, code: from.code || null };
+  var channel = new BroadcastChannel('standin');
+  channel.postMessage(message);
+  channel.close();
+  if (window.opener) window.opener.postMessage(message, location.origin);
+  if (message.type === 'standin:done') setTimeout(function () { window.close(); }, 50);
+})();
