@@ -9,7 +9,7 @@ use std::fmt;
 use data_encoding::BASE64URL_NOPAD;
 
 use super::fault::IdTokenFault;
-use super::jws::{Algorithm, Header};
+use super::jws::{Algorithm, Header, HeaderMembers};
 use super::strict_json;
 use crate::secret::IdToken;
 
@@ -30,7 +30,7 @@ impl<'t> UnverifiedIdToken<'t> {
     pub fn parse(token: &'t IdToken) -> Result<Self, IdTokenFault> {
         let text = token.expose();
         let [header, claims, signature] = parts(text)?;
-        let header = strict_json::parse::<super::jws::HeaderMembers<'_>>(&decode(header)?)
+        let header = strict_json::parse::<HeaderMembers<'_>>(&decode(header)?)
             .map_err(|_| IdTokenFault::HeaderMalformed)?
             .check()?;
         Ok(Self {
