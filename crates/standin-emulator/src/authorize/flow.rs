@@ -92,7 +92,8 @@ pub(super) fn with_account(
             None => show(shared, interaction, "/signin/oauth/consent"),
         }
     } else {
-        let denied = autopilot.is_some_and(|autopilot| autopilot.decision == Decision::Deny);
+        let asked = autopilot.filter(|_| !interaction.request.prompt.none);
+        let denied = asked.is_some_and(|autopilot| autopilot.decision == Decision::Deny);
         let answer = if denied {
             Answer::Cancel
         } else {
@@ -143,6 +144,7 @@ pub(super) fn conclude(
         .client(&request.client_id)
         .map(|client| Owner::new(client, sub))
     else {
+        drop(state);
         return outcome::access_denied(shared, interaction);
     };
     state.grants.allow(&owner, &granted);

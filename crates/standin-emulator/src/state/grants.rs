@@ -3,7 +3,7 @@
 //! A grant belongs to a user and an API *project*, not to a client: consent given to one client of a
 //! project counts for the others, and revoking any token ends them all.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 
 use crate::chance;
 use crate::seed::Client;
@@ -15,6 +15,8 @@ pub(crate) struct Grants {
     codes: HashMap<String, Code>,
     access: HashMap<String, AccessToken>,
     refresh: HashMap<String, RefreshToken>,
+    /// Codes that came twice. The second use may overtake the first one's answer.
+    replayed: HashSet<String>,
     /// Live refresh tokens by (client, subject), oldest first.
     live: HashMap<(String, String), VecDeque<String>>,
 }
@@ -117,13 +119,20 @@ impl Grants {
 
     pub(crate) fn add_access(&mut self, token: AccessToken) -> String {
         let text = chance::access_token();
-        self.access.insert(text.clone(), token);
+        if !self.is_replayed(&token.code) {
+            self.access.insert(text.clone(), token);
+        }
         text
     }
 
     /// Stores a refresh token; beyond `limit` per user and client the oldest dies without a word.
-    pub(crate) fn add_refresh(&mut self, token: RefreshToken, limit: usize) -> String {
+    pub(crate) fn add_refresh(&mut self, mut token: RefreshToken, limit: usize) -> String {
         let text = chance::refresh_token();
+        if self.is_replayed(&token.code) {
+            token.dead = true;
+            self.refresh.insert(text.clone(), token);
+            return text;
+        }
         let key = (token.client_id.clone(), token.owner.sub.clone());
         self.refresh.insert(text.clone(), token);
         let live = self.live.entry(key).or_default();
@@ -167,9 +176,14 @@ impl Grants {
         }
     }
 
-    /// Ends every token that descends from one code.
-    pub(crate) fn kill_family(&mut self, code: &str) {
+    /// Ends every token that descends from one code, and those still on their way.
+    pub(crate) fn replay(&mut self, code: &str) {
+        self.replayed.insert(code.to_owned());
         self.kill_where(|_, family| family == code);
+    }
+
+    fn is_replayed(&self, code: &str) -> bool {
+        self.replayed.contains(code)
     }
 
     /// Takes back everything a user gave one project: the grant, and every client's tokens.
@@ -238,8 +252,10 @@ mod tests {
         let mut grants = Grants::default();
         let first = grants.add_refresh(token("1", "a"), 9);
         let second = grants.add_refresh(token("1", "b"), 9);
-        grants.kill_family("a");
+        grants.replay("a");
+        let late = grants.add_refresh(token("1", "a"), 9);
         assert!(grants.refresh(&first).unwrap().dead);
+        assert!(grants.refresh(&late).unwrap().dead);
         assert!(!grants.refresh(&second).unwrap().dead);
     }
 

@@ -59,7 +59,7 @@ fn spend(request: &Request<'_>, client: &Client, text: &str) -> Result<Code, OAu
     }
     if code.redeemed {
         if reuse_revokes {
-            state.grants.kill_family(text);
+            state.grants.replay(text);
         }
         return Err(refused());
     }
