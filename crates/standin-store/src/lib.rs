@@ -1,1 +1,59 @@
-//! standin-store.
+//! Where Standin keeps its rows: one implementation of [`standin::store::Store`] per database.
+//!
+//! ```text
+//! [database] url ─▶ open ─▶ sqlite::SqliteStore ─▶ Arc<dyn Store>
+//! ```
+//!
+//! The URL is looked at here and nowhere else. All stores hold to the same laws
+//! (`standin::store::conformance`), so that whoever holds a `dyn Store` need not know which one it is.
+
+mod error;
+pub mod sqlite;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use standin::store::Store;
+
+pub use error::OpenError;
+
+/// Opens the database that `url` names, making it or bringing its schema up to date where needed.
+///
+/// `sqlite:///var/lib/standin/standin.db` is an absolute path, `sqlite://standin.db` one relative to the
+/// working directory.
+pub fn open(url: &str) -> Result<Arc<dyn Store>, OpenError> {
+    let Location::Sqlite(path) = url.parse()?;
+    Ok(Arc::new(sqlite::SqliteStore::open(&path)?))
+}
+
+/// Brings the schema of the database that `url` names up to date. The migrations that were applied.
+pub fn migrate(url: &str) -> Result<Vec<String>, OpenError> {
+    let Location::Sqlite(path) = url.parse()?;
+    sqlite::migrate(&path)
+}
+
+/// The migrations that the database still needs. Nothing is written; a database that does not exist needs
+/// all of them.
+pub fn pending_migrations(url: &str) -> Result<Vec<String>, OpenError> {
+    let Location::Sqlite(path) = url.parse()?;
+    sqlite::pending_migrations(&path)
+}
+
+/// Which database, and where.
+enum Location {
+    Sqlite(PathBuf),
+}
+
+impl std::str::FromStr for Location {
+    type Err = OpenError;
+    fn from_str(url: &str) -> Result<Self, OpenError> {
+        // An error names the scheme alone: the rest may hold a password.
+        let (scheme, rest) = url.split_once("://").ok_or(OpenError::NotAUrl)?;
+        match scheme {
+            "sqlite" if rest.is_empty() || rest.contains('?') => Err(OpenError::NotAUrl),
+            "sqlite" => Ok(Self::Sqlite(rest.into())),
+            "postgres" | "postgresql" => Err(OpenError::PostgresNotSupported),
+            _ => Err(OpenError::UnknownScheme(scheme.to_owned())),
+        }
+    }
+}

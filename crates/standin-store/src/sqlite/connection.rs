@@ -1,0 +1,135 @@
+//! Connections, and the settings that the promises rest on.
+//!
+//! A setting is written and then read back: SQLite ignores what it does not know or cannot do, and a vault
+//! that silently runs without `synchronous=FULL` forgets rotated tokens when the power fails (security.md
+//! ST-1).
+
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::types::Value;
+use rusqlite::{Connection, OpenFlags};
+
+use crate::OpenError;
+
+/// A setting, how to read it back, and what it must then be.
+type Setting = (&'static str, &'static str, Answer);
+
+#[derive(Clone, Copy)]
+enum Answer {
+    Number(i64),
+    Text(&'static str),
+    /// It makes reading faster, or not.
+    Any,
+}
+
+/// How long a writer waits for another process before it gives up: longer than any commit of ours.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// More than there are statements.
+const STATEMENTS: usize = 64;
+
+const EVERYWHERE: &[Setting] = &[
+    // Functions named in a schema that somebody has tampered with do not run.
+    (
+        "PRAGMA trusted_schema = OFF",
+        "PRAGMA trusted_schema",
+        Answer::Number(0),
+    ),
+    (
+        "PRAGMA busy_timeout = 5000",
+        "PRAGMA busy_timeout",
+        Answer::Number(5_000),
+    ),
+];
+
+const WRITER: &[Setting] = &[
+    (
+        "PRAGMA journal_mode = WAL",
+        "PRAGMA journal_mode",
+        Answer::Text("wal"),
+    ),
+    (
+        "PRAGMA synchronous = FULL",
+        "PRAGMA synchronous",
+        Answer::Number(2),
+    ),
+    (
+        "PRAGMA foreign_keys = ON",
+        "PRAGMA foreign_keys",
+        Answer::Number(1),
+    ),
+    // What is deleted is overwritten with zeros.
+    (
+        "PRAGMA secure_delete = ON",
+        "PRAGMA secure_delete",
+        Answer::Number(1),
+    ),
+    // A burst does not leave a large log behind.
+    (
+        "PRAGMA journal_size_limit = 67108864",
+        "PRAGMA journal_size_limit",
+        Answer::Number(67_108_864),
+    ),
+    (
+        "PRAGMA cache_size = -16384",
+        "PRAGMA cache_size",
+        Answer::Number(-16_384),
+    ),
+];
+
+const READER: &[Setting] = &[
+    (
+        "PRAGMA query_only = ON",
+        "PRAGMA query_only",
+        Answer::Number(1),
+    ),
+    (
+        "PRAGMA mmap_size = 268435456",
+        "PRAGMA mmap_size",
+        Answer::Any,
+    ),
+    (
+        "PRAGMA cache_size = -16384",
+        "PRAGMA cache_size",
+        Answer::Number(-16_384),
+    ),
+];
+
+/// The one connection that writes.
+pub(super) fn open_writer(path: &Path) -> Result<Connection, OpenError> {
+    open(path, OpenFlags::SQLITE_OPEN_READ_WRITE, WRITER)
+}
+
+/// One of those that read.
+pub(super) fn open_reader(path: &Path) -> Result<Connection, OpenError> {
+    open(path, OpenFlags::SQLITE_OPEN_READ_ONLY, READER)
+}
+
+fn open(path: &Path, access: OpenFlags, settings: &[Setting]) -> Result<Connection, OpenError> {
+    let refused = |error| OpenError::from_sqlite(path, &error);
+    let flags = access | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags).map_err(refused)?;
+    connection.busy_timeout(BUSY_TIMEOUT).map_err(refused)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    for (setting, question, wanted) in EVERYWHERE.iter().chain(settings) {
+        connection.execute_batch(setting).map_err(refused)?;
+        let found = connection
+            .query_row(question, [], |row| row.get(0))
+            .map_err(refused)?;
+        assert_answer(setting, *wanted, &found)?;
+    }
+    Ok(connection)
+}
+
+fn assert_answer(setting: &'static str, wanted: Answer, found: &Value) -> Result<(), OpenError> {
+    let took = match (wanted, found) {
+        (Answer::Any, _) => true,
+        (Answer::Number(wanted), Value::Integer(found)) => wanted == *found,
+        (Answer::Text(wanted), Value::Text(found)) => wanted == found,
+        _ => false,
+    };
+    let found = format!("{found:?}");
+    took.then_some(())
+        .ok_or(OpenError::Setting { setting, found })
+}

@@ -1,0 +1,232 @@
+//! Grants: written only over the version that was read, which the statement that writes them checks.
+
+use async_trait::async_trait;
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, Row, ToSql, params};
+use standin::id::{GrantId, UserId};
+use standin::provider::Scopes;
+use standin::store::{Event, Grants, Result, RevocationRow, StoreError};
+use standin::time::Timestamp;
+use standin::vault::{Grant, GrantState, ReauthReason, Sealed, SealedTokens};
+use standin::verify::{Identity, ProviderId};
+
+use super::failure::Failure;
+use super::rows::{Cells, all, execute, instant, limit, one, optional, value_of};
+use super::{SqliteStore, events, revocations};
+
+macro_rules! columns {
+    () => {
+        "id, user_id, provider, issuer, subject, created_at, version, provider_client, \
+         token_endpoint, scopes, requested, state, reason, generation, sealed_access, \
+         sealed_refresh, access_expires_at, refresh_expires_at, updated_at"
+    };
+}
+
+macro_rules! select {
+    ($rest:literal) => {
+        concat!("SELECT ", columns!(), " FROM grants ", $rest)
+    };
+}
+
+const BY_ID: &str = select!("WHERE id = ?1");
+const BY_IDENTITY: &str = select!("WHERE provider = ?1 AND subject = ?2 AND issuer = ?3");
+// One row as a rule: which of several is the newest is cheaper to find here than by a sorter.
+const AT_PROVIDER: &str = select!("WHERE user_id = ?1 AND provider = ?2");
+const OF_USER: &str = select!("WHERE user_id = ?1 ORDER BY id");
+const PAGE: &str = select!("WHERE id > ?1 ORDER BY id LIMIT ?2");
+
+const INSERT: &str = concat!(
+    "INSERT INTO grants (",
+    columns!(),
+    ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19) \
+     ON CONFLICT DO NOTHING"
+);
+/// Takes the same parameters. What never changes is not written but compared.
+const REPLACE: &str = "UPDATE grants SET version = ?7, provider_client = ?8, token_endpoint = ?9, \
+    scopes = ?10, requested = ?11, state = ?12, reason = ?13, generation = ?14, sealed_access = ?15, \
+    sealed_refresh = ?16, access_expires_at = ?17, refresh_expires_at = ?18, updated_at = ?19 \
+    WHERE id = ?1 AND version = ?7 - 1 AND user_id = ?2 AND provider = ?3 AND issuer = ?4 \
+    AND subject = ?5 AND ?6 IS NOT NULL";
+
+const STATES: [GrantState; 3] = [GrantState::Active, GrantState::Reauth, GrantState::Revoked];
+
+const REASONS: [ReauthReason; 5] = [
+    ReauthReason::ExpiredIdle,
+    ReauthReason::Revoked,
+    ReauthReason::RotationLost,
+    ReauthReason::ScopeRemoved,
+    ReauthReason::Unknown,
+];
+
+#[async_trait]
+impl Grants for SqliteStore {
+    async fn grant(&self, id: GrantId) -> Result<Option<Grant>> {
+        self.read(|connection| one(connection, BY_ID, [id.as_bytes()], grant_of))
+    }
+
+    async fn grant_of_identity(&self, identity: &Identity) -> Result<Option<Grant>> {
+        let key = params![
+            identity.provider.as_str(),
+            identity.subject,
+            identity.issuer
+        ];
+        self.read(|connection| one(connection, BY_IDENTITY, key, grant_of))
+    }
+
+    async fn grant_at(&self, user: UserId, provider: &ProviderId) -> Result<Option<Grant>> {
+        let key = params![user.as_bytes(), provider.as_str()];
+        let grants = self.read(|connection| all(connection, AT_PROVIDER, key, grant_of))?;
+        let newest = |grant: &Grant| (grant.updated_at, grant.id);
+        Ok(grants.into_iter().max_by_key(newest))
+    }
+
+    async fn grants_of(&self, user: UserId) -> Result<Vec<Grant>> {
+        self.read(|connection| of_user(connection, user))
+    }
+
+    async fn grants(&self, after: Option<GrantId>, rows: usize) -> Result<Vec<Grant>> {
+        let after: &[u8] = after.as_ref().map_or(&[], |id| id.as_bytes());
+        let page = params![after, limit(rows)];
+        self.read(|connection| all(connection, PAGE, page, grant_of))
+    }
+
+    async fn replace_grant(&self, grant: Grant, event: Option<Event>) -> Result<()> {
+        self.write(move |connection| {
+            write(connection, REPLACE, &grant)?;
+            event.map_or(Ok(()), |event| events::append(connection, &event))
+        })
+        .await
+    }
+
+    async fn queue_revocation(&self, revocation: RevocationRow) -> Result<()> {
+        self.write(move |connection| revocations::queue(connection, &revocation))
+            .await
+    }
+
+    async fn due_revocations(&self, now: Timestamp, rows: usize) -> Result<Vec<RevocationRow>> {
+        self.read(|connection| revocations::due(connection, now, rows))
+    }
+
+    async fn finish_revocation(&self, grant: GrantId, queued_at: Timestamp) -> Result<()> {
+        self.write(move |connection| revocations::finish(connection, grant, queued_at))
+            .await
+    }
+
+    async fn postpone_revocation(
+        &self,
+        grant: GrantId,
+        queued_at: Timestamp,
+        retry_at: Timestamp,
+    ) -> Result<()> {
+        self.write(move |connection| revocations::postpone(connection, grant, queued_at, retry_at))
+            .await
+    }
+}
+
+/// Inserts a grant of version 1 and replaces any other, inside whatever transaction is open.
+pub(super) fn put(connection: &Connection, grant: &Grant) -> std::result::Result<(), Failure> {
+    let sql = if grant.version == 1 { INSERT } else { REPLACE };
+    write(connection, sql, grant)
+}
+
+/// A user's grants, inside whatever snapshot is open.
+pub(super) fn of_user(
+    connection: &Connection,
+    user: UserId,
+) -> std::result::Result<Vec<Grant>, Failure> {
+    all(connection, OF_USER, [user.as_bytes()], grant_of)
+}
+
+fn write(
+    connection: &Connection,
+    sql: &'static str,
+    grant: &Grant,
+) -> std::result::Result<(), Failure> {
+    let tokens = &grant.tokens;
+    // A number beyond SQLite's own is the successor of none that is stored.
+    let number = |number: u64| i64::try_from(number).map_err(|_| StoreError::Conflict);
+    let row: &[&dyn ToSql] = params![
+        grant.id.as_bytes(),
+        grant.user.as_bytes(),
+        grant.identity.provider.as_str(),
+        grant.identity.issuer,
+        grant.identity.subject,
+        grant.created_at.unix_ms(),
+        number(grant.version)?,
+        grant.provider_client,
+        grant.token_endpoint,
+        grant.scopes.to_string(),
+        grant.requested.to_string(),
+        state_word(grant.state),
+        grant.reason.map(reason_word),
+        number(grant.generation)?,
+        tokens.access.as_ref().map(Sealed::as_bytes),
+        tokens.refresh.as_ref().map(Sealed::as_bytes),
+        grant.access_expires_at.unix_ms(),
+        grant.refresh_expires_at.map(Timestamp::unix_ms),
+        grant.updated_at.unix_ms(),
+    ];
+    match execute(connection, sql, row)? {
+        1 => Ok(()),
+        _ => Err(StoreError::Conflict.into()),
+    }
+}
+
+fn grant_of(row: &Row<'_>) -> Result<Grant> {
+    let mut cells = Cells::of(row, "grants");
+    Ok(Grant {
+        id: cells.id("id")?,
+        user: cells.id("user_id")?,
+        identity: Identity {
+            provider: cells.parsed("provider")?,
+            issuer: cells.text("issuer")?,
+            subject: cells.text("subject")?,
+        },
+        created_at: cells.instant("created_at")?,
+        version: cells.number("version")?,
+        provider_client: cells.text("provider_client")?,
+        token_endpoint: cells.text("token_endpoint")?,
+        scopes: cells.take("scopes", scopes)?,
+        requested: cells.take("requested", scopes)?,
+        state: cells.word("state", &STATES, state_word)?,
+        reason: cells.take(
+            "reason",
+            optional(|cell| value_of(&REASONS, reason_word, cell)),
+        )?,
+        generation: cells.number("generation")?,
+        tokens: SealedTokens {
+            access: cells.take("sealed_access", optional(sealed))?,
+            refresh: cells.take("sealed_refresh", optional(sealed))?,
+        },
+        access_expires_at: cells.instant("access_expires_at")?,
+        refresh_expires_at: cells.take("refresh_expires_at", optional(instant))?,
+        updated_at: cells.instant("updated_at")?,
+    })
+}
+
+fn scopes(cell: ValueRef<'_>) -> Option<Scopes> {
+    Scopes::parse(cell.as_str().ok()?).ok()
+}
+
+fn sealed(cell: ValueRef<'_>) -> Option<Sealed> {
+    let bytes = cell.as_blob().ok()?;
+    Some(Sealed::from_bytes(bytes.to_vec()))
+}
+
+const fn state_word(state: GrantState) -> &'static str {
+    match state {
+        GrantState::Active => "active",
+        GrantState::Reauth => "reauth",
+        GrantState::Revoked => "revoked",
+    }
+}
+
+const fn reason_word(reason: ReauthReason) -> &'static str {
+    match reason {
+        ReauthReason::ExpiredIdle => "expired_idle",
+        ReauthReason::Revoked => "revoked",
+        ReauthReason::RotationLost => "rotation_lost",
+        ReauthReason::ScopeRemoved => "scope_removed",
+        ReauthReason::Unknown => "unknown",
+    }
+}

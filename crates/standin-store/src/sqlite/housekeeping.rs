@@ -1,0 +1,47 @@
+//! Upkeep: forgetting what is over, and answering whether the file can be read and written.
+
+use async_trait::async_trait;
+use rusqlite::params;
+use standin::store::{Housekeeping, Result};
+use standin::time::Timestamp;
+
+use super::SqliteStore;
+use super::rows::{execute, limit, one};
+
+/// How many rows go at once: a backlog of a million must not keep a sign-in waiting.
+const CHUNK: i64 = 500;
+
+const PRUNE_ATTEMPTS: &str = "DELETE FROM attempts WHERE id IN \
+    (SELECT id FROM attempts WHERE expires_at <= ?1 LIMIT ?2)";
+const PRUNE_SESSIONS: &str = "DELETE FROM sessions WHERE hash IN \
+    (SELECT hash FROM sessions WHERE expires_at <= ?1 LIMIT ?2)";
+const PING: &str = "SELECT 1 FROM sqlite_schema LIMIT 1";
+
+#[async_trait]
+impl Housekeeping for SqliteStore {
+    async fn prune(&self, now: Timestamp) -> Result<usize> {
+        let attempts = self.prune_all(PRUNE_ATTEMPTS, now).await?;
+        Ok(attempts + self.prune_all(PRUNE_SESSIONS, now).await?)
+    }
+
+    async fn ping(&self) -> Result<()> {
+        self.read(|connection| one(connection, PING, [], |_| Ok(())))?;
+        // An empty transaction takes the lock, and finds out whether the file may be written.
+        self.write(|_| Ok(())).await
+    }
+}
+
+impl SqliteStore {
+    async fn prune_all(&self, sql: &'static str, now: Timestamp) -> Result<usize> {
+        let mut pruned = 0;
+        loop {
+            let chunk = self
+                .write(move |connection| execute(connection, sql, params![now.unix_ms(), CHUNK]));
+            let rows = chunk.await?;
+            pruned += rows;
+            if limit(rows) < CHUNK {
+                return Ok(pruned);
+            }
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! Sessions: found by the hash of their cookie, with one point read.
+
+use async_trait::async_trait;
+use rusqlite::{Connection, Row, params};
+use standin::id::{SessionId, UserId};
+use standin::store::{
+    NewSession, Result, SessionHash, SessionRow, SessionView, Sessions, StoreError,
+};
+use standin::time::Timestamp;
+
+use super::failure::Failure;
+use super::reader::in_snapshot;
+use super::rows::{Cells, all, execute, one};
+use super::{SqliteStore, grants, users};
+
+macro_rules! columns {
+    () => {
+        "sessions.id, sessions.hash, sessions.user_id, sessions.created_at, sessions.expires_at, \
+         sessions.last_seen_at"
+    };
+}
+
+/// How many columns a session has: where the user's begin in a row of both.
+const COLUMNS: usize = 6;
+
+const BY_HASH: &str = concat!("SELECT ", columns!(), " FROM sessions WHERE hash = ?1");
+const WITH_USER: &str = concat!(
+    "SELECT ",
+    columns!(),
+    ", users.id, users.email, users.email_verified, users.name, users.picture, users.hosted_domain, \
+     users.created_at FROM sessions JOIN users ON users.id = sessions.user_id WHERE hash = ?1"
+);
+const OF_USER: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM sessions WHERE user_id = ?1 ORDER BY created_at DESC, id DESC"
+);
+const OPEN: &str = "INSERT INTO sessions (id, hash, user_id, created_at, expires_at, last_seen_at) \
+    VALUES (?1, ?2, ?3, ?4, ?5, ?4)";
+const TOUCH: &str = "UPDATE sessions SET last_seen_at = ?2 WHERE hash = ?1 AND last_seen_at < ?2";
+const END: &str = "DELETE FROM sessions WHERE hash = ?1";
+const END_BY_ID: &str = "DELETE FROM sessions WHERE user_id = ?1 AND id = ?2";
+const END_ALL: &str = "DELETE FROM sessions WHERE user_id = ?1";
+
+#[async_trait]
+impl Sessions for SqliteStore {
+    async fn session(&self, hash: &SessionHash) -> Result<Option<SessionRow>> {
+        self.read(|connection| one(connection, BY_HASH, [hash.0], session_of))
+    }
+
+    async fn session_view(&self, hash: &SessionHash) -> Result<Option<SessionView>> {
+        self.read(|connection| in_snapshot(connection, |snapshot| view(snapshot, hash)))
+    }
+
+    async fn touch_session(&self, hash: &SessionHash, at: Timestamp) -> Result<()> {
+        let hash = *hash;
+        self.write(move |connection| {
+            execute(connection, TOUCH, params![hash.0, at.unix_ms()])?;
+            Ok(())
+        })
+        .await
+    }
+
+    async fn end_session(&self, hash: &SessionHash) -> Result<bool> {
+        let hash = *hash;
+        self.write(move |connection| end(connection, &hash)).await
+    }
+
+    async fn end_session_by_id(&self, user: UserId, id: SessionId) -> Result<bool> {
+        self.write(move |connection| {
+            let key = params![user.as_bytes(), id.as_bytes()];
+            Ok(execute(connection, END_BY_ID, key)? > 0)
+        })
+        .await
+    }
+
+    async fn end_sessions_of(&self, user: UserId) -> Result<usize> {
+        self.write(move |connection| execute(connection, END_ALL, [user.as_bytes()]))
+            .await
+    }
+
+    async fn sessions_of(&self, user: UserId) -> Result<Vec<SessionRow>> {
+        self.read(|connection| all(connection, OF_USER, [user.as_bytes()], session_of))
+    }
+}
+
+/// Opens a session, inside whatever transaction is open.
+pub(super) fn open(
+    connection: &Connection,
+    user: UserId,
+    session: &NewSession,
+) -> std::result::Result<(), Failure> {
+    let row = params![
+        session.id.as_bytes(),
+        session.hash.0,
+        user.as_bytes(),
+        session.created_at.unix_ms(),
+        session.expires_at.unix_ms()
+    ];
+    execute(connection, OPEN, row)?;
+    Ok(())
+}
+
+/// Ends a session, inside whatever transaction is open. Whether there was one.
+pub(super) fn end(
+    connection: &Connection,
+    hash: &SessionHash,
+) -> std::result::Result<bool, Failure> {
+    Ok(execute(connection, END, [hash.0])? == 1)
+}
+
+fn view(
+    snapshot: &Connection,
+    hash: &SessionHash,
+) -> std::result::Result<Option<SessionView>, Failure> {
+    let both = |row: &Row<'_>| Ok((session_of(row)?, users::user_of(row, COLUMNS)?));
+    let Some((session, user)) = one(snapshot, WITH_USER, [hash.0], both)? else {
+        return Ok(None);
+    };
+    Ok(Some(SessionView {
+        identities: users::identities(snapshot, user.id)?,
+        grants: grants::of_user(snapshot, user.id)?,
+        session,
+        user,
+    }))
+}
+
+fn session_of(row: &Row<'_>) -> std::result::Result<SessionRow, StoreError> {
+    let mut cells = Cells::of(row, "sessions");
+    Ok(SessionRow {
+        id: cells.id("id")?,
+        hash: SessionHash(cells.hash("hash")?),
+        user: cells.id("user_id")?,
+        created_at: cells.instant("created_at")?,
+        expires_at: cells.instant("expires_at")?,
+        last_seen_at: cells.instant("last_seen_at")?,
+    })
+}

@@ -1,0 +1,209 @@
+//! People, how providers know them, and the transaction that ends a sign-in.
+
+use async_trait::async_trait;
+use rusqlite::{Connection, Row, params};
+use standin::id::UserId;
+use standin::store::{AttemptOutcome, Result, SignIn, SignedIn, StoreError, User, Users};
+use standin::vault::Grant;
+use standin::verify::{Identity, Profile, ProviderId};
+
+use super::failure::Failure;
+use super::rows::{Cells, all, execute, limit, one, optional, text};
+use super::{SqliteStore, attempts, events, grants, sessions};
+
+macro_rules! columns {
+    () => {
+        "id, email, email_verified, name, picture, hosted_domain, created_at"
+    };
+}
+
+const BY_ID: &str = concat!("SELECT ", columns!(), " FROM users WHERE id = ?1");
+const PAGE: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM users WHERE id > ?1 ORDER BY id LIMIT ?2"
+);
+const INSERT: &str = concat!(
+    "INSERT INTO users (",
+    columns!(),
+    ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO NOTHING"
+);
+const UPDATE: &str = "UPDATE users SET email = ?2, email_verified = ?3, name = ?4, picture = ?5, \
+    hosted_domain = ?6 WHERE id = ?1";
+const DELETE: &str = "DELETE FROM users WHERE id = ?1";
+
+const OWNER: &str = "SELECT subject, user_id FROM identities \
+    WHERE provider = ?1 AND subject = ?2 AND issuer = ?3";
+const OWNERS: &str = "SELECT DISTINCT user_id FROM identities \
+    WHERE provider = ?1 AND subject = ?2 LIMIT 2";
+const IDENTITIES: &str = "SELECT subject, provider, issuer FROM identities \
+    WHERE user_id = ?1 ORDER BY provider, subject, issuer";
+const ADD_IDENTITY: &str =
+    "INSERT INTO identities (provider, subject, issuer, user_id) VALUES (?1, ?2, ?3, ?4)";
+
+#[async_trait]
+impl Users for SqliteStore {
+    async fn complete_sign_in(&self, sign_in: SignIn) -> Result<SignedIn> {
+        self.write(move |connection| complete(connection, sign_in))
+            .await
+    }
+
+    async fn user(&self, id: UserId) -> Result<Option<User>> {
+        self.read(|connection| one(connection, BY_ID, [id.as_bytes()], |row| user_of(row, 0)))
+    }
+
+    async fn user_by_subject(
+        &self,
+        provider: &ProviderId,
+        subject: &str,
+    ) -> Result<Option<UserId>> {
+        let owner = |row: &Row<'_>| Cells::of(row, "identities").id("user_id");
+        let named = params![provider.as_str(), subject];
+        let owners = self.read(|connection| all(connection, OWNERS, named, owner))?;
+        Ok(owners.first().copied().filter(|_| owners.len() == 1))
+    }
+
+    async fn users(&self, after: Option<UserId>, rows: usize) -> Result<Vec<User>> {
+        let after: &[u8] = after.as_ref().map_or(&[], |id| id.as_bytes());
+        let page = params![after, limit(rows)];
+        self.read(|connection| all(connection, PAGE, page, |row| user_of(row, 0)))
+    }
+
+    async fn identities_of(&self, user: UserId) -> Result<Vec<Identity>> {
+        self.read(|connection| identities(connection, user))
+    }
+
+    async fn delete_user(&self, id: UserId) -> Result<bool> {
+        // Identities, grants and sessions go with the row that they refer to.
+        self.write(move |connection| Ok(execute(connection, DELETE, [id.as_bytes()])? == 1))
+            .await
+    }
+}
+
+fn complete(connection: &Connection, sign_in: SignIn) -> std::result::Result<SignedIn, Failure> {
+    let known = owner(connection, &sign_in.identity)?;
+    let user = known.unwrap_or(sign_in.new_user);
+    let is_new = known.is_none() && insert(connection, user, &sign_in)?;
+    if !is_new {
+        update(connection, user, &sign_in.profile)?;
+    }
+    if known.is_none() {
+        add_identity(connection, user, &sign_in.identity)?;
+    }
+    let event = sign_in.event_of(user);
+    grants::put(
+        connection,
+        &Grant {
+            user,
+            ..sign_in.grant
+        },
+    )?;
+    if let Some(hash) = &sign_in.replaces {
+        sessions::end(connection, hash)?;
+    }
+    if let Some(session) = &sign_in.session {
+        sessions::open(connection, user, session)?;
+    }
+    attempts::finish(connection, sign_in.attempt, &AttemptOutcome::Done)?;
+    events::append(connection, &event)?;
+    Ok(SignedIn { user, is_new })
+}
+
+fn owner(
+    connection: &Connection,
+    identity: &Identity,
+) -> std::result::Result<Option<UserId>, Failure> {
+    let key = params![
+        identity.provider.as_str(),
+        identity.subject,
+        identity.issuer
+    ];
+    one(connection, OWNER, key, |row| {
+        let mut cells = Cells::of(row, "identities");
+        cells.text("subject")?;
+        cells.id("user_id")
+    })
+}
+
+/// Whether there was no such user.
+fn insert(
+    connection: &Connection,
+    user: UserId,
+    sign_in: &SignIn,
+) -> std::result::Result<bool, Failure> {
+    let profile = &sign_in.profile;
+    let row = params![
+        user.as_bytes(),
+        profile.email,
+        profile.email_verified,
+        profile.name,
+        profile.picture,
+        profile.hosted_domain,
+        sign_in.at.unix_ms()
+    ];
+    Ok(execute(connection, INSERT, row)? == 1)
+}
+
+fn update(
+    connection: &Connection,
+    user: UserId,
+    profile: &Profile,
+) -> std::result::Result<(), Failure> {
+    let row = params![
+        user.as_bytes(),
+        profile.email,
+        profile.email_verified,
+        profile.name,
+        profile.picture,
+        profile.hosted_domain
+    ];
+    execute(connection, UPDATE, row)?;
+    Ok(())
+}
+
+fn add_identity(
+    connection: &Connection,
+    user: UserId,
+    identity: &Identity,
+) -> std::result::Result<(), Failure> {
+    let row = params![
+        identity.provider.as_str(),
+        identity.subject,
+        identity.issuer,
+        user.as_bytes()
+    ];
+    execute(connection, ADD_IDENTITY, row)?;
+    Ok(())
+}
+
+/// A user's identities, inside whatever snapshot is open.
+pub(super) fn identities(
+    connection: &Connection,
+    user: UserId,
+) -> std::result::Result<Vec<Identity>, Failure> {
+    all(connection, IDENTITIES, [user.as_bytes()], |row| {
+        let mut cells = Cells::of(row, "identities");
+        let subject = cells.text("subject")?;
+        Ok(Identity {
+            subject,
+            provider: cells.parsed("provider")?,
+            issuer: cells.text("issuer")?,
+        })
+    })
+}
+
+/// The user whose columns start at `first`.
+pub(super) fn user_of(row: &Row<'_>, first: usize) -> std::result::Result<User, StoreError> {
+    let mut cells = Cells::from(row, "users", first);
+    Ok(User {
+        id: cells.id("id")?,
+        profile: Profile {
+            email: cells.take("email", optional(text))?,
+            email_verified: cells.flag("email_verified")?,
+            name: cells.take("name", optional(text))?,
+            picture: cells.take("picture", optional(text))?,
+            hosted_domain: cells.take("hosted_domain", optional(text))?,
+        },
+        created_at: cells.instant("created_at")?,
+    })
+}
