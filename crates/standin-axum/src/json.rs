@@ -3,9 +3,9 @@
 use axum::extract::{FromRequest, Request};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
+use http::HeaderMap;
 use http::StatusCode;
 use http::header::CONTENT_TYPE;
-use http::HeaderMap;
 use serde::de::DeserializeOwned;
 use standin::Refusal;
 
@@ -19,25 +19,35 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for StrictJson<T> {
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Response> {
         let is_json = has_type(request.headers(), "application/json");
-        let body = Bytes::from_request(request, state).await.map_err(IntoResponse::into_response)?;
+        let body = Bytes::from_request(request, state)
+            .await
+            .map_err(IntoResponse::into_response)?;
         if body.is_empty() {
             return parse(b"{}");
         }
-        if is_json { parse(&body) } else { Err(wrong_type("application/json")) }
+        if is_json {
+            parse(&body)
+        } else {
+            Err(wrong_type("application/json"))
+        }
     }
 }
 
 /// Whether the body is of this type, whatever parameters follow.
 pub(crate) fn has_type(headers: &HeaderMap, expected: &str) -> bool {
-    let declared = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let declared = headers
+        .get(CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
     let essence = declared.split(';').next().unwrap_or_default().trim();
     essence.eq_ignore_ascii_case(expected)
 }
 
 /// 415, naming what would do.
 pub(crate) fn wrong_type(expected: &str) -> Response {
-    let problem = Problem::from(Refusal::InvalidRequest)
-        .with_detail(format!("the body must be {expected}, and its content type must say so"));
+    let problem = Problem::from(Refusal::InvalidRequest).with_detail(format!(
+        "the body must be {expected}, and its content type must say so"
+    ));
     let mut response = problem.into_response();
     *response.status_mut() = StatusCode::UNSUPPORTED_MEDIA_TYPE;
     response
@@ -45,16 +55,20 @@ pub(crate) fn wrong_type(expected: &str) -> Response {
 
 /// The parser's words name members and places, never values.
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<StrictJson<T>, Response> {
-    serde_json::from_slice(body).map(StrictJson).map_err(|error| {
-        let words = if error.is_data() && error.to_string().starts_with("unknown field") {
-            format!("the body holds a member that is not known here: {error}")
-        } else {
-            format!(
-                "the body is not the JSON object that is expected here (line {}, column {})",
-                error.line(),
-                error.column()
-            )
-        };
-        Problem::from(Refusal::InvalidRequest).with_detail(words).into_response()
-    })
+    serde_json::from_slice(body)
+        .map(StrictJson)
+        .map_err(|error| {
+            let words = if error.is_data() && error.to_string().starts_with("unknown field") {
+                format!("the body holds a member that is not known here: {error}")
+            } else {
+                format!(
+                    "the body is not the JSON object that is expected here (line {}, column {})",
+                    error.line(),
+                    error.column()
+                )
+            };
+            Problem::from(Refusal::InvalidRequest)
+                .with_detail(words)
+                .into_response()
+        })
 }

@@ -44,5 +44,8 @@ struct Shared {
 pub fn router(standin: Standin) -> Router {
     let limiter = Limiter::new();
     let shared = Shared { standin, limiter };
-    Router::new().merge(browser::router()).merge(jobs::router()).with_state(shared)
+    Router::new()
+        .merge(browser::router())
+        .merge(jobs::router())
+        .with_state(shared)
 }

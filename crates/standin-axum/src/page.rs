@@ -26,7 +26,8 @@ static POLICY: LazyLock<HeaderValue> = LazyLock::new(|| {
         hash(STYLE),
         hash(SCRIPT)
     );
-    HeaderValue::from_str(&policy).unwrap_or_else(|_| HeaderValue::from_static("default-src 'none'"))
+    HeaderValue::from_str(&policy)
+        .unwrap_or_else(|_| HeaderValue::from_static("default-src 'none'"))
 });
 
 #[derive(Template)]
@@ -50,12 +51,20 @@ struct DonePage<'a> {
 
 /// Whether a person is looking: browsers ask for HTML when they navigate, programs do not.
 pub(crate) fn is_navigation(headers: &HeaderMap) -> bool {
-    let accept = headers.get(ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let accept = headers
+        .get(ACCEPT)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
     accept.contains("text/html")
 }
 
 /// A problem for a person, or for a program; in a popup it tells the page that waits.
-pub(crate) fn failed(headers: &HeaderMap, problem: Problem, mode: Mode, login: Option<&str>) -> Response {
+pub(crate) fn failed(
+    headers: &HeaderMap,
+    problem: Problem,
+    mode: Mode,
+    login: Option<&str>,
+) -> Response {
     if !is_navigation(headers) {
         return problem.into_response();
     }
@@ -72,14 +81,23 @@ pub(crate) fn failed(headers: &HeaderMap, problem: Problem, mode: Mode, login: O
 
 /// The window of a popup, when it is done.
 pub(crate) fn done(attempt: &str) -> Response {
-    render(StatusCode::OK, &DonePage { style: STYLE, script: SCRIPT, attempt })
+    render(
+        StatusCode::OK,
+        &DonePage {
+            style: STYLE,
+            script: SCRIPT,
+            attempt,
+        },
+    )
 }
 
 fn render(status: StatusCode, page: &impl Template) -> Response {
     match page.render() {
         Ok(html) => {
             let mut response = (status, Html(html)).into_response();
-            response.headers_mut().insert(CONTENT_SECURITY_POLICY, POLICY.clone());
+            response
+                .headers_mut()
+                .insert(CONTENT_SECURITY_POLICY, POLICY.clone());
             response
         }
         Err(error) => {

@@ -3,8 +3,8 @@
 //! A [`Problem`] knows nothing but what stands in an [`Error`]: no cause, no input, no secret can get into
 //! an answer by this way. What operators need is logged, here and once.
 
-use axum::response::{IntoResponse, Response};
 use axum::Json;
+use axum::response::{IntoResponse, Response};
 use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
 use standin::error::{Error, Refusal};
@@ -66,14 +66,26 @@ impl From<Error> for Problem {
         let detail = public_words(&error);
         let code = error.code().to_owned();
         let title = status.canonical_reason().unwrap_or_default().to_owned();
-        let mut body = Wire { status: status.as_u16(), code, title, detail, ..Wire::default() };
+        let mut body = Wire {
+            status: status.as_u16(),
+            code,
+            title,
+            detail,
+            ..Wire::default()
+        };
         let mut retry_after = None;
         match error {
-            Error::InsufficientScope { missing, reconnect_url } => {
+            Error::InsufficientScope {
+                missing,
+                reconnect_url,
+            } => {
                 body.missing = Some(missing.iter().map(str::to_owned).collect());
                 body.reconnect_url = Some(reconnect_url);
             }
-            Error::ReauthRequired { reason, reconnect_url } => {
+            Error::ReauthRequired {
+                reason,
+                reconnect_url,
+            } => {
                 body.reason = Some(reason.to_string());
                 body.reconnect_url = Some(reconnect_url);
             }
@@ -84,7 +96,11 @@ impl From<Error> for Problem {
             Error::Refused(Refusal::RateLimited) => retry_after = Some(60),
             _ => {}
         }
-        Self { status, retry_after, body }
+        Self {
+            status,
+            retry_after,
+            body,
+        }
     }
 }
 
@@ -145,8 +161,12 @@ fn status_of_refusal(refusal: Refusal) -> StatusCode {
 /// What the database or the vault says is for the operator.
 fn public_words(error: &Error) -> String {
     match error {
-        Error::Store(_) => "the service cannot reach its database at the moment; try again shortly".into(),
-        Error::Vault(_) => "the service cannot open what it has stored; an operator must look at it".into(),
+        Error::Store(_) => {
+            "the service cannot reach its database at the moment; try again shortly".into()
+        }
+        Error::Vault(_) => {
+            "the service cannot open what it has stored; an operator must look at it".into()
+        }
         error => error.to_string(),
     }
 }
@@ -166,12 +186,18 @@ impl IntoResponse for Problem {
         let is_client = self.body.code == Refusal::InvalidClient.code();
         let mut response = (self.status, Json(self.body)).into_response();
         let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        headers.insert(
+            CONTENT_TYPE,
+            HeaderValue::from_static("application/problem+json"),
+        );
         if let Some(seconds) = self.retry_after {
             headers.insert(RETRY_AFTER, seconds.into());
         }
         if is_unauthenticated && is_client {
-            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"standin\""));
+            headers.insert(
+                WWW_AUTHENTICATE,
+                HeaderValue::from_static("Bearer realm=\"standin\""),
+            );
         }
         response
     }

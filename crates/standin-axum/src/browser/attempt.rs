@@ -19,6 +19,12 @@ pub(super) async fn get(
     // An attempt of somebody else's, and no attempt at all, look the same.
     let missing = || Problem::from(Refusal::AttemptMissing);
     let attempt: AttemptId = attempt.parse().map_err(|_| missing())?;
-    let outcome = shared.standin.signin().outcome(attempt, Cookies::of(&headers)).await?;
-    outcome.map(|outcome| Json(outcome).into_response()).ok_or_else(missing)
+    let outcome = shared
+        .standin
+        .signin()
+        .outcome(attempt, Cookies::of(&headers))
+        .await?;
+    outcome
+        .map(|outcome| Json(outcome).into_response())
+        .ok_or_else(missing)
 }

@@ -1,8 +1,8 @@
 //! `POST /auth/{provider}/begin`: an attempt for the provider's own one-time-code popup.
 
+use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use axum::Json;
 use http::HeaderMap;
 use serde::{Deserialize, Serialize};
 use standin::Refusal;
@@ -46,8 +46,10 @@ pub(super) async fn post(
     require_same_origin(&headers, shared.standin.public_url())?;
     let scopes = Scopes::parse(body.scope.as_deref().unwrap_or_default())
         .map_err(|_| Refusal::ScopeNotAllowed)?;
-    let begun =
-        shared.standin.signin().begin_code(&provider, &scopes, Cookies::of(&headers))?;
+    let begun = shared
+        .standin
+        .signin()
+        .begin_code(&provider, &scopes, Cookies::of(&headers))?;
     let answer = Answer {
         attempt: begun.attempt,
         state: begun.state,

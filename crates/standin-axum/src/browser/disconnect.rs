@@ -1,7 +1,7 @@
 //! `POST /auth/{provider}/disconnect`: takes back what the user gave at a provider.
 
-use axum::extract::State;
 use axum::Json;
+use axum::extract::State;
 use http::HeaderMap;
 use serde::Serialize;
 use standin::session::csrf::require_same_origin;
@@ -24,7 +24,11 @@ pub(super) async fn post(
     headers: HeaderMap,
 ) -> Result<Json<Answer>, Problem> {
     require_same_origin(&headers, shared.standin.public_url())?;
-    let revoked = shared.standin.revocations().disconnect(session.user, &provider).await?;
+    let revoked = shared
+        .standin
+        .revocations()
+        .disconnect(session.user, &provider)
+        .await?;
     let revoked = match revoked.ok_or(Refusal::NoGrant)? {
         Revoked::Confirmed => "confirmed",
         Revoked::Queued => "queued",

@@ -1,8 +1,8 @@
 //! `GET /auth/session`: who is signed in, and what they gave.
 
+use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use axum::Json;
 use http::HeaderMap;
 use serde::Serialize;
 use standin::id::{GrantId, SessionId, UserId};

@@ -23,14 +23,18 @@ impl FromRequestParts<Shared> for AuthenticatedClient {
 
     async fn from_request_parts(parts: &mut Parts, shared: &Shared) -> Result<Self, Response> {
         let refuse = |refusal: Refusal| Problem::from(refusal).into_response();
-        let client = ClientIp::from_request_parts(parts, shared).await.unwrap_or_else(|never| match never {});
+        let client = ClientIp::from_request_parts(parts, shared)
+            .await
+            .unwrap_or_else(|never| match never {});
         shared.limiter.check(client).map_err(refuse)?;
         let key = key(&parts.headers, parts.uri.query()).map_err(refuse)?;
         let found = shared.standin.vend().authenticate(&key).await;
         if matches!(found, Err(standin::Error::Refused(_))) {
             shared.limiter.failed(client);
         }
-        found.map(Self).map_err(|error| Problem::from(error).into_response())
+        found
+            .map(Self)
+            .map_err(|error| Problem::from(error).into_response())
     }
 }
 
@@ -49,5 +53,9 @@ fn key(headers: &HeaderMap, query: Option<&str>) -> Result<ClientKey, Refusal> {
     let text = value.to_str().map_err(|_| Refusal::InvalidClient)?;
     let (scheme, key) = text.split_once(' ').ok_or(Refusal::InvalidClient)?;
     let is_ours = scheme.eq_ignore_ascii_case("bearer") && key.starts_with("sk_");
-    if is_ours && key.len() <= MAX_KEY { Ok(ClientKey::new(key)) } else { Err(Refusal::InvalidClient) }
+    if is_ours && key.len() <= MAX_KEY {
+        Ok(ClientKey::new(key))
+    } else {
+        Err(Refusal::InvalidClient)
+    }
 }

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use axum::extract::{Path, State};
 use axum::Json;
+use axum::extract::{Path, State};
 use data_encoding::HEXLOWER_PERMISSIVE;
 use standin::Refusal;
 use standin::provider::Scopes;
@@ -45,12 +45,16 @@ fn read(user: &str, provider: &str, body: TokenRequest) -> Result<VendRequest, P
         Some(seconds @ 0..=MAX_MIN_TTL) => Duration::from_secs(seconds.into()),
         Some(_) => return Err(invalid("`min_ttl` may be at most 3000 seconds")),
     };
-    if body.purpose.as_ref().is_some_and(|purpose| purpose.chars().count() > MAX_PURPOSE) {
+    if body
+        .purpose
+        .as_ref()
+        .is_some_and(|purpose| purpose.chars().count() > MAX_PURPOSE)
+    {
         return Err(invalid("`purpose` may be at most 200 characters"));
     }
-    let stale = body.stale_token_sha256.map(|hex| hash(&hex).ok_or_else(|| {
-        invalid("`stale_token_sha256` must be 64 hexadecimal digits")
-    }));
+    let stale = body.stale_token_sha256.map(|hex| {
+        hash(&hex).ok_or_else(|| invalid("`stale_token_sha256` must be 64 hexadecimal digits"))
+    });
     Ok(VendRequest {
         user: user.parse()?,
         provider: provider.parse().map_err(|_| Refusal::NoGrant)?,
@@ -62,5 +66,9 @@ fn read(user: &str, provider: &str, body: TokenRequest) -> Result<VendRequest, P
 }
 
 fn hash(hex: &str) -> Option<[u8; 32]> {
-    HEXLOWER_PERMISSIVE.decode(hex.as_bytes()).ok()?.try_into().ok()
+    HEXLOWER_PERMISSIVE
+        .decode(hex.as_bytes())
+        .ok()?
+        .try_into()
+        .ok()
 }

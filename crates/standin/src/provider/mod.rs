@@ -206,9 +206,10 @@ impl Provider {
             .map_err(|_: HttpError| Error::unavailable())?;
         let is_dead_already = response.status == http::StatusCode::BAD_REQUEST
             && token::is_invalid_token(&response.body);
-        match response.status.is_success() || is_dead_already {
-            true => Ok(()),
-            false => Err(Error::unavailable()),
+        if response.status.is_success() || is_dead_already {
+            Ok(())
+        } else {
+            Err(Error::unavailable())
         }
     }
 

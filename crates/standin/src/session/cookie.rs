@@ -58,7 +58,7 @@ impl<'a> Cookies<'a> {
             .filter(move |name| name.starts_with(prefix))
     }
 
-    fn pairs(&self) -> impl Iterator<Item = (&'a [u8], &'a [u8])> + use<'a> {
+    fn pairs(self) -> impl Iterator<Item = (&'a [u8], &'a [u8])> + use<'a> {
         self.headers
             .get_all(COOKIE)
             .iter()

@@ -19,12 +19,13 @@ const FETCH_SITE: &str = "sec-fetch-site";
 /// exactly our own and `Sec-Fetch-Site`, where it is sent, says the same.
 pub fn require_same_origin(headers: &HeaderMap, public_url: &Url) -> Result<(), Refusal> {
     require_origin(headers, public_url)?;
-    match headers
+    if headers
         .get(CUSTOM_HEADER)
         .is_some_and(|value| !value.is_empty())
     {
-        true => Ok(()),
-        false => Err(Refusal::CsrfHeaderMissing),
+        Ok(())
+    } else {
+        Err(Refusal::CsrfHeaderMissing)
     }
 }
 
@@ -33,10 +34,11 @@ fn require_origin(headers: &HeaderMap, public_url: &Url) -> Result<(), Refusal> 
     let mut origins = headers.get_all(ORIGIN).iter();
     let origin = origins.next().ok_or(Refusal::CrossOrigin)?;
     let says_ours = origin.as_bytes() == ours.as_bytes() && origins.next().is_none();
-    let site = headers.get(FETCH_SITE).map(|value| value.as_bytes());
-    match says_ours && site.is_none_or(|site| site == b"same-origin") {
-        true => Ok(()),
-        false => Err(Refusal::CrossOrigin),
+    let site = headers.get(FETCH_SITE).map(http::HeaderValue::as_bytes);
+    if says_ours && site.is_none_or(|site| site == b"same-origin") {
+        Ok(())
+    } else {
+        Err(Refusal::CrossOrigin)
     }
 }
 

@@ -22,7 +22,7 @@ use crate::verify::ProviderId;
 
 /// How long an attempt may take. The store remembers a used attempt at least as long
 /// ([`AttemptRow::expires_at`](crate::store::AttemptRow)): a shorter memory would let an answer be replayed.
-pub const ATTEMPT_LIFETIME: Duration = Duration::from_secs(600);
+pub const ATTEMPT_LIFETIME: Duration = Duration::from_mins(10);
 /// A browser has at most so many attempts under way; the oldest makes room (requirement AR-10).
 pub(super) const MAX_PER_BROWSER: usize = 5;
 /// What the name of every attempt cookie begins with.
@@ -117,7 +117,7 @@ impl Attempt {
     }
 
     /// Seals the attempt into the cookie that only its own answer finds.
-    pub(super) fn to_cookie(&mut self, core: &Core) -> Result<SetCookie, Error> {
+    pub(super) fn cookie(&mut self, core: &Core) -> Result<SetCookie, Error> {
         let mut value = self.seal(core)?;
         if value.len() > MAX_COOKIE_VALUE {
             self.return_to = ReturnTo::default();
@@ -150,9 +150,10 @@ impl Attempt {
         if !same_bytes(attempt.state.as_bytes(), state.expose().as_bytes()) {
             return Err(Refusal::StateMismatch);
         }
-        match core.now() < attempt.expires_at() {
-            true => Ok(attempt),
-            false => Err(Refusal::AttemptExpired),
+        if core.now() < attempt.expires_at() {
+            Ok(attempt)
+        } else {
+            Err(Refusal::AttemptExpired)
         }
     }
 
@@ -189,9 +190,10 @@ impl Attempt {
         let is_same = self.provider == config.id
             && self.issuer == config.issuer
             && self.client_id == config.registration.client_id;
-        match is_same {
-            true => Ok(()),
-            false => Err(Refusal::ProviderMismatch),
+        if is_same {
+            Ok(())
+        } else {
+            Err(Refusal::ProviderMismatch)
         }
     }
 }

@@ -186,16 +186,17 @@ impl SignIn {
             .into_iter()
             .take(surplus)
             .map(|(name, _)| SetCookie::clear(name));
-        let own = attempt.to_cookie(&self.core)?;
+        let own = attempt.cookie(&self.core)?;
         Ok(leaving.chain([own]).collect())
     }
 }
 
 /// Everything a sign-in asks for: the configured scopes, and those extra ones that the configuration allows.
 fn wanted(provider: &Provider, extra: &Scopes) -> Result<Scopes, Refusal> {
-    match provider.allowed_scopes().covers(extra) {
-        true => Ok(provider.config().scopes.union(extra)),
-        false => Err(Refusal::ScopeNotAllowed),
+    if provider.allowed_scopes().covers(extra) {
+        Ok(provider.config().scopes.union(extra))
+    } else {
+        Err(Refusal::ScopeNotAllowed)
     }
 }
 

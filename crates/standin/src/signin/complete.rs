@@ -164,9 +164,10 @@ impl SignIn {
             provider: attempt.provider.clone(),
             expires_at: attempt.expires_at(),
         };
-        match self.core.store.consume_attempt(row).await? {
-            true => Ok(()),
-            false => Err(Refusal::AttemptUsed.into()),
+        if self.core.store.consume_attempt(row).await? {
+            Ok(())
+        } else {
+            Err(Refusal::AttemptUsed.into())
         }
     }
 
@@ -460,9 +461,10 @@ fn check_subject(
         Intent::Consent { subject: first } => first == subject,
         Intent::SignIn => true,
     };
-    match same_person && expected.is_none_or(|expected| expected == subject) {
-        true => Ok(()),
-        false => Err(Refusal::SubjectMismatch),
+    if same_person && expected.is_none_or(|expected| expected == subject) {
+        Ok(())
+    } else {
+        Err(Refusal::SubjectMismatch)
     }
 }
 

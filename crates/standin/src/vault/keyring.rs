@@ -117,9 +117,10 @@ impl KeyFile {
             }
             keys.push((written.id.clone(), Zeroizing::new(key)));
         }
-        match keys.iter().any(|(id, _)| *id == self.active) {
-            true => Ok(keys),
-            false => Err(KeyFileError::ActiveMissing),
+        if keys.iter().any(|(id, _)| *id == self.active) {
+            Ok(keys)
+        } else {
+            Err(KeyFileError::ActiveMissing)
         }
     }
 }

@@ -26,7 +26,7 @@ use crate::vault::{Grant, GrantState, ReauthReason};
 use crate::verify::ProviderId;
 
 /// A vended token lives at least so long, unless the caller asks for more.
-pub const DEFAULT_MIN_TTL: Duration = Duration::from_secs(60);
+pub const DEFAULT_MIN_TTL: Duration = Duration::from_mins(1);
 
 /// How a caller names a user: `usr_…`, or `provider:subject`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -139,12 +139,13 @@ impl Vend {
         };
         let vended = self.token(&grant, &request.scopes, need).await?;
         // A token opens everything it was given, whatever was asked: the policy has to cover all of it.
-        match client
+        if client
             .policy
             .allows(&request.provider, &vended.token.scopes)
         {
-            true => Ok(vended),
-            false => Err(Refusal::Forbidden.into()),
+            Ok(vended)
+        } else {
+            Err(Refusal::Forbidden.into())
         }
     }
 

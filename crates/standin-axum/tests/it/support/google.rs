@@ -1,0 +1,113 @@
+//! The provider, and what it says happened.
+
+use serde_json::{Value, json};
+use standin_emulator::Emulator;
+
+/// The emulator with its control API at hand.
+pub struct Google {
+    emulator: Emulator,
+    client: reqwest::Client,
+}
+
+impl Google {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the control API is not the library's to call"
+    )]
+    pub fn new(emulator: Emulator) -> Self {
+        Self {
+            emulator,
+            client: reqwest::Client::builder().no_proxy().build().unwrap(),
+        }
+    }
+
+    pub fn origin(&self) -> &str {
+        self.emulator.origin()
+    }
+
+    pub fn client_id(&self) -> &str {
+        self.emulator.client_id()
+    }
+
+    /// From now on this user answers chooser and consent with yes.
+    pub async fn allow(&self, user: &str) {
+        self.control(
+            "PUT",
+            "autopilot",
+            json!({ "user": user, "decision": "allow" }),
+        )
+        .await;
+    }
+
+    /// The same, but leaving these scopes unticked.
+    pub async fn allow_all_but(&self, user: &str, untick: &[&str]) {
+        let autopilot = json!({ "user": user, "decision": "allow", "untick": untick });
+        self.control("PUT", "autopilot", autopilot).await;
+    }
+
+    /// From now on this user answers with no.
+    pub async fn deny(&self, user: &str) {
+        self.control(
+            "PUT",
+            "autopilot",
+            json!({ "user": user, "decision": "deny" }),
+        )
+        .await;
+    }
+
+    /// The next use of `endpoint` goes wrong in this way; more members may be given.
+    pub async fn fault(&self, endpoint: &str, fault: &str, more: Value) {
+        let mut written = json!({ "endpoint": endpoint, "fault": fault });
+        if let (Some(written), Some(more)) = (written.as_object_mut(), more.as_object()) {
+            written.extend(more.clone());
+        }
+        self.control("POST", "faults", json!([written])).await;
+    }
+
+    /// Time goes by, for provider and app alike.
+    pub async fn advance(&self, seconds: u64) {
+        self.control("POST", "clock", json!({ "advance_seconds": seconds }))
+            .await;
+    }
+
+    pub async fn control(&self, method: &str, path: &str, body: Value) -> Value {
+        let url = format!("{}/_emulator/{path}", self.origin());
+        let method = reqwest::Method::from_bytes(method.as_bytes()).unwrap();
+        let mut request = self.client.request(method.clone(), url);
+        if method != reqwest::Method::GET && !body.is_null() {
+            request = request.json(&body);
+        }
+        let response = request.send().await.unwrap();
+        let (status, text) = (response.status(), response.text().await.unwrap());
+        assert!(status.is_success(), "{path}: {status} {text}");
+        serde_json::from_str(&text).unwrap_or(Value::Null)
+    }
+
+    /// Everything that happened, in order.
+    pub async fn ledger(&self) -> Vec<Value> {
+        let ledger = self.control("GET", "ledger?after=0", Value::Null).await;
+        ledger["events"].as_array().unwrap().clone()
+    }
+
+    /// How often this happened.
+    pub async fn count(&self, kind: &str) -> usize {
+        self.ledger()
+            .await
+            .iter()
+            .filter(|event| event["kind"] == kind)
+            .count()
+    }
+
+    /// Calls an API with a token, as a job would.
+    pub async fn api(&self, path: &str, token: &str) -> u16 {
+        let url = format!("{}{path}", self.origin());
+        self.client
+            .get(url)
+            .bearer_auth(token)
+            .send()
+            .await
+            .unwrap()
+            .status()
+            .as_u16()
+    }
+}

@@ -1,0 +1,160 @@
+//! The world that a test lives in.
+
+mod browser;
+mod google;
+mod job;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use standin::Standin;
+use standin::entropy::SystemEntropy;
+use standin::http::ReqwestClient;
+use standin::provider::{
+    ClientAuthentication, ProviderConfig, ProviderKind, Registration, Scopes, Transport,
+};
+use standin::secret::ClientSecret;
+use standin::store::Store;
+use standin::time::{Clock, Timestamp};
+use standin::vault::KeyFile;
+use standin_emulator::Emulator;
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use url::Url;
+
+pub use browser::{Answer, Browser};
+pub use google::Google;
+pub use job::Job;
+
+pub const CALENDAR: &str = "https://www.googleapis.com/auth/calendar.events";
+pub const DRIVE: &str = "https://www.googleapis.com/auth/drive.file";
+pub const ADA: &str = "ada@example.com";
+pub const GRACE: &str = "grace@example.com";
+
+/// An app with Standin in it, its database, and the provider it trusts. Everything stops on drop.
+pub struct World {
+    pub google: Google,
+    pub standin: Standin,
+    pub app: Url,
+    server: JoinHandle<()>,
+    directory: TempDir,
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}
+
+/// Standin goes by the emulator's clock, so that one `advance` is felt by both.
+struct SharedClock(standin_emulator::Clock);
+
+impl Clock for SharedClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_unix_ms(self.0.now_unix_ms())
+    }
+}
+
+impl World {
+    /// With the provider `google`, which asks for openid, email and profile and may ask for Calendar and Drive.
+    pub async fn start() -> Self {
+        Self::with(|_| {}).await
+    }
+
+    /// With changes to the provider's configuration.
+    pub async fn with(change: impl FnOnce(&mut ProviderConfig)) -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let app = Url::parse(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
+        let emulator = Emulator::builder()
+            .redirect_uri(app.join("/auth/google/callback").unwrap())
+            .javascript_origin(app.origin().ascii_serialization())
+            .start()
+            .await
+            .unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}", directory.path().join("standin.db").display());
+        let store = standin_store::open(&url).unwrap();
+        let mut provider = google(&emulator);
+        change(&mut provider);
+        let standin = standin(&app, &emulator, store, provider).await;
+        let server = serve(listener, &standin);
+        Self {
+            google: Google::new(emulator),
+            standin,
+            app,
+            server,
+            directory,
+        }
+    }
+
+    /// A browser without any cookie.
+    pub fn browser(&self) -> Browser {
+        Browser::new(self.app.clone())
+    }
+
+    /// A job that may ask for everything.
+    pub async fn job(&self) -> Job {
+        self.job_with(standin::vend::Policy::everything()).await
+    }
+
+    /// A job with these rules.
+    pub async fn job_with(&self, policy: standin::vend::Policy) -> Job {
+        Job::register(&self.standin, &self.app, policy).await
+    }
+
+    /// Every byte of the database, with its log.
+    pub fn database_bytes(&self) -> Vec<u8> {
+        let files = std::fs::read_dir(self.directory.path()).unwrap();
+        files
+            .flat_map(|file| std::fs::read(file.unwrap().path()).unwrap())
+            .collect()
+    }
+
+    /// An address of the app.
+    pub fn url(&self, path: &str) -> Url {
+        self.app.join(path).unwrap()
+    }
+}
+
+fn google(emulator: &Emulator) -> ProviderConfig {
+    ProviderConfig {
+        id: "google".parse().unwrap(),
+        kind: ProviderKind::Google,
+        issuer: emulator.origin().to_owned(),
+        registration: Registration {
+            client_id: emulator.client_id().to_owned(),
+            client_secret: ClientSecret::new(emulator.client_secret()),
+            authentication: ClientAuthentication::Post,
+        },
+        scopes: Scopes::parse("openid email profile").unwrap(),
+        extra_scopes: Scopes::parse(&format!("{CALENDAR} {DRIVE}")).unwrap(),
+        browser_scopes: Scopes::default(),
+        hosted_domains: Vec::new(),
+        transport: Transport::LoopbackHttpAllowed,
+    }
+}
+
+async fn standin(
+    app: &Url,
+    emulator: &Emulator,
+    store: Arc<dyn Store>,
+    provider: ProviderConfig,
+) -> Standin {
+    Standin::builder(app.clone(), store, ReqwestClient::new().unwrap())
+        .clock(SharedClock(emulator.clock()))
+        .provider(provider)
+        .build(&KeyFile::generate(&SystemEntropy))
+        .await
+        .unwrap()
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a test's server is aborted when its world is dropped"
+)]
+fn serve(listener: TcpListener, standin: &Standin) -> JoinHandle<()> {
+    let service =
+        standin_axum::router(standin.clone()).into_make_service_with_connect_info::<SocketAddr>();
+    tokio::spawn(async move { axum::serve(listener, service).await.unwrap() })
+}
