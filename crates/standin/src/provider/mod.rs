@@ -25,10 +25,10 @@ pub use token::{ClientAuthentication, OAuthError, Registration, TokenError, Toke
 use crate::core::Core;
 use crate::error::Error;
 use crate::http::HttpError;
-use crate::secret::{AccessToken, AuthorizationCode, IdToken, Nonce, RefreshToken};
+use crate::secret::{AccessToken, AuthorizationCode, IdToken, RefreshToken};
 use crate::verify::{
-    Expected, IdTokenFault, Identity, LEEWAY, ProviderId, UnverifiedIdToken, VerifiedIdentity,
-    verify_id_token, verify_refreshed_id_token,
+    Expected, ExpectedNonce, IdTokenFault, Identity, LEEWAY, ProviderId, UnverifiedIdToken,
+    VerifiedIdentity, verify_id_token, verify_refreshed_id_token,
 };
 
 /// Which family of quirks a provider has.
@@ -80,9 +80,7 @@ impl std::fmt::Debug for Provider {
 
 /// What the ID token of a sign-in must agree with.
 pub(crate) struct SignInProof<'a> {
-    pub(crate) nonce: &'a Nonce,
-    /// Whether it must be there: it is, unless the provider's own popup asked without one.
-    pub(crate) nonce_required: bool,
+    pub(crate) nonce: ExpectedNonce<'a>,
     pub(crate) access_token: &'a AccessToken,
     pub(crate) code: &'a AuthorizationCode,
 }
@@ -222,7 +220,7 @@ impl Provider {
     ) -> Result<VerifiedIdentity, Error> {
         let token = UnverifiedIdToken::parse(token)?;
         let expected = Expected {
-            nonce: proof.nonce_required.then_some(proof.nonce),
+            nonce: proof.nonce,
             access_token: Some(proof.access_token),
             code: Some(proof.code),
             ..self.expected(core)
@@ -256,7 +254,7 @@ impl Provider {
             issuer: &self.config.issuer,
             issuer_aliases: &self.issuer_aliases,
             client_id: &self.config.registration.client_id,
-            nonce: None,
+            nonce: ExpectedNonce::NotSent,
             access_token: None,
             code: None,
             now: core.now(),

@@ -24,7 +24,7 @@ use crate::store::{
 };
 use crate::time::Timestamp;
 use crate::vault::{Binding, Grant, GrantState, SealedTokens};
-use crate::verify::{ProviderId, VerifiedIdentity};
+use crate::verify::{ExpectedNonce, ProviderId, VerifiedIdentity};
 
 /// How often a sign-in tries to write over a grant that keeps changing under it.
 const MAX_ROUNDS: usize = 5;
@@ -211,8 +211,11 @@ impl SignIn {
             .ok_or(Error::ProviderMisbehaved)?;
         let nonce = Nonce::new(attempt.nonce.as_str());
         let proof = SignInProof {
-            nonce: &nonce,
-            nonce_required: is_ours,
+            nonce: if is_ours {
+                ExpectedNonce::Required(&nonce)
+            } else {
+                ExpectedNonce::IfPresent(&nonce)
+            },
             access_token: &answer.access_token,
             code: &code,
         };

@@ -26,6 +26,17 @@ pub const MAX_LEEWAY: Duration = Duration::from_mins(5);
 /// until they expire relies on it.
 pub const MAX_LIFETIME: Duration = Duration::from_hours(24);
 
+/// What is known of the nonce.
+#[derive(Clone, Copy, Debug)]
+pub enum ExpectedNonce<'a> {
+    /// The provider's own popup may have sent it, or none: a token with a nonce has this one.
+    IfPresent(&'a Nonce),
+    /// No request was made that could carry one (a refresh): the claim is not looked at.
+    NotSent,
+    /// It was sent: a token has it.
+    Required(&'a Nonce),
+}
+
 /// What an ID token must say to be the one we are waiting for.
 #[derive(Clone, Copy, Debug)]
 pub struct Expected<'a> {
@@ -37,8 +48,8 @@ pub struct Expected<'a> {
     pub issuer_aliases: &'a [String],
     /// Our client id at the provider.
     pub client_id: &'a str,
-    /// The nonce that was sent. With `None`, none was, and the claim is not looked at.
-    pub nonce: Option<&'a Nonce>,
+    /// The nonce that was sent.
+    pub nonce: ExpectedNonce<'a>,
     /// The access token that came with the ID token: `at_hash` is checked if it is there.
     pub access_token: Option<&'a AccessToken>,
     /// The code that came with the ID token: `c_hash` is checked if it is there.
@@ -86,7 +97,7 @@ pub fn verify_refreshed_id_token(
     identity: &Identity,
 ) -> Result<VerifiedIdentity, IdTokenFault> {
     let expected = Expected {
-        nonce: None,
+        nonce: ExpectedNonce::NotSent,
         ..*expected
     };
     let refreshed = verify_id_token(token, keys, &expected)?;
@@ -163,8 +174,10 @@ fn instant(value: &Value<'_>) -> Option<Timestamp> {
 
 /// Step 11: the nonce is the one we sent, compared in constant time.
 fn check_nonce(claims: &Claims<'_>, expected: &Expected<'_>) -> Result<(), IdTokenFault> {
-    let Some(sent) = expected.nonce else {
-        return Ok(());
+    let sent = match expected.nonce {
+        ExpectedNonce::NotSent => return Ok(()),
+        ExpectedNonce::IfPresent(_) if claims.nonce == Value::Absent => return Ok(()),
+        ExpectedNonce::IfPresent(sent) | ExpectedNonce::Required(sent) => sent,
     };
     let is_sent = |nonce: &str| same_bytes(nonce.as_bytes(), sent.expose().as_bytes());
     refuse_unless(

@@ -24,7 +24,8 @@ mod unverified;
 
 pub use fault::IdTokenFault;
 pub use id_token::{
-    Expected, LEEWAY, MAX_LEEWAY, MAX_LIFETIME, verify_id_token, verify_refreshed_id_token,
+    Expected, ExpectedNonce, LEEWAY, MAX_LEEWAY, MAX_LIFETIME, verify_id_token,
+    verify_refreshed_id_token,
 };
 pub use identity::{Identity, InvalidProviderId, Profile, ProviderId, VerifiedIdentity};
 pub use key_set::{KeySet, KeySetFault, MAX_KEYS};

@@ -75,7 +75,7 @@ impl World {
             issuer: ISSUER,
             issuer_aliases: &self.aliases,
             client_id: CLIENT,
-            nonce: Some(&self.nonce),
+            nonce: ExpectedNonce::Required(&self.nonce),
             access_token: Some(&self.access_token),
             code: Some(&self.code),
             now: Timestamp::from_unix_seconds(NOW),
@@ -427,7 +427,7 @@ fn id_8_no_claim_switches_a_check_off() {
 fn id_8_a_nonce_that_was_not_asked_for_is_not_looked_at() {
     let world = World::new();
     let expected = Expected {
-        nonce: None,
+        nonce: ExpectedNonce::NotSent,
         ..world.expected()
     };
     for nonce in ["", r#""anything""#, "1"] {
