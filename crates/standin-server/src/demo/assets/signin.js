@@ -1,0 +1,217 @@
+// Signing in without leaving the page: in a window of our own, or with a one-time code.
+//
+// Nothing here ever holds a token. The window ends on a page of this origin that says how it went; the
+// session is a cookie that no script can read.
+
+const CHANNEL = "standin";
+const WINDOW = "popup,width=520,height=680";
+/** How long after a window seems closed its last message may still be on the way. */
+const GRACE_MS = 4000;
+const POLL_MS = 250;
+
+/** Why nobody was signed in: a stable `code`, and a sentence for people. */
+export class SignInError extends Error {
+  constructor(code, message, details = {}) {
+    super(message);
+    this.name = "SignInError";
+    this.code = code;
+    /** Where to go instead: the same sign-in in this window. */
+    this.url = details.url;
+    /** The attempt, where it is known: what to look for in the server's log. */
+    this.attempt = details.attempt;
+  }
+}
+
+const WORDS = {
+  access_denied: "You did not allow it, so nothing has changed.",
+  popup_blocked: "The browser did not let a window open. Sign in in this window instead.",
+  popup_closed:
+    "The window was closed before sign-in finished. Try again or sign in in this window.",
+  script_unavailable: "The provider's script could not be loaded. Sign in in this window instead.",
+};
+
+const failure = (code, details) =>
+  new SignInError(code, WORDS[code] ?? `Signing in did not work (${code}). Try again.`, details);
+
+/** The address that starts a sign-in by redirect. Fit for `location` and for links. */
+export function loginUrl({ provider, scope, mode, returnTo }) {
+  const query = new URLSearchParams();
+  if (scope) query.set("scope", scope);
+  if (mode) query.set("mode", mode);
+  if (returnTo) query.set("return_to", returnTo);
+  return `/auth/${encodeURIComponent(provider)}/login?${query}`;
+}
+
+/** The present session as `GET /auth/session` shows it; `null` when signed out. */
+export async function session() {
+  const answer = await fetch("/auth/session", { headers: { accept: "application/json" } });
+  if (answer.status === 401) return null;
+  if (!answer.ok) throw await problem(answer);
+  return answer.json();
+}
+
+/** Calls `listener` whenever a window of this browser has finished a sign-in. Returns how to stop. */
+export function onSignedIn(listener) {
+  const channel = new BroadcastChannel(CHANNEL);
+  const seen = new Set();
+  channel.addEventListener("message", ({ data }) => {
+    if (data?.type === "standin:done" && isNew(seen, data.attempt)) listener(data);
+  });
+  return () => channel.close();
+}
+
+/**
+ * Signs in in a window of its own. Call it straight from a click, or the browser blocks the window.
+ *
+ * Resolves with the session; rejects with a SignInError: `popup_blocked`, `popup_closed`, or the code
+ * that the server gave.
+ */
+export async function signInWithPopup({ provider, scope }) {
+  const instead = loginUrl({ provider, scope, returnTo: here() });
+  const popup = window.open(loginUrl({ provider, scope, mode: "popup" }), "_blank", WINDOW);
+  if (!popup) throw failure("popup_blocked", { url: instead });
+  const result = await finished(popup, instead);
+  if (!popup.closed) popup.close();
+  if (result.type === "standin:failed") {
+    throw failure(result.code ?? "unknown", { url: instead, attempt: result.attempt });
+  }
+  return session();
+}
+
+/** Waits for the window's word, for a session that was not there before, or for a closed window. */
+async function finished(popup, instead) {
+  const waiting = new AbortController();
+  const { signal } = waiting;
+  try {
+    return await Promise.race([
+      announced(signal),
+      abandoned(popup, session().catch(() => null), signal).then((change) => {
+        if (change) return { type: "standin:done" };
+        throw failure("popup_closed", { url: instead });
+      }),
+    ]);
+  } finally {
+    waiting.abort();
+  }
+}
+
+/**
+ * The first word of the window. It speaks twice, over a channel of this origin and to its opener: a
+ * page with `Cross-Origin-Opener-Policy: same-origin` has no opener's tie, and hears the channel only.
+ */
+function announced(signal) {
+  return new Promise((resolve) => {
+    const channel = new BroadcastChannel(CHANNEL);
+    const hear = ({ data }) => {
+      if (data?.type === "standin:done" || data?.type === "standin:failed") resolve(data);
+    };
+    channel.addEventListener("message", hear);
+    window.addEventListener(
+      "message",
+      (event) => event.origin === location.origin && hear(event),
+      { signal },
+    );
+    signal.addEventListener("abort", () => channel.close());
+  });
+}
+
+/**
+ * Whether signing in went on without a word: `true` if there is another session than before, `false`
+ * if there is none. `closed` alone proves nothing, since it reads true of a window that our own opener
+ * policy has cut off; so this asks only once the person is back at this page.
+ */
+async function abandoned(popup, before, signal) {
+  const earlier = fingerprint(await before);
+  let left = GRACE_MS;
+  while (!signal.aborted) {
+    await pause(POLL_MS);
+    if (!popup.closed || !document.hasFocus()) {
+      left = GRACE_MS;
+    } else if ((left -= POLL_MS) <= 0) {
+      const later = fingerprint(await session().catch(() => null));
+      return later !== null && later !== earlier;
+    }
+  }
+  return false;
+}
+
+const fingerprint = (view) =>
+  view && JSON.stringify([view.session.id, view.grants.map((grant) => grant.scopes)]);
+
+/**
+ * Prepares a sign-in with a one-time code in the provider's own window.
+ *
+ * The window must open within a click, and preparing takes two requests: prepare early, or call
+ * `signIn` again when it fails with `popup_blocked`.
+ */
+export async function prepareCode({ provider, scope }) {
+  const begun = await post(`/auth/${encodeURIComponent(provider)}/begin`, { scope });
+  const instead = loginUrl({ provider, scope, returnTo: here() });
+  await load(begun.script_url, instead);
+  return {
+    signIn: async () => {
+      const { code, state } = await askForCode(begun, instead);
+      return post(`/auth/${encodeURIComponent(provider)}/code`, { code, state });
+    },
+  };
+}
+
+function askForCode(begun, instead) {
+  return new Promise((resolve, reject) => {
+    const details = { url: instead, attempt: begun.attempt };
+    const client = window.google.accounts.oauth2.initCodeClient({
+      client_id: begun.client_id,
+      scope: begun.scope,
+      state: begun.state,
+      nonce: begun.nonce,
+      callback: (answer) =>
+        answer.error ? reject(failure(answer.error, details)) : resolve(answer),
+      error_callback: ({ type }) =>
+        reject(failure(type === "popup_failed_to_open" ? "popup_blocked" : type, details)),
+    });
+    client.requestCode();
+  });
+}
+
+const loading = new Map();
+
+function load(url, instead) {
+  if (!loading.has(url)) {
+    const script = document.createElement("script");
+    const loaded = new Promise((resolve, reject) => {
+      script.onload = resolve;
+      script.onerror = () => {
+        loading.delete(url);
+        reject(failure("script_unavailable", { url: instead }));
+      };
+    });
+    script.src = url;
+    document.head.append(script);
+    loading.set(url, loaded);
+  }
+  return loading.get(url);
+}
+
+/** Posts JSON as this origin's own page; a problem document becomes a SignInError. */
+export async function post(url, body = {}) {
+  const answer = await fetch(url, {
+    method: "POST",
+    headers: { "content-type": "application/json", "x-requested-with": "XmlHttpRequest" },
+    body: JSON.stringify(body),
+  });
+  if (!answer.ok) throw await problem(answer);
+  return answer.status === 204 ? null : answer.json();
+}
+
+async function problem(answer) {
+  const { code, detail, attempt } = await answer.json().catch(() => ({}));
+  return new SignInError(
+    code ?? "unknown",
+    detail ?? `The server answered ${answer.status}.`,
+    { attempt },
+  );
+}
+
+const isNew = (seen, key) => !seen.has(key) && Boolean(seen.add(key));
+const here = () => location.pathname + location.search;
+const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));

@@ -1,0 +1,104 @@
+// A real Chromium that talks to this machine only, with a watch on every page it shows.
+
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { chromium } from "playwright-core";
+
+const EXECUTABLE = process.env.CHROMIUM ?? "/usr/bin/chromium";
+const ARGS = [
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-quic",
+  "--disable-sync",
+  "--no-first-run",
+  // Chromium's own sandbox does not start for root.
+  ...(process.getuid() === 0 ? ["--no-sandbox"] : []),
+];
+/** What must never reach a browser: access tokens, refresh tokens, client keys. */
+const SECRET = /ya29\.|1\/\/0|\bsk_/;
+const PATIENCE_MS = 15_000;
+
+/**
+ * Starts a browser with a profile of its own.
+ *
+ * `profile` is a directory to keep, for a browser that is closed and comes back. `blocksPopups` leaves
+ * Chromium's own popup blocking on, which Playwright turns off.
+ */
+export async function openBrowser({ app, profile, blocksPopups = false }) {
+  const directory = profile ?? mkdtempSync(join(tmpdir(), "standin-chromium-"));
+  const context = await chromium.launchPersistentContext(directory, {
+    executablePath: EXECUTABLE,
+    args: ARGS,
+    ignoreDefaultArgs: blocksPopups ? ["--disable-popup-blocking"] : [],
+    viewport: { width: 1280, height: 900 },
+  });
+  const watch = watchOver(context, app);
+  const close = async () => {
+    await watch.end();
+    await context.close();
+    if (!profile) rmSync(directory, { recursive: true, force: true });
+  };
+  return { context, page: context.pages()[0], close, findings: watch.findings };
+}
+
+/** Notes console errors, broken policies and secrets, on every page and in every answer of the app. */
+function watchOver(context, app) {
+  const findings = [];
+  const reading = new Set();
+  context.setDefaultTimeout(PATIENCE_MS);
+  const meet = (page) => {
+    page.on("pageerror", (error) => findings.push(`script error: ${error.message}`));
+    page.on("console", (message) => {
+      // The provider's own pages are the provider's business.
+      const isOurs = message.location().url.startsWith(app) || page.url().startsWith(app);
+      if (message.type() === "error" && isOurs && !isExpected(message)) {
+        findings.push(`console: ${message.text()} (${message.location().url})`);
+      }
+    });
+    page.on("framenavigated", (frame) => {
+      if (SECRET.test(decodeURIComponent(frame.url()))) findings.push(`a secret in ${frame.url()}`);
+    });
+    page.on("domcontentloaded", () => track(reading, inspect(page, app, findings)));
+    page.on("response", (response) => track(reading, readAnswer(response, app, findings)));
+  };
+  context.pages().forEach(meet);
+  context.on("page", meet);
+  const end = async () => {
+    await Promise.allSettled(context.pages().map((page) => inspect(page, app, findings)));
+    await Promise.allSettled([...reading]);
+  };
+  return { findings, end };
+}
+
+/** "Who am I?" is answered 401 to whoever is signed out, and sign-in pages that fail have their status. */
+function isExpected(message) {
+  const { url } = message.location();
+  const isStatus = /status of 4\d\d/.test(message.text());
+  return isStatus && /\/auth\/(session|google\/(callback|login))/.test(url);
+}
+
+function track(set, promise) {
+  set.add(promise);
+  promise.catch(() => {}).finally(() => set.delete(promise));
+}
+
+async function readAnswer(response, app, findings) {
+  if (!response.url().startsWith(app) || response.status() >= 300) return;
+  const text = await response.text();
+  if (SECRET.test(text)) findings.push(`a secret in the answer of ${response.url()}`);
+}
+
+async function inspect(page, app, findings) {
+  if (page.isClosed() || !page.url().startsWith(app)) return;
+  const seen = await page.evaluate(() => ({
+    dom: document.documentElement.outerHTML,
+    local: JSON.stringify({ ...localStorage }),
+    session: JSON.stringify({ ...sessionStorage }),
+    cookies: document.cookie,
+  }));
+  for (const [place, text] of Object.entries(seen)) {
+    if (SECRET.test(text)) findings.push(`a secret in ${place} of ${page.url()}`);
+  }
+  if (seen.cookies !== "") findings.push(`a script can read a cookie on ${page.url()}`);
+}

@@ -1,0 +1,60 @@
+// One `standin demo` per story: free ports, a directory of its own, and an end.
+
+import { spawn, spawnSync } from "node:child_process";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+
+const ROOT = join(dirname(fileURLToPath(import.meta.url)), "..", "..");
+const READY_MS = 30_000;
+
+/** The binary: `$STANDIN_BIN`, or the debug build, which is made if it is not there. */
+export function binary() {
+  const path = process.env.STANDIN_BIN ?? join(ROOT, "target", "debug", "standin");
+  if (!existsSync(path)) {
+    const options = { cwd: ROOT, stdio: "inherit" };
+    const built = spawnSync("cargo", ["build", "-p", "standin-server"], options);
+    if (built.status !== 0 || !existsSync(path)) throw new Error(`there is no ${path}`);
+  }
+  return path;
+}
+
+/** Starts a demo. `data` is kept if it is given, and removed with the demo otherwise. */
+export async function startDemo({ data } = {}) {
+  const directory = data ?? mkdtempSync(join(tmpdir(), "standin-e2e-"));
+  const free = "127.0.0.1:0";
+  const args = ["demo", "--json", "--data", join(directory, "demo")];
+  for (const flag of ["--listen", "--emulator-listen", "--operator-listen"]) args.push(flag, free);
+  const child = spawn(binary(), args, { stdio: ["ignore", "pipe", "pipe"] });
+  const log = [];
+  child.stderr.on("data", (text) => log.push(text));
+  const ended = new Promise((resolve) => child.on("exit", (code, signal) => resolve({ code, signal })));
+  const stop = async () => {
+    child.kill("SIGTERM");
+    const stubborn = setTimeout(() => child.kill("SIGKILL"), 10_000);
+    const end = await ended;
+    clearTimeout(stubborn);
+    if (!data) rmSync(directory, { recursive: true, force: true });
+    return end;
+  };
+  try {
+    const addresses = JSON.parse(await readyLine(child, ended));
+    return { ...addresses, log: () => log.join(""), stop, directory };
+  } catch (error) {
+    await stop();
+    throw new Error(`standin demo did not start: ${error.message}\n${log.join("")}`);
+  }
+}
+
+function readyLine(child, ended) {
+  return new Promise((resolve, reject) => {
+    const late = setTimeout(() => reject(new Error("no ready line")), READY_MS);
+    createInterface({ input: child.stdout }).once("line", (line) => {
+      clearTimeout(late);
+      resolve(line);
+    });
+    ended.then(({ code }) => reject(new Error(`it ended with ${code}`)));
+  });
+}

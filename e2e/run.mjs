@@ -1,0 +1,96 @@
+// Tells every story, or those whose file names are given: `node e2e/run.mjs 4 popup`.
+//
+// Each story has a demo and browsers of its own. Screenshots go to e2e/screenshots.
+
+import { mkdirSync, readdirSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { openBrowser } from "./lib/browser.mjs";
+import { binary, startDemo } from "./lib/demo.mjs";
+import { oracle } from "./lib/emulator.mjs";
+
+const HERE = dirname(fileURLToPath(import.meta.url));
+const SCREENSHOTS = join(HERE, "screenshots");
+
+/** What a story is told with; everything it opens is closed when it ends, however it ends. */
+class Stage {
+  #closers = [];
+  #browsers = [];
+
+  constructor(name) {
+    this.name = name;
+  }
+
+  async demo(options) {
+    const demo = await startDemo(options);
+    let stopped = null;
+    const stop = () => (stopped ??= demo.stop());
+    this.#closers.push(stop);
+    return { ...demo, ...oracle(demo), stop };
+  }
+
+  async browser(options) {
+    const browser = await openBrowser(options);
+    let closed = null;
+    const close = () => (closed ??= browser.close());
+    this.#closers.push(close);
+    this.#browsers.push(browser);
+    return { ...browser, close };
+  }
+
+  async screenshot(page, name) {
+    const path = join(SCREENSHOTS, `${this.name}-${name}.png`);
+    await page.screenshot({ path, fullPage: true });
+  }
+
+  /** Closes all; what the watch over the pages has found fails the story. */
+  async end() {
+    for (const close of this.#closers.reverse()) await close();
+    const findings = this.#browsers.flatMap((browser) => browser.findings);
+    if (findings.length > 0) throw new Error(`on the pages:\n${[...new Set(findings)].join("\n")}`);
+  }
+
+  async abandon() {
+    for (const close of this.#closers.reverse()) await close().catch(() => {});
+  }
+}
+
+async function tell(name, story) {
+  const stage = new Stage(name);
+  const begun = performance.now();
+  const say = (result) => {
+    const seconds = ((performance.now() - begun) / 1000).toFixed(1);
+    process.stdout.write(`${result.padEnd(6)} ${name}: ${story.title} (${seconds} s)\n`);
+  };
+  if (story.skip?.()) {
+    process.stdout.write(`skip   ${name}: ${story.skip()}\n`);
+    return "skipped";
+  }
+  try {
+    await story.tell(stage);
+    await stage.end();
+    say("ok");
+    return "passed";
+  } catch (error) {
+    await stage.abandon();
+    say("FAILED");
+    process.stdout.write(`${error.stack}\n`.replace(/^/gm, "    "));
+    return "failed";
+  }
+}
+
+binary();
+mkdirSync(SCREENSHOTS, { recursive: true });
+const wanted = process.argv.slice(2);
+const files = readdirSync(join(HERE, "stories"))
+  .filter((file) => file.endsWith(".mjs"))
+  .filter((file) => wanted.length === 0 || wanted.some((part) => file.includes(part)))
+  .sort();
+const counts = { passed: 0, failed: 0, skipped: 0 };
+for (const file of files) {
+  const story = await import(join(HERE, "stories", file));
+  counts[await tell(file.replace(/\.mjs$/, ""), story)] += 1;
+}
+const { passed, failed, skipped } = counts;
+process.stdout.write(`e2e: ${passed} passed, ${failed} failed, ${skipped} skipped\n`);
+process.exit(failed > 0 || passed + skipped === 0 ? 1 : 0);
