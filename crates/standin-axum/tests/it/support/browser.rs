@@ -222,6 +222,9 @@ impl Browser {
             .or_default();
         for cookie in headers.get_all(SET_COOKIE) {
             let text = cookie.to_str().unwrap();
+            if url.origin() == self.app.origin() {
+                assert_is_hardened(text);
+            }
             let (name, rest) = text.split_once('=').unwrap();
             let value = rest.split(';').next().unwrap();
             if rest.contains("Max-Age=0") {
@@ -231,6 +234,25 @@ impl Browser {
             }
         }
     }
+}
+
+/// Requirement SC-1, of every cookie that any test is given.
+fn assert_is_hardened(cookie: &str) {
+    let mut parts = cookie.split("; ");
+    let (name, value) = parts.next().unwrap().split_once('=').unwrap();
+    assert!(
+        name == "__Host-standin" || name.starts_with("__Host-standin-att-"),
+        "{cookie}"
+    );
+    let base64url = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+    assert!(value.bytes().all(base64url), "{cookie}");
+    let attributes: Vec<_> = parts.filter(|part| !part.starts_with("Max-Age=")).collect();
+    let expected = ["Path=/", "Secure", "HttpOnly", "SameSite=Lax"];
+    let partitioned = attributes
+        .strip_suffix(&["Partitioned"])
+        .unwrap_or(&attributes);
+    assert_eq!(partitioned, expected, "{cookie}");
+    assert!(cookie.len() <= 4096, "SC-11: {} bytes", cookie.len());
 }
 
 fn put(jar: &mut Vec<(String, String)>, name: &str, value: &str) {

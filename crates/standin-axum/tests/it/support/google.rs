@@ -1,5 +1,7 @@
 //! The provider, and what it says happened.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use standin_emulator::Emulator;
 
@@ -68,6 +70,22 @@ impl Google {
     pub async fn advance(&self, seconds: u64) {
         self.control("POST", "clock", json!({ "advance_seconds": seconds }))
             .await;
+    }
+
+    /// Waits until this has happened so many times.
+    pub async fn happened(&self, kind: &str, times: usize) {
+        for _ in 0..2000 {
+            if self.count(kind).await >= times {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        panic!("no {kind}: {:?}", self.ledger().await);
+    }
+
+    /// The provider's clock and the app's, to the millisecond.
+    pub fn clock(&self) -> standin_emulator::Clock {
+        self.emulator.clock()
     }
 
     pub async fn control(&self, method: &str, path: &str, body: Value) -> Value {

@@ -1,20 +1,20 @@
 //! The world that a test lives in.
 
 mod browser;
+mod database;
 mod google;
 mod job;
+mod wire;
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 
 use standin::Standin;
 use standin::entropy::SystemEntropy;
-use standin::http::ReqwestClient;
+use standin::http::{HttpClient, ReqwestClient};
 use standin::provider::{
     ClientAuthentication, ProviderConfig, ProviderKind, Registration, Scopes, Transport,
 };
 use standin::secret::ClientSecret;
-use standin::store::Store;
 use standin::time::{Clock, Timestamp};
 use standin::vault::KeyFile;
 use standin_emulator::Emulator;
@@ -24,8 +24,10 @@ use tokio::task::JoinHandle;
 use url::Url;
 
 pub use browser::{Answer, Browser};
+pub use database::contains;
 pub use google::Google;
 pub use job::Job;
+pub use wire::{Secrets, Wire};
 
 pub const CALENDAR: &str = "https://www.googleapis.com/auth/calendar.events";
 pub const DRIVE: &str = "https://www.googleapis.com/auth/drive.file";
@@ -37,6 +39,8 @@ pub struct World {
     pub google: Google,
     pub standin: Standin,
     pub app: Url,
+    /// The keys that the vault was made with.
+    pub keys: KeyFile,
     server: JoinHandle<()>,
     directory: TempDir,
 }
@@ -64,6 +68,11 @@ impl World {
 
     /// With changes to the provider's configuration.
     pub async fn with(change: impl FnOnce(&mut ProviderConfig)) -> Self {
+        Self::over(ReqwestClient::new().unwrap(), change).await
+    }
+
+    /// The same, over another HTTP client.
+    pub async fn over(http: impl HttpClient, change: impl FnOnce(&mut ProviderConfig)) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let app = Url::parse(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
         let emulator = Emulator::builder()
@@ -77,12 +86,20 @@ impl World {
         let store = standin_store::open(&url).unwrap();
         let mut provider = google(&emulator);
         change(&mut provider);
-        let standin = standin(&app, &emulator, store, provider).await;
+        let keys = KeyFile::generate(&SystemEntropy);
+        let clock = SharedClock(emulator.clock());
+        let standin = Standin::builder(app.clone(), store, http)
+            .clock(clock)
+            .provider(provider)
+            .build(&keys)
+            .await
+            .unwrap();
         let server = serve(listener, &standin);
         Self {
             google: Google::new(emulator),
             standin,
             app,
+            keys,
             server,
             directory,
         }
@@ -101,6 +118,17 @@ impl World {
     /// A job with these rules.
     pub async fn job_with(&self, policy: standin::vend::Policy) -> Job {
         Job::register(&self.standin, &self.app, policy).await
+    }
+
+    /// Somebody signs in with this query: their browser, and their user id.
+    pub async fn signed_in(&self, person: &str, query: &str) -> (Browser, String) {
+        self.google.allow(person).await;
+        let mut browser = self.browser();
+        browser.sign_in(query).await.assert_status(303);
+        let session = browser.session().await;
+        session.assert_status(200);
+        let user = session.json()["user"]["id"].as_str().unwrap().to_owned();
+        (browser, user)
     }
 
     /// Every byte of the database, with its log.
@@ -133,20 +161,6 @@ fn google(emulator: &Emulator) -> ProviderConfig {
         hosted_domains: Vec::new(),
         transport: Transport::LoopbackHttpAllowed,
     }
-}
-
-async fn standin(
-    app: &Url,
-    emulator: &Emulator,
-    store: Arc<dyn Store>,
-    provider: ProviderConfig,
-) -> Standin {
-    Standin::builder(app.clone(), store, ReqwestClient::new().unwrap())
-        .clock(SharedClock(emulator.clock()))
-        .provider(provider)
-        .build(&KeyFile::generate(&SystemEntropy))
-        .await
-        .unwrap()
 }
 
 #[expect(

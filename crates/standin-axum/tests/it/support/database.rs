@@ -1,0 +1,80 @@
+//! The database behind Standin's back: what an operator, a thief or an accident could do to it.
+
+use rusqlite::types::FromSql;
+use rusqlite::{Connection, Params};
+
+use super::World;
+
+impl World {
+    /// Where the database is.
+    pub fn database_url(&self) -> String {
+        format!(
+            "sqlite://{}",
+            self.directory.path().join("standin.db").display()
+        )
+    }
+
+    /// A connection of one's own.
+    pub fn database(&self) -> Connection {
+        Connection::open(self.directory.path().join("standin.db")).unwrap()
+    }
+
+    /// Changes rows.
+    pub fn execute(&self, sql: &str, params: impl Params) -> usize {
+        self.database().execute(sql, params).unwrap()
+    }
+
+    /// One value.
+    pub fn value<T: FromSql>(&self, sql: &str) -> T {
+        self.database()
+            .query_row(sql, [], |row| row.get(0))
+            .unwrap()
+    }
+
+    /// Everything that the tables say, apart from when a session was last used.
+    pub fn database_dump(&self) -> String {
+        let connection = self.database();
+        let tables = "SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name";
+        let mut tables = connection.prepare(tables).unwrap();
+        let names = tables.query_map([], |row| row.get::<_, String>(0)).unwrap();
+        names
+            .map(|name| dump(&connection, &name.unwrap()))
+            .collect()
+    }
+
+    /// Every byte of the database after its log was worked in.
+    pub fn settled_database_bytes(&self) -> Vec<u8> {
+        let checkpoint = "PRAGMA wal_checkpoint(TRUNCATE)";
+        self.database()
+            .query_row(checkpoint, [], |_| Ok(()))
+            .unwrap();
+        self.database_bytes()
+    }
+}
+
+fn dump(connection: &Connection, table: &str) -> String {
+    let mut rows = connection
+        .prepare(&format!("SELECT * FROM {table}"))
+        .unwrap();
+    let columns: Vec<String> = rows.column_names().into_iter().map(str::to_owned).collect();
+    let mut rows = rows.query([]).unwrap();
+    let mut text = format!("{table}\n");
+    while let Some(row) = rows.next().unwrap() {
+        for (index, column) in columns
+            .iter()
+            .enumerate()
+            .filter(|(_, name)| *name != "last_seen_at")
+        {
+            text += &format!("  {column}={:?}", row.get_ref(index).unwrap());
+        }
+        text.push('\n');
+    }
+    text
+}
+
+/// Whether `needle` stands anywhere in `haystack`.
+pub fn contains(haystack: &[u8], needle: &[u8]) -> bool {
+    haystack
+        .windows(needle.len())
+        .any(|window| window == needle)
+}
