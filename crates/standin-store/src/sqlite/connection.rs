@@ -133,3 +133,60 @@ fn assert_answer(setting: &'static str, wanted: Answer, found: &Value) -> Result
     took.then_some(())
         .ok_or(OpenError::Setting { setting, found })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answers(connection: &Connection) -> Vec<Value> {
+        let questions = [
+            "PRAGMA journal_mode",
+            "PRAGMA synchronous",
+            "PRAGMA busy_timeout",
+            "PRAGMA foreign_keys",
+            "PRAGMA secure_delete",
+            "PRAGMA trusted_schema",
+            "PRAGMA query_only",
+        ];
+        let ask = |question| connection.query_row(question, [], |row| row.get(0));
+        questions.map(|question| ask(question).unwrap()).to_vec()
+    }
+
+    #[test]
+    fn the_settings_are_what_was_promised() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("standin.db");
+        drop(Connection::open(&path).unwrap());
+        let wal = || Value::Text("wal".to_owned());
+        let number = Value::Integer;
+
+        let writer = open_writer(&path).unwrap();
+        let numbers = [2, 5_000, 1, 1, 0, 0].map(number);
+        assert_eq!(answers(&writer), [&[wal()][..], &numbers].concat());
+
+        let reader = open_reader(&path).unwrap();
+        let answers = answers(&reader);
+        assert_eq!((&answers[0], &answers[2]), (&wal(), &number(5_000)));
+        assert_eq!((&answers[5], &answers[6]), (&number(0), &number(1)));
+        let written = reader.execute_batch("CREATE TABLE t (x)");
+        assert!(written.is_err(), "a reader cannot write");
+    }
+
+    #[test]
+    fn a_setting_that_does_not_take_is_refused() {
+        let refused = assert_answer("PRAGMA a = 2", Answer::Number(2), &Value::Integer(1));
+        assert!(matches!(refused, Err(OpenError::Setting { .. })));
+    }
+
+    #[test]
+    fn a_journal_that_cannot_be_a_log_is_refused() {
+        let refused = open(
+            Path::new(":memory:"),
+            OpenFlags::SQLITE_OPEN_READ_WRITE,
+            WRITER,
+        );
+        assert!(
+            matches!(refused, Err(OpenError::Setting { found, .. }) if found.contains("memory"))
+        );
+    }
+}

@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use rusqlite::{Connection, Row, params};
+use standin::id::{AttemptId, ClientId, GrantId, UserId};
 use standin::store::{Event, EventKind, Events, Result, StoredEvent};
 
 use super::SqliteStore;
@@ -51,10 +52,10 @@ pub(super) fn append(connection: &Connection, event: &Event) -> std::result::Res
     let row = params![
         event.at.unix_ms(),
         kind_word(event.kind),
-        event.user.as_ref().map(|id| id.as_bytes()),
-        event.grant.as_ref().map(|id| id.as_bytes()),
-        event.client.as_ref().map(|id| id.as_bytes()),
-        event.attempt.as_ref().map(|id| id.as_bytes()),
+        event.user.as_ref().map(UserId::as_bytes),
+        event.grant.as_ref().map(GrantId::as_bytes),
+        event.client.as_ref().map(ClientId::as_bytes),
+        event.attempt.as_ref().map(AttemptId::as_bytes),
         event.detail,
         event.count
     ];

@@ -74,11 +74,11 @@ fn refuse_what_others_can_use(path: &Path) -> Result<(), OpenError> {
     use std::os::unix::fs::PermissionsExt;
     let metadata = fs::metadata(path).map_err(|source| cannot_open(path, source))?;
     let mode = metadata.permissions().mode() & 0o7777;
-    if mode & 0o077 == 0 {
-        return Ok(());
+    if mode & 0o077 != 0 {
+        let path = path.to_owned();
+        return Err(OpenError::NotPrivate { path, mode });
     }
-    let path = path.to_owned();
-    Err(OpenError::NotPrivate { path, mode })
+    Ok(())
 }
 
 /// Where files have no such modes, the directory must protect them.

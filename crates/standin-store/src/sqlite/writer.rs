@@ -39,7 +39,7 @@ impl Writer {
         let (queue, jobs) = mpsc::channel(QUEUE);
         let thread = thread::Builder::new()
             .name("standin-sqlite".to_owned())
-            .spawn(move || work(&connection, jobs))?;
+            .spawn(move || run_jobs(&connection, jobs))?;
         Ok(Self {
             queue: Some(queue),
             thread: Some(thread),
@@ -54,7 +54,7 @@ impl Writer {
     {
         let (reply, answer) = oneshot::channel();
         let job = Box::new(Change {
-            change: Some(change),
+            work: Some(change),
             result: Err(stopped()),
             reply,
         });
@@ -84,7 +84,7 @@ trait Job: Send {
 }
 
 struct Change<T, W> {
-    change: Option<W>,
+    work: Option<W>,
     result: Result<T>,
     reply: oneshot::Sender<Result<T>>,
 }
@@ -95,8 +95,8 @@ where
     W: FnOnce(&Connection) -> std::result::Result<T, Failure> + Send,
 {
     fn run(&mut self, connection: &Connection) -> Result<()> {
-        if let Some(change) = self.change.take() {
-            self.result = change(connection).map_err(StoreError::from);
+        if let Some(work) = self.work.take() {
+            self.result = work(connection).map_err(StoreError::from);
         }
         self.result.as_ref().map(|_| ()).map_err(Clone::clone)
     }
@@ -108,7 +108,7 @@ where
     }
 }
 
-fn work(connection: &Connection, mut jobs: mpsc::Receiver<Box<dyn Job>>) {
+fn run_jobs(connection: &Connection, mut jobs: mpsc::Receiver<Box<dyn Job>>) {
     let mut batch = Vec::with_capacity(BATCH);
     while jobs.blocking_recv_many(&mut batch, BATCH) > 0 {
         let committed = commit(connection, &mut batch);

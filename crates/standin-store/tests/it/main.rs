@@ -1,4 +1,10 @@
 //! One binary for all integration tests of the crate.
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
+mod concurrency;
+mod damage;
+mod file;
 mod fixture;
 mod laws;
+mod schema;
+mod url;

@@ -1,0 +1,91 @@
+//! Bringing a schema up to date, and leaving alone what is too new.
+
+use std::fs;
+use std::sync::Arc;
+
+use rusqlite::Connection;
+use standin::store::Users;
+use standin::store::conformance::samples::sign_in;
+use standin_store::OpenError;
+use standin_store::sqlite::{SqliteStore, migrate, pending_migrations};
+
+use super::fixture::Fixture;
+
+#[test]
+fn a_database_that_does_not_exist_needs_all_migrations_and_is_not_made() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("standin.db");
+    let pending = pending_migrations(&path).unwrap();
+    assert!(!pending.is_empty());
+    assert!(matches!(
+        SqliteStore::open_existing(&path).unwrap_err(),
+        OpenError::CannotOpen { .. }
+    ));
+    assert!(!path.exists());
+
+    assert_eq!(migrate(&path).unwrap(), pending);
+    assert!(migrate(&path).unwrap().is_empty());
+    assert!(pending_migrations(&path).unwrap().is_empty());
+    assert!(SqliteStore::open_existing(&path).is_ok());
+}
+
+#[test]
+fn an_old_schema_is_not_opened_as_it_is() {
+    let (_directory, path) = Fixture::fresh().close();
+    fs::write(&path, b"").unwrap();
+    let refused = SqliteStore::open_existing(&path).unwrap_err();
+    assert!(matches!(
+        refused,
+        OpenError::NeedsMigration { pending: 1.., .. }
+    ));
+    assert_eq!(fs::metadata(&path).unwrap().len(), 0);
+}
+
+#[tokio::test]
+async fn a_newer_schema_is_refused() {
+    let (_directory, path) = Fixture::fresh().close();
+    let raw = Connection::open(&path).unwrap();
+    raw.execute_batch(
+        "INSERT INTO refinery_schema_history VALUES (999, 'later', '2030-01-01T00:00:00Z', '1')",
+    )
+    .unwrap();
+    drop(raw);
+    let before = fs::read(&path).unwrap();
+    let refused = SqliteStore::open(&path).unwrap_err();
+    assert!(
+        matches!(refused, OpenError::NewerSchema { found: 999, .. }),
+        "{refused}"
+    );
+    assert!(fs::read(&path).unwrap() == before);
+}
+
+#[tokio::test]
+async fn a_migration_that_was_stopped_before_its_first_table_goes_on() {
+    let (_directory, path) = Fixture::fresh().close();
+    fs::write(&path, b"").unwrap();
+    let raw = Connection::open(&path).unwrap();
+    raw.execute_batch(
+        "CREATE TABLE refinery_schema_history \
+         (version int4 PRIMARY KEY, name VARCHAR(255), applied_on VARCHAR(255), checksum VARCHAR(255))",
+    )
+    .unwrap();
+    drop(raw);
+    let store = SqliteStore::open(&path).unwrap();
+    assert!(store.complete_sign_in(sign_in(1)).await.is_ok());
+}
+
+#[test]
+fn processes_that_start_together_migrate_once() {
+    for _ in 0..10 {
+        let directory = tempfile::tempdir().unwrap();
+        let path = Arc::new(directory.path().join("standin.db"));
+        let open = || {
+            let path = Arc::clone(&path);
+            std::thread::Builder::new().spawn(move || SqliteStore::open(&path).map(drop))
+        };
+        let threads: Vec<_> = (0..4).map(|_| open().unwrap()).collect();
+        for thread in threads {
+            thread.join().unwrap().unwrap();
+        }
+    }
+}
