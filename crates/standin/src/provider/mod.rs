@@ -168,17 +168,20 @@ impl Provider {
         Ok(token::post(&*core.http, endpoint, &self.config.registration, &form).await?)
     }
 
-    /// Spends a refresh token at the endpoint that was pinned when it was given (security.md RF-15).
+    /// Spends a refresh token for all it opens, or for less, at the endpoint that was pinned when it was given (security.md RF-15).
     pub(crate) async fn refresh(
         &self,
         core: &Core,
         pinned_endpoint: &Url,
         refresh_token: &RefreshToken,
+        narrowed_to: Option<&Scopes>,
     ) -> Result<TokenResponse, TokenError> {
-        let form = [
+        let scope = narrowed_to.map(ToString::to_string);
+        let mut form = vec![
             ("grant_type", "refresh_token"),
             ("refresh_token", refresh_token.expose()),
         ];
+        form.extend(scope.as_deref().map(|scope| ("scope", scope)));
         token::post(
             &*core.http,
             pinned_endpoint,

@@ -9,7 +9,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 /// A set of scopes. Read from and written as the space-separated list of RFC 6749 §3.3; in JSON, an array.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Scopes(BTreeSet<String>);
 
@@ -45,6 +45,24 @@ impl Scopes {
                 .cloned()
                 .collect(),
         )
+    }
+
+    /// What is in both, in the spelling that stands here.
+    #[must_use]
+    pub fn intersection(&self, other: &Self) -> Self {
+        Self(
+            self.0
+                .iter()
+                .filter(|scope| other.contains(scope))
+                .cloned()
+                .collect(),
+        )
+    }
+
+    /// Those that `keep` keeps.
+    #[must_use]
+    pub fn only(&self, keep: impl Fn(&str) -> bool) -> Self {
+        Self(self.0.iter().filter(|scope| keep(scope)).cloned().collect())
     }
 
     /// Everything that is in either; a scope with two spellings stays as it is here.
@@ -135,6 +153,7 @@ mod tests {
         assert!(granted.covers(&scopes("openid email")));
         assert_eq!(granted.missing(&scopes("email profile")), scopes("profile"));
         assert_eq!(granted.union(&scopes("email")), granted);
+        assert_eq!(scopes("email a").intersection(&granted), scopes("email"));
     }
 
     #[test]

@@ -15,6 +15,7 @@
 
 mod classify;
 mod holds;
+mod narrow;
 mod single_flight;
 
 use std::sync::Arc;
@@ -25,6 +26,7 @@ use url::Url;
 
 use self::classify::{Fate, classify};
 use self::holds::Holds;
+use self::narrow::NarrowTokens;
 use self::single_flight::SingleFlight;
 use crate::core::Core;
 use crate::error::Error;
@@ -111,7 +113,15 @@ pub(crate) struct Refresher(Arc<Inner>);
 struct Inner {
     core: Arc<Core>,
     holds: Holds,
-    flights: SingleFlight<GrantId, Outcome>,
+    narrow: NarrowTokens,
+    flights: SingleFlight<Target, Outcome>,
+}
+
+/// What a flight is for: a grant's token, whole or narrowed.
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct Target {
+    grant: GrantId,
+    narrowed_to: Option<Scopes>,
 }
 
 impl Refresher {
@@ -119,6 +129,7 @@ impl Refresher {
         Self(Arc::new(Inner {
             core,
             holds: Holds::new(),
+            narrow: NarrowTokens::new(),
             flights: SingleFlight::new(tasks),
         }))
     }
@@ -128,17 +139,36 @@ impl Refresher {
     /// # Cancel safety
     /// Dropping this future never stops a refresh that has begun.
     pub(crate) async fn ensure_fresh(&self, grant: &Grant, need: Need) -> Outcome {
-        if let Some(token) = self.0.stored_token(grant, need)? {
+        self.ensure(
+            grant,
+            Target {
+                grant: grant.id,
+                narrowed_to: None,
+            },
+            need,
+        )
+        .await
+    }
+
+    /// A token that opens no more than `scopes`: what a caller gets who may not have all of the grant
+    /// (requirement TV-6). It is kept in memory and never stored.
+    pub(crate) async fn ensure_narrow(&self, grant: &Grant, scopes: Scopes, need: Need) -> Outcome {
+        let target = Target {
+            grant: grant.id,
+            narrowed_to: Some(scopes),
+        };
+        self.ensure(grant, target, need).await
+    }
+
+    async fn ensure(&self, grant: &Grant, target: Target, need: Need) -> Outcome {
+        if let Some(token) = self.0.at_hand(grant, &target, need)? {
             return Ok(token);
         }
         // A flight that was in the air already may have been started for a lesser need: one more then.
         for _ in 0..2 {
-            let (inner, id) = (Arc::clone(&self.0), grant.id);
-            let flown = self
-                .0
-                .flights
-                .fly(id, || async move { inner.refresh(id, need).await })
-                .await;
+            let (inner, of) = (Arc::clone(&self.0), target.clone());
+            let work = || async move { inner.refresh(&of, need).await };
+            let flown = self.0.flights.fly(target.clone(), work).await;
             let token = flown.unwrap_or_else(|_crashed| Err(later(None)))?;
             if need.is_met_by(&token.access_token, token.expires_at, self.0.core.now()) {
                 return Ok(token);
@@ -176,9 +206,24 @@ impl Inner {
             .map(|access_token| fresh(grant, access_token)))
     }
 
-    async fn refresh(self: Arc<Self>, id: GrantId, need: Need) -> Outcome {
+    /// A token that need not be asked for.
+    fn at_hand(
+        &self,
+        grant: &Grant,
+        target: &Target,
+        need: Need,
+    ) -> Result<Option<FreshToken>, VaultError> {
+        let Some(scopes) = &target.narrowed_to else {
+            return self.stored_token(grant, need);
+        };
+        let now = self.core.now();
+        let token = self.narrow.find(grant, scopes);
+        Ok(token.filter(|token| need.is_met_by(&token.access_token, token.expires_at, now)))
+    }
+
+    async fn refresh(self: Arc<Self>, target: &Target, need: Need) -> Outcome {
         for _ in 0..MAX_ROUNDS {
-            match self.round(id, need).await? {
+            match self.round(target, need).await? {
                 Round::Over(outcome) => return outcome,
                 Round::RowMoved => {}
             }
@@ -186,27 +231,32 @@ impl Inner {
         Err(later(None))
     }
 
-    async fn round(&self, id: GrantId, need: Need) -> Result<Round, RefreshFailure> {
+    async fn round(&self, target: &Target, need: Need) -> Result<Round, RefreshFailure> {
+        let id = target.grant;
         let grant = self
             .core
             .store
             .grant(id)
             .await?
             .ok_or(RefreshFailure::Gone)?;
-        if let Some(token) = self.stored_token(&grant, need)? {
+        if let Some(token) = self.at_hand(&grant, target, need)? {
             return Ok(Round::Over(Ok(token)));
         }
         let (provider, endpoint, refresh_token) = self.gate(&grant)?;
         let asked_at = self.core.now();
+        let narrowed_to = target.narrowed_to.as_ref();
         match provider
-            .refresh(&self.core, &endpoint, &refresh_token)
+            .refresh(&self.core, &endpoint, &refresh_token, narrowed_to)
             .await
         {
             Ok(answer) => {
                 self.holds.release(id);
                 self.refuse_another_person(&provider, &grant, &answer)
                     .await?;
-                self.commit(grant, answer, asked_at).await
+                match narrowed_to {
+                    Some(scopes) => self.settle_narrow(grant, answer, asked_at, scopes).await,
+                    None => self.commit(grant, answer, asked_at).await,
+                }
             }
             Err(error) => match classify(error) {
                 Fate::Dead => self.commit_death(grant).await,
@@ -261,6 +311,50 @@ impl Inner {
                 Ok(())
             }
         }
+    }
+
+    /// A narrowed token is handed on and kept in memory. If the provider rotated the refresh token with it,
+    /// that is written like any other, and the stored access token, which may have died, is let go.
+    async fn settle_narrow(
+        &self,
+        grant: Grant,
+        answer: TokenResponse,
+        asked_at: Timestamp,
+        scopes: &Scopes,
+    ) -> Result<Round, RefreshFailure> {
+        let opens = answer.scopes.clone().unwrap_or_else(|| scopes.clone());
+        let token = FreshToken {
+            access_token: answer.access_token.clone(),
+            expires_at: asked_at.after(answer.expires_in),
+            scopes: opens,
+            grant: grant.id,
+        };
+        let is_wider = !scopes.covers(&token.scopes);
+        let mut kept = grant.clone();
+        if answer.refresh_token.is_some() {
+            let lapsed = TokenResponse {
+                expires_in: Duration::ZERO,
+                scopes: Some(grant.scopes.clone()),
+                ..answer
+            };
+            kept.generation += 1;
+            if let Round::RowMoved = self.commit(grant, lapsed, asked_at).await? {
+                return Ok(Round::RowMoved);
+            }
+        } else {
+            let event = event(EventKind::TokenRefreshed, &grant);
+            let event = Event {
+                at: self.core.now(),
+                ..event
+            };
+            self.core.store.append_events(vec![event]).await?;
+        }
+        if is_wider {
+            tracing::warn!(grant.id = %kept.id, "the provider does not narrow tokens; none is handed out");
+            return Err(RefreshFailure::Misbehaved);
+        }
+        self.narrow.keep(&kept, scopes, token.clone());
+        Ok(Round::Over(Ok(token)))
     }
 
     async fn commit(

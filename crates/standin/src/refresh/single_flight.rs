@@ -24,7 +24,7 @@ pub(crate) struct Crashed;
 
 impl<K, V> SingleFlight<K, V>
 where
-    K: Copy + Eq + Hash + Send + 'static,
+    K: Clone + Eq + Hash + Send + 'static,
     V: Clone + Send + Sync + 'static,
 {
     /// Flights whose tasks `tasks` waits for at shutdown.
@@ -60,7 +60,7 @@ where
             return flight.clone();
         }
         let (answer, landing) = watch::channel(None);
-        flights.insert(key, landing.clone());
+        flights.insert(key.clone(), landing.clone());
         let over = TakeOff {
             flights: Arc::clone(&self.flights),
             key,

@@ -137,23 +137,25 @@ impl Vend {
             min_ttl: request.min_ttl,
             stale: request.stale_token_sha256,
         };
-        let vended = self.token(&grant, &request.scopes, need).await?;
-        // A token opens everything it was given, whatever was asked: the policy has to cover all of it.
-        if client
-            .policy
-            .allows(&request.provider, &vended.token.scopes)
-        {
-            Ok(vended)
-        } else {
-            Err(Refusal::Forbidden.into())
+        // A token opens everything it was given for, whatever was asked: who may not have all of the grant
+        // gets one that opens less.
+        if client.policy.allows(&request.provider, &grant.scopes) {
+            return self.token(&grant, &request.scopes, None, need).await;
         }
+        let allowed = client.policy.allowed_of(&request.provider, &grant.scopes);
+        let narrowed = narrow(&allowed, &request.scopes);
+        self.token(&grant, &request.scopes, Some(narrowed), need)
+            .await
     }
 
     /// A short-lived token for the page of a signed-in user, for scopes that pages may have.
     ///
     /// # Errors
-    /// [`Refusal::ScopeNotAllowed`] unless every scope of the *token* is listed in `browser_scopes`: a page
-    /// cannot be handed less than the token opens. The rest as [`Vend::vend`].
+    /// [`Refusal::ScopeNotAllowed`] for a scope that `browser_scopes` does not list. The rest as
+    /// [`Vend::vend`].
+    ///
+    /// # Security
+    /// The token opens nothing beyond `browser_scopes`, whatever else was granted.
     pub async fn for_page(
         &self,
         user: UserId,
@@ -170,19 +172,13 @@ impl Vend {
             .grant_at(user, provider)
             .await?
             .ok_or(Refusal::NoGrant)?;
-        if !listed.covers(&grant.scopes) {
-            return Err(Refusal::ScopeNotAllowed.into());
-        }
-        let vended = self
-            .token(
-                &grant,
-                scopes,
-                Need {
-                    min_ttl: DEFAULT_MIN_TTL,
-                    stale: None,
-                },
-            )
-            .await?;
+        let need = Need {
+            min_ttl: DEFAULT_MIN_TTL,
+            stale: None,
+        };
+        let narrowed = (!listed.covers(&grant.scopes))
+            .then(|| narrow(&grant.scopes.intersection(listed), scopes));
+        let vended = self.token(&grant, scopes, narrowed, need).await?;
         self.audit.record(
             EventKind::TokenVended,
             user,
@@ -203,18 +199,27 @@ impl Vend {
         Ok(self.core.store.grant_at(user, &request.provider).await?)
     }
 
-    async fn token(&self, grant: &Grant, scopes: &Scopes, need: Need) -> Result<Vended, Error> {
+    /// The grant's own token, or one that is narrowed.
+    async fn token(
+        &self,
+        grant: &Grant,
+        scopes: &Scopes,
+        narrowed: Option<Scopes>,
+        need: Need,
+    ) -> Result<Vended, Error> {
         match grant.state {
             GrantState::Active => {}
             GrantState::Reauth => return Err(self.reauth(grant, scopes, reason_of(grant))),
             GrantState::Revoked => return Err(Refusal::NoGrant.into()),
         }
         self.check_scopes(grant, &grant.scopes, scopes)?;
-        let token = self
-            .refresher
-            .ensure_fresh(grant, need)
-            .await
-            .map_err(|failure| self.explain(grant, scopes, failure))?;
+        let token = match narrowed {
+            // Nothing of what was granted may be had.
+            Some(narrowed) if narrowed.is_empty() => return Err(Refusal::Forbidden.into()),
+            Some(narrowed) => self.refresher.ensure_narrow(grant, narrowed, need).await,
+            None => self.refresher.ensure_fresh(grant, need).await,
+        };
+        let token = token.map_err(|failure| self.explain(grant, scopes, failure))?;
         // The refresh may have brought less than was granted.
         self.check_scopes(grant, &token.scopes, scopes)?;
         let expires_in = token.expires_at.remaining(self.core.now());
@@ -278,6 +283,15 @@ impl Vend {
         let extra = &provider.config().extra_scopes;
         let wanted = grant.requested.union(scopes);
         extra.missing(&extra.missing(&wanted))
+    }
+}
+
+/// What is asked for, of what may be had; all of that, if nothing in particular is asked for.
+fn narrow(allowed: &Scopes, asked: &Scopes) -> Scopes {
+    if asked.is_empty() {
+        allowed.clone()
+    } else {
+        allowed.intersection(asked)
     }
 }
 

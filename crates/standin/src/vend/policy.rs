@@ -30,6 +30,12 @@ impl Policy {
         self.rules_for(provider).next().is_some() && scopes.iter().all(covered)
     }
 
+    /// Of these scopes, those that the rules name.
+    #[must_use]
+    pub fn allowed_of(&self, provider: &ProviderId, scopes: &Scopes) -> Scopes {
+        scopes.only(|scope| self.rules_for(provider).any(|rule| rule.names_scope(scope)))
+    }
+
     fn rules_for(&self, provider: &ProviderId) -> impl Iterator<Item = &Rule> {
         self.0
             .iter()
