@@ -53,22 +53,28 @@ pub(crate) fn wrong_type(expected: &str) -> Response {
     response
 }
 
+/// As `serde_json::from_slice`, but an array is no object: serde would take one, member by member.
+pub(crate) fn from_object<T: DeserializeOwned>(body: &[u8]) -> serde_json::Result<T> {
+    if body.trim_ascii_start().starts_with(b"[") {
+        serde_json::from_slice::<serde_json::Map<String, serde_json::Value>>(body)?;
+    }
+    serde_json::from_slice(body)
+}
+
 /// The parser's words name members and places, never values.
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<StrictJson<T>, Response> {
-    serde_json::from_slice(body)
-        .map(StrictJson)
-        .map_err(|error| {
-            let words = if error.is_data() && error.to_string().starts_with("unknown field") {
-                format!("the body holds a member that is not known here: {error}")
-            } else {
-                format!(
-                    "the body is not the JSON object that is expected here (line {}, column {})",
-                    error.line(),
-                    error.column()
-                )
-            };
-            Problem::from(Refusal::InvalidRequest)
-                .with_detail(words)
-                .into_response()
-        })
+    from_object(body).map(StrictJson).map_err(|error| {
+        let words = if error.is_data() && error.to_string().starts_with("unknown field") {
+            format!("the body holds a member that is not known here: {error}")
+        } else {
+            format!(
+                "the body is not the JSON object that is expected here (line {}, column {})",
+                error.line(),
+                error.column()
+            )
+        };
+        Problem::from(Refusal::InvalidRequest)
+            .with_detail(words)
+            .into_response()
+    })
 }

@@ -16,7 +16,7 @@ use standin::{Error, Refusal};
 use super::provider::NamedProvider;
 use super::session;
 use crate::cookies::with_cookies;
-use crate::json::{has_type, wrong_type};
+use crate::json::{from_object, has_type, wrong_type};
 use crate::problem::Problem;
 use crate::{ClientIp, Shared};
 
@@ -114,8 +114,7 @@ impl Form {
     fn read(self, query: &str, body: &[u8]) -> Result<UnverifiedCodePost, Refusal> {
         match self {
             Self::Json => {
-                let body: Body =
-                    serde_json::from_slice(body).map_err(|_| Refusal::InvalidRequest)?;
+                let body: Body = from_object(body).map_err(|_| Refusal::InvalidRequest)?;
                 nothing_more(&Parameters::parse(query)?)?;
                 UnverifiedCodePost::new(body.code, body.state, body.expected_subject)
             }

@@ -5,5 +5,7 @@
 
 mod support;
 
+mod logout;
+mod session;
 mod signin;
 mod vend;
