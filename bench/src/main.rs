@@ -1,2 +1,54 @@
-//! Tools.
-fn main() {}
+//! `cargo xtask bench`: what Standin does, beside what this machine can do at best.
+//!
+//! Every figure is a ratio of two measurements of one run, made in turns: these machines are shared, and an
+//! absolute number of yesterday says nothing about today. The service is the real binary, started as a
+//! child; the limit is a bare axum handler, started the same way; one load generator asks both.
+
+mod child;
+mod http;
+mod load;
+mod report;
+mod verify;
+mod world;
+
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result};
+
+/// The service runs with mimalloc, so what it is compared with does too.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> Result<()> {
+    let mut arguments = std::env::args().skip(1);
+    let runtime = tokio::runtime::Runtime::new()?;
+    match arguments.next().as_deref() {
+        Some("bare") => runtime.block_on(http::bare(&arguments.next().context("a body")?)),
+        _ => runtime.block_on(run()),
+    }
+}
+
+async fn run() -> Result<()> {
+    let binary = service_binary()?;
+    report::heading();
+    report::row(&verify::against_raw()?);
+    for row in http::against_bare(&binary).await? {
+        report::row(&row);
+    }
+    report::row(&http::two_hundred_vends(&binary).await?);
+    for row in child::start_and_memory(&binary).await? {
+        report::row(&row);
+    }
+    Ok(())
+}
+
+/// The release build of `standin`, beside this program.
+fn service_binary() -> Result<PathBuf> {
+    let mut path = std::env::current_exe()?;
+    path.set_file_name("standin");
+    anyhow::ensure!(
+        path.exists(),
+        "build the service first: cargo build --release -p standin-server"
+    );
+    Ok(path)
+}

@@ -1,0 +1,113 @@
+//! The programs that are measured, as children of this one; each is ended when its handle is dropped.
+
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Instant;
+
+use anyhow::{Context as _, Result};
+use serde_json::Value;
+
+use crate::report::{Row, median};
+use crate::world::World;
+
+/// A running program that has said it is ready.
+pub(crate) struct Running {
+    child: Child,
+    /// What it said.
+    pub(crate) ready: Value,
+    /// How long that took, in milliseconds.
+    pub(crate) took: f64,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It may have ended by itself; then there is nothing left to do.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Running {
+    /// Starts a program on the first core, where `taskset` is installed, and waits for its line of JSON.
+    #[expect(clippy::disallowed_methods, reason = "a benchmark measures time")]
+    pub(crate) fn start(program: &Path, arguments: &[&str]) -> Result<Self> {
+        let mut command = pinned(program);
+        command
+            .args(arguments)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null());
+        let start = Instant::now();
+        let mut child = command
+            .spawn()
+            .with_context(|| format!("{}", program.display()))?;
+        let mut line = String::new();
+        let stdout = child.stdout.take().context("stdout")?;
+        BufReader::new(stdout).read_line(&mut line)?;
+        let took = start.elapsed().as_secs_f64() * 1000.0;
+        let ready = serde_json::from_str(&line).context("it did not say that it is ready")?;
+        Ok(Self { child, ready, took })
+    }
+
+    /// Resident memory, in MiB. Linux only.
+    fn resident_mib(&self) -> Result<f64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmRSS:"))
+            .context("VmRSS")?;
+        let kib: f64 = line.split_whitespace().next().context("VmRSS")?.parse()?;
+        Ok(kib / 1024.0)
+    }
+}
+
+fn pinned(program: &Path) -> Command {
+    let has_taskset = Command::new("taskset").arg("-V").output().is_ok();
+    if !has_taskset {
+        return Command::new(program);
+    }
+    let mut command = Command::new("taskset");
+    command.args(["-c", "0"]).arg(program);
+    command
+}
+
+/// From starting the process to its ready line, on a database that is there already; and what it takes
+/// when nobody asks it anything.
+pub(crate) async fn start_and_memory(binary: &Path) -> Result<Vec<Row>> {
+    let world = World::new().await?;
+    let (mut times, mut memory) = (Vec::new(), Vec::new());
+    for _ in 0..7 {
+        let running = world.serve(binary)?;
+        tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+        times.push(running.took);
+        memory.push(running.resident_mib()?);
+    }
+    let (time, memory) = (median(times), median(memory));
+    Ok(vec![
+        figure(
+            "start to ready, SQLite",
+            time,
+            "ms",
+            "≤ 50 ms",
+            time <= 50.0,
+        ),
+        figure(
+            "idle memory, resident",
+            memory,
+            "MiB",
+            "≤ 20 MiB",
+            memory <= 20.0,
+        ),
+    ])
+}
+
+fn figure(work: &str, value: f64, unit: &str, goal: &'static str, is_reached: bool) -> Row {
+    Row {
+        work: work.to_owned(),
+        ours: format!("{value:.1} {unit}"),
+        beside: "–".to_owned(),
+        result: format!("{value:.1} {unit}"),
+        goal,
+        is_reached,
+    }
+}

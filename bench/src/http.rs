@@ -1,0 +1,155 @@
+//! Requests to the real service, beside a bare axum handler that returns a body of the same size.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+use axum::Router;
+use axum::routing::any;
+
+use crate::child::Running;
+use crate::load::{self, Connection};
+use crate::report::{Row, median, share};
+use crate::world::{SignedIn, World};
+
+const ROUNDS: usize = 5;
+const TIME: Duration = Duration::from_secs(3);
+
+/// The raw limit: `standin-bench bare BODY`, until it is killed.
+#[expect(clippy::print_stdout, reason = "the ready line")]
+pub(crate) async fn bare(body: &str) -> Result<()> {
+    let body: Arc<str> = body.into();
+    let answer = move || {
+        let body = Arc::clone(&body);
+        async move { ([("content-type", "application/json")], body.to_string()) }
+    };
+    let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await?;
+    println!("{{\"public\":\"http://{}\"}}", listener.local_addr()?);
+    Ok(axum::serve(listener, Router::new().fallback(any(answer))).await?)
+}
+
+/// Vending a live token, and `GET /auth/session`.
+pub(crate) async fn against_bare(binary: &Path) -> Result<Vec<Row>> {
+    let world = World::new().await?;
+    let service = world.serve(binary)?;
+    let ada = world.sign_in(&service).await?;
+    let rows = [
+        (
+            "vend a live token, rows read each time",
+            ada.vend_request(&world),
+        ),
+        ("GET /auth/session", ada.session_request()),
+    ];
+    rows.into_iter()
+        .map(|(work, request)| compare(work, &service, &request))
+        .collect()
+}
+
+fn compare(work: &str, service: &Running, request: &[u8]) -> Result<Row> {
+    let address = address(service)?;
+    let bare = Running::start(
+        &std::env::current_exe()?,
+        &["bare", &json_of_length(address, request)?],
+    )?;
+    let limit = self::address(&bare)?;
+    let (mut ours, mut raw) = (Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        ours.push(load::per_second(address, request, TIME)?);
+        raw.push(load::per_second(limit, request, TIME)?);
+    }
+    Ok(share(
+        work,
+        median(ours),
+        median(raw),
+        "bare axum",
+        0.5,
+        "≥ 50 % (later 70 %)",
+    ))
+}
+
+fn address(running: &Running) -> Result<SocketAddr> {
+    let url = running.ready["public"].as_str().context("an address")?;
+    Ok(url.trim_start_matches("http://").parse()?)
+}
+
+/// Two hundred connections ask at once for the token of a grant whose access token has died.
+pub(crate) async fn two_hundred_vends(binary: &Path) -> Result<Row> {
+    const CALLERS: usize = 200;
+    let world = World::new().await?;
+    let service = world.serve(binary)?;
+    world.next_token_dies_at_once().await?;
+    let ada = world.sign_in(&service).await?;
+    let (address, request) = (address(&service)?, ada.vend_request(&world));
+    let statuses = at_once(CALLERS, address, &request)?;
+    ensure!(
+        statuses.iter().all(|status| *status == 200),
+        "not every caller got a token"
+    );
+    let refreshes = world.count("token_refreshed").await?;
+    Ok(Row {
+        work: format!("{CALLERS} parallel vends of one expired grant"),
+        ours: format!("{refreshes} refresh at the provider"),
+        beside: format!("{CALLERS} callers"),
+        result: refreshes.to_string(),
+        goal: "exactly 1",
+        is_reached: refreshes == 1,
+    })
+}
+
+fn at_once(callers: usize, address: SocketAddr, request: &[u8]) -> Result<Vec<u16>> {
+    let barrier = std::sync::Barrier::new(callers);
+    std::thread::scope(|scope| {
+        let ask = || -> Result<u16> {
+            let mut connection = Connection::open(address)?;
+            barrier.wait();
+            connection.ask(request)
+        };
+        let threads: Vec<_> = (0..callers).map(|_| scope.spawn(ask)).collect();
+        threads
+            .into_iter()
+            .map(|thread| thread.join().ok().context("a caller broke")?)
+            .collect()
+    })
+}
+
+impl SignedIn {
+    fn vend_request(&self, world: &World) -> Vec<u8> {
+        let path = format!("/v1/users/{}/grants/google/token", self.user);
+        request(
+            "POST",
+            &path,
+            &[("authorization", &format!("Bearer {}", world.client_key))],
+        )
+    }
+
+    fn session_request(&self) -> Vec<u8> {
+        request("GET", "/auth/session", &[("cookie", &self.cookie)])
+    }
+}
+
+fn request(method: &str, path: &str, headers: &[(&str, &str)]) -> Vec<u8> {
+    let mut lines = vec![
+        format!("{method} {path} HTTP/1.1"),
+        "host: 127.0.0.1".to_owned(),
+    ];
+    lines.extend(
+        headers
+            .iter()
+            .map(|(name, value)| format!("{name}: {value}")),
+    );
+    if method == "POST" {
+        lines.push("content-length: 0".to_owned());
+    }
+    format!("{}\r\n\r\n", lines.join("\r\n")).into_bytes()
+}
+
+/// A body for the bare handler: as long as the service's own answer.
+fn json_of_length(address: SocketAddr, request: &[u8]) -> Result<String> {
+    let length = Connection::open(address)?.length_of_answer(request)?;
+    Ok(format!(
+        "{{\"x\":\"{}\"}}",
+        "y".repeat(length.saturating_sub(8))
+    ))
+}
