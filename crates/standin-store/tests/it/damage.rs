@@ -1,6 +1,7 @@
 //! Files and rows that are not what they should be.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
@@ -94,10 +95,17 @@ async fn a_log_without_its_database_is_refused_and_kept() {
     let path = elsewhere.path().join("standin.db");
     let beside = path.with_extension("db-wal");
     fs::write(&beside, &log).unwrap();
-    let refused = SqliteStore::open(&path).unwrap_err();
-    assert!(matches!(refused, OpenError::Corrupt { .. }), "{refused}");
+    let refuses = || {
+        let refused = SqliteStore::open(&path).unwrap_err();
+        assert!(matches!(refused, OpenError::Corrupt { .. }), "{refused}");
+        assert!(fs::read(&beside).unwrap() == log);
+    };
+    fs::set_permissions(&beside, fs::Permissions::from_mode(0o600)).unwrap();
+    refuses();
     assert!(!path.exists());
-    assert!(fs::read(&beside).unwrap() == log);
+    fs::copy(&beside, &path).unwrap();
+    fs::write(&path, b"").unwrap();
+    refuses();
 }
 
 /// Edits behind the store's back, against every rule of the schema.
