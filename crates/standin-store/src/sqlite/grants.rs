@@ -30,9 +30,9 @@ macro_rules! select {
 
 const BY_ID: &str = select!("WHERE id = ?1");
 const BY_IDENTITY: &str = select!("WHERE provider = ?1 AND subject = ?2 AND issuer = ?3");
-// One row as a rule: which of several is the newest is cheaper to find here than by a sorter.
+// One row as a rule, of kilobytes: putting several in order is cheaper here than in SQLite's sorter.
 const AT_PROVIDER: &str = select!("WHERE user_id = ?1 AND provider = ?2");
-const OF_USER: &str = select!("WHERE user_id = ?1 ORDER BY id");
+const OF_USER: &str = select!("WHERE user_id = ?1");
 const PAGE: &str = select!("WHERE id > ?1 ORDER BY id LIMIT ?2");
 
 const INSERT: &str = concat!(
@@ -129,12 +129,14 @@ pub(super) fn put(connection: &Connection, grant: &Grant) -> std::result::Result
     write(connection, sql, grant)
 }
 
-/// A user's grants, inside whatever snapshot is open.
+/// A user's grants, oldest first, inside whatever snapshot is open.
 pub(super) fn of_user(
     connection: &Connection,
     user: UserId,
 ) -> std::result::Result<Vec<Grant>, Failure> {
-    all(connection, OF_USER, [user.as_bytes()], grant_of)
+    let mut grants = all(connection, OF_USER, [user.as_bytes()], grant_of)?;
+    grants.sort_by_key(|grant| grant.id);
+    Ok(grants)
 }
 
 fn write(
