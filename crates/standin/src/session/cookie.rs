@@ -192,7 +192,7 @@ mod tests {
     #[test]
     fn sc_1_every_cookie_carries_every_attribute() {
         assert_eq!(
-            SetCookie::new(NAME, "v", Duration::from_secs(60)).to_header(),
+            SetCookie::new(NAME, "v", Duration::from_mins(1)).to_header(),
             "__Host-standin=v; Path=/; Max-Age=60; Secure; HttpOnly; SameSite=Lax"
         );
     }

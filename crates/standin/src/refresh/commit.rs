@@ -1,0 +1,164 @@
+//! What an answer does to the row: a compare-and-swap, and what to do when it loses.
+//!
+//! A late answer never overwrites a newer one. While the same refresh token still stands in the row, this
+//! answer is the newest, whatever else was written; once another stands there, that one counts; and a grant
+//! that was taken back stays taken back, its late token revoked.
+
+use std::time::Duration;
+
+use super::exchange::{Exchange, MAX_ROUNDS, Round, fresh};
+use super::{FreshToken, RefreshFailure, later};
+use crate::id::GrantId;
+use crate::provider::{Scopes, TokenResponse};
+use crate::revoke;
+use crate::store::{Event, EventKind, StoreError};
+use crate::time::Timestamp;
+use crate::vault::{Binding, Grant, GrantState, ReauthReason, SealedTokens, VaultError};
+use crate::verify::ProviderId;
+
+impl Exchange {
+    /// A narrowed token is handed on and kept in memory. If the provider rotated the refresh token with it,
+    /// that is written like any other, and the stored access token, which may have died, is let go.
+    pub(super) async fn settle_narrow(
+        &self,
+        grant: Grant,
+        answer: TokenResponse,
+        asked_at: Timestamp,
+        scopes: &Scopes,
+    ) -> Result<Round, RefreshFailure> {
+        let opens = answer.scopes.clone().unwrap_or_else(|| scopes.clone());
+        let token = FreshToken {
+            access_token: answer.access_token.clone(),
+            expires_at: asked_at.after(answer.expires_in),
+            scopes: opens,
+            grant: grant.id,
+        };
+        let is_wider = !scopes.covers(&token.scopes);
+        let mut kept = grant.clone();
+        if answer.refresh_token.is_some() {
+            let lapsed = TokenResponse {
+                expires_in: Duration::ZERO,
+                scopes: Some(grant.scopes.clone()),
+                ..answer
+            };
+            kept.generation += 1;
+            if let Round::RowMoved = self.commit(grant, lapsed, asked_at).await? {
+                return Ok(Round::RowMoved);
+            }
+        } else {
+            let event = event(EventKind::TokenRefreshed, &grant);
+            let event = Event {
+                at: self.core.now(),
+                ..event
+            };
+            self.core.store.append_events(vec![event]).await?;
+        }
+        if is_wider {
+            tracing::warn!(grant.id = %kept.id, "the provider does not narrow tokens; none is handed out");
+            return Err(RefreshFailure::Misbehaved);
+        }
+        self.narrow.keep(&kept, scopes, token.clone());
+        Ok(Round::Over(Ok(token)))
+    }
+
+    pub(super) async fn commit(
+        &self,
+        mut grant: Grant,
+        answer: TokenResponse,
+        asked_at: Timestamp,
+    ) -> Result<Round, RefreshFailure> {
+        for _ in 0..MAX_ROUNDS {
+            let (id, generation) = (grant.id, grant.generation);
+            let provider = grant.identity.provider.clone();
+            let renewed = self.renewed(grant, &answer, asked_at)?;
+            let token = fresh(&renewed, answer.access_token.clone());
+            let event = event(EventKind::TokenRefreshed, &renewed);
+            match self.core.store.replace_grant(renewed, Some(event)).await {
+                Ok(()) => return Ok(Round::Over(Ok(token))),
+                Err(StoreError::Conflict) => {}
+                Err(error) => return Err(error.into()),
+            }
+            match self.core.store.grant(id).await? {
+                // The same refresh token still stands there, so this answer is still the newest.
+                Some(moved) if moved.generation == generation => grant = moved,
+                Some(moved) if moved.state != GrantState::Revoked => return Ok(Round::RowMoved),
+                _ => {
+                    self.discard(id, &provider, &answer).await;
+                    return Ok(Round::RowMoved);
+                }
+            }
+        }
+        Err(later(None))
+    }
+
+    /// A refresh token that was issued while its grant was taken back must not outlive it (requirement RF-10).
+    async fn discard(&self, id: GrantId, provider: &ProviderId, answer: &TokenResponse) {
+        if let Some(token) = &answer.refresh_token {
+            tracing::info!(grant.id = %id, "revoking a token that came after its grant was taken back");
+            revoke::discard(&self.core, id, provider, token).await;
+        }
+    }
+
+    /// The grant as it is written after a good answer. No refresh token in it means that the old one goes on
+    /// (requirement RF-4); a new one is a new generation.
+    fn renewed(
+        &self,
+        grant: Grant,
+        answer: &TokenResponse,
+        asked_at: Timestamp,
+    ) -> Result<Grant, VaultError> {
+        let rotated = answer.refresh_token.as_ref();
+        let generation = grant.generation + u64::from(rotated.is_some());
+        let binding = Binding::of(&grant, generation);
+        let sealed = self.core.vault.seal_tokens(
+            &binding,
+            &answer.access_token,
+            rotated,
+            &*self.core.entropy,
+        )?;
+        Ok(Grant {
+            scopes: answer.scopes.clone().unwrap_or(grant.scopes),
+            state: GrantState::Active,
+            reason: None,
+            version: grant.version + 1,
+            generation,
+            tokens: SealedTokens {
+                refresh: sealed.refresh.or(grant.tokens.refresh),
+                access: sealed.access,
+            },
+            access_expires_at: asked_at.after(answer.expires_in),
+            refresh_expires_at: answer
+                .refresh_expires_in
+                .map_or(grant.refresh_expires_at, |life| Some(asked_at.after(life))),
+            updated_at: self.core.now(),
+            ..grant
+        })
+    }
+
+    /// `invalid_grant`: the grant is dead, unless the row has moved on since it was read.
+    pub(super) async fn commit_death(&self, grant: Grant) -> Result<Round, RefreshFailure> {
+        let now = self.core.now();
+        let reason = match grant.refresh_expires_at {
+            Some(expiry) if expiry <= now => ReauthReason::ExpiredIdle,
+            _ => ReauthReason::Revoked,
+        };
+        let dead = grant.refused(reason, now);
+        let event = Event {
+            detail: Some(reason.to_string()),
+            ..event(EventKind::GrantReauthRequired, &dead)
+        };
+        match self.core.store.replace_grant(dead, Some(event)).await {
+            Ok(()) => Ok(Round::Over(Err(RefreshFailure::Dead(reason)))),
+            Err(StoreError::Conflict) => Ok(Round::RowMoved),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+fn event(kind: EventKind, grant: &Grant) -> Event {
+    Event {
+        user: Some(grant.user),
+        grant: Some(grant.id),
+        ..Event::new(kind, grant.updated_at)
+    }
+}
