@@ -2,7 +2,7 @@
 //!
 //! What comes from outside (a path, a user agent, an address) may hold line breaks, terminal commands or
 //! characters that turn text around. A finished event is one write here, so everything of that kind
-//! inside it is escaped in one place, whatever the field (security.md LS-3). For the same reason there is
+//! inside it is escaped in one place, whatever the field (requirement LS-3). For the same reason there is
 //! no colour: an escape sequence of ours could not be told from a forged one.
 
 use std::borrow::Cow;

@@ -148,13 +148,13 @@ refusals! {
     /// The user pressed Cancel.
     AccessDenied = "access_denied",
         "access was not given at the provider; start again if that was not meant";
-    /// No cookie of this browser belongs to the answer (security.md CB-1, CB-2).
+    /// No cookie of this browser belongs to the answer (requirements CB-1, CB-2).
     AttemptMissing = "attempt_missing",
         "this sign-in was not started in this browser, or it was finished already; start again";
     /// It took longer than an attempt lives.
     AttemptExpired = "attempt_expired",
         "this sign-in took too long and is no longer valid; start again";
-    /// The answer was used before (security.md CB-3).
+    /// The answer was used before (requirement CB-3).
     AttemptUsed = "attempt_used",
         "this sign-in was finished already; start again if you are not signed in";
     /// The answer carries no code.
@@ -163,13 +163,13 @@ refusals! {
     /// The provider refuses the code: used, expired, or never ours.
     CodeRefused = "code_refused",
         "the provider refuses the code: it was used before, has expired, or was made for another application; start again";
-    /// The request comes from another site (security.md OC-1, SC-12).
+    /// The request comes from another site (requirements OC-1, SC-12).
     CrossOrigin = "cross_origin",
         "this request must come from a page of this site";
-    /// The custom header is missing (security.md OC-1).
+    /// The custom header is missing (requirement OC-1).
     CsrfHeaderMissing = "csrf_header_missing",
         "this request must carry the header `X-Requested-With`";
-    /// A parameter stands twice (security.md AR-7).
+    /// A parameter stands twice (requirement AR-7).
     DuplicateParameter = "duplicate_parameter",
         "a parameter stands twice in this request";
     /// The client may not ask for this.
@@ -190,28 +190,28 @@ refusals! {
     /// The provider answered with an error of its own.
     ProviderError = "provider_error",
         "the provider answered with an error; start again, and tell the operator if it stays so";
-    /// The answer came to another provider's address (security.md CB-4).
+    /// The answer came to another provider's address (requirement CB-4).
     ProviderMismatch = "provider_mismatch",
         "the answer came to the address of another provider; start again";
-    /// Too many bad requests from one place (security.md OC-9).
+    /// Too many bad requests from one place (requirement OC-9).
     RateLimited = "rate_limited",
         "there were too many failed requests from your address; wait a minute";
-    /// The answer came by another method than was asked for (security.md CB-7).
+    /// The answer came by another method than was asked for (requirement CB-7).
     ResponseModeMismatch = "response_mode_mismatch",
         "the answer came in another way than was asked for; start again";
-    /// Not one of the configured scopes (security.md AR-8).
+    /// Not one of the configured scopes (requirement AR-8).
     ScopeNotAllowed = "scope_not_allowed",
         "a scope was asked for that this application's configuration does not list";
-    /// Missing or empty (security.md CB-1).
+    /// Missing or empty (requirement CB-1).
     StateMissing = "state_missing",
         "the answer carries no state; start again";
-    /// Not the one that was sent (security.md CB-1).
+    /// Not the one that was sent (requirement CB-1).
     StateMismatch = "state_mismatch",
         "the answer does not belong to this sign-in; start again";
     /// Another account than expected.
     SubjectMismatch = "subject_mismatch",
         "another account was chosen at the provider than the one that was expected; nothing was changed";
-    /// A part is larger than it may be (security.md CB-15).
+    /// A part is larger than it may be (requirement CB-15).
     TooLarge = "too_large",
         "a part of this request is larger than it may be";
     /// Nobody is signed in.

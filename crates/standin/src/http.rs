@@ -16,7 +16,7 @@ mod reqwest_client;
 #[cfg(feature = "reqwest")]
 pub use reqwest_client::ReqwestClient;
 
-/// How long a provider may take to accept a connection (security.md HH-7).
+/// How long a provider may take to accept a connection (requirement HH-7).
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// How long a provider may take in all. The refresh lease is longer than this, by design.
 pub const TOTAL_TIMEOUT: Duration = Duration::from_secs(8);

@@ -97,7 +97,7 @@ impl Config {
         resolve::resolve(raw, source.flags, directory)
     }
 
-    /// Reads the key file, which must be its owner's alone (security.md VC-9).
+    /// Reads the key file, which must be its owner's alone (requirement VC-9).
     pub fn key_file(&self) -> Result<KeyFile, ConfigError> {
         KeyFile::read(&self.keys_file).map_err(|error| {
             ConfigError::invalid(
@@ -107,7 +107,7 @@ impl Config {
         })
     }
 
-    /// Whether plain http is allowed: everything stays on this machine then (security.md EM-2).
+    /// Whether plain http is allowed: everything stays on this machine then (requirement EM-2).
     #[must_use]
     pub fn is_development(&self) -> bool {
         self.public_url.scheme() == "http"

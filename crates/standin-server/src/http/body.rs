@@ -1,4 +1,4 @@
-//! A request's body: whole, in time and not too large, before anything looks at it (security.md HH-2, HH-3).
+//! A request's body: whole, in time and not too large, before anything looks at it (requirements HH-2, HH-3).
 //!
 //! No request of ours is large, so a handler never waits for a peer: it gets bytes that are there.
 

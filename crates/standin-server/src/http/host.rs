@@ -1,4 +1,4 @@
-//! Whom a request is addressed to: one of our names, or it is not for us (security.md HH-5).
+//! Whom a request is addressed to: one of our names, or it is not for us (requirement HH-5).
 //!
 //! A page of a stranger can make a browser resolve the stranger's name to our address and then read our
 //! answers as its own. It cannot make the browser send our name.

@@ -1,4 +1,4 @@
-//! What one peer may take: times, sizes and counts (security.md HH-2, HH-3).
+//! What one peer may take: times, sizes and counts (requirements HH-2, HH-3).
 
 use std::time::Duration;
 

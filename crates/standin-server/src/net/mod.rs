@@ -4,7 +4,7 @@
 //! accept ─▶ sniff (HTTP/1 or 2, under a time-out) ─▶ wire (deadlines, raw heads) ─▶ hyper ─▶ router
 //! ```
 //!
-//! It is our own because `axum::serve` sets no time-out at all (security.md, fact 2), and because hyper
+//! It is our own because `axum::serve` sets no time-out at all (tokio-rs/axum#3478), and because hyper
 //! forgives framing that two servers in a row may understand differently (HH-4).
 
 mod connection;

@@ -1,7 +1,7 @@
 //! Connections, and the settings that the promises rest on.
 //!
 //! A setting is written and then read back: SQLite ignores what it does not know or cannot do, and a vault
-//! that silently runs without `synchronous=FULL` forgets rotated tokens when the power fails (security.md
+//! that silently runs without `synchronous=FULL` forgets rotated tokens when the power fails (requirement
 //! ST-1).
 
 use std::path::Path;

@@ -68,7 +68,7 @@ fn refuse_orphaned_log(path: &Path) -> Result<(), OpenError> {
     Ok(())
 }
 
-/// security.md VC-9.
+/// Requirement VC-9.
 #[cfg(unix)]
 fn refuse_what_others_can_use(path: &Path) -> Result<(), OpenError> {
     use std::os::unix::fs::PermissionsExt;

@@ -1,7 +1,7 @@
 //! The schema: whose file it is, which migrations it has had, and bringing it up to date.
 //!
 //! A file is looked at through a connection that cannot write before anything is written to it, so that
-//! whatever is refused stays as it was (security.md ST-3).
+//! whatever is refused stays as it was (requirement ST-3).
 
 use std::path::Path;
 

@@ -86,7 +86,7 @@ impl Metadata {
         })
     }
 
-    /// Whether refresh tokens would go where they went before (security.md RF-15).
+    /// Whether refresh tokens would go where they went before (requirement RF-15).
     fn keeps_tokens_at(&self, pinned: &Self) -> bool {
         let revocation_stays = match (&pinned.revocation_endpoint, &self.revocation_endpoint) {
             (Some(before), Some(after)) => before.same_origin(after),

@@ -20,14 +20,14 @@ use super::endpoint::Endpoint;
 use crate::http::{HttpClient, HttpError, Request};
 use crate::time::{Clock, Timestamp};
 
-/// No document of a provider has reason to be larger (security.md HH-7, ID-22).
+/// No document of a provider has reason to be larger (requirements HH-7, ID-22).
 pub(super) const MAX_BYTES: usize = 1024 * 1024;
 /// A copy is good for at least this long, whatever the provider says: it bounds how often we ask.
 pub(super) const MIN_AGE: Duration = Duration::from_mins(5);
 /// A copy is good for at most this long, whatever the provider says: it bounds how long we go without asking.
 pub(super) const MAX_AGE: Duration = Duration::from_hours(24);
 /// How long after a fetch that did not bring what was asked for nobody asks for something missing again.
-/// A key that the provider starts to use is accepted at the latest after this (security.md ID-17).
+/// A key that the provider starts to use is accepted at the latest after this (requirement ID-17).
 pub(super) const COOL_DOWN: Duration = Duration::from_mins(1);
 /// How long after a failed fetch nobody fetches again; doubles with each failure up to [`COOL_DOWN`].
 pub(super) const FAILURE_COOL_DOWN: Duration = Duration::from_secs(10);
@@ -40,7 +40,7 @@ pub enum DocumentFault {
     /// Those who asked for it did not wait for it.
     #[error("the document's fetch was given up")]
     Abandoned,
-    /// A redirect, which is never followed (security.md ID-22).
+    /// A redirect, which is never followed (requirement ID-22).
     #[error("the document's address answers with a redirect")]
     Redirected,
     /// An answer other than 200.

@@ -1,7 +1,7 @@
 //! Addresses that may be talked to: https, or plain http to this very machine during development.
 //!
 //! A text from the configuration or from a discovery document goes in; what comes out can be sent a secret
-//! as far as its form goes (security.md AR-14, HH-7).
+//! as far as its form goes (requirements AR-14, HH-7).
 
 use std::fmt;
 

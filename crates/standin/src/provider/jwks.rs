@@ -43,7 +43,7 @@ impl JwksCache {
 
     /// The keys, with the one that `kid` names if the provider publishes it. A name that is not among them
     /// costs one fetch, shared by all who wait, and then none until a cool-down has passed: whoever invents
-    /// names can neither have the provider flooded nor keep a new key out for longer than that (security.md
+    /// names can neither have the provider flooded nor keep a new key out for longer than that (requirement
     /// ID-17).
     pub async fn keys_for(
         &self,

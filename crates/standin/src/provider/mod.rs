@@ -1,7 +1,7 @@
 //! Providers: what we know of them, what they publish, and how to talk to them.
 //!
 //! A [`Provider`] is configuration plus two caches, discovery and keys. It holds nothing of any request,
-//! so a thousand sign-ins share one (security.md AR-12).
+//! so a thousand sign-ins share one (requirement AR-12).
 
 mod discovery;
 mod document;
@@ -115,13 +115,13 @@ impl Provider {
         &self.config.id
     }
 
-    /// Where its callbacks come, from the configuration and never from a request (security.md AR-5).
+    /// Where its callbacks come, from the configuration and never from a request (requirement AR-5).
     #[must_use]
     pub fn redirect_uri(&self) -> &Url {
         &self.redirect_uri
     }
 
-    /// Every scope that may be asked for (security.md AR-8).
+    /// Every scope that may be asked for (requirement AR-8).
     #[must_use]
     pub fn allowed_scopes(&self) -> Scopes {
         self.config.scopes.union(&self.config.extra_scopes)
@@ -168,7 +168,8 @@ impl Provider {
         Ok(token::post(&*core.http, endpoint, &self.config.registration, &form).await?)
     }
 
-    /// Spends a refresh token for all it opens, or for less, at the endpoint that was pinned when it was given (security.md RF-15).
+    /// Spends a refresh token for all it opens, or for less, at the endpoint that was pinned when it was
+    /// given (requirement RF-15).
     pub(crate) async fn refresh(
         &self,
         core: &Core,
@@ -281,7 +282,7 @@ impl Provider {
 }
 
 /// Whether a fault of a refresh's ID token means that the answer is about somebody else, so that nothing
-/// of it may be used (security.md RF-11).
+/// of it may be used (requirement RF-11).
 pub(crate) fn is_about_somebody_else(fault: IdTokenFault) -> bool {
     matches!(
         fault,

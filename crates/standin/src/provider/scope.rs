@@ -122,7 +122,8 @@ fn is_scope_token(scope: &str) -> bool {
     !scope.is_empty() && scope.bytes().all(allowed)
 }
 
-/// Google asks for `email` and answers with the long form (google.md §2.6, §3.1).
+/// Google asks for `email` and answers with the long form
+/// (developers.google.com/identity/protocols/oauth2/scopes).
 fn other_spelling(scope: &str) -> Option<&'static str> {
     match scope {
         "email" => Some("https://www.googleapis.com/auth/userinfo.email"),

@@ -1,7 +1,7 @@
 //! The token endpoint: what we send it, and what we believe of its answer.
 //!
 //! A form goes out; [`TokenResponse`] comes back only if the answer has the exact shape of RFC 6749 §5.1
-//! (security.md CB-11). Everything else is a [`TokenError`] that keeps apart what its callers must treat
+//! (requirement CB-11). Everything else is a [`TokenError`] that keeps apart what its callers must treat
 //! apart: a refusal, a lack of time, an answer that cannot be read, and a question that may have been heard.
 
 use std::time::Duration;
@@ -17,13 +17,13 @@ use super::Scopes;
 use crate::http::{HttpClient, HttpError, Request, Response};
 use crate::secret::{AccessToken, ClientSecret, IdToken, RefreshToken};
 
-/// No token answer is larger (security.md CB-11).
+/// No token answer is larger (requirement CB-11).
 const MAX_ANSWER: usize = 256 * 1024;
 /// What an access token lives when the provider does not say: short enough to be safe.
 const UNSTATED_LIFETIME: Duration = Duration::from_mins(5);
-/// No access token is believed to live longer (security.md RF-16).
+/// No access token is believed to live longer (requirement RF-16).
 const MAX_LIFETIME: Duration = Duration::from_hours(24);
-/// No provider may silence us for longer (security.md D2).
+/// No provider may silence us for longer (RFC 9110 §10.2.3).
 const MAX_RETRY_AFTER: Duration = Duration::from_hours(1);
 
 /// How we prove to be the registered client.
@@ -105,7 +105,7 @@ pub enum TokenError {
 }
 
 /// Posts `form` with the client's credentials, once: neither a code nor a rotating refresh token may be
-/// sent twice by accident (security.md CB-9).
+/// sent twice by accident (requirement CB-9).
 pub(super) async fn post(
     http: &dyn HttpClient,
     endpoint: &Url,
@@ -217,7 +217,8 @@ fn refusal(body: &[u8]) -> TokenError {
     }
 }
 
-/// Whether a refusal of the revocation endpoint says that the token is dead already (google.md §5.3).
+/// Whether a refusal of the revocation endpoint says that the token is dead already (RFC 7009 §2.2 wants 200
+/// then; Google answers 400 `invalid_token`).
 pub(super) fn is_invalid_token(body: &[u8]) -> bool {
     #[derive(Deserialize)]
     struct Written<'a> {

@@ -113,7 +113,7 @@ pub struct SignIn {
     pub grant: Grant,
     /// The session to open, unless one goes on.
     pub session: Option<NewSession>,
-    /// The session that this browser had before, to be ended (security.md CB-13).
+    /// The session that this browser had before, to be ended (requirement CB-13).
     pub replaces: Option<SessionHash>,
     /// When.
     pub at: Timestamp,

@@ -32,7 +32,7 @@ pub enum GrantState {
     Revoked,
 }
 
-/// Why a grant needs the user again (design §5, `reauth_required`).
+/// Why a grant needs the user again (`reauth_required` in the answer to a job).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ReauthReason {
@@ -71,7 +71,7 @@ pub struct Grant {
     pub identity: Identity,
     /// Our registration at the provider that the tokens belong to (`client_id`).
     pub provider_client: String,
-    /// Where the refresh token may be sent, pinned when it was given (security.md RF-15).
+    /// Where the refresh token may be sent, pinned when it was given (requirement RF-15).
     pub token_endpoint: String,
     /// What was really granted, which need not be what was asked.
     pub scopes: Scopes,

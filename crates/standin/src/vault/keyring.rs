@@ -61,7 +61,7 @@ pub enum KeyFileError {
     /// The file cannot be read.
     #[error("the key file cannot be read: {0}")]
     Io(#[from] std::io::Error),
-    /// Others than its owner may read it (security.md VC-9).
+    /// Others than its owner may read it (requirement VC-9).
     #[error("the key file can be read by others than its owner: chmod 600 it")]
     TooOpen,
     /// It is not TOML of this shape. The parser's words are left out, since they quote the file.

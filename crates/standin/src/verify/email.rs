@@ -5,7 +5,7 @@ const MAX_BYTES: usize = 254;
 
 /// The address with its domain in lower case, or `None` for what rules about addresses cannot be run on:
 /// a second `@` (also one that only looks like it), white space, control characters, an empty label
-/// (security.md ID-14). Addresses beyond ASCII are among them: which of their spellings are the same
+/// (requirement ID-14). Addresses beyond ASCII are among them: which of their spellings are the same
 /// mailbox is the provider's guess.
 pub(super) fn canonical(address: &str) -> Option<String> {
     let (local, domain) = address.split_once('@')?;

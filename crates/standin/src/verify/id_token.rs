@@ -213,7 +213,7 @@ fn hash_fits(claim: &Value<'_>, companion: Option<&str>) -> bool {
 }
 
 /// Google's rule: membership of a domain is in the signed `hd` claim. The `hd` of the request only narrows
-/// the account chooser, and the domain of the e-mail address proves nothing (security.md ID-15).
+/// the account chooser, and the domain of the e-mail address proves nothing (requirement ID-15).
 fn check_hosted_domain(claims: &Claims<'_>, expected: &Expected<'_>) -> Result<(), IdTokenFault> {
     let allowed = expected.hosted_domains;
     let is_allowed = |hd: &str| allowed.iter().any(|domain| domain.eq_ignore_ascii_case(hd));

@@ -49,7 +49,7 @@ impl<'de> Deserialize<'de> for ProviderId {
 pub struct InvalidProviderId;
 
 /// How a provider knows a user: the only key a person is found by. E-mail is never part of it
-/// (OpenID Connect Core §5.7; security.md ID-12).
+/// (OpenID Connect Core §5.7; requirement ID-12).
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Identity {
     /// Our name for the provider.

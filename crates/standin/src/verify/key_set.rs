@@ -168,7 +168,7 @@ impl Jwk {
             && self.key_ops.as_ref().is_none_or(operation)
     }
 
-    /// RSA of 2048 to 8192 bits with an exponent that is odd and at least 65537 (security.md ID-18).
+    /// RSA of 2048 to 8192 bits with an exponent that is odd and at least 65537 (requirement ID-18).
     fn rsa(&self) -> Option<ParsedPublicKey> {
         let n = decode(self.n.as_ref()?)?;
         let e = decode(self.e.as_ref()?)?;

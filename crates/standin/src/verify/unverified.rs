@@ -13,7 +13,7 @@ use super::jws::{Algorithm, Header, HeaderMembers};
 use super::strict_json;
 use crate::secret::IdToken;
 
-/// No ID token has reason to be longer (security.md ID-19).
+/// No ID token has reason to be longer (requirement ID-19).
 pub const MAX_TOKEN_BYTES: usize = 32 * 1024;
 
 /// A token of which nothing is known but its form. It has nothing to tell but which key it says it is
