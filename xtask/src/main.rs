@@ -1,2 +1,53 @@
-//! Tools.
-fn main() {}
+//! The house's own tools: `cargo xtask check-house | generate [--check] | bench`.
+
+mod bench;
+mod check_house;
+mod generate;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use clap::Parser;
+
+/// Tools of the workspace.
+#[derive(Parser)]
+#[command(name = "cargo xtask")]
+enum Command {
+    /// Check the rules that no compiler knows: who may depend on whom, what may be in the tree, sizes.
+    CheckHouse,
+    /// Write the reference pages that come from the code.
+    Generate {
+        /// Write nothing; fail if a page is not what it would be.
+        #[arg(long)]
+        check: bool,
+    },
+    /// Run the side-by-side measurements in release mode.
+    Bench {
+        /// Passed on.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
+}
+
+fn main() -> anyhow::Result<ExitCode> {
+    let root = root()?;
+    match Command::parse() {
+        Command::CheckHouse => check_house::run(&root),
+        Command::Generate { check } => generate::run(&root, check),
+        Command::Bench { arguments } => bench::run(&root, &arguments),
+    }
+}
+
+/// The workspace: the directory above this package.
+fn root() -> anyhow::Result<PathBuf> {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .map(Path::to_owned)
+        .context("xtask stands in a workspace")
+}
+
+#[expect(clippy::print_stdout, reason = "the output of a tool for people")]
+fn say(text: &str) {
+    println!("{text}");
+}

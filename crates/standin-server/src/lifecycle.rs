@@ -68,12 +68,14 @@ async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), Lifecycl
 /// second signal ends it at once.
 pub async fn run(config: &Config, app: App, listeners: Listeners) -> Result<(), LifecycleError> {
     let stop = CancellationToken::new();
+    let standin = app.standin.clone();
     let (public, operator) = routers(config, app, &listeners);
     let limits = config.limits;
     let servers = async {
         tokio::join!(
             net::serve(listeners.public, public, limits, stop.clone()),
             net::serve(listeners.operator, operator, limits, stop.clone()),
+            standin.run(stop.clone()),
         )
     };
     let mut servers = std::pin::pin!(servers);

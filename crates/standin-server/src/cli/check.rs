@@ -1,8 +1,10 @@
-//! `standin check`: whether the service could start, part by part, changing nothing but tables.
+//! `standin check`: whether the service could start, part by part, changing nothing.
 
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use anyhow::ensure;
+use secrecy::ExposeSecret as _;
 use serde::Serialize;
 use standin::entropy::SystemEntropy;
 use standin::store::Store;
@@ -98,7 +100,13 @@ fn note<T, E: Into<anyhow::Error>>(
 }
 
 async fn database(config: &Config) -> anyhow::Result<Arc<dyn Store>> {
-    let store = app::open_store(config).await?;
+    let pending = standin_store::pending_migrations(config.database_url.expose_secret())?;
+    ensure!(
+        pending.is_empty(),
+        "its tables are not up to date ({}); `standin migrate` or `standin serve` does it",
+        pending.join(", ")
+    );
+    let store = app::open_store(config)?;
     store.ping().await?;
     Ok(store)
 }

@@ -24,5 +24,5 @@ pub struct Args {
 }
 
 pub(super) async fn run(args: Args) -> anyhow::Result<()> {
-    Ok(crate::demo::run(args).await?)
+    crate::demo::run(args).await
 }

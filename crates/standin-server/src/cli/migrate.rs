@@ -1,9 +1,11 @@
 //! `standin migrate`: brings the database's tables up to date, as `serve` does when it starts.
 
+use secrecy::ExposeSecret as _;
 use serde_json::json;
 
 use super::output;
 use super::source::ConfigFile;
+use crate::config::Flags;
 
 /// The arguments.
 #[derive(Debug, clap::Args)]
@@ -15,10 +17,14 @@ pub(super) struct Args {
     json: bool,
 }
 
-pub(super) async fn run(args: Args) -> anyhow::Result<()> {
-    args.config.open_store().await?.ping().await?;
+pub(super) fn run(args: &Args) -> anyhow::Result<()> {
+    let config = args.config.load(Flags::default())?;
+    let applied = standin_store::migrate(config.database_url.expose_secret())?;
     if args.json {
-        return output::json(&json!({"migrated": true}));
+        return output::json(&json!({"applied": applied}));
     }
+    applied
+        .iter()
+        .try_for_each(|name| output::line(&format!("applied {name}")))?;
     output::line("The database's tables are up to date.")
 }

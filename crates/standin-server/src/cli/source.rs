@@ -30,9 +30,9 @@ impl ConfigFile {
     }
 
     /// The database alone, for commands that work on rows.
-    pub(super) async fn open_store(&self) -> anyhow::Result<Arc<dyn Store>> {
+    pub(super) fn open_store(&self) -> anyhow::Result<Arc<dyn Store>> {
         let config = self.load(Flags::default())?;
-        Ok(app::open_store(&config).await?)
+        Ok(app::open_store(&config)?)
     }
 
     pub(super) fn path(&self) -> PathBuf {

@@ -77,9 +77,9 @@ fn typed(kind: Kind, text: &str) -> Result<Value, String> {
     match kind {
         Kind::Text => Ok(Value::String(text.to_owned())),
         Kind::Number => text
-            .parse()
-            .map(Value::Integer)
-            .map_err(|_| "is not a whole number".to_owned()),
+            .parse::<u32>()
+            .map(|number| Value::Integer(number.into()))
+            .map_err(|_| "is not a whole number from 0 to 4294967295".to_owned()),
         Kind::List => Ok(text
             .split([' ', ','])
             .filter(|item| !item.is_empty())

@@ -33,8 +33,8 @@ fn parse(path: &Path, text: &str, variables: &Variables) -> Result<RawConfig, Co
     let mut table = toml::from_str(text).map_err(|error| in_file(path, text, &error))?;
     env::overlay(&mut table, variables)?;
     table.try_into().map_err(|error: toml::de::Error| {
-        // The file alone was right and variables have the type of their key: what is left are numbers
-        // that are too large.
+        // The file alone was right and variables have the type of their key: nothing is left, but if there
+        // is, it must not start.
         ConfigError::invalid("environment", error.message().to_owned())
     })
 }
@@ -68,7 +68,9 @@ fn in_our_words(message: &str) -> String {
 /// A wrong type is reported with the value that was written, and that may be a secret in the wrong place.
 fn without_values(message: &str) -> String {
     match message.split_once(", expected ") {
-        Some((_, expected)) => format!("wrong type of value, expected {expected}"),
-        None => message.lines().next().unwrap_or_default().to_owned(),
+        Some((_, expected)) if message.starts_with("invalid ") => {
+            format!("wrong type of value, expected {expected}")
+        }
+        _ => message.lines().next().unwrap_or_default().to_owned(),
     }
 }

@@ -26,7 +26,7 @@ pub(super) fn resolve(
             &raw.operator_listen,
             flags.operator_listen,
         )?,
-        allowed_hosts: allowed_hosts(raw.allowed_hosts)?,
+        allowed_hosts: allowed_hosts(&raw.allowed_hosts)?,
         trusted_proxies: trusted_proxies(&raw.trusted_proxies)?,
         database_url: database_url(raw.database, directory)?,
         keys_file: keys_file(raw.keys.file, directory)?,
@@ -38,7 +38,7 @@ pub(super) fn resolve(
     })
 }
 
-fn allowed_hosts(written: Vec<String>) -> Result<Vec<String>, ConfigError> {
+fn allowed_hosts(written: &[String]) -> Result<Vec<String>, ConfigError> {
     match written.iter().find(|host| !is_host(host)) {
         Some(host) => Err(ConfigError::invalid(
             "allowed_hosts",
@@ -69,13 +69,13 @@ fn database_url(raw: RawDatabase, directory: &Path) -> Result<SecretString, Conf
                 "missing; such as \"sqlite:///var/lib/standin/standin.db\"",
             )
         })?;
-    match url.split_once(':').map_or("", |(scheme, _)| scheme) {
+    match url.split_once("://").map_or("", |(scheme, _)| scheme) {
         "sqlite" => Ok(SecretString::from(url)),
         "postgres" | "postgresql" => Err(ConfigError::invalid(
             key,
             "PostgreSQL is not supported yet; use sqlite:///…",
         )),
-        _ => Err(ConfigError::invalid(key, "must begin with sqlite:")),
+        _ => Err(ConfigError::invalid(key, "must begin with sqlite://")),
     }
 }
 

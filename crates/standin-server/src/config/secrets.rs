@@ -16,9 +16,7 @@ pub(super) fn one_of(
 ) -> Result<Option<String>, ConfigError> {
     let found = match (value, file) {
         (Some(_), Some(_)) => {
-            let problem = format!(
-                "given twice, as {key} and as {key}_file; keep one, so that nobody wonders which is in force"
-            );
+            let problem = "given twice, here and as its _file twin; keep one, so that nobody wonders which is in force";
             return Err(ConfigError::invalid(key, problem));
         }
         (Some(value), None) => value,

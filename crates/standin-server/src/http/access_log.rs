@@ -8,9 +8,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use axum::extract::MatchedPath;
 use http::{HeaderValue, Method, Request, StatusCode};
 use standin::entropy::{SystemEntropy, random_bytes};
+use standin_axum::ClientIp;
 use tokio::time::Instant;
-
-use super::client_ip::ClientIp;
 
 /// Names requests: the process by chance, the request by counting.
 #[derive(Debug)]

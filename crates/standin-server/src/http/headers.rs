@@ -46,11 +46,6 @@ pub struct SecurityHeaders {
 impl SecurityHeaders {
     /// Adds what the handler has not set itself.
     pub fn add_to(self, headers: &mut HeaderMap) {
-        #[expect(
-            clippy::declare_interior_mutable_const,
-            clippy::borrow_interior_mutable_const,
-            reason = "static header values share nothing that could change"
-        )]
         for (name, value) in &COMMON {
             headers.entry(name).or_insert_with(|| value.clone());
         }

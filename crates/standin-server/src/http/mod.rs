@@ -114,10 +114,6 @@ fn peer_of(request: &Request) -> IpAddr {
 }
 
 /// The panic hook has written where it happened; the peer learns nothing of it.
-#[expect(
-    clippy::needless_pass_by_value,
-    reason = "the signature is tower-http's"
-)]
 fn panicked(_: Box<dyn Any + Send + 'static>) -> Response {
     let detail = "Something went wrong on our side.";
     Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_error", detail).into_response()

@@ -53,7 +53,7 @@ impl Connection {
         };
         match sniffed {
             Ok(Some((Version::Http1, prefix))) => {
-                let heads = Heads::default();
+                let heads = Heads::new();
                 let wire = Wire::new(stream, prefix, &self.limits, heads.clone());
                 self.serve_http1(wire, heads).await;
             }

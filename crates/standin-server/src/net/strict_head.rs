@@ -31,7 +31,7 @@ pub(super) fn check(bytes: &[u8]) -> Result<usize, Ambiguous> {
         position += raw.len();
         match line {
             // Empty lines before a request are allowed (RFC 9112 §2.2).
-            [] if is_request_line => continue,
+            [] if is_request_line => {}
             [] => return verdict(lengths, codings, position),
             [b' ' | b'\t', ..] => return Err(Ambiguous::Folded),
             _ if is_request_line => is_request_line = false,

@@ -13,7 +13,7 @@ use std::time::Duration;
 use bytes::{Buf, Bytes};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::time::{Instant, Sleep};
+use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::Limits;
 use super::strict_head::{self, Ambiguous};
@@ -26,15 +26,10 @@ pub(super) struct Wire {
     heads: Heads,
     header_timeout: Duration,
     idle_timeout: Duration,
-    deadline: Option<Pin<Box<Sleep>>>,
-    waiting_for: Option<Waiting>,
-}
-
-/// What a connection waits for, and since which request.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Waiting {
-    Request { after: u64 },
-    RestOfHead { after: u64 },
+    /// Rings when there may be something to end; often early, since moving it costs more than looking.
+    alarm: Option<Pin<Box<Sleep>>>,
+    /// By when the head after so many requests must be complete.
+    head_due: Option<(u64, Instant)>,
 }
 
 impl Wire {
@@ -45,8 +40,8 @@ impl Wire {
             heads,
             header_timeout: limits.header_timeout,
             idle_timeout: limits.idle_timeout,
-            deadline: None,
-            waiting_for: None,
+            alarm: None,
+            head_due: None,
         }
     }
 
@@ -66,29 +61,34 @@ impl Wire {
 
     /// Called when there is nothing to read: `Ready` once the peer has had its time.
     fn poll_deadline(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let waiting_for = self.heads.lock().waiting_for();
-        let Some(waiting) = waiting_for else {
-            self.waiting_for = None;
-            return Poll::Pending;
-        };
-        if self.waiting_for != Some(waiting) {
-            self.waiting_for = Some(waiting);
-            self.restart(match waiting {
-                Waiting::Request { .. } => self.idle_timeout,
-                Waiting::RestOfHead { .. } => self.header_timeout,
-            });
-        }
-        match &mut self.deadline {
-            Some(deadline) => deadline.as_mut().poll(cx),
-            None => Poll::Pending,
+        loop {
+            let now = Instant::now();
+            let due = self.due(now);
+            if due <= now {
+                return Poll::Ready(());
+            }
+            let alarm = self.alarm.get_or_insert_with(|| Box::pin(sleep_until(due)));
+            if alarm.deadline() > due || alarm.is_elapsed() {
+                alarm.as_mut().reset(due);
+            }
+            std::task::ready!(alarm.as_mut().poll(cx));
         }
     }
 
-    fn restart(&mut self, timeout: Duration) {
-        let end = Instant::now() + timeout;
-        match &mut self.deadline {
-            Some(deadline) => deadline.as_mut().reset(end),
-            none => *none = Some(Box::pin(tokio::time::sleep_until(end))),
+    /// When the peer's time is over, if it does nothing until then.
+    fn due(&mut self, now: Instant) -> Instant {
+        match self.heads.lock().waiting_for() {
+            // Not the peer's turn. Nobody wakes us when it is: look again then.
+            Waiting::Answer => now + self.idle_timeout,
+            Waiting::Request { since } => since + self.idle_timeout,
+            Waiting::RestOfHead { after } => match self.head_due {
+                Some((head, due)) if head == after => due,
+                _ => {
+                    let due = now + self.header_timeout;
+                    self.head_due = Some((after, due));
+                    due
+                }
+            },
         }
     }
 }
@@ -104,7 +104,7 @@ impl AsyncRead for Wire {
             Poll::Pending => self
                 .poll_deadline(cx)
                 .map(|()| Err(io::ErrorKind::TimedOut.into())),
-            read => {
+            read @ Poll::Ready(_) => {
                 self.heads.lock().saw(&buffer.filled()[before..]);
                 read
             }
@@ -144,7 +144,7 @@ impl AsyncWrite for Wire {
 
 /// The heads of one connection, shared by its socket, which sees bytes, and its service, which sees
 /// requests.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub(super) struct Heads(Arc<Mutex<State>>);
 
 /// How the body of a request is delimited.
@@ -155,13 +155,27 @@ pub(super) enum Framing {
 }
 
 impl Heads {
+    /// For a connection of HTTP/1.
+    pub(super) fn new() -> Self {
+        Self(Arc::new(Mutex::new(State {
+            unread: Vec::new(),
+            body_left: 0,
+            is_last: false,
+            requests: 0,
+            in_flight: false,
+            idle_since: Instant::now(),
+        })))
+    }
+
     /// For a connection that has none: HTTP/2 frames have no two readings, and pings find who is silent.
     pub(super) fn none() -> Self {
-        Self(Arc::new(Mutex::new(State {
-            is_last: true,
-            in_flight: true,
-            ..State::default()
-        })))
+        let heads = Self::new();
+        {
+            let mut state = heads.lock();
+            state.is_last = true;
+            state.in_flight = true;
+        }
+        heads
     }
 
     /// hyper handed over a request: checks the bytes of its head. While the answer lives, the peer is
@@ -184,11 +198,19 @@ pub(super) struct InFlight(Heads);
 
 impl Drop for InFlight {
     fn drop(&mut self) {
-        self.0.lock().in_flight = false;
+        let mut state = self.0.lock();
+        state.in_flight = false;
+        state.idle_since = Instant::now();
     }
 }
 
-#[derive(Default)]
+/// What a connection waits for.
+enum Waiting {
+    Answer,
+    Request { since: Instant },
+    RestOfHead { after: u64 },
+}
+
 struct State {
     /// Bytes of heads that are no request yet.
     unread: Vec<u8>,
@@ -198,6 +220,7 @@ struct State {
     is_last: bool,
     requests: u64,
     in_flight: bool,
+    idle_since: Instant,
 }
 
 impl State {
@@ -229,12 +252,17 @@ impl State {
         Ok(())
     }
 
-    fn waiting_for(&self) -> Option<Waiting> {
-        let after = self.requests;
-        match (self.in_flight, self.unread.is_empty()) {
-            (true, _) => None,
-            (false, true) => Some(Waiting::Request { after }),
-            (false, false) => Some(Waiting::RestOfHead { after }),
+    fn waiting_for(&self) -> Waiting {
+        if self.in_flight {
+            Waiting::Answer
+        } else if self.unread.is_empty() {
+            Waiting::Request {
+                since: self.idle_since,
+            }
+        } else {
+            Waiting::RestOfHead {
+                after: self.requests,
+            }
         }
     }
 }

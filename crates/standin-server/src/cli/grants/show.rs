@@ -20,7 +20,7 @@ pub(in crate::cli) struct Args {
 }
 
 pub(super) async fn run(args: Args) -> anyhow::Result<()> {
-    let store = args.config.open_store().await?;
+    let store = args.config.open_store()?;
     let grant = store.grant(args.id).await?;
     let grant = as_json(&grant.with_context(|| format!("there is no grant {}", args.id))?);
     if args.json {
