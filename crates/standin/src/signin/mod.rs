@@ -11,6 +11,7 @@ mod begin;
 mod callback;
 mod complete;
 mod return_to;
+mod settle;
 
 use std::sync::Arc;
 

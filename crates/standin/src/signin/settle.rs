@@ -1,0 +1,261 @@
+//! The end of a sign-in: what was proved becomes a grant and a session, in one transaction.
+//!
+//! The grant is made over the one that is stored and written only if that has not changed; if it has, it is
+//! made again. An answer without a refresh token never touches the one that is there.
+
+use super::attempt::{Attempt, Intent, cookie_name};
+use super::complete::Proved;
+use super::{Completed, Mode, Next, SignIn};
+use crate::error::Error;
+use crate::id::{GrantId, UserId};
+use crate::provider::{Provider, Scopes};
+use crate::session::cookie::{Cookies, SetCookie};
+use crate::session::{Presented, Sessions};
+use crate::store::{EventKind, NewSession, SessionHash, StoreError};
+use crate::time::Timestamp;
+use crate::vault::{Binding, Grant, GrantState, SealedTokens};
+
+/// How often a sign-in tries to write over a grant that keeps changing under it.
+const MAX_ROUNDS: usize = 5;
+
+/// Everything that the rows are made of.
+struct Settling<'a> {
+    attempt: &'a Attempt,
+    proved: &'a Proved,
+    client_id: &'a str,
+    token_endpoint: String,
+    /// The user's id, if they turn out to be new.
+    new_user: UserId,
+    /// The session this browser had before.
+    replaces: Option<SessionHash>,
+}
+
+impl SignIn {
+    pub(super) async fn settle(
+        &self,
+        attempt: &Attempt,
+        provider: &Provider,
+        proved: &Proved,
+        headers: &http::HeaderMap,
+    ) -> Result<Completed, Error> {
+        let metadata = provider.metadata(&self.core).await?;
+        let settling = Settling {
+            attempt,
+            proved,
+            client_id: &provider.config().registration.client_id,
+            token_endpoint: metadata.token_endpoint.url().to_string(),
+            new_user: UserId::new(&*self.core.clock, &*self.core.entropy),
+            replaces: presented(headers),
+        };
+        for _ in 0..MAX_ROUNDS {
+            let grant = self.grant(&settling).await?;
+            let is_offline = grant.is_offline();
+            let (session, cookie) = self.sessions.open(&proved.identity);
+            let hash = session.hash;
+            let written = self
+                .core
+                .store
+                .complete_sign_in(settling.rows(grant, session))
+                .await;
+            match written {
+                Ok(_) => {
+                    let next = self
+                        .next(attempt, provider, proved, is_offline, headers)
+                        .await;
+                    return Ok(completed(attempt, hash, cookie, next));
+                }
+                Err(StoreError::Conflict) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(StoreError::Conflict.into())
+    }
+
+    async fn grant(&self, settling: &Settling<'_>) -> Result<Grant, Error> {
+        let identity = settling.proved.identity.identity();
+        let stored = match self.core.store.grant_of_identity(identity).await? {
+            Some(grant) if settling.brings_less_than(&grant) => return Ok(settling.leave(grant)),
+            Some(grant) => grant,
+            None => {
+                let (provider, subject) = (&identity.provider, &identity.subject);
+                let known = self.core.store.user_by_subject(provider, subject).await?;
+                let id = GrantId::new(&*self.core.clock, &*self.core.entropy);
+                settling.nothing_yet(id, known.unwrap_or(settling.new_user))
+            }
+        };
+        let binding = settling.binding(&stored);
+        let answer = &settling.proved.answer;
+        let refresh = answer.refresh_token.as_ref();
+        let (vault, entropy) = (&self.core.vault, &*self.core.entropy);
+        let sealed = vault.seal_tokens(&binding, &answer.access_token, refresh, entropy)?;
+        Ok(settling.authorize(stored, sealed))
+    }
+
+    /// Where the browser goes: back, or to the provider once more, if only consent can bring a refresh
+    /// token. Whoever cannot be sent there is signed in all the same.
+    async fn next(
+        &self,
+        attempt: &Attempt,
+        provider: &Provider,
+        proved: &Proved,
+        is_offline: bool,
+        headers: &http::HeaderMap,
+    ) -> (Next, Vec<SetCookie>) {
+        let is_first_leg = attempt.intent == Intent::SignIn && attempt.mode != Mode::Code;
+        if !is_offline && is_first_leg {
+            let subject = &proved.identity.identity().subject;
+            let cookies = Cookies::of(headers);
+            match self
+                .begin_consent(provider, attempt, subject, cookies)
+                .await
+            {
+                Ok(begun) => return (Next::Consent(begun.location), begun.cookies),
+                Err(error) => tracing::warn!(code = error.code(), "the second leg cannot begin"),
+            }
+        }
+        (
+            Next::ReturnTo(attempt.return_to.resolve(&self.core.public_url)),
+            Vec::new(),
+        )
+    }
+}
+
+impl Settling<'_> {
+    /// The rows of the transaction.
+    fn rows(&self, grant: Grant, session: NewSession) -> crate::store::SignIn {
+        crate::store::SignIn {
+            attempt: self.attempt.id,
+            identity: self.proved.identity.identity().clone(),
+            profile: self.proved.identity.profile().clone(),
+            new_user: self.new_user,
+            at: grant.updated_at,
+            grant,
+            session: Some(session),
+            replaces: self.replaces,
+            event: match self.attempt.intent {
+                Intent::SignIn => EventKind::SignedIn,
+                Intent::Consent { .. } => EventKind::GrantAuthorized,
+            },
+        }
+    }
+
+    /// What was granted, which is what was asked if the answer does not say (RFC 6749 §5.1).
+    fn granted(&self) -> &Scopes {
+        self.proved
+            .answer
+            .scopes
+            .as_ref()
+            .unwrap_or(&self.attempt.scopes)
+    }
+
+    fn brings_refresh_token(&self) -> bool {
+        self.proved.answer.refresh_token.is_some()
+    }
+
+    /// Whether the answer, without a refresh token, opens less than what is stored and works: then even
+    /// the stored access token is the better one.
+    fn brings_less_than(&self, stored: &Grant) -> bool {
+        !self.brings_refresh_token()
+            && stored.is_offline()
+            && stored.provider_client == self.client_id
+            && !self.granted().covers(&stored.scopes)
+    }
+
+    fn leave(&self, stored: Grant) -> Grant {
+        Grant {
+            requested: stored.requested.union(&self.attempt.scopes),
+            version: stored.version + 1,
+            updated_at: self.proved.asked_at,
+            ..stored
+        }
+    }
+
+    fn nothing_yet(&self, id: GrantId, user: UserId) -> Grant {
+        Grant {
+            id,
+            user,
+            identity: self.proved.identity.identity().clone(),
+            provider_client: self.client_id.to_owned(),
+            token_endpoint: self.token_endpoint.clone(),
+            scopes: Scopes::default(),
+            requested: Scopes::default(),
+            state: GrantState::Active,
+            reason: None,
+            version: 0,
+            generation: 0,
+            tokens: SealedTokens::default(),
+            access_expires_at: Timestamp::default(),
+            refresh_expires_at: None,
+            created_at: self.proved.asked_at,
+            updated_at: self.proved.asked_at,
+        }
+    }
+
+    fn binding(&self, stored: &Grant) -> Binding<'_> {
+        let generation = stored.generation + u64::from(self.brings_refresh_token());
+        Binding::new(stored.id, &self.proved.identity, self.client_id, generation)
+    }
+
+    /// The stored grant with this answer over it. A refresh token that was given to another registration
+    /// of ours is no use to this one, so it does not stay.
+    fn authorize(&self, stored: Grant, sealed: SealedTokens) -> Grant {
+        let brings_refresh_token = self.brings_refresh_token();
+        let heals = brings_refresh_token || stored.state == GrantState::Revoked;
+        let is_same_client = stored.provider_client == self.client_id;
+        let kept = stored.tokens.refresh.filter(|_| is_same_client);
+        let life = self.proved.answer.refresh_expires_in;
+        let stored_life = stored.refresh_expires_at.filter(|_| !brings_refresh_token);
+        Grant {
+            provider_client: self.client_id.to_owned(),
+            token_endpoint: self.token_endpoint.clone(),
+            scopes: self.granted().clone(),
+            requested: stored.requested.union(&self.attempt.scopes),
+            state: if heals {
+                GrantState::Active
+            } else {
+                stored.state
+            },
+            reason: stored.reason.filter(|_| !heals),
+            version: stored.version + 1,
+            generation: stored.generation + u64::from(brings_refresh_token),
+            tokens: SealedTokens {
+                access: sealed.access,
+                refresh: sealed.refresh.or(kept),
+            },
+            access_expires_at: self.proved.asked_at.after(self.proved.answer.expires_in),
+            refresh_expires_at: life
+                .map(|life| self.proved.asked_at.after(life))
+                .or(stored_life),
+            updated_at: self.proved.asked_at,
+            ..stored
+        }
+    }
+}
+
+fn completed(
+    attempt: &Attempt,
+    session: SessionHash,
+    cookie: SetCookie,
+    (next, more): (Next, Vec<SetCookie>),
+) -> Completed {
+    let mut cookies = vec![cookie];
+    // A page that waits for a popup still asks how the attempt ended.
+    if attempt.mode == Mode::Redirect {
+        cookies.push(SetCookie::clear(cookie_name(&attempt.state)));
+    }
+    cookies.extend(more);
+    Completed {
+        attempt: attempt.id,
+        mode: attempt.mode,
+        cookies,
+        session: Some(session),
+        next,
+    }
+}
+
+fn presented(headers: &http::HeaderMap) -> Option<SessionHash> {
+    match Sessions::presented(Cookies::of(headers)) {
+        Presented::Session(hash) => Some(hash),
+        Presented::Ambiguous | Presented::Nothing => None,
+    }
+}
