@@ -1,7 +1,7 @@
 //! One line per request: what was asked of which route by whom, and how it ended.
 //!
 //! The route is the template (`/auth/{p}/callback`), never the path: paths hold ids, and queries hold
-//! codes and states (security.md LS-2).
+//! codes and states (requirement LS-2).
 
 use std::sync::atomic::{AtomicU64, Ordering};
 

@@ -1,4 +1,4 @@
-//! Whose address a request has: the peer's, unless the peer is a proxy that we trust (security.md HH-6).
+//! Whose address a request has: the peer's, unless the peer is a proxy that we trust (requirement HH-6).
 //!
 //! `X-Forwarded-For` grows to the right, so whatever a client forges stands left of what our own proxies
 //! wrote: read from the right, the first address that is no proxy of ours is the client.

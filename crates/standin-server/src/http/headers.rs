@@ -1,4 +1,4 @@
-//! The headers that every answer carries, errors included (security.md HH-1).
+//! The headers that every answer carries, errors included (requirement HH-1).
 
 use http::header::{self, HeaderName};
 use http::{HeaderMap, HeaderValue};

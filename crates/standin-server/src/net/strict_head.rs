@@ -2,7 +2,7 @@
 //!
 //! hyper takes a bare line feed for a line's end, lets a length stand beside a transfer coding (dropping
 //! the length) and lets equal lengths stand twice. Each of them is how one request is smuggled inside
-//! another past a proxy that reads it the other way (security.md HH-4; RFC 9112 §2.2, §6.3).
+//! another past a proxy that reads it the other way (requirement HH-4; RFC 9112 §2.2, §6.3).
 
 /// Why a head is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

@@ -1,4 +1,4 @@
-//! Requests that two servers could read differently (security.md HH-4).
+//! Requests that two servers could read differently (requirement HH-4).
 
 use tokio::io::AsyncWriteExt as _;
 

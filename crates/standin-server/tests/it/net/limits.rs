@@ -1,4 +1,4 @@
-//! Each limit, one step beyond it (security.md HH-2, HH-3).
+//! Each limit, one step beyond it (requirements HH-2, HH-3).
 
 use std::time::{Duration, Instant};
 
