@@ -1,5 +1,6 @@
 //! JSON bodies, read strictly: the right content type, no unknown member, no member twice.
 
+use axum::extract::rejection::BytesRejection;
 use axum::extract::{FromRequest, Request};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
@@ -21,7 +22,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for StrictJson<T> {
         let is_json = has_type(request.headers(), "application/json");
         let body = Bytes::from_request(request, state)
             .await
-            .map_err(IntoResponse::into_response)?;
+            .map_err(|rejection| unreadable(&rejection))?;
         if body.is_empty() {
             return parse(b"{}");
         }
@@ -45,12 +46,22 @@ pub(crate) fn has_type(headers: &HeaderMap, expected: &str) -> bool {
 
 /// 415, naming what would do.
 pub(crate) fn wrong_type(expected: &str) -> Response {
-    let problem = Problem::from(Refusal::InvalidRequest).with_detail(format!(
-        "the body must be {expected}, and its content type must say so"
-    ));
-    let mut response = problem.into_response();
-    *response.status_mut() = StatusCode::UNSUPPORTED_MEDIA_TYPE;
-    response
+    let words = format!("the body must be {expected}, and its content type must say so");
+    Problem::from(Refusal::InvalidRequest)
+        .with_detail(words)
+        .with_status(StatusCode::UNSUPPORTED_MEDIA_TYPE)
+        .into_response()
+}
+
+/// A body that could not be read: it is too long, or broke off.
+pub(crate) fn unreadable(rejection: &BytesRejection) -> Response {
+    let refusal = match rejection.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => Refusal::TooLarge,
+        _ => Refusal::InvalidRequest,
+    };
+    Problem::from(refusal)
+        .with_status(rejection.status())
+        .into_response()
 }
 
 /// As `serde_json::from_slice`, but an array is no object: serde would take one, member by member.

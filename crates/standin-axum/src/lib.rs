@@ -27,7 +27,10 @@ mod page;
 pub mod problem;
 
 use axum::Router;
+use http::header::{CACHE_CONTROL, REFERRER_POLICY};
+use http::{HeaderName, HeaderValue};
 use standin::Standin;
+use tower_http::set_header::SetResponseHeaderLayer;
 
 pub use client_ip::ClientIp;
 pub use cookies::CurrentSession;
@@ -48,4 +51,18 @@ pub fn router(standin: Standin) -> Router {
         .merge(browser::router())
         .merge(jobs::router())
         .with_state(shared)
+        .layer(unless_set(
+            CACHE_CONTROL,
+            HeaderValue::from_static("no-store"),
+        ))
+        .layer(unless_set(
+            REFERRER_POLICY,
+            HeaderValue::from_static("no-referrer"),
+        ))
+}
+
+/// No answer of ours is kept anywhere, and no address of ours is told to anybody: a token may stand in the
+/// one (requirement TV-5), a code in the other (requirement CB-8).
+fn unless_set(name: HeaderName, value: HeaderValue) -> SetResponseHeaderLayer<HeaderValue> {
+    SetResponseHeaderLayer::if_not_present(name, value)
 }

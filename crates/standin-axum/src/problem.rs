@@ -52,6 +52,15 @@ impl Problem {
         self
     }
 
+    /// With a status that says more than the code's own.
+    #[must_use]
+    pub(crate) fn with_status(mut self, status: StatusCode) -> Self {
+        self.status = status;
+        self.body.status = status.as_u16();
+        self.body.title = status.canonical_reason().unwrap_or_default().to_owned();
+        self
+    }
+
     #[must_use]
     fn of_attempt(mut self, attempt: Option<AttemptId>) -> Self {
         self.body.attempt = attempt.map(|attempt| attempt.to_string());

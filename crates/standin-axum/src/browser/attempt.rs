@@ -1,6 +1,7 @@
 //! `GET /auth/attempts/{attempt}`: how an attempt of this browser stands, for a page that waits.
 
 use axum::Json;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use http::HeaderMap;
@@ -13,11 +14,12 @@ use crate::problem::Problem;
 
 pub(super) async fn get(
     State(shared): State<Shared>,
-    Path(attempt): Path<String>,
+    attempt: Result<Path<String>, PathRejection>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     // An attempt of somebody else's, and no attempt at all, look the same.
     let missing = || Problem::from(Refusal::AttemptMissing);
+    let Path(attempt) = attempt.map_err(|_| missing())?;
     let attempt: AttemptId = attempt.parse().map_err(|_| missing())?;
     let outcome = shared
         .standin

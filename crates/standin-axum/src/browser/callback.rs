@@ -6,6 +6,7 @@ use http::HeaderMap;
 use standin::signin::{Completed, Failed, Mode, Next, UnverifiedCallback};
 use standin::verify::ProviderId;
 
+use super::login::require_top_level;
 use super::provider::NamedProvider;
 use crate::cookies::with_cookies;
 use crate::page;
@@ -18,6 +19,10 @@ pub(super) async fn get(
     headers: HeaderMap,
     RawQuery(query): RawQuery,
 ) -> Response {
+    // What other pages embed is no failure of this client's: a stranger must not use up their patience.
+    if let Err(refusal) = require_top_level(&headers) {
+        return page::failed(&headers, refusal.into(), Mode::Redirect, None);
+    }
     match complete(
         &shared,
         &provider,

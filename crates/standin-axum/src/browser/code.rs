@@ -3,6 +3,7 @@
 //! Three forms of one thing: JSON, a form, or the classic raw code as `application/octet-stream` with the
 //! state in the query. Nothing else may stand beside them: the redirect URI, above all, is ours to know.
 
+use axum::extract::rejection::BytesRejection;
 use axum::extract::{RawQuery, State};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
@@ -16,7 +17,7 @@ use standin::{Error, Refusal};
 use super::provider::NamedProvider;
 use super::session;
 use crate::cookies::with_cookies;
-use crate::json::{from_object, has_type, wrong_type};
+use crate::json::{from_object, has_type, unreadable, wrong_type};
 use crate::problem::Problem;
 use crate::{ClientIp, Shared};
 
@@ -34,7 +35,7 @@ pub(super) async fn post(
     client: ClientIp,
     headers: HeaderMap,
     RawQuery(query): RawQuery,
-    body: Bytes,
+    body: Result<Bytes, BytesRejection>,
 ) -> Response {
     let Some(form) = Form::of(&headers) else {
         return wrong_type(
@@ -46,6 +47,10 @@ pub(super) async fn post(
     if let Err(refusal) = guarded {
         return Problem::from(refusal).into_response();
     }
+    let body = match body {
+        Ok(body) => body,
+        Err(rejection) => return unreadable(&rejection),
+    };
     let read = form.read(query.as_deref().unwrap_or_default(), &body);
     match complete(&shared, &provider, read, &headers).await {
         Ok(response) => response,

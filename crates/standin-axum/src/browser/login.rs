@@ -21,18 +21,12 @@ pub(super) async fn get(
     headers: HeaderMap,
     RawQuery(query): RawQuery,
 ) -> Response {
-    let mode = if query
-        .as_deref()
-        .is_some_and(|query| query.contains("mode=popup"))
-    {
-        Mode::Popup
-    } else {
-        Mode::Redirect
-    };
+    let query = query.unwrap_or_default();
+    let mode = mode_of_failure(&query);
     let refused = |problem| page::failed(&headers, problem, mode, None);
     let request = require_top_level(&headers)
         .and_then(|()| shared.limiter.check(client))
-        .and_then(|()| read(query.as_deref().unwrap_or_default()));
+        .and_then(|()| read(&query));
     let request = match request {
         Ok(request) => request,
         Err(refusal) => return refused(refusal.into()),
@@ -51,8 +45,18 @@ pub(super) async fn get(
     }
 }
 
-/// A sign-in is begun by a person in a window, never by an image or a frame (requirement AR-11).
-fn require_top_level(headers: &HeaderMap) -> Result<(), Refusal> {
+/// Whom a failure is told, while the request is not read yet: in a popup, the page that waits.
+fn mode_of_failure(query: &str) -> Mode {
+    let mut pairs = form_urlencoded::parse(query.as_bytes());
+    if pairs.any(|(name, value)| name == "mode" && value == "popup") {
+        Mode::Popup
+    } else {
+        Mode::Redirect
+    }
+}
+
+/// A sign-in is begun and ended by a person in a window, never by an image or a frame (requirement AR-11).
+pub(super) fn require_top_level(headers: &HeaderMap) -> Result<(), Refusal> {
     let dest = headers.get("sec-fetch-dest").map(|dest| dest.as_bytes());
     if dest.is_none_or(|dest| dest == b"document") {
         Ok(())

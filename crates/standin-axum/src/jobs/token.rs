@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use axum::Json;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use data_encoding::HEXLOWER_PERMISSIVE;
 use standin::Refusal;
@@ -22,9 +23,11 @@ const MAX_MIN_TTL: u32 = 3000;
 pub(super) async fn post(
     State(shared): State<Shared>,
     AuthenticatedClient(client): AuthenticatedClient,
-    Path((user, provider)): Path<(String, String)>,
+    path: Result<Path<(String, String)>, PathRejection>,
     StrictJson(body): StrictJson<TokenRequest>,
 ) -> Result<Json<Token>, Problem> {
+    // What is no text names nobody.
+    let Path((user, provider)) = path.map_err(|_| Refusal::NoGrant)?;
     let request = read(&user, &provider, body)?;
     let vended = shared.standin.vend().vend(&client, &request).await?;
     Ok(Json(Token {

@@ -19,6 +19,7 @@ pub use discovery::{DiscoveryFault, Metadata, MetadataCache};
 pub use endpoint::{Endpoint, EndpointFault, Transport};
 pub use google::ISSUER as GOOGLE_ISSUER;
 pub use jwks::{JwksCache, KeysFault};
+pub(crate) use scope::is_same_scope;
 pub use scope::{InvalidScope, Scopes};
 pub use token::{ClientAuthentication, OAuthError, Registration, TokenError, TokenResponse};
 

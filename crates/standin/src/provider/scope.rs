@@ -122,6 +122,11 @@ fn is_scope_token(scope: &str) -> bool {
     !scope.is_empty() && scope.bytes().all(allowed)
 }
 
+/// Whether two names are of the same scope.
+pub(crate) fn is_same_scope(a: &str, b: &str) -> bool {
+    a == b || other_spelling(a) == Some(b)
+}
+
 /// Google asks for `email` and answers with the long form
 /// (developers.google.com/identity/protocols/oauth2/scopes).
 fn other_spelling(scope: &str) -> Option<&'static str> {

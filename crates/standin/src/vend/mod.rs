@@ -282,7 +282,7 @@ impl Vend {
         };
         let extra = &provider.config().extra_scopes;
         let wanted = grant.requested.union(scopes);
-        extra.missing(&extra.missing(&wanted))
+        extra.intersection(&wanted)
     }
 }
 

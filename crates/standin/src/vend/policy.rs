@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::provider::Scopes;
+use crate::provider::{Scopes, is_same_scope};
 use crate::verify::ProviderId;
 
 /// The rules of one client. No rule, no token.
@@ -54,7 +54,9 @@ pub struct Rule {
 
 impl Rule {
     fn names_scope(&self, scope: &str) -> bool {
-        self.scope.as_deref().is_none_or(|named| named == scope)
+        self.scope
+            .as_deref()
+            .is_none_or(|named| is_same_scope(named, scope))
     }
 }
 
