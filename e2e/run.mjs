@@ -14,7 +14,7 @@ const SCREENSHOTS = join(HERE, "screenshots");
 
 /** What a story is told with; everything it opens is closed when it ends, however it ends. */
 class Stage {
-  #closers = [];
+  #demos = [];
   #browsers = [];
 
   constructor(name) {
@@ -25,7 +25,10 @@ class Stage {
     const demo = await startDemo(options);
     let stopped = null;
     const stop = () => (stopped ??= demo.stop());
-    this.#closers.push(stop);
+    this.#demos.push(async () => {
+      await stop();
+      demo.remove();
+    });
     return { ...demo, ...oracle(demo), stop };
   }
 
@@ -33,8 +36,7 @@ class Stage {
     const browser = await openBrowser(options);
     let closed = null;
     const close = () => (closed ??= browser.close());
-    this.#closers.push(close);
-    this.#browsers.push(browser);
+    this.#browsers.push({ ...browser, close });
     return { ...browser, close };
   }
 
@@ -45,13 +47,18 @@ class Stage {
 
   /** Closes all; what the watch over the pages has found fails the story. */
   async end() {
-    for (const close of this.#closers.reverse()) await close();
+    for (const close of this.#closers()) await close();
     const findings = this.#browsers.flatMap((browser) => browser.findings);
     if (findings.length > 0) throw new Error(`on the pages:\n${[...new Set(findings)].join("\n")}`);
   }
 
   async abandon() {
-    for (const close of this.#closers.reverse()) await close().catch(() => {});
+    for (const close of this.#closers()) await close().catch(() => {});
+  }
+
+  /** Browsers first: a page that is left without its server complains. */
+  #closers() {
+    return [...this.#browsers.map(({ close }) => close), ...this.#demos];
   }
 }
 

@@ -21,12 +21,13 @@ export function binary() {
   return path;
 }
 
-/** Starts a demo. `data` is kept if it is given, and removed with the demo otherwise. */
-export async function startDemo({ data } = {}) {
-  const directory = data ?? mkdtempSync(join(tmpdir(), "standin-e2e-"));
-  const free = "127.0.0.1:0";
+/** Starts a demo. With `before`, an earlier one that has stopped, it has that one's data and addresses. */
+export async function startDemo({ before } = {}) {
+  const directory = before?.directory ?? mkdtempSync(join(tmpdir(), "standin-e2e-"));
+  const listen = (url) => (url ? new URL(url).host : "127.0.0.1:0");
   const args = ["demo", "--json", "--data", join(directory, "demo")];
-  for (const flag of ["--listen", "--emulator-listen", "--operator-listen"]) args.push(flag, free);
+  args.push("--listen", listen(before?.app), "--emulator-listen", listen(before?.emulator));
+  args.push("--operator-listen", listen(before?.operator));
   const child = spawn(binary(), args, { stdio: ["ignore", "pipe", "pipe"] });
   const log = [];
   child.stderr.on("data", (text) => log.push(text));
@@ -36,14 +37,15 @@ export async function startDemo({ data } = {}) {
     const stubborn = setTimeout(() => child.kill("SIGKILL"), 10_000);
     const end = await ended;
     clearTimeout(stubborn);
-    if (!data) rmSync(directory, { recursive: true, force: true });
     return end;
   };
+  const remove = () => rmSync(directory, { recursive: true, force: true });
   try {
     const addresses = JSON.parse(await readyLine(child, ended));
-    return { ...addresses, log: () => log.join(""), stop, directory };
+    return { ...addresses, log: () => log.join(""), stop, remove, directory };
   } catch (error) {
     await stop();
+    remove();
     throw new Error(`standin demo did not start: ${error.message}\n${log.join("")}`);
   }
 }

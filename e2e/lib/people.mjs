@@ -31,6 +31,17 @@ export async function signInFirst(page, { app, email = ADA, scopes }) {
   await signedIn(page);
 }
 
+/**
+ * A later sign-in: no consent page, and no chooser either where the provider remembers the browser.
+ * If the provider asks for consent all the same, this waits in vain.
+ */
+export async function signInAgain(page, { app }, { email = ADA, chooses = true } = {}) {
+  await visit(page, app);
+  await page.locator("#sign-in").click();
+  if (chooses) await chooseAccount(page, email);
+  await signedIn(page);
+}
+
 export const signedIn = (page) => page.locator("body[data-ready=signed-in]").waitFor();
 export const signedOut = (page) => page.locator("body[data-ready=signed-out]").waitFor();
 

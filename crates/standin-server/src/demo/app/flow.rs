@@ -103,7 +103,11 @@ fn afterwards(since: &[&Value]) -> String {
         return "Then the permission was taken back at Google. Only you can give it again: sign in."
             .to_owned();
     }
-    let calls = times(successful_calls(since));
+    let calls = successful_calls(since);
+    if calls == 0 {
+        return "The job has not been able to call Google for you since.".to_owned();
+    }
+    let calls = times(calls);
     match count(since, "token_refreshed") {
         0 => format!(
             "Since then the job has called Google for you {calls}, with the access token of the sign-in."
@@ -157,7 +161,7 @@ mod tests {
     #[test]
     fn tells_a_first_sign_in_from_a_second_and_from_a_second_leg() {
         let first = code(0, true, Some("a"));
-        assert!(sentences(&[first.clone()]).contains("asked for your consent"));
+        assert!(sentences(std::slice::from_ref(&first)).contains("asked for your consent"));
         let again = sentences(&[first.clone(), code(1, false, None)]);
         assert!(
             again.contains("asked nothing") && again.contains("goes on"),

@@ -1,11 +1,12 @@
 // The page of Nightly Notes: shows what the server knows, and turns clicks into requests.
 
-import { loginUrl, onSignedIn, post, prepareCode, signInWithPopup } from "./signin.js";
+import { SignInError, loginUrl, onSignedIn, post, prepareCode, signInWithPopup } from "./signin.js";
 
 const PROVIDER = "google";
 const EXTRA = document.body.dataset.extraScopes;
 const RETURN_TO = location.pathname + location.search;
 const REFRESH_MS = 2000;
+const SHOWN_RUNS = 8;
 
 const SCOPES = {
   openid: "know that it is you",
@@ -51,7 +52,9 @@ function showPerson({ user, grants }) {
     item.dataset.scope = scope;
     item.toggleAttribute("data-missing", isMissing);
   });
-  element("give-access").hidden = missing.length === 0;
+  const give = element("give-access");
+  give.hidden = missing.length === 0 && grant?.offline;
+  give.textContent = missing.length > 0 ? "Give Calendar and Drive access" : "Sign in again";
   element("disconnect").hidden = granted.length === 0;
   const offline = element("offline");
   offline.dataset.offline = String(grant?.offline ?? false);
@@ -77,14 +80,14 @@ function showJob({ people, every_seconds: every, runs }, session) {
     ? `The job runs ${busy} every ${every} seconds, signed in or not.` +
       (session ? "" : " Sign in to see your own runs.")
     : "Nothing yet: the job begins with your first sign-in.";
-  show("runs", runs, showRun);
+  show("runs", runs.slice(0, SHOWN_RUNS), showRun);
 }
 
-function showRun(item, run) {
+function showRun(item, run, index) {
   const time = document.createElement("time");
   time.dateTime = run.at;
   time.textContent = clockTime(run.at);
-  const [title, more] = run.error ? failed(run) : wrote(run);
+  const [title, more] = run.error ? failed(run, index === 0) : wrote(run);
   item.toggleAttribute("data-failed", Boolean(run.error));
   item.dataset.code = run.error?.code ?? "ok";
   const text = document.createElement("div");
@@ -98,12 +101,20 @@ function wrote({ event, file, token }) {
     renewed: "after Google refused the old token",
     kept: "with the token it had",
   };
-  return [`Wrote “${event}” and saved ${file}`, paragraph(how[token])];
+  return ["Calendar entry and backup written", paragraph(`“${event}”, ${file}, ${how[token]}`)];
 }
 
-function failed({ error, times }) {
-  const more = paragraph(error.detail);
-  if (error.reconnect_url) {
+/** Codes are for programs, details for developers; this is for the person. */
+const FAILURES = {
+  insufficient_scope: "You did not allow all that the job needs.",
+  no_grant: "You are disconnected from Google.",
+  provider_unavailable: "Google does not answer. The job tries again.",
+  reauth_required: "Google no longer accepts the permission.",
+};
+
+function failed({ error, times }, isNewest) {
+  const more = paragraph(FAILURES[error.code] ?? error.detail);
+  if (isNewest && error.reconnect_url) {
     const link = document.createElement("a");
     link.className = "reconnect";
     link.href = error.reconnect_url;
@@ -128,9 +139,9 @@ function show(id, values, fill) {
   const text = JSON.stringify(values);
   if (list.dataset.shown === text) return;
   list.dataset.shown = text;
-  const items = values.map((value) => {
+  const items = values.map((value, index) => {
     const item = document.createElement("li");
-    fill(item, value);
+    fill(item, value, index);
     return item;
   });
   list.replaceChildren(...items);
@@ -142,7 +153,10 @@ function paragraph(text) {
   return made;
 }
 
-const clockTime = (at) => new Date(at).toLocaleTimeString("en-GB");
+const clockTime = (at) =>
+  new Date(at).toLocaleString("en-GB", {
+    weekday: "short", hour: "2-digit", minute: "2-digit", second: "2-digit",
+  });
 const day = (at) =>
   new Date(at).toLocaleString("en-GB", {
     weekday: "short", day: "numeric", month: "short", hour: "2-digit", minute: "2-digit",
@@ -189,12 +203,11 @@ async function welcome() {
   const { ran } = await post("/demo/job/start");
   if (!ran) return;
   await refresh();
-  const error = state.job.runs[0]?.error;
-  say(
-    error
-      ? `You are signed in as ${user.name}. The job could not do its work yet: ${error.code}.`
-      : `You are signed in as ${user.name}, and the first backup is done. You can close this page now.`,
-  );
+  const [{ error }, before] = state.job.runs;
+  const who = `You are signed in as ${user.name}`;
+  if (error) say(`${who}. The job cannot work yet: ${FAILURES[error.code] ?? error.detail}`);
+  else if (before) say(`${who}, and the job works again.`);
+  else say(`${who}, and the first backup is done. You can close this page now.`);
 }
 
 onClick(element("sign-in-popup"), async () => {
@@ -231,7 +244,10 @@ onClick(element("disconnect"), async () => {
 
 onClick(element("run-job"), async () => {
   const { run } = await post("/demo/job/run");
-  return run.error ? `The job could not do its work: ${run.error.code}.` : "The backup is done.";
+  if (!run.error) return "The backup is done.";
+  throw new SignInError(run.error.code, FAILURES[run.error.code] ?? run.error.detail, {
+    url: run.error.reconnect_url,
+  });
 });
 
 for (const button of document.querySelectorAll("[data-trouble]")) {

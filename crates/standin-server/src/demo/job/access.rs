@@ -96,14 +96,14 @@ impl Access<'_> {
             self.token = self.service.token(self.user, self.scopes, refused).await?;
             answer = self.send(url, content_type, body).await?;
         }
-        match answer.status.is_success() {
-            true => Ok(answer.read()?),
-            false => Err(Failure {
-                code: "google_refused".to_owned(),
-                detail: format!("Google answered {}.", answer.status),
-                reconnect_url: None,
-            }),
+        if answer.status.is_success() {
+            return Ok(answer.read()?);
         }
+        Err(Failure {
+            code: "google_refused".to_owned(),
+            detail: format!("Google answered {}.", answer.status),
+            reconnect_url: None,
+        })
     }
 
     async fn send(
