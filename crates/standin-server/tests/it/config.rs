@@ -87,6 +87,7 @@ fn the_good_one_is_good_and_has_the_defaults() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table, and what it gives")]
 fn one_bad_value_per_key() {
     let place = Place::new();
     place.write("empty", "\n");
