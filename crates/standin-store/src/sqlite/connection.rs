@@ -7,6 +7,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::types::Value;
 use rusqlite::{Connection, OpenFlags};
 
@@ -112,6 +113,11 @@ fn open(path: &Path, access: OpenFlags, settings: &[Setting]) -> Result<Connecti
     let connection = Connection::open_with_flags(path, flags).map_err(refused)?;
     connection.busy_timeout(BUSY_TIMEOUT).map_err(refused)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    // Plans that do not look at parameters. Those that do are made anew for each value: a join by key took
+    // 60 µs instead of 10.
+    connection
+        .set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)
+        .map_err(refused)?;
     for (setting, question, wanted) in EVERYWHERE.iter().chain(settings) {
         connection.execute_batch(setting).map_err(refused)?;
         let found = connection

@@ -136,3 +136,24 @@ fn session_of(row: &Row<'_>) -> std::result::Result<SessionRow, StoreError> {
         last_seen_at: cells.instant("last_seen_at")?,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::StatementStatus;
+
+    use super::*;
+    use crate::sqlite::{connection, file, schema};
+
+    #[test]
+    fn a_view_is_not_planned_anew_for_each_cookie() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = file::make_private(&directory.path().join("standin.db")).unwrap();
+        schema::migrate(&path).unwrap();
+        let reader = connection::open_reader(&path).unwrap();
+        let mut statement = reader.prepare(WITH_USER).unwrap();
+        for number in 0..9 {
+            assert!(!statement.exists([[number; 32]]).unwrap());
+        }
+        assert_eq!(statement.get_status(StatementStatus::RePrepare), 0);
+    }
+}
