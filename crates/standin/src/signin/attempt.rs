@@ -137,7 +137,7 @@ impl Attempt {
         Ok(BASE64URL_NOPAD.encode(&bytes))
     }
 
-    /// The attempt that an answer with this state belongs to, if this browser began it and it is not over.
+    /// The attempt that an answer with this state belongs to, if this browser began it.
     pub(super) fn of_answer(
         core: &Core,
         cookies: Cookies<'_>,
@@ -147,14 +147,17 @@ impl Attempt {
             return Err(Refusal::AttemptMissing);
         };
         let attempt = Self::open(core, value).ok_or(Refusal::AttemptMissing)?;
-        if !same_bytes(attempt.state.as_bytes(), state.expose().as_bytes()) {
-            return Err(Refusal::StateMismatch);
-        }
-        if core.now() < attempt.expires_at() {
+        if same_bytes(attempt.state.as_bytes(), state.expose().as_bytes()) {
             Ok(attempt)
         } else {
-            Err(Refusal::AttemptExpired)
+            Err(Refusal::StateMismatch)
         }
+    }
+
+    /// What takes the cookie away when the attempt is over. Where another window waits for this one, its
+    /// page still asks how the attempt ended, so the cookie stays until its time is up.
+    pub(super) fn leaves(&self) -> Option<SetCookie> {
+        (self.mode == Mode::Redirect).then(|| SetCookie::clear(cookie_name(&self.state)))
     }
 
     fn open(core: &Core, value: &str) -> Option<Self> {
@@ -199,7 +202,7 @@ impl Attempt {
 }
 
 /// The cookie's name tells nothing of the state and is found from it.
-pub(super) fn cookie_name(state: &str) -> String {
+fn cookie_name(state: &str) -> String {
     format!(
         "{COOKIE_PREFIX}{}",
         HEXLOWER.encode(&sha256(state.as_bytes())[..8])

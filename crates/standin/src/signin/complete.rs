@@ -10,13 +10,13 @@
 
 use std::sync::Arc;
 
-use super::attempt::{Attempt, Intent, cookie_name};
+use super::attempt::{Attempt, Intent};
 use super::callback::{UnverifiedAnswer, UnverifiedCallback, UnverifiedCodePost};
 use super::{Completed, Failed, Mode, Next, SignIn};
 use crate::error::{Error, Refusal};
 use crate::provider::{Provider, SignInProof, TokenResponse};
 use crate::secret::{AuthorizationCode, Nonce};
-use crate::session::cookie::{Cookies, SetCookie};
+use crate::session::cookie::Cookies;
 use crate::store::{AttemptOutcome, AttemptRow, Event, EventKind};
 use crate::time::Timestamp;
 use crate::verify::{ExpectedNonce, ProviderId, VerifiedIdentity};
@@ -26,6 +26,15 @@ pub(super) struct Proved {
     pub(super) identity: VerifiedIdentity,
     pub(super) answer: TokenResponse,
     pub(super) asked_at: Timestamp,
+}
+
+/// How an answer comes to us.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Way {
+    /// A page posts it.
+    Post,
+    /// The provider sends the browser here with it.
+    Redirect,
 }
 
 impl SignIn {
@@ -46,19 +55,20 @@ impl SignIn {
     ) -> Result<Completed, Failed> {
         let attempt = Attempt::of_answer(&self.core, Cookies::of(headers), &answer.state)
             .map_err(Failed::before_attempt)?;
-        let known = |error: Error| Failed::of(&attempt, error);
-        if attempt.mode == Mode::Code {
-            return Err(known(Refusal::ResponseModeMismatch.into()));
+        let admitted = match self.admit(&attempt, provider, Way::Redirect) {
+            Ok(provider) => self
+                .check_issuer(&provider, answer.issuer.as_deref())
+                .await
+                .map(|()| provider),
+            Err(error) => Err(error),
+        };
+        match admitted {
+            Ok(provider) => {
+                self.run(attempt, provider, answer.answer, None, headers.clone())
+                    .await
+            }
+            Err(error) => Err(self.turned_away(&attempt, error).await),
         }
-        let provider = Arc::clone(self.core.provider(provider).map_err(known)?);
-        attempt
-            .check_provider(&provider)
-            .map_err(|refusal| known(refusal.into()))?;
-        self.check_issuer(&provider, answer.issuer.as_deref())
-            .await
-            .map_err(known)?;
-        self.run(attempt, provider, answer.answer, None, headers.clone())
-            .await
     }
 
     /// Completes the one-time-code flow.
@@ -73,23 +83,32 @@ impl SignIn {
     ) -> Result<Completed, Failed> {
         let attempt = Attempt::of_answer(&self.core, Cookies::of(headers), &post.state)
             .map_err(Failed::before_attempt)?;
-        let known = |error: Error| Failed::of(&attempt, error);
-        if attempt.mode != Mode::Code {
-            return Err(known(Refusal::ResponseModeMismatch.into()));
+        match self.admit(&attempt, provider, Way::Post) {
+            Ok(provider) => {
+                let (code, expected) = (UnverifiedAnswer::Code(post.code), post.expected_subject);
+                self.run(attempt, provider, code, expected, headers.clone())
+                    .await
+            }
+            Err(error) => Err(self.turned_away(&attempt, error).await),
         }
-        let provider = Arc::clone(self.core.provider(provider).map_err(known)?);
-        attempt
-            .check_provider(&provider)
-            .map_err(|refusal| known(refusal.into()))?;
-        let answer = UnverifiedAnswer::Code(post.code);
-        self.run(
-            attempt,
-            provider,
-            answer,
-            post.expected_subject,
-            headers.clone(),
-        )
-        .await
+    }
+
+    /// Whether an answer that came this way, to this provider's address, at this time, is the attempt's.
+    fn admit(
+        &self,
+        attempt: &Attempt,
+        provider: &ProviderId,
+        way: Way,
+    ) -> Result<Arc<Provider>, Error> {
+        if self.core.now() >= attempt.expires_at() {
+            return Err(Refusal::AttemptExpired.into());
+        }
+        if (attempt.mode == Mode::Code) != (way == Way::Post) {
+            return Err(Refusal::ResponseModeMismatch.into());
+        }
+        let provider = self.core.provider(provider)?;
+        attempt.check_provider(provider)?;
+        Ok(Arc::clone(provider))
     }
 
     /// RFC 9207: the issuer of the answer, where it is named or promised, is the one that was asked.
@@ -175,7 +194,7 @@ impl SignIn {
                 Ok(Completed {
                     attempt: attempt.id,
                     mode: attempt.mode,
-                    cookies: vec![SetCookie::clear(cookie_name(&attempt.state))],
+                    cookies: attempt.leaves().into_iter().collect(),
                     session: None,
                     next: Next::ReturnTo(attempt.return_to.resolve(&self.core.public_url)),
                 })
@@ -222,18 +241,23 @@ impl SignIn {
     /// Leaves the reason with the attempt and in the events. Someone else's use of an attempt is no end of
     /// it, so a replay leaves the outcome alone.
     async fn record_failure(&self, attempt: &Attempt, error: Error) -> Failed {
-        let code = error.code();
         if error != Error::Refused(Refusal::AttemptUsed) {
             let outcome = AttemptOutcome::Failed {
-                code: code.to_owned(),
+                code: error.code().to_owned(),
             };
             if let Err(error) = self.core.store.finish_attempt(attempt.id, outcome).await {
                 tracing::warn!(attempt.id = %attempt.id, %error, "the outcome of an attempt is not stored");
             }
         }
+        self.turned_away(attempt, error).await
+    }
+
+    /// Leaves the reason in the events. An attempt that was not consumed goes on: the right answer to it may
+    /// still come.
+    async fn turned_away(&self, attempt: &Attempt, error: Error) -> Failed {
         let event = Event {
             attempt: Some(attempt.id),
-            detail: Some(code.to_owned()),
+            detail: Some(error.code().to_owned()),
             ..Event::new(EventKind::SignInFailed, self.core.now())
         };
         if let Err(error) = self.core.store.append_events(vec![event]).await {

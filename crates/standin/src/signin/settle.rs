@@ -3,7 +3,7 @@
 //! The grant is made over the one that is stored and written only if that has not changed; if it has, it is
 //! made again. An answer without a refresh token never touches the one that is there.
 
-use super::attempt::{Attempt, Intent, cookie_name};
+use super::attempt::{Attempt, Intent};
 use super::complete::Proved;
 use super::{Completed, Mode, Next, SignIn};
 use crate::error::Error;
@@ -238,16 +238,11 @@ fn completed(
     cookie: SetCookie,
     (next, more): (Next, Vec<SetCookie>),
 ) -> Completed {
-    let mut cookies = vec![cookie];
-    // A page that waits for a popup still asks how the attempt ended.
-    if attempt.mode == Mode::Redirect {
-        cookies.push(SetCookie::clear(cookie_name(&attempt.state)));
-    }
-    cookies.extend(more);
+    let cookies = [cookie].into_iter().chain(attempt.leaves()).chain(more);
     Completed {
         attempt: attempt.id,
         mode: attempt.mode,
-        cookies,
+        cookies: cookies.collect(),
         session: Some(session),
         next,
     }
