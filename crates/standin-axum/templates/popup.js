@@ -2,6 +2,7 @@
 // asks the server who is signed in. A broadcast reaches the page even where its
 // Cross-Origin-Opener-Policy has cut the window off from its opener.
 (function () {
+  history.replaceState(null, '', location.pathname); // no code stays in the window's address
   var from = document.getElementById('standin-outcome').dataset;
   var message = { type: from.type, attempt: from.attempt || null, code: from.code || null };
   var channel = new BroadcastChannel('standin');
