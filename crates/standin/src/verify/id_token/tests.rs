@@ -437,6 +437,23 @@ fn id_8_a_nonce_that_was_not_asked_for_is_not_looked_at() {
 }
 
 #[test]
+fn id_8_a_nonce_that_may_have_been_sent_is_the_one_that_was_or_none() {
+    let world = World::new();
+    let expected = Expected {
+        nonce: ExpectedNonce::IfPresent(&world.nonce),
+        ..world.expected()
+    };
+    for nonce in ["", r#""n-0S6_WzA2Mj""#] {
+        let claims = claims(&[("nonce", nonce)]);
+        assert!(world.verify_as(&claims, &expected).is_ok(), "{nonce}");
+    }
+    for nonce in ["null", "1", r#""""#, r#""another""#] {
+        let verdict = world.verify_as(&claims(&[("nonce", nonce)]), &expected);
+        assert_eq!(verdict, Err(IdTokenFault::NonceMismatch), "{nonce}");
+    }
+}
+
+#[test]
 fn id_9_the_subject_is_up_to_255_printable_ascii_characters() {
     let world = World::new();
     let longest = format!(r#""{}""#, "a".repeat(255));
