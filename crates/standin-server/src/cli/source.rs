@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use standin::Standin;
 use standin::store::Store;
 
 use crate::app;
@@ -33,6 +34,15 @@ impl ConfigFile {
     pub(super) fn open_store(&self) -> anyhow::Result<Arc<dyn Store>> {
         let config = self.load(Flags::default())?;
         Ok(app::open_store(&config)?)
+    }
+
+    /// The whole service, without its listeners, for commands that ask providers.
+    pub(super) async fn open_services(&self) -> anyhow::Result<Standin> {
+        let config = self.load(Flags::default())?;
+        let app = app::build(&config)
+            .await
+            .context("the service cannot be built")?;
+        Ok(app.standin)
     }
 
     pub(super) fn path(&self) -> PathBuf {

@@ -1,6 +1,7 @@
 //! `standin grants …`: what people gave us at their providers. Tokens are never shown.
 
 mod list;
+mod revoke;
 mod show;
 
 use serde_json::{Value, json};
@@ -11,6 +12,8 @@ use standin::vault::Grant;
 pub(super) enum Command {
     /// Print grants, oldest first.
     List(list::Args),
+    /// Take a grant back, here and at the provider.
+    Revoke(revoke::Args),
     /// Print one grant.
     Show(show::Args),
 }
@@ -18,6 +21,7 @@ pub(super) enum Command {
 pub(super) async fn run(command: Command) -> anyhow::Result<()> {
     match command {
         Command::List(args) => list::run(args).await,
+        Command::Revoke(args) => revoke::run(args).await,
         Command::Show(args) => show::run(args).await,
     }
 }

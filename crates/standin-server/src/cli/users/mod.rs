@@ -1,5 +1,6 @@
 //! `standin users …`: people who have signed in.
 
+mod delete;
 mod list;
 mod show;
 
@@ -9,6 +10,8 @@ use standin::store::User;
 /// The commands.
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
+    /// Revoke everything a user gave, and forget them.
+    Delete(delete::Args),
     /// Print users, oldest first.
     List(list::Args),
     /// Print a user with identities, grants and sessions.
@@ -17,6 +20,7 @@ pub(super) enum Command {
 
 pub(super) async fn run(command: Command) -> anyhow::Result<()> {
     match command {
+        Command::Delete(args) => delete::run(args).await,
         Command::List(args) => list::run(args).await,
         Command::Show(args) => show::run(args).await,
     }

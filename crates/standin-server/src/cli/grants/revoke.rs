@@ -1,0 +1,38 @@
+//! `standin grants revoke`: takes a grant back, at the provider too.
+
+use anyhow::Context as _;
+use serde_json::json;
+use standin::Revoked;
+use standin::id::GrantId;
+
+use crate::cli::output;
+use crate::cli::source::ConfigFile;
+
+/// The arguments.
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct Args {
+    /// Which: `grt_…`.
+    id: GrantId,
+    #[command(flatten)]
+    config: ConfigFile,
+    /// Print JSON on one line.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) async fn run(args: Args) -> anyhow::Result<()> {
+    let standin = args.config.open_services().await?;
+    let grant = standin.store().grant(args.id).await?;
+    let grant = grant.with_context(|| format!("there is no grant {}", args.id))?;
+    let (revoked, words) = match standin.revocations().take_back(grant).await? {
+        Revoked::Confirmed => ("confirmed", "the provider has confirmed it"),
+        Revoked::Queued => (
+            "queued",
+            "the provider cannot be reached; the service asks again",
+        ),
+    };
+    if args.json {
+        return output::json(&json!({ "id": args.id, "revoked": revoked }));
+    }
+    output::line(&format!("{} is revoked: {words}", args.id))
+}
