@@ -5,7 +5,12 @@
 
 mod support;
 
+mod callback;
+mod login;
 mod logout;
+mod popup;
+mod return_to;
+mod second_leg;
 mod session;
 mod signin;
 mod vend;

@@ -1,6 +1,7 @@
 //! A browser as far as HTTP goes: a cookie jar per origin, no redirect followed unless it is told to.
 
 use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr};
 
 use http::header::{ACCEPT, COOKIE, LOCATION, SET_COOKIE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
@@ -71,12 +72,18 @@ impl Answer {
 }
 
 impl Browser {
+    pub fn new(app: Url) -> Self {
+        Self::at(app, Ipv4Addr::LOCALHOST)
+    }
+
+    /// A browser at this address of the loopback network.
     #[expect(
         clippy::disallowed_methods,
         reason = "a test's browser is not the library's client"
     )]
-    pub fn new(app: Url) -> Self {
+    pub fn at(app: Url, address: Ipv4Addr) -> Self {
         let client = reqwest::Client::builder()
+            .local_address(IpAddr::V4(address))
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
             .build()

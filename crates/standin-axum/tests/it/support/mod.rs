@@ -2,8 +2,10 @@
 
 mod browser;
 mod database;
+mod flow;
 mod google;
 mod job;
+mod refusal;
 mod wire;
 
 use std::net::SocketAddr;
@@ -25,8 +27,10 @@ use url::Url;
 
 pub use browser::{Answer, Browser};
 pub use database::contains;
+pub use flow::{adding, param, with, without};
 pub use google::Google;
 pub use job::Job;
+pub use refusal::refused;
 pub use wire::{Secrets, Wire};
 
 pub const CALENDAR: &str = "https://www.googleapis.com/auth/calendar.events";

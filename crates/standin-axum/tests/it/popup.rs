@@ -1,0 +1,169 @@
+//! Our own window: it tells the page that waits how it went, and closes.
+
+use serde_json::json;
+use standin::secret::sha256;
+
+use crate::support::{ADA, Answer, Browser, GRACE, World, param, refused};
+
+/// What the page says to the one that opened it.
+fn told(answer: &Answer, name: &str) -> String {
+    let marker = format!("data-{name}=\"");
+    let (_, rest) = answer.body.split_once(&marker).unwrap_or_default();
+    rest.split('"').next().unwrap_or_default().to_owned()
+}
+
+async fn status(browser: &mut Browser, attempt: &str) -> Answer {
+    browser.get(format!("/auth/attempts/{attempt}")).await
+}
+
+#[tokio::test]
+async fn cb_8_a_window_that_is_done_says_so_and_holds_no_code() {
+    let world = World::start().await;
+    world.google.allow(ADA).await;
+    let mut browser = world.browser();
+    let callback = browser.callback_url("?mode=popup&return_to=/notes").await;
+
+    let done = browser.get(&callback).await;
+
+    done.assert_status(200);
+    assert_eq!(told(&done, "type"), "standin:done");
+    world.assert_tells_nothing(&done).await;
+    assert!(!done.body.contains(&param(&callback, "code")));
+    assert!(done.body.contains("history.replaceState"));
+    assert_eq!(done.headers["referrer-policy"], "no-referrer");
+    assert_eq!(done.headers["cache-control"], "no-store");
+    browser.session().await.assert_status(200);
+    let attempt = told(&done, "attempt");
+    let answer = status(&mut browser, &attempt).await;
+    assert_eq!(answer.json(), json!({ "status": "done" }));
+    status(&mut world.browser(), &attempt)
+        .await
+        .assert_refused(403, "attempt_missing");
+}
+
+#[tokio::test]
+async fn cb_8_the_pages_policy_allows_the_script_in_it_and_no_other() {
+    let world = World::start().await;
+    world.google.allow(ADA).await;
+    let mut browser = world.browser();
+    let done = browser.sign_in("?mode=popup").await;
+    let (_, script) = done.body.split_once("<script>").unwrap();
+    let (script, rest) = script.split_once("</script>").unwrap();
+    assert!(!rest.contains("<script"));
+    let hash = data_encoding::BASE64.encode(&sha256(script.as_bytes()));
+    let policy = done.headers["content-security-policy"].to_str().unwrap();
+    assert!(
+        policy.contains(&format!("script-src 'sha256-{hash}'")),
+        "{policy}"
+    );
+    assert!(policy.contains("default-src 'none'") && policy.contains("frame-ancestors 'none'"));
+    assert!(!policy.contains("unsafe"));
+    assert!(
+        !script.contains("'*'"),
+        "a message goes to one origin (requirement OC-6)"
+    );
+}
+
+#[tokio::test]
+async fn a_window_that_failed_says_why_and_the_page_can_ask() {
+    let world = World::start().await;
+    world.google.deny(ADA).await;
+    let mut browser = world.browser();
+    let before = world.before(&mut browser).await;
+    browser.accept_html();
+    let answer = browser.sign_in("?mode=popup").await;
+    browser.headers.clear();
+    let expected = refused(403, "access_denied").known();
+    world
+        .assert_refusal(&mut browser, &before, &answer, expected)
+        .await;
+    assert_eq!(told(&answer, "type"), "standin:failed");
+    let attempt = told(&answer, "attempt");
+    let asked = status(&mut browser, &attempt).await;
+    assert_eq!(
+        asked.json(),
+        json!({ "status": "failed", "code": "access_denied" })
+    );
+    status(&mut world.browser(), &attempt)
+        .await
+        .assert_refused(403, "attempt_missing");
+    world.assert_next_sign_in_works(&mut browser).await;
+}
+
+#[tokio::test]
+async fn a_window_whose_sign_in_took_too_long_tells_the_page() {
+    let world = World::start().await;
+    world.google.allow(ADA).await;
+    let mut browser = world.browser();
+    let callback = browser.callback_url("?mode=popup").await;
+    world.google.advance(601).await;
+    let before = world.before(&mut browser).await;
+    browser.accept_html();
+    let answer = browser.get(&callback).await;
+    browser.headers.clear();
+    let expected = refused(400, "attempt_expired").known();
+    world
+        .assert_refusal(&mut browser, &before, &answer, expected)
+        .await;
+    assert_eq!(told(&answer, "type"), "standin:failed");
+    assert!(answer.body.contains("BroadcastChannel"));
+}
+
+#[tokio::test]
+async fn only_a_windows_failure_is_told_to_a_page() {
+    let world = World::start().await;
+    let mut browser = world.browser();
+    browser.accept_html();
+    let popup = browser
+        .get("/auth/google/login?mode=popup&scope=unknown")
+        .await;
+    assert!(popup.body.contains("BroadcastChannel"));
+    let asked = "/auth/google/login?return_to=/x?mode=popup&scope=unknown";
+    let redirect = browser.get(asked).await;
+    redirect.assert_status(400);
+    assert!(
+        !redirect.body.contains("<script"),
+        "a page that nobody waits for tells nobody"
+    );
+}
+
+#[tokio::test]
+async fn cb_2_a_strangers_window_is_refused_in_my_browser() {
+    let world = World::start().await;
+    world.google.allow(GRACE).await;
+    let mut stranger = world.browser();
+    let theirs = stranger.callback_url("?mode=popup").await;
+    let mut browser = world.browser();
+    let before = world.before(&mut browser).await;
+    browser.accept_html();
+    let answer = browser.get(&theirs).await;
+    browser.headers.clear();
+    let expected = refused(403, "attempt_missing");
+    world
+        .assert_refusal(&mut browser, &before, &answer, expected)
+        .await;
+}
+
+#[tokio::test]
+async fn nobody_learns_anything_about_attempts_that_are_not_theirs() {
+    let world = World::start().await;
+    world.google.allow(ADA).await;
+    let mut browser = world.browser();
+    browser.begin("").await;
+    let begun = browser.begin_code(json!({})).await;
+    let attempt = begun["attempt"].as_str().unwrap().to_owned();
+    let own = status(&mut browser, &attempt).await;
+    assert_eq!(own.json(), json!({ "status": "pending" }));
+    let mut stranger = world.browser();
+    stranger.begin("").await;
+    for asked in [
+        attempt.as_str(),
+        "att_0",
+        "x",
+        "usr_01m803h3pyeq4apkqdndsv4d5m",
+    ] {
+        status(&mut stranger, asked)
+            .await
+            .assert_refused(403, "attempt_missing");
+    }
+}
