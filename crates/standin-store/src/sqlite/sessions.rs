@@ -150,10 +150,10 @@ mod tests {
         let path = file::make_private(&directory.path().join("standin.db")).unwrap();
         schema::migrate(&path).unwrap();
         let reader = connection::open_reader(&path).unwrap();
-        let mut statement = reader.prepare(WITH_USER).unwrap();
         for number in 0..9 {
+            let mut statement = reader.prepare_cached(WITH_USER).unwrap();
             assert!(!statement.exists([[number; 32]]).unwrap());
+            assert_eq!(statement.get_status(StatementStatus::RePrepare), 0);
         }
-        assert_eq!(statement.get_status(StatementStatus::RePrepare), 0);
     }
 }
