@@ -1,4 +1,4 @@
-//! Configurations that cannot be: one for each key, with what the operator reads (security.md HH-10).
+//! Configurations that cannot be: one for each key, with what the operator reads (requirement HH-10).
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
