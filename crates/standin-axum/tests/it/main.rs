@@ -6,11 +6,18 @@
 mod support;
 
 mod callback;
+mod client_key;
+mod code;
+mod exchange;
+mod issuer;
 mod login;
 mod logout;
 mod popup;
+mod refresh;
+mod refresh_faults;
 mod return_to;
 mod second_leg;
 mod session;
+mod signed_in;
 mod signin;
 mod vend;

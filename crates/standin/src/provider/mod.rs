@@ -287,6 +287,9 @@ impl Provider {
 pub(crate) fn is_about_somebody_else(fault: IdTokenFault) -> bool {
     matches!(
         fault,
-        IdTokenFault::IssuerMismatch | IdTokenFault::SubjectMismatch
+        IdTokenFault::AudienceMismatch
+            | IdTokenFault::IssuerMismatch
+            | IdTokenFault::SubjectInvalid
+            | IdTokenFault::SubjectMismatch
     )
 }

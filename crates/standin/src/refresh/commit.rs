@@ -52,6 +52,10 @@ impl Exchange {
                 ..event
             };
             self.core.store.append_events(vec![event]).await?;
+            let now = self.core.store.grant(kept.id).await?;
+            if now.is_none_or(|now| now.generation != kept.generation) {
+                return Ok(Round::RowMoved);
+            }
         }
         if is_wider {
             tracing::warn!(grant.id = %kept.id, "the provider does not narrow tokens; none is handed out");
@@ -140,8 +144,11 @@ impl Exchange {
         let now = self.core.now();
         let reason = match grant.refresh_expires_at {
             Some(expiry) if expiry <= now => ReauthReason::ExpiredIdle,
+            // The last answer never came: a provider that rotates had the new token in it.
+            _ if self.holds.is_outcome_unknown(grant.id) => ReauthReason::RotationLost,
             _ => ReauthReason::Revoked,
         };
+        self.holds.release(grant.id);
         let dead = grant.refused(reason, now);
         let event = Event {
             detail: Some(reason.to_string()),

@@ -182,7 +182,9 @@ impl Exchange {
             Fate::Later { retry_after } => {
                 later(Some(self.holds.hold(id, retry_after, self.core.now())))
             }
-            Fate::Ambiguous | Fate::Dead => later(Some(self.holds.hold(id, None, self.core.now()))),
+            Fate::Ambiguous | Fate::Dead => {
+                later(Some(self.holds.hold_unknown(id, self.core.now())))
+            }
         }
     }
 }

@@ -17,6 +17,8 @@ const MAX_HOLDS: u64 = 100_000;
 struct Hold {
     until: Timestamp,
     failures: u32,
+    /// Whether an answer was lost: the provider may have done what it was asked.
+    outcome_unknown: bool,
 }
 
 pub(super) struct Holds(Cache<GrantId, Hold>);
@@ -39,17 +41,40 @@ impl Holds {
         retry_after: Option<Duration>,
         now: Timestamp,
     ) -> Duration {
-        let failures = self.0.get(&grant).map_or(0, |hold| hold.failures);
+        let before = self.0.get(&grant);
+        let failures = before.map_or(0, |hold| hold.failures);
         let doubled = FIRST.saturating_mul(1 << failures.min(6)).min(LONGEST);
-        let wait = retry_after.unwrap_or(doubled);
+        let wait = retry_after.unwrap_or(doubled).max(FIRST);
         self.0.insert(
             grant,
             Hold {
                 until: now.after(wait),
                 failures: failures + 1,
+                outcome_unknown: before.is_some_and(|hold| hold.outcome_unknown),
             },
         );
         wait
+    }
+
+    /// The same, after a question that may have been heard and was not answered.
+    pub(super) fn hold_unknown(&self, grant: GrantId, now: Timestamp) -> Duration {
+        let wait = self.hold(grant, None, now);
+        if let Some(hold) = self.0.get(&grant) {
+            let outcome_unknown = true;
+            self.0.insert(
+                grant,
+                Hold {
+                    outcome_unknown,
+                    ..hold
+                },
+            );
+        }
+        wait
+    }
+
+    /// Whether an answer was lost since the provider last gave one.
+    pub(super) fn is_outcome_unknown(&self, grant: GrantId) -> bool {
+        self.0.get(&grant).is_some_and(|hold| hold.outcome_unknown)
     }
 
     /// The provider answered: the grant starts anew.
@@ -74,6 +99,26 @@ mod tests {
         assert_eq!(holds.remaining(grant, now.after(LONGEST)), None);
         holds.release(grant);
         assert_eq!(holds.remaining(grant, now), None);
+    }
+
+    #[test]
+    fn a_lost_answer_is_remembered_until_one_comes() {
+        let (holds, grant) = (Holds::new(), GrantId::from_bytes([1; 16]));
+        let now = Timestamp::from_unix_seconds(1000);
+        holds.hold(grant, None, now);
+        assert!(!holds.is_outcome_unknown(grant));
+        holds.hold_unknown(grant, now);
+        holds.hold(grant, None, now);
+        assert!(holds.is_outcome_unknown(grant));
+        holds.release(grant);
+        assert!(!holds.is_outcome_unknown(grant));
+    }
+
+    #[test]
+    fn a_wait_of_nothing_is_a_wait_all_the_same() {
+        let (holds, grant) = (Holds::new(), GrantId::from_bytes([1; 16]));
+        let wait = holds.hold(grant, Some(Duration::ZERO), Timestamp::default());
+        assert_eq!(wait, FIRST);
     }
 
     #[test]

@@ -97,13 +97,17 @@ impl From<VaultError> for RefreshFailure {
     }
 }
 
+/// How many flights for others a caller waits out; each of them serves at least one more target.
+const MAX_FLIGHTS: usize = 16;
+
 type Outcome = Result<FreshToken, RefreshFailure>;
 
 /// Keeps access tokens fresh, on demand. Clones share the flights.
 #[derive(Clone)]
 pub(crate) struct Refresher {
     exchange: Arc<Exchange>,
-    flights: Arc<SingleFlight<Target, Outcome>>,
+    /// By grant and not by target: one refresh token is spent by one flight at a time (requirement RF-1).
+    flights: Arc<SingleFlight<GrantId, (Target, Outcome)>>,
 }
 
 /// What a flight is for: a grant's token, whole or narrowed.
@@ -151,14 +155,29 @@ impl Refresher {
         if let Some(token) = self.exchange.at_hand(grant, &target, need)? {
             return Ok(token);
         }
-        // A flight that was in the air already may have been started for a lesser need: one more then.
-        for _ in 0..2 {
-            let (exchange, of) = (Arc::clone(&self.exchange), target.clone());
-            let work = || async move { exchange.refresh(&of, need).await };
-            let flown = self.flights.fly(target.clone(), work).await;
-            let token = flown.unwrap_or_else(|_crashed| Err(later(None)))?;
+        for _ in 0..MAX_FLIGHTS {
+            let (exchange, own) = (Arc::clone(&self.exchange), target.clone());
+            let mut is_ours = false;
+            let work = || {
+                is_ours = true;
+                async move {
+                    let outcome = exchange.refresh(&own, need).await;
+                    (own, outcome)
+                }
+            };
+            let flown = self.flights.fly(grant.id, work).await;
+            let (flown_for, outcome) = flown.map_err(|_crashed| later(None))?;
+            // A flight for another target was in the air: its refresh token is nobody's to spend meanwhile.
+            if flown_for != target {
+                continue;
+            }
+            let token = outcome?;
             if need.is_met_by(&token.access_token, token.expires_at, self.exchange.now()) {
                 return Ok(token);
+            }
+            // Somebody else's may have been started for a lesser need; asking twice by oneself brings nothing.
+            if is_ours {
+                break;
             }
         }
         Err(later(None))

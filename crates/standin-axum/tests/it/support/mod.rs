@@ -5,6 +5,7 @@ mod database;
 mod flow;
 mod google;
 mod job;
+mod probe;
 mod refusal;
 mod wire;
 
@@ -30,8 +31,9 @@ pub use database::contains;
 pub use flow::{adding, param, with, without};
 pub use google::Google;
 pub use job::Job;
+pub use probe::Caller;
 pub use refusal::refused;
-pub use wire::{Secrets, Wire};
+pub use wire::Wire;
 
 pub const CALENDAR: &str = "https://www.googleapis.com/auth/calendar.events";
 pub const DRIVE: &str = "https://www.googleapis.com/auth/drive.file";
