@@ -1,7 +1,5 @@
 // The emulator's control API and ledger, and the job's side of Standin: what a story checks against.
 
-import { createHash } from "node:crypto";
-
 async function call(method, url, body, headers = {}) {
   const answer = await fetch(url, {
     method,
@@ -28,6 +26,7 @@ export function oracle({ app, emulator, client_key: key }) {
     of: async (kind) => (await events()).filter((event) => event.kind === kind),
     count: async (kind) => (await events()).filter((event) => event.kind === kind).length,
     advance: (seconds) => control("POST", "clock", { advance_seconds: seconds }),
+    fault: (fault) => control("POST", "faults", [fault]),
     now: async () => (await control("GET", "clock")).body.now,
     /** What is really in the user's calendar and Drive. */
     written: async (user) => {
@@ -38,5 +37,3 @@ export function oracle({ app, emulator, client_key: key }) {
     },
   };
 }
-
-export const sha256 = (text) => createHash("sha256").update(text).digest("hex");

@@ -163,7 +163,6 @@ function askForCode(begun, instead) {
       client_id: begun.client_id,
       scope: begun.scope,
       state: begun.state,
-      nonce: begun.nonce,
       callback: (answer) =>
         answer.error ? reject(failure(answer.error, details)) : resolve(answer),
       error_callback: ({ type }) =>
