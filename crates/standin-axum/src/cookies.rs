@@ -43,10 +43,10 @@ pub(crate) fn unauthenticated() -> Response {
 pub(crate) fn ambiguous() -> Response {
     let mut response = unauthenticated();
     let clear = SetCookie::clear(SESSION_COOKIE).to_header();
-    if let Ok(text) = clear.to_str() {
-        if let Ok(partitioned) = HeaderValue::from_str(&format!("{text}; Partitioned")) {
-            response.headers_mut().append(SET_COOKIE, partitioned);
-        }
+    if let Ok(text) = clear.to_str()
+        && let Ok(partitioned) = HeaderValue::from_str(&format!("{text}; Partitioned"))
+    {
+        response.headers_mut().append(SET_COOKIE, partitioned);
     }
     response.headers_mut().append(SET_COOKIE, clear);
     response

@@ -24,10 +24,10 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for StrictJson<T> {
             .await
             .map_err(|rejection| unreadable(&rejection))?;
         if body.is_empty() {
-            return parse(b"{}");
+            return parse(b"{}").map_err(IntoResponse::into_response);
         }
         if is_json {
-            parse(&body)
+            parse(&body).map_err(IntoResponse::into_response)
         } else {
             Err(wrong_type("application/json"))
         }
@@ -73,7 +73,7 @@ pub(crate) fn from_object<T: DeserializeOwned>(body: &[u8]) -> serde_json::Resul
 }
 
 /// The parser's words name members and places, never values.
-fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<StrictJson<T>, Response> {
+fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<StrictJson<T>, Problem> {
     from_object(body).map(StrictJson).map_err(|error| {
         let words = if error.is_data() && error.to_string().starts_with("unknown field") {
             format!("the body holds a member that is not known here: {error}")
@@ -84,8 +84,6 @@ fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<StrictJson<T>, Response> {
                 error.column()
             )
         };
-        Problem::from(Refusal::InvalidRequest)
-            .with_detail(words)
-            .into_response()
+        Problem::from(Refusal::InvalidRequest).with_detail(words)
     })
 }

@@ -13,7 +13,7 @@ use crate::ClientIp;
 
 /// So many failures an address may have in a minute.
 const MAX_FAILURES: u32 = 60;
-const WINDOW: Duration = Duration::from_secs(60);
+const WINDOW: Duration = Duration::from_mins(1);
 /// So many addresses are remembered; a flood from more makes the oldest be forgotten.
 const MAX_ADDRESSES: u64 = 100_000;
 

@@ -17,7 +17,7 @@ use standin_client::Problem as Wire;
 pub struct Problem {
     status: StatusCode,
     retry_after: Option<u64>,
-    body: Wire,
+    body: Box<Wire>,
 }
 
 impl Problem {
@@ -57,7 +57,10 @@ impl Problem {
     pub(crate) fn with_status(mut self, status: StatusCode) -> Self {
         self.status = status;
         self.body.status = status.as_u16();
-        self.body.title = status.canonical_reason().unwrap_or_default().to_owned();
+        status
+            .canonical_reason()
+            .unwrap_or_default()
+            .clone_into(&mut self.body.title);
         self
     }
 
@@ -108,7 +111,7 @@ impl From<Error> for Problem {
         Self {
             status,
             retry_after,
-            body,
+            body: Box::new(body),
         }
     }
 }
@@ -130,8 +133,7 @@ fn status(error: &Error) -> StatusCode {
     match error {
         Error::Refused(refusal) => status_of_refusal(*refusal),
         // What the provider sent proves nothing: to the browser that is a refused sign-in.
-        Error::IdToken(_) => StatusCode::FORBIDDEN,
-        Error::InsufficientScope { .. } => StatusCode::FORBIDDEN,
+        Error::IdToken(_) | Error::InsufficientScope { .. } => StatusCode::FORBIDDEN,
         Error::ReauthRequired { .. } => StatusCode::CONFLICT,
         Error::ProviderMisbehaved | Error::ProviderRefusesClient => StatusCode::BAD_GATEWAY,
         Error::ProviderUnavailable { .. } | Error::Store(_) => StatusCode::SERVICE_UNAVAILABLE,

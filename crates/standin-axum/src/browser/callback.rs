@@ -32,7 +32,7 @@ pub(super) async fn get(
     )
     .await
     {
-        Ok(completed) => leave(completed),
+        Ok(completed) => leave(&completed),
         Err(failed) => {
             shared.limiter.failed(client);
             let again = format!("/auth/{provider}/login");
@@ -65,7 +65,7 @@ async fn complete(
 }
 
 /// Always 303, so that nothing is posted on, and no code stays in the address (requirement CB-8).
-fn leave(completed: Completed) -> Response {
+fn leave(completed: &Completed) -> Response {
     let response = match (&completed.next, completed.mode) {
         (Next::Consent(url), _) | (Next::ReturnTo(url), Mode::Redirect | Mode::Code) => {
             Redirect::to(url.as_str()).into_response()

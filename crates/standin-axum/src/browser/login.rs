@@ -2,7 +2,7 @@
 
 use axum::extract::{RawQuery, State};
 use axum::response::{IntoResponse, Redirect, Response};
-use http::HeaderMap;
+use http::{HeaderMap, HeaderValue};
 use standin::Refusal;
 use standin::provider::Scopes;
 use standin::session::cookie::Cookies;
@@ -57,7 +57,7 @@ fn mode_of_failure(query: &str) -> Mode {
 
 /// A sign-in is begun and ended by a person in a window, never by an image or a frame (requirement AR-11).
 pub(super) fn require_top_level(headers: &HeaderMap) -> Result<(), Refusal> {
-    let dest = headers.get("sec-fetch-dest").map(|dest| dest.as_bytes());
+    let dest = headers.get("sec-fetch-dest").map(HeaderValue::as_bytes);
     if dest.is_none_or(|dest| dest == b"document") {
         Ok(())
     } else {
