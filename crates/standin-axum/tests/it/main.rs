@@ -2,6 +2,11 @@
 //! provider, SQLite below. No sign-in here skips the callback.
 
 #![expect(unreachable_pub, reason = "a test binary exports nothing")]
+#![expect(
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a step of a test that fails is a failed test"
+)]
 
 mod support;
 
@@ -9,6 +14,7 @@ mod callback;
 mod client_key;
 mod code;
 mod exchange;
+mod id_token;
 mod issuer;
 mod login;
 mod logout;
