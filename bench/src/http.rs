@@ -40,7 +40,7 @@ pub(crate) async fn against_bare(binary: &Path) -> Result<Vec<Row>> {
             "vend a live token, rows read each time",
             ada.vend_request(&world),
         ),
-        ("GET /auth/session", ada.session_request()),
+        ("GET /auth/session", ada.session_request(&world)),
     ];
     rows.into_iter()
         .map(|(work, request)| compare(work, &service, &request))
@@ -120,19 +120,20 @@ impl SignedIn {
         request(
             "POST",
             &path,
+            &world.host(),
             &[("authorization", &format!("Bearer {}", world.client_key))],
         )
     }
 
-    fn session_request(&self) -> Vec<u8> {
-        request("GET", "/auth/session", &[("cookie", &self.cookie)])
+    fn session_request(&self, world: &World) -> Vec<u8> {
+        request("GET", "/auth/session", &world.host(), &[("cookie", &self.cookie)])
     }
 }
 
-fn request(method: &str, path: &str, headers: &[(&str, &str)]) -> Vec<u8> {
+fn request(method: &str, path: &str, host: &str, headers: &[(&str, &str)]) -> Vec<u8> {
     let mut lines = vec![
         format!("{method} {path} HTTP/1.1"),
-        "host: 127.0.0.1".to_owned(),
+        format!("host: {host}"),
     ];
     lines.extend(
         headers

@@ -115,6 +115,11 @@ impl World {
             .context("the client's key")
     }
 
+    /// The name that requests are addressed to.
+    pub(crate) fn host(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
     /// Starts the service.
     pub(crate) fn serve(&self, binary: &Path) -> Result<Running> {
         Running::start(
