@@ -13,7 +13,7 @@ use crate::id::{GrantId, UserId};
 use crate::secret::RefreshToken;
 use crate::store::{Event, EventKind, RevocationRow, StoreError};
 use crate::time::Timestamp;
-use crate::vault::{Grant, GrantState, Sealed};
+use crate::vault::{Grant, GrantState, Sealed, VaultError};
 use crate::verify::ProviderId;
 
 /// How far a revocation has come.
@@ -57,21 +57,44 @@ impl Revocations {
         }
     }
 
-    /// Takes back one grant.
+    /// Takes back one grant, as it was read, and whatever a refresh has made of it since.
+    ///
+    /// # Errors
+    /// Those of the store; and those of the vault if a token does not open: the grant is wiped all the same
+    /// then, and nobody can tell the provider.
     pub async fn take_back(&self, grant: Grant) -> Result<Revoked, Error> {
-        let queued = self.queue(&grant).await?;
-        self.wipe(grant).await?;
-        match queued {
-            Some(row) => self.attempt(row).await,
-            None => Ok(Revoked::Confirmed),
+        let (mut next, mut queued, mut unopened) = (Some(grant), Vec::new(), None);
+        while let Some(grant) = next {
+            match self.queue(&grant).await {
+                Ok(row) => queued.extend(row),
+                Err(Error::Vault(
+                    error @ (VaultError::DoesNotOpen | VaultError::UnknownFormat),
+                )) => unopened = Some(error),
+                Err(error) => return Err(error),
+            }
+            next = self.wipe(grant).await?;
         }
+        let mut revoked = Revoked::Confirmed;
+        for row in queued {
+            if self.attempt(row).await? == Revoked::Queued {
+                revoked = Revoked::Queued;
+            }
+        }
+        unopened.map_or(Ok(revoked), |error| Err(error.into()))
     }
 
     /// Takes back everything a user gave, and forgets them. `false` if there is no such user.
     pub async fn delete_user(&self, user: UserId) -> Result<bool, Error> {
         for grant in self.core.store.grants_of(user).await? {
             if grant.state != GrantState::Revoked {
-                self.take_back(grant).await?;
+                let id = grant.id;
+                match self.take_back(grant).await {
+                    // Who wants to be forgotten is forgotten, whatever has become of their tokens.
+                    Err(Error::Vault(error)) => {
+                        tracing::error!(grant.id = %id, %error, "a deleted user's token cannot be revoked");
+                    }
+                    taken => drop(taken?),
+                }
             }
         }
         let existed = self.core.store.delete_user(user).await?;
@@ -99,8 +122,17 @@ impl Revocations {
                     .store
                     .finish_revocation(row.grant, row.queued_at)
                     .await?;
-            } else if self.attempt(row).await? == Revoked::Confirmed {
-                confirmed += 1;
+                continue;
+            }
+            match self.attempt(row.clone()).await {
+                Ok(Revoked::Confirmed) => confirmed += 1,
+                Ok(Revoked::Queued) => {}
+                // It must not hold up those behind it.
+                Err(Error::Vault(error)) => {
+                    tracing::error!(grant.id = %row.grant, %error, "a queued revocation does not open");
+                    self.postpone(&row).await?;
+                }
+                Err(error) => return Err(error),
             }
         }
         Ok(confirmed)
@@ -126,32 +158,28 @@ impl Revocations {
                 .map(|token| RefreshToken::new(token.expose())),
         };
         let Some(token) = token else { return Ok(None) };
-        let row = row(&self.core, grant.id, &grant.identity.provider, &token)?;
-        self.core.store.queue_revocation(row.clone()).await?;
-        Ok(Some(row))
+        queued(&self.core, grant.id, &grant.identity.provider, &token)
+            .await
+            .map(Some)
     }
 
-    async fn wipe(&self, mut grant: Grant) -> Result<(), Error> {
-        loop {
-            let (id, now) = (grant.id, self.core.now());
-            let event = Event {
-                user: Some(grant.user),
-                grant: Some(id),
-                ..Event::new(EventKind::GrantRevoked, now)
-            };
-            match self
-                .core
-                .store
-                .replace_grant(grant.revoked(now), Some(event))
-                .await
-            {
-                // A refresh was faster: what it wrote is taken back as well.
-                Err(StoreError::Conflict) => match self.core.store.grant(id).await? {
-                    Some(newer) if newer.state != GrantState::Revoked => grant = newer,
-                    _ => return Ok(()),
-                },
-                result => return Ok(result?),
+    /// Wipes a grant as it was read. What stands there instead, if a refresh was faster: that must be taken
+    /// back as well.
+    async fn wipe(&self, grant: Grant) -> Result<Option<Grant>, Error> {
+        let (id, now) = (grant.id, self.core.now());
+        let event = Event {
+            user: Some(grant.user),
+            grant: Some(id),
+            ..Event::new(EventKind::GrantRevoked, now)
+        };
+        let wiped = grant.revoked(now);
+        match self.core.store.replace_grant(wiped, Some(event)).await {
+            Ok(()) => Ok(None),
+            Err(StoreError::Conflict) => {
+                let newer = self.core.store.grant(id).await?;
+                Ok(newer.filter(|newer| newer.state != GrantState::Revoked))
             }
+            Err(error) => Err(error.into()),
         }
     }
 
@@ -159,7 +187,7 @@ impl Revocations {
         let token = self
             .core
             .vault
-            .open_revocation(row.grant, &Sealed::from_bytes(row.sealed_token))?;
+            .open_revocation(row.grant, &Sealed::from_bytes(row.sealed_token.clone()))?;
         let asked = match self.core.providers.get(&row.provider) {
             Some(provider) => provider.revoke(&self.core, &token).await,
             // The provider is no longer configured: nobody is left to be asked.
@@ -172,12 +200,34 @@ impl Revocations {
                 .await?;
             return Ok(Revoked::Confirmed);
         }
+        self.postpone(&row).await?;
+        Ok(Revoked::Queued)
+    }
+
+    async fn postpone(&self, row: &RevocationRow) -> Result<(), StoreError> {
         let retry_at = self.core.now().after(delay(row.attempts));
         self.core
             .store
             .postpone_revocation(row.grant, row.queued_at, retry_at)
-            .await?;
-        Ok(Revoked::Queued)
+            .await
+    }
+}
+
+/// Queues a token. Two of one grant in one millisecond are told apart by the next.
+async fn queued(
+    core: &Core,
+    grant: GrantId,
+    provider: &ProviderId,
+    token: &RefreshToken,
+) -> Result<RevocationRow, Error> {
+    let mut row = row(core, grant, provider, token)?;
+    loop {
+        match core.store.queue_revocation(row.clone()).await {
+            Err(StoreError::Conflict) => {
+                row.queued_at = row.queued_at.after(Duration::from_millis(1));
+            }
+            result => return Ok(result.map(|()| row)?),
+        }
     }
 }
 
@@ -212,8 +262,7 @@ pub(crate) async fn discard(
 ) {
     let revocations = Revocations::new(Arc::clone(core));
     let done: Result<Revoked, Error> = async {
-        let row = row(core, grant, provider, token)?;
-        core.store.queue_revocation(row.clone()).await?;
+        let row = queued(core, grant, provider, token).await?;
         revocations.attempt(row).await
     }
     .await;

@@ -10,14 +10,19 @@
 
 mod support;
 
+mod access_token;
+mod attempts;
 mod callback;
 mod client_key;
 mod code;
+mod code_origin;
+mod disconnect;
 mod exchange;
 mod id_token;
 mod issuer;
 mod login;
 mod logout;
+mod logs;
 mod popup;
 mod refresh;
 mod refresh_faults;
@@ -26,4 +31,5 @@ mod second_leg;
 mod session;
 mod signed_in;
 mod signin;
+mod vault;
 mod vend;

@@ -137,14 +137,14 @@ impl Vend {
             min_ttl: request.min_ttl,
             stale: request.stale_token_sha256,
         };
-        // A token opens everything it was given for, whatever was asked: who may not have all of the grant
-        // gets one that opens less.
-        if client.policy.allows(&request.provider, &grant.scopes) {
-            return self.token(&grant, &request.scopes, None, need).await;
-        }
-        let allowed = client.policy.allowed_of(&request.provider, &grant.scopes);
-        let narrowed = narrow(&allowed, &request.scopes);
-        self.token(&grant, &request.scopes, Some(narrowed), need)
+        let policy = &client.policy;
+        let limit = |opens: &Scopes| {
+            (!policy.allows(&request.provider, opens)).then(|| {
+                let allowed = policy.allowed_of(&request.provider, opens);
+                narrow(&allowed, &request.scopes)
+            })
+        };
+        self.token_within(&grant, &request.scopes, need, limit)
             .await
     }
 
@@ -176,9 +176,10 @@ impl Vend {
             min_ttl: DEFAULT_MIN_TTL,
             stale: None,
         };
-        let narrowed = (!listed.covers(&grant.scopes))
-            .then(|| narrow(&grant.scopes.intersection(listed), scopes));
-        let vended = self.token(&grant, scopes, narrowed, need).await?;
+        let limit = |opens: &Scopes| {
+            (!listed.covers(opens)).then(|| narrow(&opens.intersection(listed), scopes))
+        };
+        let vended = self.token_within(&grant, scopes, need, limit).await?;
         self.audit.record(
             EventKind::TokenVended,
             user,
@@ -197,6 +198,25 @@ impl Vend {
         };
         let Some(user) = user else { return Ok(None) };
         Ok(self.core.store.grant_at(user, &request.provider).await?)
+    }
+
+    /// A token opens everything it was given for, whatever was asked: who may not have all of the grant gets
+    /// one that opens less. `limit` says how much less; `None` if all may be had. What counts in the end is
+    /// the token: the grant may have grown since it was read.
+    async fn token_within(
+        &self,
+        grant: &Grant,
+        scopes: &Scopes,
+        need: Need,
+        limit: impl Fn(&Scopes) -> Option<Scopes>,
+    ) -> Result<Vended, Error> {
+        let vended = self
+            .token(grant, scopes, limit(&grant.scopes), need)
+            .await?;
+        match limit(&vended.token.scopes) {
+            None => Ok(vended),
+            narrowed => self.token(grant, scopes, narrowed, need).await,
+        }
     }
 
     /// The grant's own token, or one that is narrowed.
