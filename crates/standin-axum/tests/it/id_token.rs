@@ -431,7 +431,7 @@ async fn id_12_a_person_is_issuer_and_subject_and_an_address_is_nobody() {
 
 #[tokio::test]
 async fn id_14_an_address_that_can_be_read_in_two_ways_is_not_shown_as_one() {
-    let mut stage = Stage::start().await;
+    let stage = Stage::start().await;
     for email in [
         "a@evil.example@corp.example",
         "a\u{ff20}corp.example",

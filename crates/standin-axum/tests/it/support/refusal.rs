@@ -1,6 +1,7 @@
 //! What a refused sign-in must leave as it was, in one place: session, database, provider, answer, events.
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 
 use data_encoding::HEXLOWER;
 use serde_json::Value;
@@ -111,7 +112,13 @@ impl World {
         let mut text = answer.body.clone();
         for (name, value) in &answer.headers {
             if name != http::header::SET_COOKIE {
-                text.push_str(&format!("\n{name}: {}", value.to_str().unwrap_or_default()));
+                text += &[
+                    "\n",
+                    name.as_str(),
+                    ": ",
+                    value.to_str().unwrap_or_default(),
+                ]
+                .concat();
             }
         }
         for (name, value) in answer.url.query_pairs() {
@@ -176,7 +183,7 @@ impl World {
             let identities = store.identities_of(user.id).await.unwrap();
             let sessions = store.sessions_of(user.id).await.unwrap();
             let ids: Vec<_> = sessions.iter().map(|session| session.id).collect();
-            text.push_str(&format!(" {identities:?} {ids:?}"));
+            write!(text, " {identities:?} {ids:?}").unwrap();
         }
         text
     }
