@@ -1,32 +1,53 @@
 //! Cookies in and out.
 
-use axum::extract::FromRequestParts;
+use axum::extract::{FromRef, FromRequestParts};
 use axum::response::{IntoResponse, Response};
 use http::HeaderValue;
 use http::header::SET_COOKIE;
 use http::request::Parts;
-use standin::Refusal;
 use standin::session::cookie::{Cookies, SetCookie};
 use standin::session::{Presented, SESSION_COOKIE, Sessions};
 use standin::store::SessionRow;
+use standin::{Refusal, Standin};
 
-use crate::Shared;
 use crate::problem::Problem;
 
-/// The live session of a request, for handlers that need one.
+/// The live session of a request, for handlers that need one: those of an embedding app, too.
+///
+/// ```no_run
+/// use axum::{Router, routing::get};
+/// use standin::Standin;
+/// use standin_axum::CurrentSession;
+///
+/// async fn hello(CurrentSession(session): CurrentSession) -> String {
+///     session.user.to_string()
+/// }
+///
+/// # fn run(standin: Standin) {
+/// // A state of your own does as well, if it implements `FromRef` for `Standin`.
+/// let app: Router = Router::new()
+///     .route("/hello", get(hello))
+///     .with_state(standin.clone())
+///     .merge(standin_axum::router(standin));
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct CurrentSession(pub SessionRow);
 
-impl FromRequestParts<Shared> for CurrentSession {
+impl<S> FromRequestParts<S> for CurrentSession
+where
+    S: Send + Sync,
+    Standin: FromRef<S>,
+{
     type Rejection = Response;
 
-    async fn from_request_parts(parts: &mut Parts, shared: &Shared) -> Result<Self, Response> {
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Response> {
         let hash = match Sessions::presented(Cookies::of(&parts.headers)) {
             Presented::Session(hash) => hash,
             Presented::Nothing => return Err(unauthenticated()),
             Presented::Ambiguous => return Err(ambiguous()),
         };
-        let session = shared.standin.sessions().find(&hash).await;
+        let session = Standin::from_ref(state).sessions().find(&hash).await;
         match session.map_err(|error| Problem::from(error).into_response())? {
             Some(session) => Ok(Self(session)),
             None => Err(unauthenticated()),

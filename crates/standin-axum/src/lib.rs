@@ -27,6 +27,7 @@ mod page;
 pub mod problem;
 
 use axum::Router;
+use axum::extract::FromRef;
 use http::header::{CACHE_CONTROL, REFERRER_POLICY};
 use http::{HeaderName, HeaderValue};
 use standin::Standin;
@@ -41,6 +42,12 @@ use limiter::Limiter;
 struct Shared {
     standin: Standin,
     limiter: Limiter,
+}
+
+impl FromRef<Shared> for Standin {
+    fn from_ref(shared: &Shared) -> Self {
+        shared.standin.clone()
+    }
 }
 
 /// Both sides, with their state: merge it into an app that browsers reach at the `public_url`.

@@ -51,6 +51,9 @@
 //! # }
 //! ```
 //!
+//! Beside the requests, [`Standin::run`] must run as long as the process does: it writes the record of vends,
+//! asks again for revocations that failed, and forgets what is over.
+//!
 //! The crate `standin-axum` makes routes of it. Nothing in here knows of a web framework, a database, the
 //! environment, or what time it is.
 

@@ -33,7 +33,9 @@ const PRUNE_INTERVAL: Duration = Duration::from_mins(10);
 
 /// The whole of Standin. Cheap to clone; clones are the same one.
 #[derive(Clone)]
-pub struct Standin {
+pub struct Standin(Arc<Services>);
+
+struct Services {
     core: Arc<Core>,
     signin: SignIn,
     sessions: Sessions,
@@ -135,7 +137,7 @@ impl Standin {
         let sessions = Sessions::new(Arc::clone(&core), session);
         let refresher = Refresher::new(Arc::clone(&core), tasks.clone());
         let audit = Audit::default();
-        Self {
+        Self(Arc::new(Services {
             signin: SignIn::new(Arc::clone(&core), sessions.clone(), tasks.clone()),
             vend: Vend::new(Arc::clone(&core), refresher, audit.clone()),
             revocations: Revocations::new(Arc::clone(&core)),
@@ -143,60 +145,60 @@ impl Standin {
             audit,
             tasks,
             core,
-        }
+        }))
     }
 
     /// 1: signing in.
     #[must_use]
     pub fn signin(&self) -> &SignIn {
-        &self.signin
+        &self.0.signin
     }
 
     /// Sessions of browsers.
     #[must_use]
     pub fn sessions(&self) -> &Sessions {
-        &self.sessions
+        &self.0.sessions
     }
 
     /// 5: tokens for jobs and pages.
     #[must_use]
     pub fn vend(&self) -> &Vend {
-        &self.vend
+        &self.0.vend
     }
 
     /// Taking back what was given.
     #[must_use]
     pub fn revocations(&self) -> &Revocations {
-        &self.revocations
+        &self.0.revocations
     }
 
     /// The rows, for those who list them.
     #[must_use]
     pub fn store(&self) -> &dyn Store {
-        &*self.core.store
+        &*self.0.core.store
     }
 
     /// The clock that everything here goes by.
     #[must_use]
     pub fn clock(&self) -> &dyn Clock {
-        &*self.core.clock
+        &*self.0.core.clock
     }
 
     /// The origin that browsers see.
     #[must_use]
     pub fn public_url(&self) -> &Url {
-        &self.core.public_url
+        &self.0.core.public_url
     }
 
     /// A provider by its name in URLs.
     #[must_use]
     pub fn provider(&self, id: &ProviderId) -> Option<&Arc<Provider>> {
-        self.core.providers.get(id)
+        self.0.core.providers.get(id)
     }
 
     /// Every provider, in the order of their names.
     pub fn providers(&self) -> impl Iterator<Item = &Provider> {
-        self.core.providers.values().map(AsRef::as_ref)
+        self.0.core.providers.values().map(AsRef::as_ref)
     }
 
     /// The upkeep that needs a clock of its own: writing what was counted, asking again for revocations that
@@ -210,22 +212,22 @@ impl Standin {
             tokio::select! {
                 () = stop.cancelled() => break,
                 _ = audit.tick() => report("writing the record", self.flush_audit().await),
-                _ = revocations.tick() => report("revoking", self.revocations.sweep().await.map(drop)),
+                _ = revocations.tick() => report("revoking", self.0.revocations.sweep().await.map(drop)),
                 _ = prune.tick() => report("forgetting what is over", self.prune().await),
             }
         }
-        self.tasks.close();
-        self.tasks.wait().await;
+        self.0.tasks.close();
+        self.0.tasks.wait().await;
         report("writing the record", self.flush_audit().await);
     }
 
     /// Writes the vends that were counted so far.
     pub async fn flush_audit(&self) -> Result<(), Error> {
-        self.audit.flush(&*self.core.store).await
+        self.0.audit.flush(&*self.0.core.store).await
     }
 
     async fn prune(&self) -> Result<(), Error> {
-        self.core.store.prune(self.core.now()).await?;
+        self.0.core.store.prune(self.0.core.now()).await?;
         Ok(())
     }
 }

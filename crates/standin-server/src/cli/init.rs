@@ -45,7 +45,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
         return output::json(&json!({"config": config, "keys": keys}));
     }
     output::line(&format!(
-        "{}  the configuration: put in your address and your provider, then run `standin check`\n{}  the vault's key: keep a copy apart from the database's backups",
+        "{}  the configuration: put in your address and your provider, then run\n  `standin migrate` and `standin check`\n{}  the vault's key: keep a copy apart from the database's backups",
         config.display(),
         keys.display()
     ))
