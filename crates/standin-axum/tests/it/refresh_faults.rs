@@ -7,6 +7,9 @@ use async_trait::async_trait;
 use futures_util::future::join;
 use serde_json::{Value, json};
 use standin::http::{HttpClient, HttpError, Request, ReqwestClient, Response};
+use standin::provider::Scopes;
+use standin::vend::{DEFAULT_MIN_TTL, VendRequest};
+use standin::{Refusal, Standin};
 
 use crate::support::{ADA, Answer, CALENDAR, Caller, GRACE, World};
 
@@ -456,4 +459,29 @@ async fn rf_17_a_refresh_that_panics_is_one_failed_answer_and_nothing_more() {
     assert_eq!(world.grant_state(), "active");
     world.google.advance(60).await;
     caller.token().await;
+}
+
+#[tokio::test]
+async fn rf_13_a_provider_that_is_no_longer_configured_is_never_asked() {
+    let world = World::start().await;
+    let (_, user) = world.signed_in(ADA, "").await;
+    let token = Caller::new(&world, &world.job().await, &user).token().await;
+    let stored = standin::secret::sha256(token.as_bytes());
+    let store = standin_store::open(&world.database_url()).unwrap();
+    let without = Standin::builder(world.app.clone(), store, ReqwestClient::new().unwrap())
+        .build(&world.keys)
+        .await
+        .unwrap();
+    let clients = without.store().clients().await.unwrap();
+    let request = VendRequest {
+        user: user.parse().unwrap(),
+        provider: "google".parse().unwrap(),
+        scopes: Scopes::default(),
+        min_ttl: DEFAULT_MIN_TTL,
+        stale_token_sha256: Some(stored),
+        purpose: None,
+    };
+    let vended = without.vend().vend(&clients[0], &request).await;
+    assert_eq!(vended.unwrap_err(), Refusal::NoGrant.into());
+    assert_eq!(world.google.count("token_refreshed").await, 0);
 }

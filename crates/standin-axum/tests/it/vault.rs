@@ -6,7 +6,7 @@ use serde_json::json;
 use standin::Standin;
 use standin::entropy::SystemEntropy;
 use standin::http::ReqwestClient;
-use standin::vault::{KeyFile, VaultError};
+use standin::vault::{KeyFile, KeyFileError, VaultError};
 
 use crate::support::{ADA, Caller, GRACE, Wire, World, contains};
 
@@ -333,5 +333,60 @@ async fn vc_10_a_key_is_found_by_its_hash_and_sql_in_it_is_only_a_wrong_key() {
             )
             .await;
         answer.assert_refused(401, "invalid_client");
+    }
+}
+
+#[test]
+fn vc_9_a_key_file_that_others_can_read_is_not_read() {
+    use std::os::unix::fs::PermissionsExt;
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("keys.toml");
+    std::fs::write(
+        &path,
+        KeyFile::generate(&SystemEntropy).to_toml().as_bytes(),
+    )
+    .unwrap();
+    for (mode, is_read) in [
+        (0o600, true),
+        (0o400, true),
+        (0o640, false),
+        (0o604, false),
+        (0o644, false),
+        (0o620, false),
+        (0o601, false),
+        (0o666, false),
+    ] {
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+        let read = KeyFile::read(&path);
+        assert_eq!(read.is_ok(), is_read, "{mode:o}");
+        assert!(
+            is_read || matches!(read, Err(KeyFileError::TooOpen)),
+            "{mode:o}"
+        );
+    }
+}
+
+#[test]
+fn vc_8_no_error_and_no_debug_of_a_key_file_quotes_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("keys.toml");
+    let keys = KeyFile::generate(&SystemEntropy);
+    let text = keys.to_toml();
+    let secret = text.split('"').find(|part| part.len() == 44).unwrap();
+    assert!(!format!("{keys:?}").contains(secret));
+    for broken in [
+        text.replace("secret", "secrte"),
+        text.replace("k1", "\"k1"),
+        text.replace("active", "# active"),
+        format!("{}\nmore = 1", text.as_str()),
+        text.replace("\"\n", "\n"),
+    ] {
+        std::fs::write(&path, &broken).unwrap();
+        restrict(&path);
+        let error = KeyFile::read(&path).expect_err("a broken file");
+        assert!(
+            !format!("{error} {error:?}").contains(&secret[..8]),
+            "{error:?}"
+        );
     }
 }
