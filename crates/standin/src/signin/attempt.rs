@@ -24,7 +24,10 @@ use crate::verify::ProviderId;
 /// ([`AttemptRow::expires_at`](crate::store::AttemptRow)): a shorter memory would let an answer be replayed.
 pub const ATTEMPT_LIFETIME: Duration = Duration::from_mins(10);
 /// A browser has at most so many attempts under way; the oldest makes room (requirement AR-10).
-pub(super) const MAX_PER_BROWSER: usize = 5;
+const MAX_PER_BROWSER: usize = 5;
+/// What their cookies may weigh together. Servers refuse a request whose cookies are too many, proxies often
+/// beyond 8 KiB, and a foreign page that starts sign-ins must not bring a browser there.
+const MAX_WEIGHT_PER_BROWSER: usize = 6 * 1024;
 /// What the name of every attempt cookie begins with.
 pub(super) const COOKIE_PREFIX: &str = "__Host-standin-att-";
 /// The longest value that a cookie of ours may have, so that the whole stays under 4096 bytes.
@@ -169,6 +172,30 @@ impl Attempt {
             .open_attempt(id, &Sealed::from_bytes(sealed.to_vec()))
             .ok()?;
         serde_json::from_slice(&plain).ok()
+    }
+
+    /// The cookies that must go so that `newest` has room: the oldest attempts, and what is none.
+    pub(super) fn make_room(
+        core: &Core,
+        cookies: Cookies<'_>,
+        newest: &SetCookie,
+    ) -> Vec<SetCookie> {
+        let weight = |name: &str, value: &str| name.len() + value.len() + "=; ".len();
+        let mut under_way = Self::under_way(core, cookies);
+        let mut places = MAX_PER_BROWSER - 1;
+        let mut room = MAX_WEIGHT_PER_BROWSER.saturating_sub(weight(newest.name(), newest.value()));
+        while let Some((name, Some(_))) = under_way.last() {
+            let Found::One(value) = cookies.find(name) else {
+                break;
+            };
+            let Some(rest) = room.checked_sub(weight(name, value)).filter(|_| places > 0) else {
+                break;
+            };
+            (room, places) = (rest, places - 1);
+            under_way.pop();
+        }
+        let leaving = under_way.into_iter();
+        leaving.map(|(name, _)| SetCookie::clear(name)).collect()
     }
 
     /// Every attempt that this browser has under way, oldest first, each with its cookie's name.

@@ -3,7 +3,7 @@
 use data_encoding::BASE64URL_NOPAD;
 use url::Url;
 
-use super::attempt::{ATTEMPT_LIFETIME, Attempt, Intent, MAX_PER_BROWSER, Start};
+use super::attempt::{ATTEMPT_LIFETIME, Attempt, Intent, Start};
 use super::{Mode, ReturnTo, SignIn};
 use crate::error::{Error, Refusal};
 use crate::id::AttemptId;
@@ -180,14 +180,9 @@ impl SignIn {
         attempt: &mut Attempt,
         cookies: Cookies<'_>,
     ) -> Result<Vec<SetCookie>, Error> {
-        let under_way = Attempt::under_way(&self.core, cookies);
-        let surplus = (under_way.len() + 1).saturating_sub(MAX_PER_BROWSER);
-        let leaving = under_way
-            .into_iter()
-            .take(surplus)
-            .map(|(name, _)| SetCookie::clear(name));
         let own = attempt.cookie(&self.core)?;
-        Ok(leaving.chain([own]).collect())
+        let leaving = Attempt::make_room(&self.core, cookies, &own);
+        Ok(leaving.into_iter().chain([own]).collect())
     }
 }
 
