@@ -15,8 +15,9 @@ use crate::store::{EventKind, NewSession, SessionHash, StoreError};
 use crate::time::Timestamp;
 use crate::vault::{Binding, Grant, GrantState, SealedTokens};
 
-/// How often a sign-in tries to write over a grant that keeps changing under it.
-const MAX_ROUNDS: usize = 5;
+/// How often a sign-in tries to write over a grant that keeps changing under it. Each round that is lost was
+/// won by another sign-in of the same person: as many as this may arrive at once.
+const MAX_ROUNDS: usize = 64;
 
 /// Everything that the rows are made of.
 struct Settling<'a> {
