@@ -11,7 +11,7 @@ use serde_json::json;
 use standin::secret::sha256;
 use tracing_subscriber::fmt::MakeWriter;
 
-use crate::support::{ADA, CALENDAR, Caller, GRACE, Wire, World};
+use crate::support::{ADA, Browser, CALENDAR, Caller, GRACE, Job, Wire, World};
 
 #[derive(Clone, Default)]
 struct Paper(Arc<Mutex<Vec<u8>>>);
@@ -82,22 +82,49 @@ fn assert_unlogged(kind: &str, secret: &str) {
     }
 }
 
+/// The secrets that were about, by what they are.
+#[derive(Default)]
+struct Day(Vec<(String, String)>);
+
+impl Day {
+    fn note(&mut self, kind: &str, value: &str) {
+        self.0.push((kind.to_owned(), value.to_owned()));
+    }
+}
+
 /// Signs in, fails to, vends, refreshes, is refused, disconnects; gives back every secret that was about.
 async fn a_busy_day(world: &World, wire: &Wire) -> Vec<(String, String)> {
-    let mut secrets = Vec::new();
-    let mut note = |kind: &str, value: &str| secrets.push((kind.to_owned(), value.to_owned()));
-    world.google.allow(ADA).await;
+    let mut day = Day::default();
     let mut browser = world.browser();
+    let user = sign_in_and_fail_to(world, &mut browser, &mut day).await;
+    let job = world.job().await;
+    vend_and_be_refused(world, &job, &user, &mut day).await;
+    let caller = Caller::new(world, &job, &user);
+    refresh_in_trouble(world, &caller, &mut day).await;
+    take_back(world, &mut browser, &job, &mut day).await;
+    let keys = world.keys.to_toml();
+    day.note(
+        "key-encryption key",
+        keys.split('"').find(|part| part.len() == 44).unwrap(),
+    );
+    for (kind, secret) in wire.secrets() {
+        day.note(&kind, &secret);
+    }
+    day.0
+}
+
+async fn sign_in_and_fail_to(world: &World, browser: &mut Browser, day: &mut Day) -> String {
+    world.google.allow(ADA).await;
     let begun = browser
         .get(format!("/auth/google/login?scope={CALENDAR}"))
         .await;
     for (name, value) in begun.location().query_pairs() {
         if ["state", "nonce"].contains(&&*name) {
-            note(&name, &value);
+            day.note(&name, &value);
         }
     }
     for (name, value) in browser.cookies() {
-        note(name, value);
+        day.note(name, value);
     }
     let mut answer = begun;
     while answer.status.is_redirection() && !answer.location().path().ends_with("/callback") {
@@ -128,27 +155,29 @@ async fn a_busy_day(world: &World, wire: &Wire) -> Vec<(String, String)> {
         "canary-error-word",
         "canary-query-parameter",
     ] {
-        note("a query", canary);
+        day.note("a query", canary);
     }
-    note("session cookie", browser.cookie("__Host-standin").unwrap());
+    day.note("session cookie", browser.cookie("__Host-standin").unwrap());
     let user = browser.session().await.json()["user"]["id"]
         .as_str()
         .unwrap()
         .to_owned();
 
     let begun = browser.post("/auth/google/begin", json!({})).await.json();
-    note("state of a popup", begun["state"].as_str().unwrap());
-    note("nonce of a popup", begun["nonce"].as_str().unwrap());
+    day.note("state of a popup", begun["state"].as_str().unwrap());
+    day.note("nonce of a popup", begun["nonce"].as_str().unwrap());
     let post = json!({ "code": "4/canary-posted-code", "state": begun["state"] });
     browser
         .post("/auth/google/code", post)
         .await
         .assert_status(400);
-    note("a posted code", "4/canary-posted-code");
+    day.note("a posted code", "4/canary-posted-code");
+    user
+}
 
-    let job = world.job().await;
-    note("client key", &job.key);
-    let caller = Caller::new(world, &job, &user);
+async fn vend_and_be_refused(world: &World, job: &Job, user: &str, day: &mut Day) {
+    day.note("client key", &job.key);
+    let caller = Caller::new(world, job, user);
     caller.token().await;
     caller
         .ask(json!({ "canary-unknown-member": "canary-value" }))
@@ -158,7 +187,7 @@ async fn a_busy_day(world: &World, wire: &Wire) -> Vec<(String, String)> {
         .ask(json!({ "stale_token_sha256": "canary-stale-token" }))
         .await
         .assert_status(400);
-    note("a body", "canary-stale-token");
+    day.note("a body", "canary-stale-token");
     let wrong = (
         "authorization",
         "Bearer sk_canary-wrong-client-key-that-nobody-has",
@@ -169,8 +198,10 @@ async fn a_busy_day(world: &World, wire: &Wire) -> Vec<(String, String)> {
         .send(Method::POST, &path, &[wrong], String::new())
         .await
         .assert_status(401);
-    note("a wrong key", "canary-wrong-client-key-that-nobody-has");
+    day.note("a wrong key", "canary-wrong-client-key-that-nobody-has");
+}
 
+async fn refresh_in_trouble(world: &World, caller: &Caller, day: &mut Day) {
     for (fault, more) in [
         ("rotate", json!({})),
         (
@@ -201,11 +232,13 @@ async fn a_busy_day(world: &World, wire: &Wire) -> Vec<(String, String)> {
         "canary-upstream-words",
         "canary-malformed-answer",
     ] {
-        note("the provider's words", canary);
+        day.note("the provider's words", canary);
     }
+}
 
+async fn take_back(world: &World, browser: &mut Browser, job: &Job, day: &mut Day) {
     browser.sign_in("").await.assert_status(303);
-    note(
+    day.note(
         "second session cookie",
         browser.cookie("__Host-standin").unwrap(),
     );
@@ -221,7 +254,7 @@ async fn a_busy_day(world: &World, wire: &Wire) -> Vec<(String, String)> {
         .post("/auth/google/disconnect", json!({}))
         .await
         .assert_status(200);
-    note("the provider's words", "canary-revoke-body");
+    day.note("the provider's words", "canary-revoke-body");
     world.google.advance(60).await;
     world.standin.revocations().sweep().await.unwrap();
     let (mut grace, grace_id) = world.signed_in(GRACE, "").await;
@@ -229,8 +262,8 @@ async fn a_busy_day(world: &World, wire: &Wire) -> Vec<(String, String)> {
         "UPDATE grants SET sealed_access = ?1",
         [&b"ya29.canary-plaintext-in-row"[..]],
     );
-    note("plain text in a row", "ya29.canary-plaintext-in-row");
-    Caller::new(world, &job, &grace_id)
+    day.note("plain text in a row", "ya29.canary-plaintext-in-row");
+    Caller::new(world, job, &grace_id)
         .ask(json!({}))
         .await
         .assert_status(500);
@@ -239,16 +272,6 @@ async fn a_busy_day(world: &World, wire: &Wire) -> Vec<(String, String)> {
         .await
         .assert_status(204);
     world.standin.flush_audit().await.unwrap();
-
-    let keys = world.keys.to_toml();
-    note(
-        "key-encryption key",
-        keys.split('"').find(|part| part.len() == 44).unwrap(),
-    );
-    for (kind, secret) in wire.secrets() {
-        note(&kind, &secret);
-    }
-    secrets
 }
 
 #[tokio::test]

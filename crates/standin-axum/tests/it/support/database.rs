@@ -1,5 +1,7 @@
 //! The database behind Standin's back: what an operator, a thief or an accident could do to it.
 
+use std::fmt::Write;
+
 use rusqlite::types::FromSql;
 use rusqlite::{Connection, Params};
 
@@ -56,7 +58,7 @@ fn dump(connection: &Connection, table: &str) -> String {
     let mut rows = connection
         .prepare(&format!("SELECT * FROM {table}"))
         .unwrap();
-    let columns: Vec<String> = rows.column_names().into_iter().map(str::to_owned).collect();
+    let columns: Vec<String> = rows.column_names().map(str::to_owned).collect();
     let mut rows = rows.query([]).unwrap();
     let mut text = format!("{table}\n");
     while let Some(row) = rows.next().unwrap() {
@@ -65,7 +67,7 @@ fn dump(connection: &Connection, table: &str) -> String {
             .enumerate()
             .filter(|(_, name)| *name != "last_seen_at")
         {
-            text += &format!("  {column}={:?}", row.get_ref(index).unwrap());
+            write!(text, "  {column}={:?}", row.get_ref(index).unwrap()).unwrap();
         }
         text.push('\n');
     }
