@@ -1,0 +1,13 @@
+//! A grant is sealed for a person who was verified; a name alone is not enough.
+
+use standin::id::GrantId;
+use standin::vault::Binding;
+use standin::verify::Identity;
+
+fn seal_for(grant: GrantId, claimed: &Identity) -> Binding<'_> {
+    Binding::new(grant, claimed, "client", 1)
+}
+
+fn main() {
+    let _ = seal_for;
+}
