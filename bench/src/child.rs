@@ -33,14 +33,9 @@ impl Running {
     #[expect(clippy::disallowed_methods, reason = "a benchmark measures time")]
     pub(crate) fn start(program: &Path, arguments: &[&str]) -> Result<Self> {
         let mut command = pinned(program);
-        command
-            .args(arguments)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null());
+        command.args(arguments).stdout(Stdio::piped()).stderr(Stdio::null());
         let start = Instant::now();
-        let mut child = command
-            .spawn()
-            .with_context(|| format!("{}", program.display()))?;
+        let mut child = command.spawn().with_context(|| format!("{}", program.display()))?;
         let mut line = String::new();
         let stdout = child.stdout.take().context("stdout")?;
         BufReader::new(stdout).read_line(&mut line)?;
@@ -52,10 +47,7 @@ impl Running {
     /// Resident memory, in MiB. Linux only.
     fn resident_mib(&self) -> Result<f64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
-        let line = status
-            .lines()
-            .find_map(|line| line.strip_prefix("VmRSS:"))
-            .context("VmRSS")?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("VmRSS")?;
         let kib: f64 = line.split_whitespace().next().context("VmRSS")?.parse()?;
         Ok(kib / 1024.0)
     }
@@ -84,20 +76,8 @@ pub(crate) async fn start_and_memory(binary: &Path) -> Result<Vec<Row>> {
     }
     let (time, memory) = (median(times), median(memory));
     Ok(vec![
-        figure(
-            "start to ready, SQLite",
-            time,
-            "ms",
-            "≤ 50 ms",
-            time <= 50.0,
-        ),
-        figure(
-            "idle memory, resident",
-            memory,
-            "MiB",
-            "≤ 20 MiB",
-            memory <= 20.0,
-        ),
+        figure("start to ready, SQLite", time, "ms", "≤ 50 ms", time <= 50.0),
+        figure("idle memory, resident", memory, "MiB", "≤ 20 MiB", memory <= 20.0),
     ])
 }
 

@@ -36,37 +36,23 @@ pub(crate) async fn against_bare(binary: &Path) -> Result<Vec<Row>> {
     let service = world.serve(binary)?;
     let ada = world.sign_in(&service).await?;
     let rows = [
-        (
-            "vend a live token, rows read each time",
-            ada.vend_request(&world),
-        ),
+        ("vend a live token, rows read each time", ada.vend_request(&world)),
         ("GET /auth/session", ada.session_request(&world)),
     ];
-    rows.into_iter()
-        .map(|(work, request)| compare(work, &service, &request))
-        .collect()
+    rows.into_iter().map(|(work, request)| compare(work, &service, &request)).collect()
 }
 
 fn compare(work: &str, service: &Running, request: &[u8]) -> Result<Row> {
     let address = address(service)?;
-    let bare = Running::start(
-        &std::env::current_exe()?,
-        &["bare", &json_of_length(address, request)?],
-    )?;
+    let bare =
+        Running::start(&std::env::current_exe()?, &["bare", &json_of_length(address, request)?])?;
     let limit = self::address(&bare)?;
     let (mut ours, mut raw) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
         ours.push(load::per_second(address, request, TIME)?);
         raw.push(load::per_second(limit, request, TIME)?);
     }
-    Ok(share(
-        work,
-        median(ours),
-        median(raw),
-        "bare axum",
-        0.5,
-        "≥ 50 % (later 70 %)",
-    ))
+    Ok(share(work, median(ours), median(raw), "bare axum", 0.5, "≥ 50 % (later 70 %)"))
 }
 
 fn address(running: &Running) -> Result<SocketAddr> {
@@ -83,10 +69,7 @@ pub(crate) async fn two_hundred_vends(binary: &Path) -> Result<Row> {
     let ada = world.sign_in(&service).await?;
     let (address, request) = (address(&service)?, ada.vend_request(&world));
     let statuses = at_once(CALLERS, address, &request)?;
-    ensure!(
-        statuses.iter().all(|status| *status == 200),
-        "not every caller got a token"
-    );
+    ensure!(statuses.iter().all(|status| *status == 200), "not every caller got a token");
     let refreshes = world.count("token_refreshed").await?;
     Ok(Row {
         work: format!("{CALLERS} parallel vends of one expired grant"),
@@ -107,10 +90,7 @@ fn at_once(callers: usize, address: SocketAddr, request: &[u8]) -> Result<Vec<u1
             connection.ask(request)
         };
         let threads: Vec<_> = (0..callers).map(|_| scope.spawn(ask)).collect();
-        threads
-            .into_iter()
-            .map(|thread| thread.join().ok().context("a caller broke")?)
-            .collect()
+        threads.into_iter().map(|thread| thread.join().ok().context("a caller broke")?).collect()
     })
 }
 
@@ -131,15 +111,8 @@ impl SignedIn {
 }
 
 fn request(method: &str, path: &str, host: &str, headers: &[(&str, &str)]) -> Vec<u8> {
-    let mut lines = vec![
-        format!("{method} {path} HTTP/1.1"),
-        format!("host: {host}"),
-    ];
-    lines.extend(
-        headers
-            .iter()
-            .map(|(name, value)| format!("{name}: {value}")),
-    );
+    let mut lines = vec![format!("{method} {path} HTTP/1.1"), format!("host: {host}")];
+    lines.extend(headers.iter().map(|(name, value)| format!("{name}: {value}")));
     if method == "POST" {
         lines.push("content-length: 0".to_owned());
     }
@@ -149,8 +122,5 @@ fn request(method: &str, path: &str, host: &str, headers: &[(&str, &str)]) -> Ve
 /// A body for the bare handler: as long as the service's own answer.
 fn json_of_length(address: SocketAddr, request: &[u8]) -> Result<String> {
     let length = Connection::open(address)?.length_of_answer(request)?;
-    Ok(format!(
-        "{{\"x\":\"{}\"}}",
-        "y".repeat(length.saturating_sub(8))
-    ))
+    Ok(format!("{{\"x\":\"{}\"}}", "y".repeat(length.saturating_sub(8))))
 }

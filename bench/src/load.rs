@@ -58,19 +58,13 @@ impl Connection {
         let stream = TcpStream::connect(address)?;
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(Duration::from_secs(20)))?;
-        Ok(Self {
-            stream,
-            buffer: vec![0; 64 * 1024],
-        })
+        Ok(Self { stream, buffer: vec![0; 64 * 1024] })
     }
 
     /// How many bytes the body of the answer has.
     pub(crate) fn length_of_answer(&mut self, request: &[u8]) -> Result<usize> {
         ensure!(self.ask(request)? == 200, "the answer is not 200");
-        let head = self
-            .buffer
-            .windows(4)
-            .position(|window| window == b"\r\n\r\n");
+        let head = self.buffer.windows(4).position(|window| window == b"\r\n\r\n");
         let (_, length) = answer(&self.buffer)?.context("an answer")?;
         Ok(length - head.context("a head")? - 4)
     }

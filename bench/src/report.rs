@@ -25,14 +25,7 @@ pub(crate) fn heading() {
 #[expect(clippy::print_stdout, reason = "the table is what this program is for")]
 pub(crate) fn row(row: &Row) {
     let mark = if row.is_reached { "ok" } else { "below" };
-    let Row {
-        work,
-        ours,
-        beside,
-        result,
-        goal,
-        ..
-    } = row;
+    let Row { work, ours, beside, result, goal, .. } = row;
     println!("| {work} | {ours} | {beside} | {result} | {goal} | {mark} |");
 }
 

@@ -30,14 +30,7 @@ pub(crate) fn against_raw() -> Result<Row> {
         raw.push(per_second(|| sample.verify_raw())?);
     }
     let (ours, raw) = (median(ours), median(raw));
-    Ok(share(
-        "verify a Google-shaped ID token (one core)",
-        ours,
-        raw,
-        "raw RS256",
-        0.85,
-        "≥ 85 %",
-    ))
+    Ok(share("verify a Google-shaped ID token (one core)", ours, raw, "raw RS256", 0.85, "≥ 85 %"))
 }
 
 #[expect(clippy::disallowed_methods, reason = "a benchmark measures time")]
@@ -60,10 +53,7 @@ struct Sample {
 }
 
 impl Sample {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "a throw-away key for a benchmark"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "a throw-away key for a benchmark")]
     fn new() -> Result<Self> {
         let pair = KeyPair::generate(KeySize::Rsa2048)?;
         let claims = claims().to_string();
@@ -72,12 +62,7 @@ impl Sample {
             r#"{"alg":"RS256","kid":"1f2e3d4c5b6a79880716253443526170aabbccdd","typ":"JWT"}"#;
         let signed = format!("{}.{}", encode(header), encode(&claims));
         let mut signature = vec![0; pair.public_modulus_len()];
-        pair.sign(
-            &RSA_PKCS1_SHA256,
-            &SystemRandom::new(),
-            signed.as_bytes(),
-            &mut signature,
-        )?;
+        pair.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), signed.as_bytes(), &mut signature)?;
         let jwks = jwks(&pair);
         let raw_key =
             ParsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, pair.public_key().as_ref())?;
@@ -129,16 +114,8 @@ fn claims() -> serde_json::Value {
 }
 
 fn jwks(pair: &KeyPair) -> String {
-    let modulus = pair
-        .public_key()
-        .modulus()
-        .big_endian_without_leading_zero()
-        .to_vec();
-    let exponent = pair
-        .public_key()
-        .exponent()
-        .big_endian_without_leading_zero()
-        .to_vec();
+    let modulus = pair.public_key().modulus().big_endian_without_leading_zero().to_vec();
+    let exponent = pair.public_key().exponent().big_endian_without_leading_zero().to_vec();
     serde_json::json!({ "keys": [{
         "kty": "RSA", "alg": "RS256", "use": "sig", "kid": "1f2e3d4c5b6a79880716253443526170aabbccdd",
         "n": BASE64URL_NOPAD.encode(&modulus), "e": BASE64URL_NOPAD.encode(&exponent)

@@ -45,32 +45,16 @@ impl World {
             .no_proxy()
             .build()?;
         let directory = tempfile::tempdir()?;
-        let mut world = Self {
-            google,
-            directory,
-            http,
-            port,
-            client_key: String::new(),
-        };
+        let mut world = Self { google, directory, http, port, client_key: String::new() };
         world.write_configuration()?;
         world.client_key = world.add_client()?;
-        world
-            .control(
-                "PUT",
-                "autopilot",
-                json!({ "user": USER, "decision": "allow" }),
-            )
-            .await?;
+        world.control("PUT", "autopilot", json!({ "user": USER, "decision": "allow" })).await?;
         Ok(world)
     }
 
     fn write_configuration(&self) -> Result<()> {
         let path = |name: &str| self.directory.path().join(name).display().to_string();
-        run(&[
-            "init",
-            "--dir",
-            &self.directory.path().display().to_string(),
-        ])?;
+        run(&["init", "--dir", &self.directory.path().display().to_string()])?;
         let configuration = format!(
             "public_url = \"http://127.0.0.1:{port}\"\n\
              listen = \"127.0.0.1:{port}\"\n\
@@ -92,27 +76,14 @@ impl World {
     }
 
     fn configuration(&self) -> String {
-        self.directory
-            .path()
-            .join("standin.toml")
-            .display()
-            .to_string()
+        self.directory.path().join("standin.toml").display().to_string()
     }
 
     fn add_client(&self) -> Result<String> {
-        let output = run(&[
-            "clients",
-            "add",
-            "bench",
-            "--json",
-            "--config",
-            &self.configuration(),
-        ])?;
+        let output =
+            run(&["clients", "add", "bench", "--json", "--config", &self.configuration()])?;
         let added: Value = serde_json::from_str(&output)?;
-        added["key"]
-            .as_str()
-            .map(str::to_owned)
-            .context("the client's key")
+        added["key"].as_str().map(str::to_owned).context("the client's key")
     }
 
     /// The name that requests are addressed to.
@@ -122,10 +93,7 @@ impl World {
 
     /// Starts the service.
     pub(crate) fn serve(&self, binary: &Path) -> Result<Running> {
-        Running::start(
-            binary,
-            &["serve", "--json", "--config", &self.configuration()],
-        )
+        Running::start(binary, &["serve", "--json", "--config", &self.configuration()])
     }
 
     /// The access token of the next sign-in lives one second.
@@ -140,12 +108,8 @@ impl World {
         let mut url = app.join("/auth/google/login")?;
         let mut cookies: Vec<String> = Vec::new();
         while url.path() != "/" {
-            let response = self
-                .http
-                .get(url.clone())
-                .header(COOKIE, cookies.join("; "))
-                .send()
-                .await?;
+            let response =
+                self.http.get(url.clone()).header(COOKIE, cookies.join("; ")).send().await?;
             let set = response.headers().get_all(SET_COOKIE).iter();
             cookies.extend(
                 set.filter_map(|set| Some(set.to_str().ok()?.split(';').next()?.to_owned())),
@@ -155,16 +119,10 @@ impl World {
                 .with_context(|| format!("{} answered {}", url.path(), response.status()))?;
             url = url.join(location.to_str()?)?;
         }
-        let cookie = cookies
-            .into_iter()
-            .find(|cookie| cookie.starts_with("__Host-standin="));
+        let cookie = cookies.into_iter().find(|cookie| cookie.starts_with("__Host-standin="));
         let cookie = cookie.context("a session")?;
-        let session = self
-            .http
-            .get(app.join("/auth/session")?)
-            .header(COOKIE, &cookie)
-            .send()
-            .await?;
+        let session =
+            self.http.get(app.join("/auth/session")?).header(COOKIE, &cookie).send().await?;
         let session: Value = session.json().await?;
         let user = session["user"]["id"].as_str().context("a user")?.to_owned();
         Ok(SignedIn { user, cookie })
@@ -179,18 +137,12 @@ impl World {
 
     async fn control(&self, method: &str, path: &str, body: Value) -> Result<Value> {
         let url = format!("{}/_emulator/{path}", self.google.origin());
-        let mut request = self
-            .http
-            .request(reqwest::Method::from_bytes(method.as_bytes())?, url);
+        let mut request = self.http.request(reqwest::Method::from_bytes(method.as_bytes())?, url);
         if !body.is_null() {
             request = request.json(&body);
         }
         let response = request.send().await?;
-        ensure!(
-            response.status().is_success(),
-            "{path}: {}",
-            response.status()
-        );
+        ensure!(response.status().is_success(), "{path}: {}", response.status());
         Ok(serde_json::from_str(&response.text().await?).unwrap_or(Value::Null))
     }
 }
@@ -211,7 +163,5 @@ fn run(arguments: &[&str]) -> Result<String> {
 
 /// A port that was free a moment ago: the public address has to be known before the service starts.
 fn free_port() -> Result<u16> {
-    Ok(std::net::TcpListener::bind(("127.0.0.1", 0))?
-        .local_addr()?
-        .port())
+    Ok(std::net::TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
 }

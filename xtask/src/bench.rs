@@ -11,19 +11,8 @@ pub(crate) fn run(root: &Path, arguments: &[String]) -> anyhow::Result<ExitCode>
         return Ok(ExitCode::FAILURE);
     }
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    let run = [
-        "run",
-        "--release",
-        "--quiet",
-        "--package",
-        "standin-bench",
-        "--",
-    ];
-    Ok(if cargo(root, &run, &arguments)? {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    let run = ["run", "--release", "--quiet", "--package", "standin-bench", "--"];
+    Ok(if cargo(root, &run, &arguments)? { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn cargo(root: &Path, command: &[&str], arguments: &[&str]) -> anyhow::Result<bool> {

@@ -17,14 +17,7 @@ impl<S: Send + Sync> FromRequestParts<S> for ClientIp {
     /// Where nothing is known, everybody is one client: limits then hold for all together.
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
         let known = parts.extensions.get::<Self>().copied();
-        let peer = || {
-            parts
-                .extensions
-                .get::<ConnectInfo<SocketAddr>>()
-                .map(|peer| Self(peer.ip()))
-        };
-        Ok(known
-            .or_else(peer)
-            .unwrap_or(Self(IpAddr::V4(Ipv4Addr::UNSPECIFIED))))
+        let peer = || parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|peer| Self(peer.ip()));
+        Ok(known.or_else(peer).unwrap_or(Self(IpAddr::V4(Ipv4Addr::UNSPECIFIED))))
     }
 }

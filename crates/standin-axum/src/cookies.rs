@@ -76,9 +76,7 @@ pub(crate) fn ambiguous() -> Response {
 /// Adds cookies to an answer.
 pub(crate) fn with_cookies(mut response: Response, cookies: &[SetCookie]) -> Response {
     for cookie in cookies {
-        response
-            .headers_mut()
-            .append(SET_COOKIE, cookie.to_header());
+        response.headers_mut().append(SET_COOKIE, cookie.to_header());
     }
     response
 }

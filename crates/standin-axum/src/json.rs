@@ -36,10 +36,8 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for StrictJson<T> {
 
 /// Whether the body is of this type, whatever parameters follow.
 pub(crate) fn has_type(headers: &HeaderMap, expected: &str) -> bool {
-    let declared = headers
-        .get(CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default();
+    let declared =
+        headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let essence = declared.split(';').next().unwrap_or_default().trim();
     essence.eq_ignore_ascii_case(expected)
 }
@@ -59,9 +57,7 @@ pub(crate) fn unreadable(rejection: &BytesRejection) -> Response {
         StatusCode::PAYLOAD_TOO_LARGE => Refusal::TooLarge,
         _ => Refusal::InvalidRequest,
     };
-    Problem::from(refusal)
-        .with_status(rejection.status())
-        .into_response()
+    Problem::from(refusal).with_status(rejection.status()).into_response()
 }
 
 /// As `serde_json::from_slice`, but an array is no object: serde would take one, member by member.

@@ -58,14 +58,8 @@ pub fn router(standin: Standin) -> Router {
         .merge(browser::router())
         .merge(jobs::router())
         .with_state(shared)
-        .layer(unless_set(
-            CACHE_CONTROL,
-            HeaderValue::from_static("no-store"),
-        ))
-        .layer(unless_set(
-            REFERRER_POLICY,
-            HeaderValue::from_static("no-referrer"),
-        ))
+        .layer(unless_set(CACHE_CONTROL, HeaderValue::from_static("no-store")))
+        .layer(unless_set(REFERRER_POLICY, HeaderValue::from_static("no-referrer")))
 }
 
 /// No answer of ours is kept anywhere, and no address of ours is told to anybody: a token may stand in the

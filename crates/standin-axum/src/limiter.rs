@@ -23,26 +23,15 @@ pub(crate) struct Limiter(Cache<IpAddr, Arc<AtomicU32>>);
 
 impl Limiter {
     pub(crate) fn new() -> Self {
-        Self(
-            Cache::builder()
-                .max_capacity(MAX_ADDRESSES)
-                .time_to_live(WINDOW)
-                .build(),
-        )
+        Self(Cache::builder().max_capacity(MAX_ADDRESSES).time_to_live(WINDOW).build())
     }
 
     /// # Errors
     /// [`Refusal::RateLimited`] if the address has had its failures for this minute.
     pub(crate) fn check(&self, client: ClientIp) -> Result<(), Refusal> {
-        let failures = self
-            .0
-            .get(&network(client.0))
-            .map_or(0, |count| count.load(Ordering::Relaxed));
-        if failures < MAX_FAILURES {
-            Ok(())
-        } else {
-            Err(Refusal::RateLimited)
-        }
+        let failures =
+            self.0.get(&network(client.0)).map_or(0, |count| count.load(Ordering::Relaxed));
+        if failures < MAX_FAILURES { Ok(()) } else { Err(Refusal::RateLimited) }
     }
 
     pub(crate) fn failed(&self, client: ClientIp) {
@@ -74,14 +63,8 @@ mod tests {
             assert_eq!(limiter.check(client("192.0.2.1")), Ok(()));
             limiter.failed(client("192.0.2.1"));
         }
-        assert_eq!(
-            limiter.check(client("192.0.2.1")),
-            Err(Refusal::RateLimited)
-        );
-        assert_eq!(
-            limiter.check(client("::ffff:192.0.2.1")),
-            Err(Refusal::RateLimited)
-        );
+        assert_eq!(limiter.check(client("192.0.2.1")), Err(Refusal::RateLimited));
+        assert_eq!(limiter.check(client("::ffff:192.0.2.1")), Err(Refusal::RateLimited));
         assert_eq!(limiter.check(client("192.0.2.2")), Ok(()));
     }
 
@@ -91,10 +74,7 @@ mod tests {
         for host in 0..MAX_FAILURES {
             limiter.failed(client(&format!("2001:db8::{host:x}")));
         }
-        assert_eq!(
-            limiter.check(client("2001:db8::ffff")),
-            Err(Refusal::RateLimited)
-        );
+        assert_eq!(limiter.check(client("2001:db8::ffff")), Err(Refusal::RateLimited));
         assert_eq!(limiter.check(client("2001:db8:0:1::1")), Ok(()));
     }
 }

@@ -51,10 +51,7 @@ struct DonePage<'a> {
 
 /// Whether a person is looking: browsers ask for HTML when they navigate, programs do not.
 pub(crate) fn is_navigation(headers: &HeaderMap) -> bool {
-    let accept = headers
-        .get(ACCEPT)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default();
+    let accept = headers.get(ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
     accept.contains("text/html")
 }
 
@@ -81,23 +78,14 @@ pub(crate) fn failed(
 
 /// The window of a popup, when it is done.
 pub(crate) fn done(attempt: &str) -> Response {
-    render(
-        StatusCode::OK,
-        &DonePage {
-            style: STYLE,
-            script: SCRIPT,
-            attempt,
-        },
-    )
+    render(StatusCode::OK, &DonePage { style: STYLE, script: SCRIPT, attempt })
 }
 
 fn render(status: StatusCode, page: &impl Template) -> Response {
     match page.render() {
         Ok(html) => {
             let mut response = (status, Html(html)).into_response();
-            response
-                .headers_mut()
-                .insert(CONTENT_SECURITY_POLICY, POLICY.clone());
+            response.headers_mut().insert(CONTENT_SECURITY_POLICY, POLICY.clone());
             response
         }
         Err(error) => {

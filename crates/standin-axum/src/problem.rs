@@ -57,10 +57,7 @@ impl Problem {
     pub(crate) fn with_status(mut self, status: StatusCode) -> Self {
         self.status = status;
         self.body.status = status.as_u16();
-        status
-            .canonical_reason()
-            .unwrap_or_default()
-            .clone_into(&mut self.body.title);
+        status.canonical_reason().unwrap_or_default().clone_into(&mut self.body.title);
         self
     }
 
@@ -78,26 +75,14 @@ impl From<Error> for Problem {
         let detail = public_words(&error);
         let code = error.code().to_owned();
         let title = status.canonical_reason().unwrap_or_default().to_owned();
-        let mut body = Wire {
-            status: status.as_u16(),
-            code,
-            title,
-            detail,
-            ..Wire::default()
-        };
+        let mut body = Wire { status: status.as_u16(), code, title, detail, ..Wire::default() };
         let mut retry_after = None;
         match error {
-            Error::InsufficientScope {
-                missing,
-                reconnect_url,
-            } => {
+            Error::InsufficientScope { missing, reconnect_url } => {
                 body.missing = Some(missing.iter().map(str::to_owned).collect());
                 body.reconnect_url = Some(reconnect_url);
             }
-            Error::ReauthRequired {
-                reason,
-                reconnect_url,
-            } => {
+            Error::ReauthRequired { reason, reconnect_url } => {
                 body.reason = Some(reason.to_string());
                 body.reconnect_url = Some(reconnect_url);
             }
@@ -108,11 +93,7 @@ impl From<Error> for Problem {
             Error::Refused(Refusal::RateLimited) => retry_after = Some(60),
             _ => {}
         }
-        Self {
-            status,
-            retry_after,
-            body: Box::new(body),
-        }
+        Self { status, retry_after, body: Box::new(body) }
     }
 }
 
@@ -197,18 +178,12 @@ impl IntoResponse for Problem {
         let is_client = self.body.code == Refusal::InvalidClient.code();
         let mut response = (self.status, Json(self.body)).into_response();
         let headers = response.headers_mut();
-        headers.insert(
-            CONTENT_TYPE,
-            HeaderValue::from_static("application/problem+json"),
-        );
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if let Some(seconds) = self.retry_after {
             headers.insert(RETRY_AFTER, seconds.into());
         }
         if is_unauthenticated && is_client {
-            headers.insert(
-                WWW_AUTHENTICATE,
-                HeaderValue::from_static("Bearer realm=\"standin\""),
-            );
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"standin\""));
         }
         response
     }

@@ -15,18 +15,11 @@ pub(crate) async fn picture(
     Path(file): Path<String>,
 ) -> Response {
     let sub = file.split_once('=').map_or(file.as_str(), |(sub, _)| sub);
-    let name = shared
-        .state()
-        .users
-        .by_sub(sub)
-        .map(|user| user.name.clone());
+    let name = shared.state().users.by_sub(sub).map(|user| user.name.clone());
     let Some(name) = name else {
         return reply::not_found().await;
     };
-    let initial = name
-        .chars()
-        .find(|first| first.is_alphanumeric())
-        .unwrap_or('·');
+    let initial = name.chars().find(|first| first.is_alphanumeric()).unwrap_or('·');
     let hue = u32::from(chance::sha256(sub.as_bytes())[0]) * 360 / 256;
     let svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 96 96\">\

@@ -8,11 +8,7 @@ use crate::state::grants::AccessToken;
 
 /// The token of an `Authorization: Bearer` header.
 pub(crate) fn token(headers: &HeaderMap) -> Option<&str> {
-    let (scheme, token) = headers
-        .get(header::AUTHORIZATION)?
-        .to_str()
-        .ok()?
-        .split_once(' ')?;
+    let (scheme, token) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
@@ -29,7 +25,5 @@ pub(crate) fn caller(shared: &Shared, token: &str) -> Option<(AccessToken, User)
 pub(crate) fn param(name: &str, query: Option<&str>, body: &[u8]) -> Option<String> {
     let query = form_urlencoded::parse(query.unwrap_or_default().as_bytes());
     let mut pairs = query.chain(form_urlencoded::parse(body));
-    pairs
-        .find(|(known, _)| known == name)
-        .map(|(_, value)| value.into_owned())
+    pairs.find(|(known, _)| known == name).map(|(_, value)| value.into_owned())
 }

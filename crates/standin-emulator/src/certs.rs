@@ -17,9 +17,5 @@ pub(crate) async fn jwks(State(shared): State<Arc<Shared>>) -> Response {
     let keys: Vec<Value> = published.iter().map(Signer::jwk).collect();
     let caching = "public, max-age=21600, must-revalidate, no-transform";
     let set = Object::default().with("keys", keys);
-    (
-        [(header::CACHE_CONTROL, caching)],
-        reply::json(StatusCode::OK, &set),
-    )
-        .into_response()
+    ([(header::CACHE_CONTROL, caching)], reply::json(StatusCode::OK, &set)).into_response()
 }

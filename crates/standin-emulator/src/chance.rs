@@ -49,9 +49,7 @@ pub(crate) fn modulus() -> String {
 
 /// 26 characters of base32hex, as Calendar makes event ids.
 pub(crate) fn event_id() -> String {
-    data_encoding::BASE32HEX_NOPAD
-        .encode(&random::<16>())
-        .to_lowercase()
+    data_encoding::BASE32HEX_NOPAD.encode(&random::<16>()).to_lowercase()
 }
 
 pub(crate) fn sha256(bytes: &[u8]) -> [u8; 32] {
@@ -78,14 +76,8 @@ fn random<const N: usize>() -> [u8; N] {
     bytes
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the one place that draws random bytes"
-)]
-#[expect(
-    clippy::expect_used,
-    reason = "a machine without randomness cannot run an emulator"
-)]
+#[expect(clippy::disallowed_methods, reason = "the one place that draws random bytes")]
+#[expect(clippy::expect_used, reason = "a machine without randomness cannot run an emulator")]
 fn fill(bytes: &mut [u8]) {
     aws_lc_rs::rand::fill(bytes).expect("the operating system gives random bytes");
 }

@@ -26,10 +26,7 @@ pub(crate) async fn document(
     };
     let iss_parameter = shared.state().profile.iss_parameter;
     let document = metadata(&shared.origin, issuer, iss_parameter);
-    (
-        [(header::CACHE_CONTROL, "public, max-age=3600")],
-        reply::json(StatusCode::OK, &document),
-    )
+    ([(header::CACHE_CONTROL, "public, max-age=3600")], reply::json(StatusCode::OK, &document))
         .into_response()
 }
 
@@ -69,12 +66,6 @@ fn metadata(origin: &str, issuer: &str, iss_parameter: bool) -> Object {
             ]),
         )
         .with("code_challenge_methods_supported", json!(["plain", "S256"]))
-        .with(
-            "grant_types_supported",
-            json!(["authorization_code", "refresh_token"]),
-        )
-        .with(
-            "authorization_response_iss_parameter_supported",
-            iss_parameter,
-        )
+        .with("grant_types_supported", json!(["authorization_code", "refresh_token"]))
+        .with("authorization_response_iss_parameter_supported", iss_parameter)
 }

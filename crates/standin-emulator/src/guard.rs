@@ -22,11 +22,7 @@ pub(crate) async fn own_host(
     if is_own_host(&shared, request.headers()) {
         return next.run(request).await;
     }
-    (
-        StatusCode::FORBIDDEN,
-        "This host name is not one of the emulator's.\n",
-    )
-        .into_response()
+    (StatusCode::FORBIDDEN, "This host name is not one of the emulator's.\n").into_response()
 }
 
 fn is_own_host(shared: &Shared, headers: &HeaderMap) -> bool {

@@ -38,11 +38,8 @@ impl Statement<'_> {
         if let Some(twist) = twist {
             self.spoil(&mut header, &mut claims, twist);
         }
-        let message = format!(
-            "{}.{}",
-            encode_part(&header.to_compact()),
-            encode_part(&claims.to_compact())
-        );
+        let message =
+            format!("{}.{}", encode_part(&header.to_compact()), encode_part(&claims.to_compact()));
         let signature = match twist {
             Some(Twist::AlgNone) => String::new(),
             Some(Twist::BadSignature) => spoiled(&signer.sign(&message)),
@@ -65,9 +62,8 @@ impl Statement<'_> {
                 .with("email", user.email.as_str())
                 .with("email_verified", user.email_verified);
         }
-        claims = claims
-            .with("at_hash", half_hash(self.access_token))
-            .with_some("nonce", self.nonce);
+        claims =
+            claims.with("at_hash", half_hash(self.access_token)).with_some("nonce", self.nonce);
         if has(scopes::PROFILE) {
             claims = with_profile(claims, user, self.origin);
         }
@@ -81,20 +77,14 @@ impl Statement<'_> {
                 claims.set("iat", Value::from(self.now - 7200));
                 claims.set("exp", Value::from(self.now - 3600));
             }
-            Twist::IdTokenClaims {
-                claims: fields,
-                header: members,
-            } => {
+            Twist::IdTokenClaims { claims: fields, header: members } => {
                 claims.merge(fields);
                 header.merge(members);
             }
             Twist::OtherSubject => claims.set("sub", Value::from(OTHER_SUBJECT)),
             Twist::UnknownKid => header.set("kid", Value::from(chance::key_id())),
             Twist::WrongAud => {
-                claims.set(
-                    "aud",
-                    Value::from("314159265358-other.apps.googleusercontent.com"),
-                );
+                claims.set("aud", Value::from("314159265358-other.apps.googleusercontent.com"));
             }
             Twist::WrongIss => claims.set("iss", Value::from(WRONG_ISSUER)),
             Twist::WrongNonce => claims.set("nonce", Value::from("a-nonce-nobody-sent")),
@@ -115,9 +105,7 @@ pub(crate) fn with_profile(object: Object, user: &User, origin: &str) -> Object 
 
 /// The avatar's URL; without one of the user's own, a drawing that this emulator serves.
 fn picture(user: &User, origin: &str) -> String {
-    user.picture
-        .clone()
-        .unwrap_or_else(|| format!("{origin}/a/{}=s96-c", user.sub))
+    user.picture.clone().unwrap_or_else(|| format!("{origin}/a/{}=s96-c", user.sub))
 }
 
 /// `at_hash`: the left half of the token's SHA-256.
@@ -127,9 +115,7 @@ fn half_hash(token: &str) -> String {
 
 /// A signature of the right length that does not verify.
 fn spoiled(signature: &str) -> String {
-    let mut bytes = BASE64URL_NOPAD
-        .decode(signature.as_bytes())
-        .unwrap_or_default();
+    let mut bytes = BASE64URL_NOPAD.decode(signature.as_bytes()).unwrap_or_default();
     if let Some(byte) = bytes.last_mut() {
         *byte ^= 1;
     }
@@ -142,9 +128,6 @@ mod tests {
 
     #[test]
     fn at_hash_matches_a_known_vector() {
-        assert_eq!(
-            half_hash("ya29.a0TEST_ACCESS_TOKEN"),
-            "TQF6n3c1prBP7HrrbNba4g"
-        );
+        assert_eq!(half_hash("ya29.a0TEST_ACCESS_TOKEN"), "TQF6n3c1prBP7HrrbNba4g");
     }
 }

@@ -40,14 +40,8 @@ enum Source {
 
 impl Keys {
     pub(crate) fn new() -> Self {
-        let retired = Signer {
-            kid: chance::key_id(),
-            source: Source::Retired(chance::modulus()),
-        };
-        Self {
-            published: [retired, Signer::pooled(0)],
-            next: 1,
-        }
+        let retired = Signer { kid: chance::key_id(), source: Source::Retired(chance::modulus()) };
+        Self { published: [retired, Signer::pooled(0)], next: 1 }
     }
 
     /// Drops the older key and signs with a new one from now on.
@@ -69,10 +63,7 @@ impl Keys {
 
 impl Signer {
     fn pooled(index: usize) -> Self {
-        Self {
-            kid: chance::key_id(),
-            source: Source::Pool(index),
-        }
+        Self { kid: chance::key_id(), source: Source::Pool(index) }
     }
 
     /// RS256 over `header.payload`; returns the encoded signature.
@@ -126,17 +117,9 @@ fn generate() -> Material {
     let secret = EncodingKey::from_rsa_pem(pem.as_bytes()).expect("a fresh key can be read back");
     let jwk = Jwk::from_encoding_key(&secret, Algorithm::RS256).expect("an RSA key has a JWK");
     let AlgorithmParameters::RSA(public) = jwk.algorithm else {
-        return Material {
-            secret,
-            n: String::new(),
-            e: String::new(),
-        };
+        return Material { secret, n: String::new(), e: String::new() };
     };
-    Material {
-        secret,
-        n: public.n,
-        e: public.e,
-    }
+    Material { secret, n: public.n, e: public.e }
 }
 
 /// Base64url of a JSON part of a JWS.

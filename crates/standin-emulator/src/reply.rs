@@ -28,27 +28,18 @@ pub(crate) struct OAuthError {
 
 impl OAuthError {
     pub(crate) fn bad_request(error: &'static str, description: impl Into<String>) -> Self {
-        Self {
-            status: StatusCode::BAD_REQUEST,
-            error,
-            description: description.into(),
-        }
+        Self { status: StatusCode::BAD_REQUEST, error, description: description.into() }
     }
 
     pub(crate) fn unauthorized(error: &'static str, description: impl Into<String>) -> Self {
-        Self {
-            status: StatusCode::UNAUTHORIZED,
-            error,
-            description: description.into(),
-        }
+        Self { status: StatusCode::UNAUTHORIZED, error, description: description.into() }
     }
 }
 
 impl IntoResponse for OAuthError {
     fn into_response(self) -> Response {
-        let body = Object::default()
-            .with("error", self.error)
-            .with("error_description", self.description);
+        let body =
+            Object::default().with("error", self.error).with("error_description", self.description);
         uncached_json(self.status, &body)
     }
 }
@@ -57,10 +48,7 @@ impl IntoResponse for OAuthError {
 pub(crate) fn uncached_json(status: StatusCode, body: &Object) -> Response {
     let mut headers = HeaderMap::new();
     for (name, value) in TOKEN_HEADERS {
-        headers.insert(
-            HeaderName::from_static(name),
-            HeaderValue::from_static(value),
-        );
+        headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
     }
     (status, headers, body.to_pretty()).into_response()
 }
@@ -72,10 +60,7 @@ pub(crate) fn json(status: StatusCode, body: &Object) -> Response {
 
 /// An HTML page that nobody may frame.
 pub(crate) fn page(html: String) -> Response {
-    let headers = [
-        (header::X_FRAME_OPTIONS, "DENY"),
-        (header::CACHE_CONTROL, "no-store"),
-    ];
+    let headers = [(header::X_FRAME_OPTIONS, "DENY"), (header::CACHE_CONTROL, "no-store")];
     (headers, Html(html)).into_response()
 }
 
@@ -98,10 +83,7 @@ pub(crate) async fn not_found() -> Response {
 
 const TOKEN_HEADERS: [(&str, &str); 8] = [
     ("expires", "Mon, 01 Jan 1990 00:00:00 GMT"),
-    (
-        "cache-control",
-        "no-cache, no-store, max-age=0, must-revalidate",
-    ),
+    ("cache-control", "no-cache, no-store, max-age=0, must-revalidate"),
     ("pragma", "no-cache"),
     ("content-type", "application/json; charset=utf-8"),
     ("vary", "X-Origin, Referer, Origin,Accept-Encoding"),

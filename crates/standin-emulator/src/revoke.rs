@@ -35,11 +35,7 @@ fn revoke(shared: &Shared, token: &str) -> bool {
         return false;
     };
     state.grants.revoke(&owner);
-    let event = Event::new(Kind::Revoked)
-        .user(state.email_of(&owner.sub))
-        .client(client_id);
-    state
-        .ledger
-        .record(at, event.with("by", "client").hashed("token", token));
+    let event = Event::new(Kind::Revoked).user(state.email_of(&owner.sub)).client(client_id);
+    state.ledger.record(at, event.with("by", "client").hashed("token", token));
     true
 }

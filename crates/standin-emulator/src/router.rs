@@ -19,17 +19,11 @@ const UPLOAD_LIMIT: usize = 5 * 1024 * 1024;
 
 pub(crate) fn router(shared: &Arc<Shared>) -> Router {
     let faulty = |endpoint, routes: Router<Arc<Shared>>| {
-        routes.route_layer(from_fn_with_state(
-            (shared.clone(), endpoint),
-            faults::inject,
-        ))
+        routes.route_layer(from_fn_with_state((shared.clone(), endpoint), faults::inject))
     };
     Router::new()
         .merge(faulty(Endpoint::Discovery, discovery_routes()))
-        .merge(faulty(
-            Endpoint::Jwks,
-            Router::new().route("/oauth2/v3/certs", get(certs::jwks)),
-        ))
+        .merge(faulty(Endpoint::Jwks, Router::new().route("/oauth2/v3/certs", get(certs::jwks))))
         .merge(faulty(Endpoint::Authorize, authorize_routes()))
         .merge(authorize::page_routes())
         .merge(faulty(Endpoint::Token, token_routes()))
@@ -48,27 +42,17 @@ pub(crate) fn router(shared: &Arc<Shared>) -> Router {
 }
 
 fn discovery_routes() -> Router<Arc<Shared>> {
-    Router::new().route(
-        "/.well-known/openid-configuration",
-        get(discovery::document),
-    )
+    Router::new().route("/.well-known/openid-configuration", get(discovery::document))
 }
 
 fn authorize_routes() -> Router<Arc<Shared>> {
     let endpoint = || get(authorize::endpoint).post(authorize::endpoint);
-    Router::new()
-        .route("/o/oauth2/v2/auth", endpoint())
-        .route("/o/oauth2/auth", endpoint())
+    Router::new().route("/o/oauth2/v2/auth", endpoint()).route("/o/oauth2/auth", endpoint())
 }
 
 fn token_routes() -> Router<Arc<Shared>> {
     let mut routes = Router::new();
-    for path in [
-        "/token",
-        "/o/oauth2/token",
-        "/oauth2/v3/token",
-        "/oauth2/v4/token",
-    ] {
+    for path in ["/token", "/o/oauth2/token", "/oauth2/v3/token", "/oauth2/v4/token"] {
         routes = routes.route(path, post(token::endpoint));
     }
     routes
@@ -77,10 +61,7 @@ fn token_routes() -> Router<Arc<Shared>> {
 fn revoke_routes() -> Router<Arc<Shared>> {
     Router::new()
         .route("/revoke", post(revoke::endpoint))
-        .route(
-            "/o/oauth2/revoke",
-            get(revoke::endpoint).post(revoke::endpoint),
-        )
+        .route("/o/oauth2/revoke", get(revoke::endpoint).post(revoke::endpoint))
 }
 
 fn tokeninfo_routes() -> Router<Arc<Shared>> {

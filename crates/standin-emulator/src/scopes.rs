@@ -17,64 +17,25 @@ const PREFIX: &str = "https://www.googleapis.com/auth/";
 
 /// Scopes beyond sign-in, and what the consent page says about each.
 const BEYOND_SIGN_IN: [(&str, &str); 22] = [
-    (
-        "calendar",
-        "See, edit, share and permanently delete all your calendars",
-    ),
-    (
-        "calendar.app.created",
-        "Make secondary calendars, and see and change their events",
-    ),
-    (
-        "calendar.events",
-        "View and edit events on all your calendars",
-    ),
-    (
-        "calendar.events.owned",
-        "See, create, change and delete events on calendars you own",
-    ),
-    (
-        "calendar.events.readonly",
-        "View events on all your calendars",
-    ),
-    (
-        "calendar.freebusy",
-        "View your availability in your calendars",
-    ),
-    (
-        "calendar.readonly",
-        "See and download any calendar you can access",
-    ),
+    ("calendar", "See, edit, share and permanently delete all your calendars"),
+    ("calendar.app.created", "Make secondary calendars, and see and change their events"),
+    ("calendar.events", "View and edit events on all your calendars"),
+    ("calendar.events.owned", "See, create, change and delete events on calendars you own"),
+    ("calendar.events.readonly", "View events on all your calendars"),
+    ("calendar.freebusy", "View your availability in your calendars"),
+    ("calendar.readonly", "See and download any calendar you can access"),
     ("calendar.settings.readonly", "View your calendar settings"),
-    (
-        "contacts",
-        "See, edit, download and permanently delete your contacts",
-    ),
+    ("contacts", "See, edit, download and permanently delete your contacts"),
     ("contacts.readonly", "See and download your contacts"),
-    (
-        "drive",
-        "See, edit, create and delete all of your Google Drive files",
-    ),
-    (
-        "drive.appdata",
-        "See, create and delete its own configuration data in Google Drive",
-    ),
+    ("drive", "See, edit, create and delete all of your Google Drive files"),
+    ("drive.appdata", "See, create and delete its own configuration data in Google Drive"),
     (
         "drive.file",
         "See, edit, create and delete only the Google Drive files you use with this app",
     ),
-    (
-        "drive.metadata",
-        "View and manage metadata of files in your Google Drive",
-    ),
-    (
-        "drive.metadata.readonly",
-        "See information about your Google Drive files",
-    ),
-    (
-        "drive.readonly",
-        "See and download all your Google Drive files",
-    ),
+    ("drive.metadata", "View and manage metadata of files in your Google Drive"),
+    ("drive.metadata.readonly", "See information about your Google Drive files"),
+    ("drive.readonly", "See and download all your Google Drive files"),
     ("gmail.readonly", "View your email messages and settings"),
     ("gmail.send", "Send email on your behalf"),
     ("youtube", "Manage your YouTube account"),
@@ -112,17 +73,13 @@ pub(crate) fn is_sign_in(scope: &str) -> bool {
 /// What the consent page says about a scope beyond sign-in.
 pub(crate) fn describe(scope: &str) -> Option<&'static str> {
     let name = scope.strip_prefix(PREFIX)?;
-    BEYOND_SIGN_IN
-        .iter()
-        .find(|(known, _)| *known == name)
-        .map(|(_, text)| *text)
+    BEYOND_SIGN_IN.iter().find(|(known, _)| *known == name).map(|(_, text)| *text)
 }
 
 /// A space-separated list in canonical form. `email` or `profile` alone imply `openid`, as Google's do.
 pub(crate) fn parse(list: &str) -> BTreeSet<String> {
-    let mut scopes: BTreeSet<String> = words(list)
-        .map(|scope| canonical(scope).to_owned())
-        .collect();
+    let mut scopes: BTreeSet<String> =
+        words(list).map(|scope| canonical(scope).to_owned()).collect();
     if scopes.contains(EMAIL) || scopes.contains(PROFILE) {
         scopes.insert(OPENID.to_owned());
     }
@@ -135,24 +92,14 @@ pub(crate) fn words(list: &str) -> impl Iterator<Item = &str> {
 
 /// The token endpoint's spelling: URL forms only.
 pub(crate) fn join(scopes: &BTreeSet<String>) -> String {
-    scopes
-        .iter()
-        .map(String::as_str)
-        .collect::<Vec<_>>()
-        .join(" ")
+    scopes.iter().map(String::as_str).collect::<Vec<_>>().join(" ")
 }
 
 /// The redirect's spelling: short names first, then everything in canonical form.
 pub(crate) fn join_both_forms(scopes: &BTreeSet<String>) -> String {
     let short = [("email", EMAIL), ("profile", PROFILE)];
-    let short = short
-        .iter()
-        .filter(|(_, long)| scopes.contains(*long))
-        .map(|(short, _)| *short);
-    short
-        .chain(scopes.iter().map(String::as_str))
-        .collect::<Vec<_>>()
-        .join(" ")
+    let short = short.iter().filter(|(_, long)| scopes.contains(*long)).map(|(short, _)| *short);
+    short.chain(scopes.iter().map(String::as_str)).collect::<Vec<_>>().join(" ")
 }
 
 /// Whether the consent page offers a box for each scope beyond sign-in.

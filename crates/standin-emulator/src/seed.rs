@@ -139,27 +139,15 @@ impl Seed {
 
     /// Fills in derived fields and refuses what cannot work.
     pub(crate) fn completed(mut self) -> Result<Self, SeedError> {
-        self.users = self
-            .users
-            .into_iter()
-            .map(User::completed)
-            .collect::<Result<_, _>>()?;
-        self.clients = self
-            .clients
-            .into_iter()
-            .map(Client::completed)
-            .collect::<Result<_, _>>()?;
+        self.users = self.users.into_iter().map(User::completed).collect::<Result<_, _>>()?;
+        self.clients = self.clients.into_iter().map(Client::completed).collect::<Result<_, _>>()?;
         Ok(self)
     }
 }
 
 impl Default for Seed {
     fn default() -> Self {
-        Self {
-            users: default_users(),
-            clients: default_clients(),
-            profile: Profile::default(),
-        }
+        Self { users: default_users(), clients: default_clients(), profile: Profile::default() }
     }
 }
 
@@ -191,10 +179,7 @@ impl User {
     }
 
     fn refused(&self, reason: &'static str) -> SeedError {
-        SeedError::User {
-            email: self.email.clone(),
-            reason,
-        }
+        SeedError::User { email: self.email.clone(), reason }
     }
 }
 
@@ -236,21 +221,14 @@ impl Client {
     }
 
     fn refused(&self, reason: &'static str) -> SeedError {
-        SeedError::Client {
-            client_id: self.client_id.clone(),
-            reason,
-        }
+        SeedError::Client { client_id: self.client_id.clone(), reason }
     }
 }
 
 /// 21 decimal digits that the same address always gets.
 fn derived_sub(email: &str) -> String {
     let hash = chance::sha256(email.to_lowercase().as_bytes());
-    let digits: String = hash
-        .iter()
-        .map(|byte| char::from(b'0' + byte % 10))
-        .take(20)
-        .collect();
+    let digits: String = hash.iter().map(|byte| char::from(b'0' + byte % 10)).take(20).collect();
     format!("1{digits}")
 }
 
@@ -266,18 +244,8 @@ fn default_users() -> Vec<User> {
         email_verified: true,
     };
     vec![
-        user(
-            "ada@example.com",
-            "108151210181518451210",
-            ("Ada", "Lovelace"),
-            None,
-        ),
-        user(
-            "grace@example.com",
-            "109061209061906199201",
-            ("Grace", "Hopper"),
-            None,
-        ),
+        user("ada@example.com", "108151210181518451210", ("Ada", "Lovelace"), None),
+        user("grace@example.com", "109061209061906199201", ("Grace", "Hopper"), None),
         user(
             "linus@corp.example",
             "106912281969122819691",
@@ -293,10 +261,7 @@ fn default_clients() -> Vec<Client> {
     let text = data_encoding::BASE32_NOPAD.encode(&hash).to_lowercase();
     vec![Client {
         client_id: format!("271828182845-{}.apps.googleusercontent.com", &text[..32]),
-        client_secret: format!(
-            "GOCSPX-{}",
-            &data_encoding::BASE64URL_NOPAD.encode(&hash)[..28]
-        ),
+        client_secret: format!("GOCSPX-{}", &data_encoding::BASE64URL_NOPAD.encode(&hash)[..28]),
         name: default_application_name(),
         project: default_project(),
         redirect_uris: vec![
@@ -332,10 +297,7 @@ mod tests {
             Seed::from_toml("[[users]]\nemail = \"mary@example.com\"\nname = \"Mary Jane Watson\"")
                 .unwrap();
         let mary = &seed.users[0];
-        assert_eq!(
-            (mary.given_name.as_str(), mary.family_name.as_str()),
-            ("Mary", "Jane Watson")
-        );
+        assert_eq!((mary.given_name.as_str(), mary.family_name.as_str()), ("Mary", "Jane Watson"));
         assert_eq!(mary.sub.len(), 21);
         assert_eq!(seed.clients[0].client_secret.len(), 35);
     }
@@ -343,20 +305,12 @@ mod tests {
     #[test]
     fn an_unknown_key_is_named() {
         let error = Seed::from_toml("[[users]]\nemial = \"a@b\"").unwrap_err();
-        assert!(
-            error.to_string().contains("unknown field `emial`"),
-            "{error}"
-        );
+        assert!(error.to_string().contains("unknown field `emial`"), "{error}");
     }
 
     #[test]
     fn an_origin_with_a_path_is_refused() {
         let error = Seed::from_toml("[[clients]]\njavascript_origins = [\"http://localhost:1/x\"]");
-        assert!(
-            error
-                .unwrap_err()
-                .to_string()
-                .contains("scheme, a host and a port")
-        );
+        assert!(error.unwrap_err().to_string().contains("scheme, a host and a port"));
     }
 }

@@ -90,17 +90,13 @@ impl Emulator {
     /// The id of the first seeded client; empty if the seed has none.
     #[must_use]
     pub fn client_id(&self) -> &str {
-        self.shared
-            .seeded_client()
-            .map_or("", |client| &client.client_id)
+        self.shared.seeded_client().map_or("", |client| &client.client_id)
     }
 
     /// The secret of the first seeded client; empty if the seed has none.
     #[must_use]
     pub fn client_secret(&self) -> &str {
-        self.shared
-            .seeded_client()
-            .map_or("", |client| &client.client_secret)
+        self.shared.seeded_client().map_or("", |client| &client.client_secret)
     }
 
     /// This emulator's time, for a process that lives by the same clock.
@@ -187,9 +183,7 @@ impl Builder {
         }
         if let Some(client) = self.seed.clients.first_mut() {
             client.redirect_uris.append(&mut self.redirect_uris);
-            client
-                .javascript_origins
-                .append(&mut self.javascript_origins);
+            client.javascript_origins.append(&mut self.javascript_origins);
         }
         let seed = self.seed.completed()?;
         let listen = |source| EmulatorError::Listen { address, source };
@@ -198,17 +192,8 @@ impl Builder {
         let shared = Arc::new(Shared::new(format!("http://{bound}"), bound.port(), seed));
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
         tasks.spawn_blocking(keys::warm_up);
-        tasks.spawn(accept(
-            listener,
-            router::router(&shared),
-            stop.clone(),
-            tasks.clone(),
-        ));
-        Ok(Emulator {
-            shared,
-            stop,
-            tasks,
-        })
+        tasks.spawn(accept(listener, router::router(&shared), stop.clone(), tasks.clone()));
+        Ok(Emulator { shared, stop, tasks })
     }
 }
 

@@ -63,10 +63,7 @@ fn access_token_info(shared: &Shared, token: &AccessToken, user: &User) -> Objec
         .with_some("sub", signed_in.then_some(user.sub.as_str()))
         .with("scope", scopes::join(&token.scopes))
         .with("exp", token.expires_at.to_string())
-        .with(
-            "expires_in",
-            (token.expires_at - shared.clock.now_unix()).to_string(),
-        );
+        .with("expires_in", (token.expires_at - shared.clock.now_unix()).to_string());
     let info = if token.scopes.contains(scopes::EMAIL) {
         info.with("email", user.email.as_str())
             .with("email_verified", user.email_verified.to_string())
@@ -85,8 +82,7 @@ fn older_access_token_info(shared: &Shared, token: &AccessToken, user: &User) ->
         .with("scope", scopes::join(&token.scopes))
         .with("expires_in", token.expires_at - shared.clock.now_unix());
     let info = if token.scopes.contains(scopes::EMAIL) {
-        info.with("email", user.email.as_str())
-            .with("verified_email", user.email_verified)
+        info.with("email", user.email.as_str()).with("verified_email", user.email_verified)
     } else {
         info
     };
@@ -108,27 +104,15 @@ fn id_token_info(shared: &Shared, id_token: &str) -> Option<Object> {
     // Expiry is judged by the emulator's clock, below, not by the machine's.
     validation.validate_exp = false;
     validation.validate_aud = false;
-    let claims = jsonwebtoken::decode::<Map<String, Value>>(id_token, &key, &validation)
-        .ok()?
-        .claims;
+    let claims =
+        jsonwebtoken::decode::<Map<String, Value>>(id_token, &key, &validation).ok()?.claims;
     if claims.get("exp")?.as_i64()? <= shared.clock.now_unix() {
         return None;
     }
-    let text = |value: &Value| {
-        value
-            .as_str()
-            .map_or_else(|| value.to_string(), str::to_owned)
-    };
-    let info = claims
-        .iter()
-        .fold(Object::default(), |info, (name, value)| {
-            info.with(name, text(value))
-        });
-    Some(
-        info.with("alg", "RS256")
-            .with("kid", kid)
-            .with("typ", "JWT"),
-    )
+    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let info =
+        claims.iter().fold(Object::default(), |info, (name, value)| info.with(name, text(value)));
+    Some(info.with("alg", "RS256").with("kid", kid).with("typ", "JWT"))
 }
 
 fn access_token(headers: &HeaderMap, query: Option<&str>, body: &[u8]) -> Option<String> {
@@ -138,9 +122,7 @@ fn access_token(headers: &HeaderMap, query: Option<&str>, body: &[u8]) -> Option
 
 /// From the query, a form, or a JSON object.
 fn param(name: &str, headers: &HeaderMap, query: Option<&str>, body: &[u8]) -> Option<String> {
-    let content_type = headers
-        .get("content-type")
-        .and_then(|value| value.to_str().ok());
+    let content_type = headers.get("content-type").and_then(|value| value.to_str().ok());
     if content_type.is_some_and(|value| value.starts_with("application/json")) {
         let object: Value = serde_json::from_slice(body).ok()?;
         return object[name].as_str().map(str::to_owned);

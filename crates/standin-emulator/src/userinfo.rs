@@ -64,14 +64,8 @@ struct Names {
 }
 
 impl Names {
-    const V2: Self = Self {
-        subject: "id",
-        verified: "verified_email",
-    };
-    const V3: Self = Self {
-        subject: "sub",
-        verified: "email_verified",
-    };
+    const V2: Self = Self { subject: "id", verified: "verified_email" };
+    const V3: Self = Self { subject: "sub", verified: "email_verified" };
 }
 
 fn claims(shared: &Shared, token: &AccessToken, user: &User, names: &Names) -> Object {
@@ -80,9 +74,8 @@ fn claims(shared: &Shared, token: &AccessToken, user: &User, names: &Names) -> O
         claims = with_profile(claims, user, &shared.origin);
     }
     if token.scopes.contains(scopes::EMAIL) {
-        claims = claims
-            .with("email", user.email.as_str())
-            .with(names.verified, user.email_verified);
+        claims =
+            claims.with("email", user.email.as_str()).with(names.verified, user.email_verified);
     }
     claims.with_some("hd", user.hd.as_deref())
 }
@@ -102,8 +95,5 @@ fn missing_credential() -> Response {
     let error = json!({
         "code": 401, "message": crate::api::MISSING_CREDENTIAL, "status": "UNAUTHENTICATED"
     });
-    reply::json(
-        StatusCode::UNAUTHORIZED,
-        &Object::default().with("error", error),
-    )
+    reply::json(StatusCode::UNAUTHORIZED, &Object::default().with("error", error))
 }

@@ -73,13 +73,9 @@ pub async fn standin(
 ) -> Result<Standin, AppError> {
     let key_file = config.key_file()?;
     let http = ReqwestClient::new().map_err(|error| AppError::Http(error.to_string()))?;
-    let settings = SessionSettings {
-        idle: config.session.idle,
-        absolute: config.session.absolute,
-    };
-    let builder = Standin::builder(config.public_url.clone(), store, http)
-        .clock(clock)
-        .session(settings);
+    let settings = SessionSettings { idle: config.session.idle, absolute: config.session.absolute };
+    let builder =
+        Standin::builder(config.public_url.clone(), store, http).clock(clock).session(settings);
     let builder = config.providers.iter().fold(builder, |builder, provider| {
         builder.provider(provider_config(provider, config.is_development()))
     });
@@ -103,10 +99,6 @@ fn provider_config(provider: &config::Provider, is_development: bool) -> Provide
         extra_scopes: provider.extra_scopes.clone(),
         browser_scopes: provider.browser_scopes.clone(),
         hosted_domains: provider.hosted_domains.clone(),
-        transport: if is_development {
-            Transport::LoopbackHttpAllowed
-        } else {
-            Transport::Https
-        },
+        transport: if is_development { Transport::LoopbackHttpAllowed } else { Transport::Https },
     }
 }

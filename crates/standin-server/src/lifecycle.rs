@@ -48,12 +48,7 @@ impl Listeners {
     pub async fn bind(config: &Config) -> Result<Self, LifecycleError> {
         let (public, public_address) = bind(config.listen).await?;
         let (operator, operator_address) = bind(config.operator_listen).await?;
-        Ok(Self {
-            public,
-            operator,
-            public_address,
-            operator_address,
-        })
+        Ok(Self { public, operator, public_address, operator_address })
     }
 }
 

@@ -126,9 +126,8 @@ mod tests {
     fn logged(json: bool) -> String {
         let sink = Sink::default();
         let writer = sink.clone();
-        let builder = tracing_subscriber::fmt()
-            .with_ansi(false)
-            .with_writer(OneLine(move || writer.clone()));
+        let builder =
+            tracing_subscriber::fmt().with_ansi(false).with_writer(OneLine(move || writer.clone()));
         let log = || tracing::info!(display = %FORGED, debug = ?FORGED, "message {FORGED}");
         if json {
             tracing::subscriber::with_default(builder.json().flatten_event(true).finish(), log);

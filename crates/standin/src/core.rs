@@ -31,8 +31,6 @@ impl Core {
     }
 
     pub(crate) fn provider(&self, id: &ProviderId) -> Result<&Arc<Provider>, Error> {
-        self.providers
-            .get(id)
-            .ok_or_else(|| Refusal::UnknownProvider.into())
+        self.providers.get(id).ok_or_else(|| Refusal::UnknownProvider.into())
     }
 }

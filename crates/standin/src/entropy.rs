@@ -31,10 +31,7 @@ pub fn random_token(entropy: &dyn Entropy) -> String {
 pub struct SystemEntropy;
 
 impl Entropy for SystemEntropy {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the one place that draws random bytes"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "the one place that draws random bytes")]
     fn fill(&self, bytes: &mut [u8]) {
         if aws_lc_rs::rand::fill(bytes).is_err() {
             std::process::abort();
@@ -55,10 +52,7 @@ impl SeededEntropy {
     /// The same seed gives the same bytes in the same order.
     #[must_use]
     pub const fn new(seed: u64) -> Self {
-        Self {
-            seed,
-            drawn: std::sync::atomic::AtomicU64::new(0),
-        }
+        Self { seed, drawn: std::sync::atomic::AtomicU64::new(0) }
     }
 }
 

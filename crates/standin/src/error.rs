@@ -69,9 +69,7 @@ impl Error {
     /// The provider is out of reach, and does not say for how long.
     #[must_use]
     pub const fn unavailable() -> Self {
-        Self::ProviderUnavailable {
-            retry_after: DEFAULT_RETRY,
-        }
+        Self::ProviderUnavailable { retry_after: DEFAULT_RETRY }
     }
 
     /// The stable code, as it stands in problem documents, pages and events.
@@ -113,9 +111,7 @@ impl From<TokenError> for Error {
             TokenError::Refused(_) | TokenError::Malformed(_) => Self::ProviderMisbehaved,
             TokenError::Ambiguous => Self::unavailable(),
             TokenError::Throttled { retry_after } | TokenError::Unavailable { retry_after } => {
-                Self::ProviderUnavailable {
-                    retry_after: retry_after.unwrap_or(DEFAULT_RETRY),
-                }
+                Self::ProviderUnavailable { retry_after: retry_after.unwrap_or(DEFAULT_RETRY) }
             }
         }
     }
@@ -230,10 +226,6 @@ mod tests {
     fn codes_are_unique_and_words_say_something() {
         let codes: std::collections::HashSet<_> = Refusal::ALL.iter().map(|r| r.code()).collect();
         assert_eq!(codes.len(), Refusal::ALL.len());
-        assert!(
-            Refusal::ALL
-                .iter()
-                .all(|refusal| refusal.to_string().len() > 20)
-        );
+        assert!(Refusal::ALL.iter().all(|refusal| refusal.to_string().len() > 20));
     }
 }

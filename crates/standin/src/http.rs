@@ -38,13 +38,7 @@ pub struct Request {
 impl std::fmt::Debug for Request {
     /// Body and headers carry secrets; the query of a URL may.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(
-            f,
-            "{} {}{}",
-            self.method,
-            self.url.host_str().unwrap_or_default(),
-            self.url.path()
-        )
+        write!(f, "{} {}{}", self.method, self.url.host_str().unwrap_or_default(), self.url.path())
     }
 }
 

@@ -15,15 +15,10 @@ use crate::time::{Clock, Timestamp};
 /// 26 characters carry 130 bits: the first character holds the top three bits of the 128.
 const LENGTH: usize = 26;
 
-#[expect(
-    clippy::expect_used,
-    reason = "the specification is a constant, tried by every test"
-)]
+#[expect(clippy::expect_used, reason = "the specification is a constant, tried by every test")]
 static CROCKFORD: LazyLock<Encoding> = LazyLock::new(|| {
     let mut specification = Specification::new();
-    specification
-        .symbols
-        .push_str("0123456789abcdefghjkmnpqrstvwxyz");
+    specification.symbols.push_str("0123456789abcdefghjkmnpqrstvwxyz");
     specification.encoding().expect("a valid base32 alphabet")
 });
 
@@ -147,10 +142,7 @@ mod tests {
         let text = id.to_string();
         assert_eq!(text.len(), 4 + LENGTH);
         assert_eq!(text.parse(), Ok(id));
-        assert_eq!(
-            UserId::from_bytes([0xff; 16]).to_string(),
-            "usr_7zzzzzzzzzzzzzzzzzzzzzzzzz"
-        );
+        assert_eq!(UserId::from_bytes([0xff; 16]).to_string(), "usr_7zzzzzzzzzzzzzzzzzzzzzzzzz");
     }
 
     #[test]

@@ -27,9 +27,7 @@ pub enum Revoked {
 
 /// How long until a revocation that failed is tried again: a minute, doubled each time, up to six hours.
 fn delay(attempts: u32) -> Duration {
-    Duration::from_mins(1)
-        .saturating_mul(1 << attempts.min(8))
-        .min(Duration::from_hours(6))
+    Duration::from_mins(1).saturating_mul(1 << attempts.min(8)).min(Duration::from_hours(6))
 }
 
 /// Takes grants back.
@@ -99,10 +97,8 @@ impl Revocations {
         }
         let existed = self.core.store.delete_user(user).await?;
         if existed {
-            let event = Event {
-                user: Some(user),
-                ..Event::new(EventKind::UserDeleted, self.core.now())
-            };
+            let event =
+                Event { user: Some(user), ..Event::new(EventKind::UserDeleted, self.core.now()) };
             self.core.store.append_events(vec![event]).await?;
         }
         Ok(existed)
@@ -111,17 +107,9 @@ impl Revocations {
     /// Tries the revocations whose time has come. How many the provider confirmed.
     pub async fn sweep(&self) -> Result<usize, Error> {
         let mut confirmed = 0;
-        for row in self
-            .core
-            .store
-            .due_revocations(self.core.now(), 100)
-            .await?
-        {
+        for row in self.core.store.due_revocations(self.core.now(), 100).await? {
             if self.was_given_again(&row).await? {
-                self.core
-                    .store
-                    .finish_revocation(row.grant, row.queued_at)
-                    .await?;
+                self.core.store.finish_revocation(row.grant, row.queued_at).await?;
                 continue;
             }
             match self.attempt(row.clone()).await {
@@ -151,16 +139,12 @@ impl Revocations {
     async fn queue(&self, grant: &Grant) -> Result<Option<RevocationRow>, Error> {
         let token = match self.core.vault.open_refresh(grant)? {
             Some(token) => Some(token),
-            None => self
-                .core
-                .vault
-                .open_access(grant)?
-                .map(|token| RefreshToken::new(token.expose())),
+            None => {
+                self.core.vault.open_access(grant)?.map(|token| RefreshToken::new(token.expose()))
+            }
         };
         let Some(token) = token else { return Ok(None) };
-        queued(&self.core, grant.id, &grant.identity.provider, &token)
-            .await
-            .map(Some)
+        queued(&self.core, grant.id, &grant.identity.provider, &token).await.map(Some)
     }
 
     /// Wipes a grant as it was read. What stands there instead, if a refresh was faster: that must be taken
@@ -194,10 +178,7 @@ impl Revocations {
             None => Ok(()),
         };
         if asked.is_ok() {
-            self.core
-                .store
-                .finish_revocation(row.grant, row.queued_at)
-                .await?;
+            self.core.store.finish_revocation(row.grant, row.queued_at).await?;
             return Ok(Revoked::Confirmed);
         }
         self.postpone(&row).await?;
@@ -206,10 +187,7 @@ impl Revocations {
 
     async fn postpone(&self, row: &RevocationRow) -> Result<(), StoreError> {
         let retry_at = self.core.now().after(delay(row.attempts));
-        self.core
-            .store
-            .postpone_revocation(row.grant, row.queued_at, retry_at)
-            .await
+        self.core.store.postpone_revocation(row.grant, row.queued_at, retry_at).await
     }
 }
 
@@ -238,9 +216,7 @@ fn row(
     token: &RefreshToken,
 ) -> Result<RevocationRow, Error> {
     let now: Timestamp = core.now();
-    let sealed = core
-        .vault
-        .seal_revocation(grant, token.expose(), &*core.entropy)?;
+    let sealed = core.vault.seal_revocation(grant, token.expose(), &*core.entropy)?;
     Ok(RevocationRow {
         grant,
         queued_at: now,

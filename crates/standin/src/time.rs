@@ -92,14 +92,9 @@ pub trait Clock: Send + Sync + 'static {
 pub struct SystemClock;
 
 impl Clock for SystemClock {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the one place that reads the wall clock"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the wall clock")]
     fn now(&self) -> Timestamp {
-        let since_epoch = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
+        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Timestamp(milliseconds(since_epoch))
     }
 }
@@ -119,8 +114,7 @@ impl MockClock {
 
     /// Moves forward.
     pub fn advance(&self, duration: Duration) {
-        self.0
-            .fetch_add(milliseconds(duration), std::sync::atomic::Ordering::SeqCst);
+        self.0.fetch_add(milliseconds(duration), std::sync::atomic::Ordering::SeqCst);
     }
 }
 
@@ -153,13 +147,7 @@ mod tests {
     #[test]
     fn nothing_remains_of_what_has_passed() {
         let now = Timestamp::from_unix_seconds(100);
-        assert_eq!(
-            Timestamp::from_unix_seconds(99).remaining(now),
-            Duration::ZERO
-        );
-        assert_eq!(
-            Timestamp::from_unix_seconds(101).remaining(now),
-            Duration::from_secs(1)
-        );
+        assert_eq!(Timestamp::from_unix_seconds(99).remaining(now), Duration::ZERO);
+        assert_eq!(Timestamp::from_unix_seconds(101).remaining(now), Duration::from_secs(1));
     }
 }

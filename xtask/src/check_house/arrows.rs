@@ -11,27 +11,11 @@ const ALLOWED: [(&str, &[&str]); 9] = [
     ("standin-client", &[]),
     ("standin-axum", &["standin", "standin-client"]),
     (EMULATOR, &[]),
-    (
-        "standin-server",
-        &[
-            "standin",
-            "standin-store",
-            "standin-axum",
-            "standin-client",
-            EMULATOR,
-        ],
-    ),
+    ("standin-server", &["standin", "standin-store", "standin-axum", "standin-client", EMULATOR]),
     ("xtask", &["standin-server", "standin-axum"]),
     (
         "standin-bench",
-        &[
-            "standin",
-            "standin-store",
-            "standin-axum",
-            "standin-client",
-            "standin-server",
-            EMULATOR,
-        ],
+        &["standin", "standin-store", "standin-axum", "standin-client", "standin-server", EMULATOR],
     ),
     ("standin-fuzz", &["standin"]),
 ];
@@ -48,12 +32,7 @@ pub(super) fn of(metadata: &Metadata) -> Vec<Arrow> {
     let ours = metadata.workspace_packages();
     let is_ours = |name: &str| ours.iter().any(|package| package.name.as_str() == name);
     ours.iter()
-        .flat_map(|package| {
-            package
-                .dependencies
-                .iter()
-                .map(move |needed| (package, needed))
-        })
+        .flat_map(|package| package.dependencies.iter().map(move |needed| (package, needed)))
         .filter(|(_, needed)| is_ours(&needed.name))
         .map(|(package, needed)| Arrow {
             from: package.name.to_string(),
@@ -87,11 +66,7 @@ mod tests {
     use super::*;
 
     fn arrow(from: &str, to: &str, is_for_tests: bool) -> Arrow {
-        Arrow {
-            from: from.into(),
-            to: to.into(),
-            is_for_tests,
-        }
+        Arrow { from: from.into(), to: to.into(), is_for_tests }
     }
 
     #[test]
@@ -109,10 +84,8 @@ mod tests {
 
     #[test]
     fn tests_may_use_the_emulator() {
-        let right = [
-            arrow("standin", EMULATOR, true),
-            arrow("standin-server", "standin-store", false),
-        ];
+        let right =
+            [arrow("standin", EMULATOR, true), arrow("standin-server", "standin-store", false)];
         assert_eq!(violations(&right), [""; 0]);
     }
 }

@@ -30,11 +30,7 @@ pub(crate) fn run(root: &Path) -> anyhow::Result<ExitCode> {
         say(violation);
     }
     say(&format!("check-house: {} violations", violations.len()));
-    Ok(if violations.is_empty() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    Ok(if violations.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn is_committed(root: &Path, file: &str) -> bool {

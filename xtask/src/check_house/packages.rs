@@ -6,10 +6,7 @@ const CRATES_IO: &str = "registry+https://github.com/rust-lang/crates.io-index";
 
 /// Each with the reason.
 const BANNED: [(&str, &str); 9] = [
-    (
-        "rsa",
-        "leaks keys through timing (RUSTSEC-2023-0071); aws-lc-rs verifies",
-    ),
+    ("rsa", "leaks keys through timing (RUSTSEC-2023-0071); aws-lc-rs verifies"),
     ("openssl", "TLS is rustls on aws-lc-rs"),
     ("openssl-sys", "TLS is rustls on aws-lc-rs"),
     ("native-tls", "TLS is rustls on aws-lc-rs"),
@@ -42,11 +39,7 @@ pub(super) fn of(metadata: &Metadata) -> Vec<Package> {
 }
 
 pub(super) fn violations(packages: &[Package]) -> Vec<String> {
-    packages
-        .iter()
-        .filter_map(banned)
-        .chain(packages.iter().filter_map(strange))
-        .collect()
+    packages.iter().filter_map(banned).chain(packages.iter().filter_map(strange)).collect()
 }
 
 fn banned(package: &Package) -> Option<String> {
@@ -62,10 +55,7 @@ fn strange(package: &Package) -> Option<String> {
         None => package.is_of_workspace,
     };
     (!is_known).then(|| {
-        let source = package
-            .source
-            .as_deref()
-            .unwrap_or("a path outside of the workspace");
+        let source = package.source.as_deref().unwrap_or("a path outside of the workspace");
         format!("{} comes from {source}, not from crates.io", package.name)
     })
 }
@@ -75,21 +65,13 @@ mod tests {
     use super::*;
 
     fn package(name: &str, source: Option<&str>, is_of_workspace: bool) -> Package {
-        Package {
-            name: name.into(),
-            source: source.map(str::to_owned),
-            is_of_workspace,
-        }
+        Package { name: name.into(), source: source.map(str::to_owned), is_of_workspace }
     }
 
     #[test]
     fn finds_what_is_banned() {
         for (name, _) in BANNED {
-            assert_eq!(
-                violations(&[package(name, Some(CRATES_IO), false)]).len(),
-                1,
-                "{name}"
-            );
+            assert_eq!(violations(&[package(name, Some(CRATES_IO), false)]).len(), 1, "{name}");
         }
     }
 
@@ -105,10 +87,7 @@ mod tests {
 
     #[test]
     fn ours_and_theirs_are_fine() {
-        let right = [
-            package("standin", None, true),
-            package("serde", Some(CRATES_IO), false),
-        ];
+        let right = [package("standin", None, true), package("serde", Some(CRATES_IO), false)];
         assert_eq!(violations(&right), [""; 0]);
     }
 }

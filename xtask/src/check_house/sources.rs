@@ -22,11 +22,7 @@ pub(super) struct Source {
 /// Every Rust source of ours.
 pub(super) fn read(root: &Path) -> anyhow::Result<Vec<Source>> {
     let mut sources = Vec::new();
-    for directory in ROOTS
-        .map(|name| root.join(name))
-        .iter()
-        .filter(|path| path.is_dir())
-    {
+    for directory in ROOTS.map(|name| root.join(name)).iter().filter(|path| path.is_dir()) {
         collect(root, directory, &mut sources)?;
     }
     sources.sort_by(|a, b| a.path.cmp(&b.path));
@@ -36,10 +32,7 @@ pub(super) fn read(root: &Path) -> anyhow::Result<Vec<Source>> {
 fn collect(root: &Path, directory: &Path, sources: &mut Vec<Source>) -> anyhow::Result<()> {
     for entry in fs::read_dir(directory).with_context(|| directory.display().to_string())? {
         let path = entry?.path();
-        let name = path
-            .file_name()
-            .and_then(|name| name.to_str())
-            .unwrap_or_default();
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         if path.is_dir() && !["target", "node_modules"].contains(&name) {
             collect(root, &path, sources)?;
         } else if path.extension().is_some_and(|extension| extension == "rs") {
@@ -52,24 +45,13 @@ fn collect(root: &Path, directory: &Path, sources: &mut Vec<Source>) -> anyhow::
 }
 
 pub(super) fn violations(sources: &[Source]) -> Vec<String> {
-    let rules = [
-        file_too_long,
-        function_too_long,
-        lint_allowed,
-        no_reason,
-        no_module_doc,
-    ];
-    sources
-        .iter()
-        .flat_map(|source| rules.iter().flat_map(move |rule| rule(source)))
-        .collect()
+    let rules = [file_too_long, function_too_long, lint_allowed, no_reason, no_module_doc];
+    sources.iter().flat_map(|source| rules.iter().flat_map(move |rule| rule(source))).collect()
 }
 
 impl Source {
     fn is_test(&self) -> bool {
-        self.path
-            .iter()
-            .any(|part| part == "tests" || part == "tests.rs")
+        self.path.iter().any(|part| part == "tests" || part == "tests.rs")
     }
 
     /// The lines before the unit tests; none of a file of tests.
@@ -100,10 +82,7 @@ fn file_too_long(source: &Source) -> Vec<String> {
 
 fn function_too_long(source: &Source) -> Vec<String> {
     let code = source.code();
-    let starts = code
-        .iter()
-        .enumerate()
-        .filter(|(_, line)| begins_function(line));
+    let starts = code.iter().enumerate().filter(|(_, line)| begins_function(line));
     starts
         .map(|(start, line)| (start, 1 + length_after(&code[start..], indent(line))))
         .filter(|(_, length)| *length > FUNCTION_CAP)
@@ -120,10 +99,7 @@ fn length_after(lines: &[&str], depth: usize) -> usize {
         indent(line) == depth
             && (line.trim_start().starts_with('}') || line.ends_with(';') || line.ends_with('}'))
     };
-    lines
-        .iter()
-        .position(ends)
-        .unwrap_or(lines.len().saturating_sub(1))
+    lines.iter().position(ends).unwrap_or(lines.len().saturating_sub(1))
 }
 
 fn begins_function(line: &str) -> bool {
@@ -145,13 +121,10 @@ fn lint_allowed(source: &Source) -> Vec<String> {
 }
 
 fn no_reason(source: &Source) -> Vec<String> {
-    attribute(
-        source,
-        &[concat!("#[", "expect("), concat!("#![", "expect(")],
-    )
-    .filter(|(_, text)| !text.contains("reason ="))
-    .map(|(line, _)| source.complain(line, "an exception to a lint needs its reason"))
-    .collect()
+    attribute(source, &[concat!("#[", "expect("), concat!("#![", "expect(")])
+        .filter(|(_, text)| !text.contains("reason ="))
+        .map(|(line, _)| source.complain(line, "an exception to a lint needs its reason"))
+        .collect()
 }
 
 /// Where lines begin with one of these, with the text up to the closing bracket.
@@ -160,20 +133,12 @@ fn attribute<'a>(
     beginnings: &'a [&str],
 ) -> impl Iterator<Item = (usize, &'a str)> {
     let mut offset = 0;
-    let lines = source
-        .text
-        .split_inclusive('\n')
-        .enumerate()
-        .map(move |(number, line)| {
-            offset += line.len();
-            (number + 1, line, offset - line.len())
-        });
+    let lines = source.text.split_inclusive('\n').enumerate().map(move |(number, line)| {
+        offset += line.len();
+        (number + 1, line, offset - line.len())
+    });
     lines
-        .filter(|(_, line, _)| {
-            beginnings
-                .iter()
-                .any(|text| line.trim_start().starts_with(text))
-        })
+        .filter(|(_, line, _)| beginnings.iter().any(|text| line.trim_start().starts_with(text)))
         .map(|(number, _, start)| {
             let rest = &source.text[start..];
             (number, rest.split(")]").next().unwrap_or(rest))
@@ -185,10 +150,7 @@ fn no_module_doc(source: &Source) -> Vec<String> {
     if source.is_test() || source.text.starts_with("//!") {
         return Vec::new();
     }
-    vec![source.complain(
-        1,
-        "a file opens with `//!`: what it is, how data comes through",
-    )]
+    vec![source.complain(1, "a file opens with `//!`: what it is, how data comes through")]
 }
 
 #[cfg(test)]
@@ -196,10 +158,7 @@ mod tests {
     use super::*;
 
     fn source(path: &str, text: &str) -> Source {
-        Source {
-            path: path.into(),
-            text: text.into(),
-        }
+        Source { path: path.into(), text: text.into() }
     }
 
     fn function(lines: usize) -> String {
@@ -225,10 +184,7 @@ mod tests {
             function_too_long(&source("a.rs", &too_long)),
             ["a.rs:3: a function of 81 lines; the cap is 80"]
         );
-        assert_eq!(
-            function_too_long(&source("a.rs", &function(FUNCTION_CAP))),
-            [""; 0]
-        );
+        assert_eq!(function_too_long(&source("a.rs", &function(FUNCTION_CAP))), [""; 0]);
         let declared = format!("trait T {{\n    fn f();\n{}}}\n", "    // x\n".repeat(100));
         assert_eq!(function_too_long(&source("a.rs", &declared)), [""; 0]);
     }

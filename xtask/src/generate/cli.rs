@@ -20,10 +20,7 @@ pub(super) fn reference() -> String {
 }
 
 fn describe(command: &Command, page: &mut String) {
-    for inner in command
-        .get_subcommands()
-        .filter(|inner| inner.get_name() != "help")
-    {
+    for inner in command.get_subcommands().filter(|inner| inner.get_name() != "help") {
         if inner.has_subcommands() {
             describe(inner, page);
             continue;
@@ -33,10 +30,6 @@ fn describe(command: &Command, page: &mut String) {
         let help = inner.render_long_help().to_string();
         let lines: Vec<&str> = help.lines().map(str::trim_end).collect();
         // Writing to a String cannot fail.
-        let _ = write!(
-            page,
-            "\n## `{name}`\n\n```text\n{}\n```\n",
-            lines.join("\n").trim_end()
-        );
+        let _ = write!(page, "\n## `{name}`\n\n```text\n{}\n```\n", lines.join("\n").trim_end());
     }
 }

@@ -21,11 +21,7 @@ pub(super) fn table() -> String {
     );
     let mut section = None;
     for key in sorted() {
-        let table = key
-            .path
-            .len()
-            .checked_sub(2)
-            .map(|index| key.path[index].clone());
+        let table = key.path.len().checked_sub(2).map(|index| key.path[index].clone());
         if section.as_ref() != Some(&table) {
             page += &heading(table.as_deref());
             section = Some(table);
@@ -59,8 +55,5 @@ fn row(key: &Key) -> String {
         value => format!("`{value}`"),
     };
     let doc = key.doc.replace('\n', " ").replace('|', "\\|");
-    format!(
-        "| `{name}` | {default} | `{}` | {doc} |\n",
-        key.variable("0")
-    )
+    format!("| `{name}` | {default} | `{}` | {doc} |\n", key.variable("0"))
 }

@@ -37,27 +37,14 @@ pub(crate) fn run(root: &Path, check: bool) -> anyhow::Result<ExitCode> {
             }
         }
     }
-    Ok(if stale == 0 {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    Ok(if stale == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn pages() -> anyhow::Result<[Page; 3]> {
     Ok([
-        Page {
-            path: "docs/reference/config.schema.json",
-            content: configuration::schema()?,
-        },
-        Page {
-            path: "docs/reference/configuration.md",
-            content: configuration::table(),
-        },
-        Page {
-            path: "docs/reference/cli.md",
-            content: cli::reference(),
-        },
+        Page { path: "docs/reference/config.schema.json", content: configuration::schema()? },
+        Page { path: "docs/reference/configuration.md", content: configuration::table() },
+        Page { path: "docs/reference/cli.md", content: cli::reference() },
     ])
 }
 

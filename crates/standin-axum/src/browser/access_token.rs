@@ -37,11 +37,7 @@ pub(super) async fn post(
 ) -> Result<Json<Answer>, Problem> {
     require_same_origin(&headers, shared.standin.public_url())?;
     let scopes = Scopes::try_from(body.scopes).map_err(|_| Refusal::ScopeNotAllowed)?;
-    let vended = shared
-        .standin
-        .vend()
-        .for_page(session.user, &provider, &scopes)
-        .await?;
+    let vended = shared.standin.vend().for_page(session.user, &provider, &scopes).await?;
     Ok(Json(Answer {
         access_token: vended.token.access_token.expose().to_owned(),
         expires_at: vended.token.expires_at,

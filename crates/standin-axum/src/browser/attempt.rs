@@ -21,12 +21,6 @@ pub(super) async fn get(
     let missing = || Problem::from(Refusal::AttemptMissing);
     let Path(attempt) = attempt.map_err(|_| missing())?;
     let attempt: AttemptId = attempt.parse().map_err(|_| missing())?;
-    let outcome = shared
-        .standin
-        .signin()
-        .outcome(attempt, Cookies::of(&headers))
-        .await?;
-    outcome
-        .map(|outcome| Json(outcome).into_response())
-        .ok_or_else(missing)
+    let outcome = shared.standin.signin().outcome(attempt, Cookies::of(&headers)).await?;
+    outcome.map(|outcome| Json(outcome).into_response()).ok_or_else(missing)
 }

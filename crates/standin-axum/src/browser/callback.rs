@@ -23,23 +23,12 @@ pub(super) async fn get(
     if let Err(refusal) = require_top_level(&headers) {
         return page::failed(&headers, refusal.into(), Mode::Redirect, None);
     }
-    match complete(
-        &shared,
-        &provider,
-        client,
-        &headers,
-        &query.unwrap_or_default(),
-    )
-    .await
-    {
+    match complete(&shared, &provider, client, &headers, &query.unwrap_or_default()).await {
         Ok(completed) => leave(&completed),
         Err(failed) => {
             shared.limiter.failed(client);
             let again = format!("/auth/{provider}/login");
-            let (mode, again) = (
-                failed.mode,
-                (failed.mode == Mode::Redirect).then_some(again),
-            );
+            let (mode, again) = (failed.mode, (failed.mode == Mode::Redirect).then_some(again));
             page::failed(&headers, failed.into(), mode, again.as_deref())
         }
     }
@@ -52,16 +41,9 @@ async fn complete(
     headers: &HeaderMap,
     query: &str,
 ) -> Result<Completed, Failed> {
-    shared
-        .limiter
-        .check(client)
-        .map_err(Failed::before_attempt)?;
+    shared.limiter.check(client).map_err(Failed::before_attempt)?;
     let answer = UnverifiedCallback::parse(query).map_err(Failed::before_attempt)?;
-    shared
-        .standin
-        .signin()
-        .callback(provider, answer, headers)
-        .await
+    shared.standin.signin().callback(provider, answer, headers).await
 }
 
 /// Always 303, so that nothing is posted on, and no code stays in the address (requirement CB-8).

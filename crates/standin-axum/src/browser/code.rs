@@ -68,29 +68,11 @@ async fn complete(
     headers: &HeaderMap,
 ) -> Result<Response, Failed> {
     let post = read.map_err(Failed::before_attempt)?;
-    let Completed {
-        session,
-        cookies,
-        attempt,
-        mode,
-        ..
-    } = shared
-        .standin
-        .signin()
-        .code(provider, post, headers)
-        .await?;
-    let failed = |error: Error| Failed {
-        error,
-        attempt: Some(attempt),
-        mode,
-    };
+    let Completed { session, cookies, attempt, mode, .. } =
+        shared.standin.signin().code(provider, post, headers).await?;
+    let failed = |error: Error| Failed { error, attempt: Some(attempt), mode };
     let session = session.ok_or_else(|| failed(Refusal::Unauthenticated.into()))?;
-    let view = shared
-        .standin
-        .sessions()
-        .view(&session)
-        .await
-        .map_err(failed)?;
+    let view = shared.standin.sessions().view(&session).await.map_err(failed)?;
     let view = view.ok_or_else(|| failed(Refusal::Unauthenticated.into()))?;
     Ok(with_cookies(session::answer(&view), &cookies))
 }
@@ -110,10 +92,7 @@ impl Form {
             ("application/octet-stream", Self::Raw),
             ("application/x-www-form-urlencoded", Self::UrlEncoded),
         ];
-        forms
-            .into_iter()
-            .find(|(name, _)| has_type(headers, name))
-            .map(|(_, form)| form)
+        forms.into_iter().find(|(name, _)| has_type(headers, name)).map(|(_, form)| form)
     }
 
     fn read(self, query: &str, body: &[u8]) -> Result<UnverifiedCodePost, Refusal> {
@@ -142,11 +121,7 @@ fn from_parameters(mut fields: Parameters, code: String) -> Result<UnverifiedCod
 }
 
 fn nothing_more(fields: &Parameters) -> Result<(), Refusal> {
-    if fields.is_empty() {
-        Ok(())
-    } else {
-        Err(Refusal::InvalidRequest)
-    }
+    if fields.is_empty() { Ok(()) } else { Err(Refusal::InvalidRequest) }
 }
 
 fn utf8(body: &[u8]) -> Result<&str, Refusal> {

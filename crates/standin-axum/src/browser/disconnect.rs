@@ -24,11 +24,7 @@ pub(super) async fn post(
     headers: HeaderMap,
 ) -> Result<Json<Answer>, Problem> {
     require_same_origin(&headers, shared.standin.public_url())?;
-    let revoked = shared
-        .standin
-        .revocations()
-        .disconnect(session.user, &provider)
-        .await?;
+    let revoked = shared.standin.revocations().disconnect(session.user, &provider).await?;
     let revoked = match revoked.ok_or(Refusal::NoGrant)? {
         Revoked::Confirmed => "confirmed",
         Revoked::Queued => "queued",

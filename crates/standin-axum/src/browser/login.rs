@@ -31,16 +31,10 @@ pub(super) async fn get(
         Ok(request) => request,
         Err(refusal) => return refused(refusal.into()),
     };
-    match shared
-        .standin
-        .signin()
-        .begin(&provider, request, Cookies::of(&headers))
-        .await
-    {
-        Ok(begun) => with_cookies(
-            Redirect::to(begun.location.as_str()).into_response(),
-            &begun.cookies,
-        ),
+    match shared.standin.signin().begin(&provider, request, Cookies::of(&headers)).await {
+        Ok(begun) => {
+            with_cookies(Redirect::to(begun.location.as_str()).into_response(), &begun.cookies)
+        }
         Err(error) => refused(Problem::from(error)),
     }
 }
@@ -58,11 +52,7 @@ fn mode_of_failure(query: &str) -> Mode {
 /// A sign-in is begun and ended by a person in a window, never by an image or a frame (requirement AR-11).
 pub(super) fn require_top_level(headers: &HeaderMap) -> Result<(), Refusal> {
     let dest = headers.get("sec-fetch-dest").map(HeaderValue::as_bytes);
-    if dest.is_none_or(|dest| dest == b"document") {
-        Ok(())
-    } else {
-        Err(Refusal::CrossOrigin)
-    }
+    if dest.is_none_or(|dest| dest == b"document") { Ok(()) } else { Err(Refusal::CrossOrigin) }
 }
 
 /// What else a query holds is refused by name: nothing from outside sets what protects the flow (AR-6).
@@ -77,14 +67,8 @@ fn read(query: &str) -> Result<SignInRequest, Refusal> {
     let request = SignInRequest {
         return_to: parameters.take("return_to"),
         scopes: Scopes::parse(&scopes).map_err(|_| Refusal::ScopeNotAllowed)?,
-        login_hint: parameters
-            .take("login_hint")
-            .filter(|hint| hint.len() <= 320),
+        login_hint: parameters.take("login_hint").filter(|hint| hint.len() <= 320),
         popup,
     };
-    if parameters.is_empty() {
-        Ok(request)
-    } else {
-        Err(Refusal::InvalidRequest)
-    }
+    if parameters.is_empty() { Ok(request) } else { Err(Refusal::InvalidRequest) }
 }

@@ -33,9 +33,8 @@ pub(super) async fn post(
     }
     let mut response = StatusCode::NO_CONTENT.into_response();
     // What a page of the user has kept goes too; cookies of the app are the app's.
-    response.headers_mut().insert(
-        "clear-site-data",
-        HeaderValue::from_static("\"cache\", \"storage\""),
-    );
+    response
+        .headers_mut()
+        .insert("clear-site-data", HeaderValue::from_static("\"cache\", \"storage\""));
     Ok(with_cookies(response, &[SetCookie::clear(SESSION_COOKIE)]))
 }

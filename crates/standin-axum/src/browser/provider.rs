@@ -17,9 +17,8 @@ impl FromRequestParts<Shared> for NamedProvider {
 
     async fn from_request_parts(parts: &mut Parts, shared: &Shared) -> Result<Self, Response> {
         let unknown = || Problem::from(Refusal::UnknownProvider).into_response();
-        let Path(name) = Path::<String>::from_request_parts(parts, shared)
-            .await
-            .map_err(|_| unknown())?;
+        let Path(name) =
+            Path::<String>::from_request_parts(parts, shared).await.map_err(|_| unknown())?;
         name.parse().map(Self).map_err(|_| unknown())
     }
 }

@@ -32,9 +32,7 @@ impl FromRequestParts<Shared> for AuthenticatedClient {
         if matches!(found, Err(standin::Error::Refused(_))) {
             shared.limiter.failed(client);
         }
-        found
-            .map(Self)
-            .map_err(|error| Problem::from(error).into_response())
+        found.map(Self).map_err(|error| Problem::from(error).into_response())
     }
 }
 

@@ -11,8 +11,5 @@ use crate::Shared;
 
 /// Every route of the job's side, on one page.
 pub(crate) fn router() -> Router<Shared> {
-    Router::new().route(
-        "/v1/users/{user}/grants/{provider}/token",
-        post(token::post),
-    )
+    Router::new().route("/v1/users/{user}/grants/{provider}/token", post(token::post))
 }

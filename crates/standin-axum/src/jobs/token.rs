@@ -48,11 +48,7 @@ fn read(user: &str, provider: &str, body: TokenRequest) -> Result<VendRequest, P
         Some(seconds @ 0..=MAX_MIN_TTL) => Duration::from_secs(seconds.into()),
         Some(_) => return Err(invalid("`min_ttl` may be at most 3000 seconds")),
     };
-    if body
-        .purpose
-        .as_ref()
-        .is_some_and(|purpose| purpose.chars().count() > MAX_PURPOSE)
-    {
+    if body.purpose.as_ref().is_some_and(|purpose| purpose.chars().count() > MAX_PURPOSE) {
         return Err(invalid("`purpose` may be at most 200 characters"));
     }
     let stale = body.stale_token_sha256.map(|hex| {
@@ -69,9 +65,5 @@ fn read(user: &str, provider: &str, body: TokenRequest) -> Result<VendRequest, P
 }
 
 fn hash(hex: &str) -> Option<[u8; 32]> {
-    HEXLOWER_PERMISSIVE
-        .decode(hex.as_bytes())
-        .ok()?
-        .try_into()
-        .ok()
+    HEXLOWER_PERMISSIVE.decode(hex.as_bytes()).ok()?.try_into().ok()
 }

@@ -22,10 +22,7 @@ async fn an_attempt_is_pending_until_it_comes_back() {
     let world = World::start().await;
     let mut browser = world.browser();
     let (attempt, _) = begin(&mut browser).await;
-    assert_eq!(
-        status(&mut browser, &attempt).await,
-        json!({ "status": "pending" })
-    );
+    assert_eq!(status(&mut browser, &attempt).await, json!({ "status": "pending" }));
     assert_eq!(
         world.value::<i64>("SELECT count(*) FROM attempts"),
         0,
@@ -41,14 +38,9 @@ async fn an_attempt_in_a_popup_is_done_when_the_user_is_signed_in() {
     let last = browser.sign_in("?mode=popup").await;
     last.assert_status(200);
     let at = last.body.find("att_").expect("the page names its attempt");
-    let attempt: String = last.body[at..]
-        .chars()
-        .take_while(|c| c.is_ascii_alphanumeric() || *c == '_')
-        .collect();
-    assert_eq!(
-        status(&mut browser, &attempt).await,
-        json!({ "status": "done" })
-    );
+    let attempt: String =
+        last.body[at..].chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect();
+    assert_eq!(status(&mut browser, &attempt).await, json!({ "status": "done" }));
 }
 
 #[tokio::test]
@@ -63,10 +55,7 @@ async fn a_failed_attempt_says_why() {
     let failed = json!({ "status": "failed", "code": "access_denied" });
     assert_eq!(status(&mut browser, &attempt).await, failed);
     // A replay is refused and changes nothing of that.
-    browser
-        .get(&callback)
-        .await
-        .assert_refused(409, "attempt_used");
+    browser.get(&callback).await.assert_refused(409, "attempt_used");
     assert_eq!(status(&mut browser, &attempt).await, failed);
 }
 
@@ -75,12 +64,8 @@ async fn a_code_that_is_refused_fails_the_attempt() {
     let world = World::start().await;
     let mut browser = world.browser();
     let (attempt, state) = begin(&mut browser).await;
-    let answer = browser
-        .post(
-            "/auth/google/code",
-            json!({ "code": "4/invented", "state": state }),
-        )
-        .await;
+    let answer =
+        browser.post("/auth/google/code", json!({ "code": "4/invented", "state": state })).await;
     answer.assert_refused(400, "code_refused");
     assert_eq!(answer.json()["attempt"], json!(attempt));
     assert_eq!(
@@ -97,11 +82,9 @@ async fn an_attempt_is_its_own_browsers_business() {
     begin(&mut other).await;
     let invented = "att_00000000000000000000000000";
     let mut bodies = Vec::new();
-    for (who, which) in [
-        (&mut other, attempt.as_str()),
-        (&mut world.browser(), &attempt),
-        (&mut browser, invented),
-    ] {
+    for (who, which) in
+        [(&mut other, attempt.as_str()), (&mut world.browser(), &attempt), (&mut browser, invented)]
+    {
         let answer = who.get(format!("/auth/attempts/{which}")).await;
         answer.assert_refused(403, "attempt_missing");
         bodies.push(answer.body);
@@ -125,8 +108,5 @@ async fn an_attempt_is_its_own_browsers_business() {
     let value = browser.cookies()[0].1.clone();
     let mut thief = world.browser();
     thief.set_cookie("__Host-standin-att-0000000000000000x", &value[1..]);
-    thief
-        .get(format!("/auth/attempts/{attempt}"))
-        .await
-        .assert_refused(403, "attempt_missing");
+    thief.get(format!("/auth/attempts/{attempt}")).await.assert_refused(403, "attempt_missing");
 }

@@ -40,37 +40,18 @@ async fn tv_1_only_a_whole_key_of_ours_in_a_single_header_is_a_key() {
             value.len() > 90_000 && answer.status == StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
         if !too_large {
             answer.assert_refused(401, "invalid_client");
-            assert_eq!(
-                answer.headers["www-authenticate"],
-                "Bearer realm=\"standin\""
-            );
-            assert_eq!(
-                answer.body,
-                *first.get_or_insert_with(|| answer.body.clone()),
-                "{value}"
-            );
+            assert_eq!(answer.headers["www-authenticate"], "Bearer realm=\"standin\"");
+            assert_eq!(answer.body, *first.get_or_insert_with(|| answer.body.clone()), "{value}");
         }
     }
-    raw(&world, &user, &[], "")
-        .await
-        .assert_refused(401, "invalid_client");
+    raw(&world, &user, &[], "").await.assert_refused(401, "invalid_client");
     let good = bearer(&job);
-    let twice = [
-        ("authorization", good.as_str()),
-        ("authorization", good.as_str()),
-    ];
-    raw(&world, &user, &twice, "")
-        .await
-        .assert_refused(401, "invalid_client");
+    let twice = [("authorization", good.as_str()), ("authorization", good.as_str())];
+    raw(&world, &user, &twice, "").await.assert_refused(401, "invalid_client");
     for scheme in ["Bearer", "bearer", "BEARER"] {
-        raw(
-            &world,
-            &user,
-            &[("authorization", &format!("{scheme} {key}"))],
-            "",
-        )
-        .await
-        .assert_status(200);
+        raw(&world, &user, &[("authorization", &format!("{scheme} {key}"))], "")
+            .await
+            .assert_status(200);
     }
 }
 
@@ -98,18 +79,9 @@ async fn tv_10_a_revoked_key_is_worth_nothing_at_once() {
     job.vend(&user, json!({})).await.assert_status(200);
 
     let now = world.standin.clock().now();
-    assert!(
-        world
-            .standin
-            .store()
-            .revoke_client(job.id, now)
-            .await
-            .unwrap()
-    );
+    assert!(world.standin.store().revoke_client(job.id, now).await.unwrap());
 
-    job.vend(&user, json!({}))
-        .await
-        .assert_refused(401, "invalid_client");
+    job.vend(&user, json!({})).await.assert_refused(401, "invalid_client");
     other.vend(&user, json!({})).await.assert_status(200);
 }
 
@@ -123,59 +95,26 @@ async fn tv_14_nothing_of_a_browser_opens_the_jobs_door() {
 
     let cookie_only = browser.send(Method::POST, &path, &[], String::new()).await;
     cookie_only.assert_refused(401, "invalid_client");
-    for origin in [
-        browser.origin().as_str(),
-        "https://evil.example",
-        "null",
-        "",
-    ] {
+    for origin in [browser.origin().as_str(), "https://evil.example", "null", ""] {
         let headers = [("authorization", key.as_str()), ("origin", origin)];
         let answer = raw(&world, &user, &headers, "").await;
         answer.assert_refused(403, "cross_origin");
-        assert!(
-            !answer
-                .headers
-                .keys()
-                .any(|name| name.as_str().starts_with("access-control-"))
-        );
+        assert!(!answer.headers.keys().any(|name| name.as_str().starts_with("access-control-")));
     }
     for query in ["?", "?access_token=x", "?key=x", "?a=b"] {
         let headers = [("authorization", key.as_str())];
         let answer = world
             .browser()
-            .send(
-                Method::POST,
-                &format!("{path}{query}"),
-                &headers,
-                String::new(),
-            )
+            .send(Method::POST, &format!("{path}{query}"), &headers, String::new())
             .await;
         answer.assert_refused(400, "invalid_request");
     }
-    let preflight = [
-        ("origin", "https://evil.example"),
-        ("access-control-request-method", "POST"),
-    ];
-    let answer = world
-        .browser()
-        .send(Method::OPTIONS, &path, &preflight, String::new())
-        .await;
+    let preflight = [("origin", "https://evil.example"), ("access-control-request-method", "POST")];
+    let answer = world.browser().send(Method::OPTIONS, &path, &preflight, String::new()).await;
     assert_eq!(answer.status, 405);
-    assert!(
-        !answer
-            .headers
-            .keys()
-            .any(|name| name.as_str().starts_with("access-control-"))
-    );
+    assert!(!answer.headers.keys().any(|name| name.as_str().starts_with("access-control-")));
     // With the key, cookies are simply not looked at.
-    let answer = browser
-        .send(
-            Method::POST,
-            &path,
-            &[("authorization", &key)],
-            String::new(),
-        )
-        .await;
+    let answer = browser.send(Method::POST, &path, &[("authorization", &key)], String::new()).await;
     answer.assert_status(200);
     assert!(!answer.headers.contains_key("set-cookie"));
 }
@@ -185,11 +124,7 @@ async fn a_path_that_is_no_text_is_a_problem_like_any_other() {
     let world = World::start().await;
     let job = world.job().await;
     let answer = job.vend("%ff%fe", json!({})).await;
-    assert_eq!(
-        answer.headers["content-type"], "application/problem+json",
-        "{}",
-        answer.body
-    );
+    assert_eq!(answer.headers["content-type"], "application/problem+json", "{}", answer.body);
     answer.assert_refused(404, "no_grant");
 }
 
@@ -233,27 +168,14 @@ async fn a_body_that_is_not_understood_is_refused_with_its_place() {
         let detail = answer.json()["detail"].as_str().unwrap().to_owned();
         assert!(detail.contains(place), "{body}: {detail}");
     }
-    let secret = send(
-        "application/json",
-        r#"{"stale_token_sha256":"ya29.canary"}"#,
-    )
-    .await;
+    let secret = send("application/json", r#"{"stale_token_sha256":"ya29.canary"}"#).await;
     assert!(!secret.body.contains("canary"));
-    for kind in [
-        "text/plain",
-        "application/x-www-form-urlencoded",
-        "application/jsonx",
-        "text/json",
-    ] {
-        send(kind, "{}")
-            .await
-            .assert_refused(415, "invalid_request");
+    for kind in
+        ["text/plain", "application/x-www-form-urlencoded", "application/jsonx", "text/json"]
+    {
+        send(kind, "{}").await.assert_refused(415, "invalid_request");
     }
-    for kind in [
-        "application/json",
-        "application/json; charset=utf-8",
-        "Application/JSON",
-    ] {
+    for kind in ["application/json", "application/json; charset=utf-8", "Application/JSON"] {
         send(kind, "{}").await.assert_status(200);
     }
     send("text/plain", "").await.assert_status(200);
@@ -264,14 +186,8 @@ async fn a_body_without_end_is_a_problem_like_any_other() {
     let world = World::start().await;
     let (_, user) = world.signed_in(ADA, "").await;
     let job = world.job().await;
-    let answer = job
-        .vend(&user, json!({ "purpose": "x".repeat(3 << 20) }))
-        .await;
-    assert_eq!(
-        answer.headers["content-type"], "application/problem+json",
-        "{}",
-        answer.body
-    );
+    let answer = job.vend(&user, json!({ "purpose": "x".repeat(3 << 20) })).await;
+    assert_eq!(answer.headers["content-type"], "application/problem+json", "{}", answer.body);
     answer.assert_refused(413, "too_large");
 }
 
@@ -288,9 +204,7 @@ async fn tv_8_a_client_that_guesses_keys_is_slowed_and_told_for_how_long() {
     let last = last.unwrap();
     last.assert_refused(429, "rate_limited");
     assert_eq!(last.headers["retry-after"], "60");
-    job.vend(&user, json!({}))
-        .await
-        .assert_refused(429, "rate_limited");
+    job.vend(&user, json!({})).await.assert_refused(429, "rate_limited");
 }
 
 #[tokio::test]

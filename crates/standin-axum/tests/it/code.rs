@@ -41,25 +41,17 @@ async fn oc_2_a_code_is_tied_to_the_attempt_of_this_browser() {
         let before = world.before(browser).await;
         let answer = browser.post_code(&their_code, &their_state).await;
         let expected = refused(403, "attempt_missing");
-        world
-            .assert_refusal(browser, &before, &answer, expected)
-            .await;
-        for (state, status, code) in [
-            ("", 400, "state_missing"),
-            ("unknown", 403, "attempt_missing"),
-        ] {
+        world.assert_refusal(browser, &before, &answer, expected).await;
+        for (state, status, code) in
+            [("", 400, "state_missing"), ("unknown", 403, "attempt_missing")]
+        {
             let answer = browser.post_code(&their_code, state).await;
-            world
-                .assert_refusal(browser, &before, &answer, refused(status, code))
-                .await;
+            world.assert_refusal(browser, &before, &answer, refused(status, code)).await;
         }
     }
     busy.post_code(&code, &state).await.assert_status(200);
     assert_eq!(busy.session().await.json()["user"]["email"], ADA);
-    stranger
-        .post_code(&their_code, &their_state)
-        .await
-        .assert_status(200);
+    stranger.post_code(&their_code, &their_state).await.assert_status(200);
     world.assert_next_sign_in_works(&mut idle).await;
 }
 
@@ -69,16 +61,12 @@ async fn oc_2_an_attempt_of_one_flow_takes_no_code_of_the_other() {
     world.google.allow(ADA).await;
     let mut browser = world.browser();
     let callback = browser.callback_url("").await;
-    let (state, code) = (
-        crate::support::param(&callback, "state"),
-        crate::support::param(&callback, "code"),
-    );
+    let (state, code) =
+        (crate::support::param(&callback, "state"), crate::support::param(&callback, "code"));
     let before = world.before(&mut browser).await;
     let answer = browser.post_code(&code, &state).await;
     let expected = refused(400, "response_mode_mismatch").known();
-    world
-        .assert_refusal(&mut browser, &before, &answer, expected)
-        .await;
+    world.assert_refusal(&mut browser, &before, &answer, expected).await;
 
     let begun = browser.begin_code(json!({})).await;
     let own_state = begun["state"].as_str().unwrap().to_owned();
@@ -90,9 +78,7 @@ async fn oc_2_an_attempt_of_one_flow_takes_no_code_of_the_other() {
         "provider_misbehaved" => refused(502, "provider_misbehaved").after_exchange(),
         _ => expected,
     };
-    world
-        .assert_refusal(&mut browser, &before, &answer, expected)
-        .await;
+    world.assert_refusal(&mut browser, &before, &answer, expected).await;
     world.assert_next_sign_in_works(&mut browser).await;
 }
 
@@ -106,13 +92,9 @@ async fn oc_2_an_attempt_lives_ten_minutes() {
     world.google.advance(601).await;
     let code = world.google.popup_code(&world.app, &begun, &[]).await;
     let before = world.before(&mut browser).await;
-    let answer = browser
-        .post_code(&code, begun["state"].as_str().unwrap())
-        .await;
+    let answer = browser.post_code(&code, begun["state"].as_str().unwrap()).await;
     let expected = refused(400, "attempt_expired").known();
-    world
-        .assert_refusal(&mut browser, &before, &answer, expected)
-        .await;
+    world.assert_refusal(&mut browser, &before, &answer, expected).await;
 }
 
 #[tokio::test]
@@ -124,13 +106,9 @@ async fn id_8_a_nonce_that_the_popup_carried_must_be_ours() {
     let other = [("nonce", "of-somebody-else")];
     let code = world.google.popup_code(&world.app, &begun, &other).await;
     let before = world.before(&mut browser).await;
-    let answer = browser
-        .post_code(&code, begun["state"].as_str().unwrap())
-        .await;
+    let answer = browser.post_code(&code, begun["state"].as_str().unwrap()).await;
     let expected = refused(403, "id_token_nonce_mismatch").after_exchange();
-    world
-        .assert_refusal(&mut browser, &before, &answer, expected)
-        .await;
+    world.assert_refusal(&mut browser, &before, &answer, expected).await;
 
     let begun = browser.begin_code(json!({})).await;
     let own = [("nonce", begun["nonce"].as_str().unwrap())];
@@ -149,76 +127,26 @@ const WRONG_POSTS: &[WrongPost] = &[
         r#"{"code":"{code}","state":"{state}","redirect_uri":"https://evil.example"}"#,
         "invalid_request",
     ),
-    (
-        "",
-        JSON,
-        r#"{"code":"{code}","state":"{state}","code_verifier":"x"}"#,
-        "invalid_request",
-    ),
+    ("", JSON, r#"{"code":"{code}","state":"{state}","code_verifier":"x"}"#, "invalid_request"),
     ("", JSON, r#"{"code":"{code}"}"#, "invalid_request"),
-    (
-        "",
-        JSON,
-        r#"{"code":5,"state":"{state}"}"#,
-        "invalid_request",
-    ),
+    ("", JSON, r#"{"code":5,"state":"{state}"}"#, "invalid_request"),
     ("", JSON, r#"["{code}","{state}",null]"#, "invalid_request"),
     ("", JSON, r#"{"code":"","state":"{state}"}"#, "code_missing"),
     ("", JSON, r#"{"code":"{code}","state":""}"#, "state_missing"),
-    (
-        "",
-        JSON,
-        r#"{"code":"x","code":"{code}","state":"{state}"}"#,
-        "invalid_request",
-    ),
+    ("", JSON, r#"{"code":"x","code":"{code}","state":"{state}"}"#, "invalid_request"),
     ("", JSON, "", "invalid_request"),
     ("", JSON, "null", "invalid_request"),
-    (
-        "?state={state}",
-        JSON,
-        r#"{"code":"{code}","state":"{state}"}"#,
-        "invalid_request",
-    ),
-    (
-        "",
-        FORM,
-        "code={code}&state={state}&redirect_uri=https://evil.example",
-        "invalid_request",
-    ),
-    (
-        "",
-        FORM,
-        "code={code}&state={state}&state={state}",
-        "duplicate_parameter",
-    ),
-    (
-        "",
-        FORM,
-        "code=x&code={code}&state={state}",
-        "duplicate_parameter",
-    ),
+    ("?state={state}", JSON, r#"{"code":"{code}","state":"{state}"}"#, "invalid_request"),
+    ("", FORM, "code={code}&state={state}&redirect_uri=https://evil.example", "invalid_request"),
+    ("", FORM, "code={code}&state={state}&state={state}", "duplicate_parameter"),
+    ("", FORM, "code=x&code={code}&state={state}", "duplicate_parameter"),
     ("", FORM, "code={code}", "state_missing"),
     ("", FORM, "state={state}", "code_missing"),
-    (
-        "?state={state}",
-        FORM,
-        "code={code}&state={state}",
-        "invalid_request",
-    ),
+    ("?state={state}", FORM, "code={code}&state={state}", "invalid_request"),
     ("", RAW, "{code}", "state_missing"),
     ("?state={state}", RAW, "", "code_missing"),
-    (
-        "?state={state}&redirect_uri=https://evil.example",
-        RAW,
-        "{code}",
-        "invalid_request",
-    ),
-    (
-        "?state={state}&state={state}",
-        RAW,
-        "{code}",
-        "duplicate_parameter",
-    ),
+    ("?state={state}&redirect_uri=https://evil.example", RAW, "{code}", "invalid_request"),
+    ("?state={state}&state={state}", RAW, "{code}", "duplicate_parameter"),
 ];
 
 #[tokio::test]
@@ -233,9 +161,7 @@ async fn oc_3_nothing_but_code_state_and_subject_may_stand_in_a_post() {
         let path = format!("{PATH}{}", filled(query));
         let answer = post(&mut browser, &path, kind, filled(body)).await;
         let expected = refused(400, reason);
-        world
-            .assert_refusal(&mut browser, &before, &answer, expected)
-            .await;
+        world.assert_refusal(&mut browser, &before, &answer, expected).await;
     }
     browser.post_code(&code, &state).await.assert_status(200);
 }
@@ -253,10 +179,8 @@ async fn a_code_comes_in_three_forms() {
     ] {
         let mut browser = world.browser();
         let (state, code) = world.one_time_code(&mut browser).await;
-        let (mut path, mut body) = (
-            PATH.to_owned(),
-            json!({ "code": code, "state": state }).to_string(),
-        );
+        let (mut path, mut body) =
+            (PATH.to_owned(), json!({ "code": code, "state": state }).to_string());
         if kind.starts_with(RAW) {
             path = format!("{PATH}?{}", form(&[("state", &state)]));
             body.clone_from(&code);
@@ -276,10 +200,7 @@ async fn oc_4_one_code_posted_twenty_times_at_once_makes_one_session() {
     world.google.allow(ADA).await;
     let mut browser = world.browser();
     let (state, code) = world.one_time_code(&mut browser).await;
-    world
-        .google
-        .fault("token", "delay", json!({ "delay_ms": 100 }))
-        .await;
+    world.google.fault("token", "delay", json!({ "delay_ms": 100 })).await;
 
     let posts = (0..20).map(async |_| {
         let mut copy = browser.clone();
@@ -301,9 +222,7 @@ async fn oc_4_one_code_posted_twenty_times_at_once_makes_one_session() {
     let before = world.before(winner).await;
     let answer = winner.post_code(&code, &state).await;
     let expected = refused(409, "attempt_used").known();
-    world
-        .assert_refusal(winner, &before, &answer, expected)
-        .await;
+    world.assert_refusal(winner, &before, &answer, expected).await;
     world.assert_next_sign_in_works(&mut browser).await;
 }
 
@@ -316,13 +235,9 @@ async fn oc_4_a_code_used_in_a_second_attempt_does_not_end_the_first_session() {
     browser.post_code(&code, &state).await.assert_status(200);
     let again = browser.begin_code(json!({})).await;
     let before = world.before(&mut browser).await;
-    let answer = browser
-        .post_code(&code, again["state"].as_str().unwrap())
-        .await;
+    let answer = browser.post_code(&code, again["state"].as_str().unwrap()).await;
     let expected = refused(400, "code_refused").after_exchange();
-    world
-        .assert_refusal(&mut browser, &before, &answer, expected)
-        .await;
+    world.assert_refusal(&mut browser, &before, &answer, expected).await;
     browser.session().await.assert_status(200);
 }
 
@@ -332,17 +247,10 @@ async fn oc_8_the_page_gets_a_profile_and_no_token() {
     world.google.allow(ADA).await;
     let mut browser = world.browser();
     let begun = browser.begin_code(json!({ "scope": CALENDAR })).await;
-    assert!(
-        begun["script_url"]
-            .as_str()
-            .unwrap()
-            .starts_with(world.google.origin())
-    );
+    assert!(begun["script_url"].as_str().unwrap().starts_with(world.google.origin()));
     assert!(begun["scope"].as_str().unwrap().contains(CALENDAR));
     let code = world.google.popup_code(&world.app, &begun, &[]).await;
-    let answer = browser
-        .post_code(&code, begun["state"].as_str().unwrap())
-        .await;
+    let answer = browser.post_code(&code, begun["state"].as_str().unwrap()).await;
     answer.assert_status(200);
     world.assert_tells_nothing(&answer).await;
     let body = answer.json();
@@ -369,11 +277,8 @@ async fn an_expected_subject_is_the_one_who_signs_in_or_nobody_does() {
         for kind in [JSON, FORM, RAW] {
             let (state, code) = world.one_time_code(&mut browser).await;
             let before = world.before(&mut browser).await;
-            let fields = [
-                ("code", code.as_str()),
-                ("state", state.as_str()),
-                ("expected_subject", wrong),
-            ];
+            let fields =
+                [("code", code.as_str()), ("state", state.as_str()), ("expected_subject", wrong)];
             let (path, body) = match kind {
                 JSON => (
                     PATH.to_owned(),
@@ -384,9 +289,7 @@ async fn an_expected_subject_is_the_one_who_signs_in_or_nobody_does() {
             };
             let answer = post(&mut browser, &path, kind, body).await;
             let expected = refused(403, "subject_mismatch").after_exchange();
-            world
-                .assert_refusal(&mut browser, &before, &answer, expected)
-                .await;
+            world.assert_refusal(&mut browser, &before, &answer, expected).await;
         }
     }
     let (state, code) = world.one_time_code(&mut browser).await;
@@ -408,16 +311,12 @@ async fn cb_15_a_post_that_is_too_large_is_refused() {
         json!({ "code": code, "state": state, "expected_subject": "1".repeat(256) }),
     ] {
         let answer = browser.post(PATH, body).await;
-        world
-            .assert_refusal(&mut browser, &before, &answer, refused(400, "too_large"))
-            .await;
+        world.assert_refusal(&mut browser, &before, &answer, refused(400, "too_large")).await;
     }
     for kind in [JSON, FORM, RAW] {
         let path = format!("{PATH}?{}", form(&[("state", &state)]));
         let answer = post(&mut browser, &path, kind, "x".repeat(3 * 1024 * 1024)).await;
-        world
-            .assert_refusal(&mut browser, &before, &answer, refused(413, "too_large"))
-            .await;
+        world.assert_refusal(&mut browser, &before, &answer, refused(413, "too_large")).await;
     }
     browser.post_code(&code, &state).await.assert_status(200);
 }
@@ -427,13 +326,9 @@ async fn cb_12_a_scope_unticked_in_the_popup_is_listed_as_missing() {
     let world = World::start().await;
     world.google.allow_all_but(ADA, &[DRIVE]).await;
     let mut browser = world.browser();
-    let begun = browser
-        .begin_code(json!({ "scope": format!("{CALENDAR} {DRIVE}") }))
-        .await;
+    let begun = browser.begin_code(json!({ "scope": format!("{CALENDAR} {DRIVE}") })).await;
     let code = world.google.popup_code(&world.app, &begun, &[]).await;
-    let answer = browser
-        .post_code(&code, begun["state"].as_str().unwrap())
-        .await;
+    let answer = browser.post_code(&code, begun["state"].as_str().unwrap()).await;
     answer.assert_status(200);
     assert_eq!(answer.json()["grants"][0]["missing_scopes"], json!([DRIVE]));
     assert_eq!(answer.json()["grants"][0]["offline"], true);

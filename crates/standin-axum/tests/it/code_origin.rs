@@ -19,48 +19,16 @@ const KIND: (&str, &str) = ("content-type", JSON);
 const NOT_OURS: &[(Headers, u16, &str)] = &[
     (&[CUSTOM, KIND], 403, "cross_origin"),
     (&[OURS, KIND], 403, "csrf_header_missing"),
-    (
-        &[OURS, ("x-requested-with", ""), KIND],
-        403,
-        "csrf_header_missing",
-    ),
+    (&[OURS, ("x-requested-with", ""), KIND], 403, "csrf_header_missing"),
     (&[OURS, OURS, CUSTOM, KIND], 403, "cross_origin"),
-    (
-        &[OURS, ("origin", "null"), CUSTOM, KIND],
-        403,
-        "cross_origin",
-    ),
+    (&[OURS, ("origin", "null"), CUSTOM, KIND], 403, "cross_origin"),
     (&[OURS, CUSTOM], 415, "invalid_request"),
-    (
-        &[OURS, CUSTOM, ("content-type", "text/plain")],
-        415,
-        "invalid_request",
-    ),
-    (
-        &[OURS, CUSTOM, ("content-type", "multipart/form-data")],
-        415,
-        "invalid_request",
-    ),
-    (
-        &[OURS, CUSTOM, ("content-type", "application/jsonp")],
-        415,
-        "invalid_request",
-    ),
-    (
-        &[OURS, CUSTOM, KIND, ("sec-fetch-site", "cross-site")],
-        403,
-        "cross_origin",
-    ),
-    (
-        &[OURS, CUSTOM, KIND, ("sec-fetch-site", "same-site")],
-        403,
-        "cross_origin",
-    ),
-    (
-        &[OURS, CUSTOM, KIND, ("sec-fetch-site", "none")],
-        403,
-        "cross_origin",
-    ),
+    (&[OURS, CUSTOM, ("content-type", "text/plain")], 415, "invalid_request"),
+    (&[OURS, CUSTOM, ("content-type", "multipart/form-data")], 415, "invalid_request"),
+    (&[OURS, CUSTOM, ("content-type", "application/jsonp")], 415, "invalid_request"),
+    (&[OURS, CUSTOM, KIND, ("sec-fetch-site", "cross-site")], 403, "cross_origin"),
+    (&[OURS, CUSTOM, KIND, ("sec-fetch-site", "same-site")], 403, "cross_origin"),
+    (&[OURS, CUSTOM, KIND, ("sec-fetch-site", "none")], 403, "cross_origin"),
 ];
 
 const OTHER_ORIGINS: &[&str] = &[
@@ -97,29 +65,19 @@ async fn oc_1_only_a_page_of_ours_may_post_a_code() {
     let body = json!({ "code": code, "state": state }).to_string();
     let before = world.before(&mut browser).await;
     for (headers, status, reason) in NOT_OURS {
-        let owned: Vec<_> = headers
-            .iter()
-            .map(|(name, value)| (*name, filled(value, &world.app)))
-            .collect();
+        let owned: Vec<_> =
+            headers.iter().map(|(name, value)| (*name, filled(value, &world.app))).collect();
         let headers: Vec<_> = owned.iter().map(|(n, v)| (*n, v.as_str())).collect();
-        let answer = browser
-            .send(Method::POST, PATH, &headers, body.clone())
-            .await;
+        let answer = browser.send(Method::POST, PATH, &headers, body.clone()).await;
         let expected = refused(*status, reason);
-        world
-            .assert_refusal(&mut browser, &before, &answer, expected)
-            .await;
+        world.assert_refusal(&mut browser, &before, &answer, expected).await;
     }
     for origin in OTHER_ORIGINS {
         let origin = filled(origin, &world.app);
         let headers = [("origin", origin.as_str()), CUSTOM, KIND];
-        let answer = browser
-            .send(Method::POST, PATH, &headers, body.clone())
-            .await;
+        let answer = browser.send(Method::POST, PATH, &headers, body.clone()).await;
         let expected = refused(403, "cross_origin");
-        world
-            .assert_refusal(&mut browser, &before, &answer, expected)
-            .await;
+        world.assert_refusal(&mut browser, &before, &answer, expected).await;
     }
     browser.post_code(&code, &state).await.assert_status(200);
     world.assert_next_sign_in_works(&mut browser).await;
@@ -151,27 +109,12 @@ async fn oc_1_only_a_page_of_ours_may_begin() {
     for (headers, code) in [
         (vec![CUSTOM, KIND], "cross_origin"),
         (vec![("origin", "null"), CUSTOM, KIND], "cross_origin"),
-        (
-            vec![("origin", "https://evil.example"), CUSTOM, KIND],
-            "cross_origin",
-        ),
+        (vec![("origin", "https://evil.example"), CUSTOM, KIND], "cross_origin"),
         (vec![("origin", &ours), KIND], "csrf_header_missing"),
-        (
-            vec![
-                ("origin", &ours),
-                CUSTOM,
-                KIND,
-                ("sec-fetch-site", "same-site"),
-            ],
-            "cross_origin",
-        ),
+        (vec![("origin", &ours), CUSTOM, KIND, ("sec-fetch-site", "same-site")], "cross_origin"),
     ] {
-        let answer = browser
-            .send(Method::POST, "/auth/google/begin", &headers, "{}".into())
-            .await;
-        world
-            .assert_refusal(&mut browser, &before, &answer, refused(403, code))
-            .await;
+        let answer = browser.send(Method::POST, "/auth/google/begin", &headers, "{}".into()).await;
+        world.assert_refusal(&mut browser, &before, &answer, refused(403, code)).await;
     }
     assert_eq!(browser.attempts(), []);
     browser.get("/auth/google/begin").await.assert_status(405);
@@ -182,12 +125,7 @@ async fn oc_5_no_other_origin_is_let_in() {
     let world = World::start().await;
     let mut browser = world.browser();
     let ours = browser.origin();
-    for origin in [
-        "https://evil.example",
-        "null",
-        &format!("{ours}.evil.example"),
-        &ours,
-    ] {
+    for origin in ["https://evil.example", "null", &format!("{ours}.evil.example"), &ours] {
         for (method, path) in [
             (Method::OPTIONS, PATH),
             (Method::POST, PATH),
@@ -201,14 +139,9 @@ async fn oc_5_no_other_origin_is_let_in() {
                 ("access-control-request-headers", "x-requested-with"),
             ];
             let answer = browser.send(method, path, &headers, String::new()).await;
+            assert!(!answer.headers.contains_key(ACCESS_CONTROL_ALLOW_ORIGIN), "{origin} {path}");
             assert!(
-                !answer.headers.contains_key(ACCESS_CONTROL_ALLOW_ORIGIN),
-                "{origin} {path}"
-            );
-            assert!(
-                !answer
-                    .headers
-                    .contains_key(ACCESS_CONTROL_ALLOW_CREDENTIALS),
+                !answer.headers.contains_key(ACCESS_CONTROL_ALLOW_CREDENTIALS),
                 "{origin} {path}"
             );
         }
@@ -232,14 +165,8 @@ async fn oc_9_a_thousand_bad_codes_from_one_address_slow_only_that_address() {
         }
     }
     assert!(limited >= 130, "{limited}");
-    guesser
-        .get("/auth/google/login")
-        .await
-        .assert_refused(429, "rate_limited");
-    guesser
-        .get("/auth/google/callback?state=x&code=y")
-        .await
-        .assert_refused(429, "rate_limited");
+    guesser.get("/auth/google/login").await.assert_refused(429, "rate_limited");
+    guesser.get("/auth/google/callback?state=x&code=y").await.assert_refused(429, "rate_limited");
     assert_eq!(world.google.token_calls().await, 0);
 
     let mut other = world.browser();
@@ -255,9 +182,7 @@ async fn oc_9_what_a_foreign_page_sends_does_not_use_up_my_patience() {
     let mut browser = world.browser();
     for _ in 0..70 {
         let headers = [("origin", "https://evil.example"), ("content-type", FORM)];
-        let answer = browser
-            .send(Method::POST, PATH, &headers, "code=x&state=y".into())
-            .await;
+        let answer = browser.send(Method::POST, PATH, &headers, "code=x&state=y".into()).await;
         answer.assert_refused(403, "cross_origin");
     }
     world.assert_next_sign_in_works(&mut browser).await;

@@ -17,10 +17,7 @@ async fn disconnect(browser: &mut Browser) -> Value {
 }
 
 async fn revoke_fails(world: &World, times: u32) {
-    world
-        .google
-        .fault("revoke", "status", json!({ "status": 503, "times": times }))
-        .await;
+    world.google.fault("revoke", "status", json!({ "status": 503, "times": times })).await;
 }
 
 #[tokio::test]
@@ -36,21 +33,14 @@ async fn a_confirmed_revocation_ends_the_grant_on_both_sides() {
     caller.ask(json!({})).await.assert_refused(404, "no_grant");
     assert_eq!(world.google.count("revoked").await, 1);
     assert!(world.is_dead_at_provider(&token).await);
-    assert!(
-        world
-            .is_dead_at_provider(&wire.heard("refresh_token")[0])
-            .await
-    );
+    assert!(world.is_dead_at_provider(&wire.heard("refresh_token")[0]).await);
     let grant = browser.session().await.json()["grants"][0].clone();
     assert_eq!(
         (&grant["state"], &grant["offline"], &grant["scopes"]),
         (&json!("revoked"), &json!(false), &json!([]))
     );
     assert_eq!(
-        (
-            world.events_of("grant_revoked"),
-            world.value::<i64>("SELECT count(*) FROM revocations")
-        ),
+        (world.events_of("grant_revoked"), world.value::<i64>("SELECT count(*) FROM revocations")),
         (1, 0)
     );
 }
@@ -60,11 +50,7 @@ async fn nobody_disconnects_without_a_session_or_for_somebody_else() {
     let world = World::start().await;
     let (_, ada) = world.signed_in(ADA, "").await;
     let (mut grace, _) = world.signed_in(GRACE, "").await;
-    world
-        .browser()
-        .post(PATH, json!({}))
-        .await
-        .assert_refused(401, "unauthenticated");
+    world.browser().post(PATH, json!({})).await.assert_refused(401, "unauthenticated");
     assert_eq!(disconnect(&mut grace).await, "confirmed");
     Caller::new(&world, &world.job().await, &ada).token().await;
     for path in [
@@ -75,10 +61,7 @@ async fn nobody_disconnects_without_a_session_or_for_somebody_else() {
     ] {
         let answer = grace.post(path, json!({})).await;
         assert_eq!(answer.status, 404, "{path}");
-        assert!(
-            ["no_grant", "unknown_provider"].contains(&answer.code().as_str()),
-            "{path}"
-        );
+        assert!(["no_grant", "unknown_provider"].contains(&answer.code().as_str()), "{path}");
     }
 }
 
@@ -87,17 +70,8 @@ async fn taking_back_twice_is_taking_back_once() {
     let world = World::start().await;
     let (mut browser, _) = world.signed_in(ADA, "").await;
     disconnect(&mut browser).await;
-    browser
-        .post(PATH, json!({}))
-        .await
-        .assert_refused(404, "no_grant");
-    assert_eq!(
-        (
-            world.google.count("revoked").await,
-            world.events_of("grant_revoked")
-        ),
-        (1, 1)
-    );
+    browser.post(PATH, json!({})).await.assert_refused(404, "no_grant");
+    assert_eq!((world.google.count("revoked").await, world.events_of("grant_revoked")), (1, 1));
 }
 
 #[tokio::test]
@@ -106,16 +80,12 @@ async fn taking_back_in_several_windows_at_once_fails_in_none_of_them() {
     for _ in 0..5 {
         let (browser, _) = world.signed_in(ADA, "").await;
         let (mut a, mut b, mut c) = (browser.clone(), browser.clone(), browser);
-        let posts = join(
-            a.post(PATH, json!({})),
-            join(b.post(PATH, json!({})), c.post(PATH, json!({}))),
-        )
-        .await;
+        let posts =
+            join(a.post(PATH, json!({})), join(b.post(PATH, json!({})), c.post(PATH, json!({}))))
+                .await;
         let answers = [posts.0, posts.1.0, posts.1.1];
         assert!(
-            answers
-                .iter()
-                .all(|answer| [200, 404].contains(&answer.status.as_u16())),
+            answers.iter().all(|answer| [200, 404].contains(&answer.status.as_u16())),
             "{answers:?}"
         );
         assert!(answers.iter().any(|answer| answer.status == 200));
@@ -138,11 +108,7 @@ async fn a_provider_that_is_down_is_asked_again_until_it_answers() {
     caller.ask(json!({})).await.assert_refused(404, "no_grant");
     let sweep = async || world.standin.revocations().sweep().await.unwrap();
     assert_eq!(sweep().await, 0);
-    assert_eq!(
-        world.google.count("fault_used").await,
-        1,
-        "not before its time"
-    );
+    assert_eq!(world.google.count("fault_used").await, 1, "not before its time");
     for (minutes, confirmed) in [(1, 0), (2, 0), (4, 1), (60, 0)] {
         world.google.advance(minutes * 60).await;
         assert_eq!(sweep().await, confirmed, "after {minutes} minutes");
@@ -150,11 +116,7 @@ async fn a_provider_that_is_down_is_asked_again_until_it_answers() {
     }
     assert_eq!(world.google.count("fault_used").await, 3);
     assert_eq!(world.google.count("revoked").await, 1);
-    assert!(
-        world
-            .is_dead_at_provider(&wire.heard("refresh_token")[0])
-            .await
-    );
+    assert!(world.is_dead_at_provider(&wire.heard("refresh_token")[0]).await);
     assert_eq!(world.value::<i64>("SELECT count(*) FROM revocations"), 0);
 }
 
@@ -166,24 +128,14 @@ async fn each_kind_of_trouble_queues_and_none_loses_the_revocation() {
         ("drop_after", json!({})),
         ("status", json!({ "status": 500 })),
         ("status", json!({ "status": 302 })),
-        (
-            "status",
-            json!({ "status": 400, "body": { "error": "invalid_request" } }),
-        ),
-        (
-            "status",
-            json!({ "status": 401, "body": { "error": "invalid_client" } }),
-        ),
+        ("status", json!({ "status": 400, "body": { "error": "invalid_request" } })),
+        ("status", json!({ "status": 401, "body": { "error": "invalid_client" } })),
     ] {
         let (mut browser, _) = world.signed_in(ADA, "").await;
         world.google.fault("revoke", fault, more.clone()).await;
         assert_eq!(disconnect(&mut browser).await, "queued", "{fault} {more}");
         world.google.advance(60).await;
-        assert_eq!(
-            world.standin.revocations().sweep().await.unwrap(),
-            1,
-            "{fault} {more}"
-        );
+        assert_eq!(world.standin.revocations().sweep().await.unwrap(), 1, "{fault} {more}");
         assert_eq!(world.value::<i64>("SELECT count(*) FROM revocations"), 0);
     }
 }
@@ -192,23 +144,14 @@ async fn each_kind_of_trouble_queues_and_none_loses_the_revocation() {
 async fn what_is_dead_at_the_provider_already_counts_as_confirmed() {
     let world = World::start().await;
     let (mut browser, user) = world.signed_in(ADA, "").await;
-    world
-        .google
-        .control("POST", &format!("users/{ADA}/revoke"), json!(null))
-        .await;
+    world.google.control("POST", &format!("users/{ADA}/revoke"), json!(null)).await;
     assert_eq!(disconnect(&mut browser).await, "confirmed");
 
     let (mut browser, _) = world.signed_in(ADA, "").await;
-    world
-        .google
-        .control("POST", &format!("users/{ADA}/revoke"), json!(null))
-        .await;
+    world.google.control("POST", &format!("users/{ADA}/revoke"), json!(null)).await;
     world.google.advance(3600).await;
     let caller = Caller::new(&world, &world.job().await, &user);
-    caller
-        .ask(json!({}))
-        .await
-        .assert_refused(409, "reauth_required");
+    caller.ask(json!({})).await.assert_refused(409, "reauth_required");
     assert_eq!(disconnect(&mut browser).await, "confirmed");
     caller.ask(json!({})).await.assert_refused(404, "no_grant");
 }
@@ -235,10 +178,7 @@ async fn a_queued_revocation_is_dropped_once_the_user_has_given_access_again() {
     let (mut browser, user) = world.signed_in(ADA, "").await;
     revoke_fails(&world, 1).await;
     assert_eq!(disconnect(&mut browser).await, "queued");
-    world
-        .google
-        .control("POST", &format!("users/{ADA}/revoke"), json!(null))
-        .await;
+    world.google.control("POST", &format!("users/{ADA}/revoke"), json!(null)).await;
     world.signed_in(ADA, "").await;
 
     world.google.advance(3600).await;
@@ -286,15 +226,9 @@ async fn one_revocation_that_cannot_be_opened_does_not_hold_up_the_others() {
 async fn a_grant_whose_tokens_do_not_open_can_be_taken_back_all_the_same() {
     let world = World::start().await;
     let (mut browser, user) = world.signed_in(ADA, "").await;
-    world.execute(
-        "UPDATE grants SET sealed_refresh = x'01', sealed_access = x'02'",
-        [],
-    );
+    world.execute("UPDATE grants SET sealed_refresh = x'01', sealed_access = x'02'", []);
     // Nobody can tell the provider, so nothing is confirmed and nothing queued; but it is gone here.
-    browser
-        .post(PATH, json!({}))
-        .await
-        .assert_refused(500, "vault_error");
+    browser.post(PATH, json!({})).await.assert_refused(500, "vault_error");
     assert_eq!(world.grant_state(), "revoked");
     let caller = Caller::new(&world, &world.job().await, &user);
     caller.ask(json!({})).await.assert_refused(404, "no_grant");
@@ -306,20 +240,11 @@ async fn a_grant_whose_tokens_do_not_open_can_be_taken_back_all_the_same() {
 async fn rf_10_a_token_that_was_rotated_just_before_does_not_outlive_its_grant() {
     let wire = Wire::new();
     let world = World::over(wire.clone(), |_| {}).await;
-    world
-        .google
-        .control("PUT", "profile", json!({ "rotate_refresh_tokens": true }))
-        .await;
+    world.google.control("PUT", "profile", json!({ "rotate_refresh_tokens": true })).await;
     let (caller, user) = world.away(ADA, "").await;
     let (user, google) = (user.parse().unwrap(), "google".parse().unwrap());
     // Read by whoever takes it back, then rotated by whoever refreshes.
-    let read = world
-        .standin
-        .store()
-        .grant_at(user, &google)
-        .await
-        .unwrap()
-        .unwrap();
+    let read = world.standin.store().grant_at(user, &google).await.unwrap().unwrap();
     caller.token().await;
 
     let revoked = world.standin.revocations().take_back(read).await.unwrap();
@@ -367,29 +292,12 @@ async fn deleting_a_user_ends_their_sessions_and_revokes_even_when_the_provider_
     let (mut browser, user) = world.signed_in(ADA, "").await;
     let caller = Caller::new(&world, &world.job().await, &user);
     revoke_fails(&world, 1).await;
-    assert!(
-        world
-            .standin
-            .revocations()
-            .delete_user(user.parse().unwrap())
-            .await
-            .unwrap()
-    );
+    assert!(world.standin.revocations().delete_user(user.parse().unwrap()).await.unwrap());
 
-    browser
-        .session()
-        .await
-        .assert_refused(401, "unauthenticated");
+    browser.session().await.assert_refused(401, "unauthenticated");
     caller.ask(json!({})).await.assert_refused(404, "no_grant");
     world.google.clock().advance(Duration::from_mins(1));
     assert_eq!(world.standin.revocations().sweep().await, Ok(1));
     assert_eq!(world.google.count("revoked").await, 1);
-    assert!(
-        !world
-            .standin
-            .revocations()
-            .delete_user(user.parse().unwrap())
-            .await
-            .unwrap()
-    );
+    assert!(!world.standin.revocations().delete_user(user.parse().unwrap()).await.unwrap());
 }

@@ -25,62 +25,20 @@ async fn cb_9_a_code_is_never_sent_twice() {
     for (fault, more, status, code) in [
         ("drop_before", json!({}), 503, "provider_unavailable"),
         ("drop_after", json!({}), 503, "provider_unavailable"),
-        (
-            "status",
-            json!({ "status": 500 }),
-            503,
-            "provider_unavailable",
-        ),
-        (
-            "status",
-            json!({ "status": 503, "retry_after": 7 }),
-            503,
-            "provider_unavailable",
-        ),
-        (
-            "status",
-            json!({ "status": 429, "retry_after": 7 }),
-            503,
-            "provider_unavailable",
-        ),
-        (
-            "status",
-            json!({ "status": 408 }),
-            502,
-            "provider_misbehaved",
-        ),
-        (
-            "status",
-            json!({ "status": 307, "body": "" }),
-            502,
-            "provider_misbehaved",
-        ),
-        (
-            "status",
-            json!({ "status": 204 }),
-            502,
-            "provider_misbehaved",
-        ),
-        (
-            "status",
-            json!({ "status": 400, "body": "<html>" }),
-            502,
-            "provider_misbehaved",
-        ),
-        (
-            "status",
-            json!({ "status": 404, "body": "" }),
-            502,
-            "provider_misbehaved",
-        ),
+        ("status", json!({ "status": 500 }), 503, "provider_unavailable"),
+        ("status", json!({ "status": 503, "retry_after": 7 }), 503, "provider_unavailable"),
+        ("status", json!({ "status": 429, "retry_after": 7 }), 503, "provider_unavailable"),
+        ("status", json!({ "status": 408 }), 502, "provider_misbehaved"),
+        ("status", json!({ "status": 307, "body": "" }), 502, "provider_misbehaved"),
+        ("status", json!({ "status": 204 }), 502, "provider_misbehaved"),
+        ("status", json!({ "status": 400, "body": "<html>" }), 502, "provider_misbehaved"),
+        ("status", json!({ "status": 404, "body": "" }), 502, "provider_misbehaved"),
     ] {
         let before = world.before(&mut browser).await;
         let retry_after = more["retry_after"].clone();
         let answer = sign_in_while(&world, &mut browser, fault, more).await;
         let expected = refused(status, code).after_exchange();
-        world
-            .assert_refusal(&mut browser, &before, &answer, expected)
-            .await;
+        world.assert_refusal(&mut browser, &before, &answer, expected).await;
         if status == 503 {
             let told = answer.headers["retry-after"].to_str().unwrap();
             assert!(
@@ -101,33 +59,16 @@ async fn cb_9_a_refusal_of_the_token_endpoint_has_its_own_code() {
     for (fault, more, status, code) in [
         ("invalid_grant", json!({}), 400, "code_refused"),
         ("invalid_client", json!({}), 502, "provider_refuses_client"),
-        (
-            "status",
-            error("unauthorized_client"),
-            502,
-            "provider_refuses_client",
-        ),
+        ("status", error("unauthorized_client"), 502, "provider_refuses_client"),
         ("status", error("invalid_scope"), 502, "provider_misbehaved"),
-        (
-            "status",
-            error("<script>alert(1)</script>"),
-            502,
-            "provider_misbehaved",
-        ),
-        (
-            "status",
-            error("temporarily_unavailable"),
-            503,
-            "provider_unavailable",
-        ),
+        ("status", error("<script>alert(1)</script>"), 502, "provider_misbehaved"),
+        ("status", error("temporarily_unavailable"), 503, "provider_unavailable"),
         ("status", error("slow_down"), 503, "provider_unavailable"),
     ] {
         let before = world.before(&mut browser).await;
         let answer = sign_in_while(&world, &mut browser, fault, more).await;
         let expected = refused(status, code).after_exchange();
-        world
-            .assert_refusal(&mut browser, &before, &answer, expected)
-            .await;
+        world.assert_refusal(&mut browser, &before, &answer, expected).await;
     }
     world.assert_next_sign_in_works(&mut browser).await;
 }
@@ -182,9 +123,7 @@ async fn cb_11_an_answer_with_a_wrong_member_is_not_used() {
         let more = json!({ "fields": fields });
         let answer = sign_in_while(&world, &mut browser, "token_response", more).await;
         let expected = refused(502, "provider_misbehaved").after_exchange();
-        world
-            .assert_refusal(&mut browser, &before, &answer, expected)
-            .await;
+        world.assert_refusal(&mut browser, &before, &answer, expected).await;
     }
     world.assert_next_sign_in_works(&mut browser).await;
 }
@@ -221,9 +160,7 @@ async fn cb_11_an_answer_that_is_no_object_is_not_used() {
         let answer =
             sign_in_while(&world, &mut browser, "malformed", json!({ "body": body })).await;
         let expected = refused(502, "provider_misbehaved").after_exchange();
-        world
-            .assert_refusal(&mut browser, &before, &answer, expected)
-            .await;
+        world.assert_refusal(&mut browser, &before, &answer, expected).await;
     }
     world.assert_next_sign_in_works(&mut browser).await;
 }
@@ -254,14 +191,8 @@ async fn cb_10_no_token_of_an_answer_that_failed_is_kept() {
     let world = World::start().await;
     world.google.allow(ADA).await;
     let mut browser = world.browser();
-    browser
-        .sign_in(&format!("?scope={CALENDAR}"))
-        .await
-        .assert_status(303);
-    let user = browser.session().await.json()["user"]["id"]
-        .as_str()
-        .unwrap()
-        .to_owned();
+    browser.sign_in(&format!("?scope={CALENDAR}")).await.assert_status(303);
+    let user = browser.session().await.json()["user"]["id"].as_str().unwrap().to_owned();
     let grants = world.standin.store().grants(None, 10).await.unwrap();
     for (fault, code) in [
         ("wrong_nonce", "id_token_nonce_mismatch"),
@@ -269,23 +200,13 @@ async fn cb_10_no_token_of_an_answer_that_failed_is_kept() {
         ("bad_signature", "id_token_signature_invalid"),
     ] {
         let before = world.before(&mut browser).await;
-        world
-            .google
-            .control("POST", &format!("users/{ADA}/revoke"), Value::Null)
-            .await;
+        world.google.control("POST", &format!("users/{ADA}/revoke"), Value::Null).await;
         world.google.fault("token", fault, json!({})).await;
         let answer = browser.sign_in("").await;
         let expected = refused(403, code).after_exchange();
-        world
-            .assert_refusal(&mut browser, &before, &answer, expected)
-            .await;
+        world.assert_refusal(&mut browser, &before, &answer, expected).await;
     }
-    let now = world
-        .standin
-        .store()
-        .grants_of(user.parse().unwrap())
-        .await
-        .unwrap();
+    let now = world.standin.store().grants_of(user.parse().unwrap()).await.unwrap();
     assert_eq!(now, grants);
 }
 
@@ -305,9 +226,7 @@ async fn a_key_outage_at_a_first_sign_in_refuses_it_and_heals() {
         let before = world.before(&mut browser).await;
         let answer = browser.sign_in("").await;
         let expected = refused(503, "provider_unavailable").after_exchange();
-        world
-            .assert_refusal(&mut browser, &before, &answer, expected)
-            .await;
+        world.assert_refusal(&mut browser, &before, &answer, expected).await;
         world.google.advance(61).await;
     }
     world.assert_next_sign_in_works(&mut browser).await;
@@ -320,20 +239,11 @@ async fn id_17_the_last_good_keys_outlive_an_outage() {
     let mut browser = world.browser();
     browser.sign_in("").await.assert_status(303);
     world.google.advance(2 * 24 * 3600).await;
-    world
-        .google
-        .fault("jwks", "status", json!({ "status": 500, "times": 9 }))
-        .await;
-    world
-        .google
-        .fault("discovery", "drop_before", json!({ "times": 9 }))
-        .await;
+    world.google.fault("jwks", "status", json!({ "status": 500, "times": 9 })).await;
+    world.google.fault("discovery", "drop_before", json!({ "times": 9 })).await;
     world.assert_next_sign_in_works_in(&mut browser).await;
     let outages = |event: &Value| event["kind"] == "fault_used" && event["endpoint"] == "jwks";
-    assert!(
-        world.google.ledger().await.iter().any(outages),
-        "nobody asked for the keys"
-    );
+    assert!(world.google.ledger().await.iter().any(outages), "nobody asked for the keys");
 }
 
 #[tokio::test]
@@ -344,10 +254,7 @@ async fn id_17_a_new_key_of_the_provider_is_accepted_at_once() {
     for _ in 0..4 {
         browser.sign_in("").await.assert_status(303);
         browser.session().await.assert_status(200);
-        world
-            .google
-            .control("POST", "keys/rotate", Value::Null)
-            .await;
+        world.google.control("POST", "keys/rotate", Value::Null).await;
         world.google.advance(61).await;
     }
     browser.sign_in("").await.assert_status(303);
@@ -364,14 +271,9 @@ async fn id_17_invented_keys_keep_a_new_one_out_for_a_minute_at_most() {
         world.google.fault("token", "unknown_kid", json!({})).await;
         let answer = browser.sign_in("").await;
         let expected = refused(403, "id_token_unknown_key").after_exchange();
-        world
-            .assert_refusal(&mut browser, &before, &answer, expected)
-            .await;
+        world.assert_refusal(&mut browser, &before, &answer, expected).await;
     }
-    world
-        .google
-        .control("POST", "keys/rotate", Value::Null)
-        .await;
+    world.google.control("POST", "keys/rotate", Value::Null).await;
     world.google.advance(61).await;
     world.assert_next_sign_in_works(&mut browser).await;
 }
@@ -393,9 +295,7 @@ async fn id_22_a_discovery_document_that_cannot_be_believed_begins_nothing() {
         let before = world.before(&mut browser).await;
         let answer = browser.get("/auth/google/login").await;
         let expected = refused(503, "provider_unavailable");
-        world
-            .assert_refusal(&mut browser, &before, &answer, expected)
-            .await;
+        world.assert_refusal(&mut browser, &before, &answer, expected).await;
         assert_eq!(browser.attempts(), []);
         world.google.advance(61).await;
     }

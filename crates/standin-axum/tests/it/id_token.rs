@@ -19,11 +19,7 @@ impl Stage {
         let world = World::start().await;
         world.google.allow(ADA).await;
         let browser = world.browser();
-        Self {
-            world,
-            browser,
-            cases: 0,
-        }
+        Self { world, browser, cases: 0 }
     }
 
     fn now(&self) -> i64 {
@@ -42,9 +38,7 @@ impl Stage {
         let answer = self.browser.sign_in("").await;
         assert_eq!(answer.any_code(), code, "{fault} {more}: {}", answer.body);
         let expected = refused(403, code).after_exchange();
-        self.world
-            .assert_refusal(&mut self.browser, &before, &answer, expected)
-            .await;
+        self.world.assert_refusal(&mut self.browser, &before, &answer, expected).await;
     }
 
     async fn refuses_claims(&mut self, claims: Value, code: &'static str) {
@@ -100,9 +94,7 @@ async fn id_1_the_header_never_widens_what_is_accepted() {
         stage.refuses_header(json!({ "alg": alg }), refused).await;
     }
     let mismatch = "id_token_key_mismatch";
-    stage
-        .refuses_header(json!({ "alg": "ES256" }), mismatch)
-        .await;
+    stage.refuses_header(json!({ "alg": "ES256" }), mismatch).await;
     stage.end().await;
 }
 
@@ -111,9 +103,7 @@ async fn id_1_id_2_a_signature_that_no_key_of_the_provider_made_is_refused() {
     let mut stage = Stage::start().await;
     let invalid = "id_token_signature_invalid";
     stage.refuses("bad_signature", json!({}), invalid).await;
-    stage
-        .refuses("unknown_kid", json!({}), "id_token_unknown_key")
-        .await;
+    stage.refuses("unknown_kid", json!({}), "id_token_unknown_key").await;
     for kid in ["", "../../etc/passwd", "' OR 1=1 --", &"k".repeat(4000)] {
         let header = json!({ "kid": kid });
         stage.refuses_header(header, "id_token_unknown_key").await;
@@ -125,11 +115,7 @@ async fn id_1_id_2_a_signature_that_no_key_of_the_provider_made_is_refused() {
     for key in older {
         // One of the two signs; under the name of the other its signature is nobody's.
         let header = json!({ "header": { "kid": key["kid"] } });
-        stage
-            .world
-            .google
-            .fault("token", "id_token_claims", header)
-            .await;
+        stage.world.google.fault("token", "id_token_claims", header).await;
     }
     let before = stage.world.before(&mut stage.browser).await;
     let first = stage.browser.sign_in("").await;
@@ -150,9 +136,7 @@ async fn id_3_a_token_brings_no_key_and_no_extension() {
         json!({ "crit": ["b64"], "b64": false }),
         json!({ "crit": ["x"], "x": 1 }),
     ] {
-        stage
-            .refuses_header(header, "id_token_critical_extension")
-            .await;
+        stage.refuses_header(header, "id_token_critical_extension").await;
     }
     for typ in [
         json!("at+jwt"),
@@ -162,9 +146,7 @@ async fn id_3_a_token_brings_no_key_and_no_extension() {
         json!(""),
         json!(5),
     ] {
-        stage
-            .refuses_header(json!({ "typ": typ }), "id_token_type_refused")
-            .await;
+        stage.refuses_header(json!({ "typ": typ }), "id_token_type_refused").await;
     }
     let elsewhere = format!("{}/_emulator/health?jku", stage.world.google.origin());
     let own_key = json!({ "kty": "RSA", "n": "AQAB", "e": "AQAB" });
@@ -192,10 +174,7 @@ async fn id_4_id_19_what_is_no_signed_token_in_compact_form_is_refused() {
         (format!("{RS256}.e+0.e30"), "id_token_encoding_invalid"),
         (format!("{RS256}.e31.e30"), "id_token_encoding_invalid"),
         ("W10.e30.e30".into(), "id_token_header_malformed"),
-        (
-            format!("{}.e30.e30", "A".repeat(32 * 1024)),
-            "id_token_too_large",
-        ),
+        (format!("{}.e30.e30", "A".repeat(32 * 1024)), "id_token_too_large"),
         (".".repeat(100 * 1024), "id_token_too_large"),
         (".".repeat(1024), "id_token_not_compact"),
     ] {
@@ -264,9 +243,7 @@ async fn id_6_the_audience_is_us_and_nobody_else() {
 #[tokio::test]
 async fn id_7_times_are_whole_seconds_within_a_minute_of_ours() {
     let mut stage = Stage::start().await;
-    stage
-        .refuses("expired", json!({}), "id_token_expired")
-        .await;
+    stage.refuses("expired", json!({}), "id_token_expired").await;
     for wrong in [
         json!("1900000000"),
         json!(1.5e9),
@@ -280,33 +257,20 @@ async fn id_7_times_are_whole_seconds_within_a_minute_of_ours() {
         let exp = json!({ "exp": wrong });
         stage.refuses_claims(exp, "id_token_expiry_invalid").await;
         let iat = json!({ "iat": wrong });
-        stage
-            .refuses_claims(iat, "id_token_issued_at_invalid")
-            .await;
+        stage.refuses_claims(iat, "id_token_issued_at_invalid").await;
         if !wrong.is_null() {
             let nbf = json!({ "nbf": wrong });
-            stage
-                .refuses_claims(nbf, "id_token_not_before_invalid")
-                .await;
+            stage.refuses_claims(nbf, "id_token_not_before_invalid").await;
         }
     }
     let now = stage.now();
     let hour_ago = now - 3600;
     for (claims, code) in [
-        (
-            json!({ "iat": hour_ago, "exp": now - 61 }),
-            "id_token_expired",
-        ),
+        (json!({ "iat": hour_ago, "exp": now - 61 }), "id_token_expired"),
         (json!({ "iat": hour_ago, "exp": 0 }), "id_token_expired"),
         (json!({ "iat": now + 300 }), "id_token_issued_in_future"),
-        (
-            json!({ "exp": now + 2 * 86400 }),
-            "id_token_lifetime_refused",
-        ),
-        (
-            json!({ "iat": 1, "exp": now + 3600 }),
-            "id_token_lifetime_refused",
-        ),
+        (json!({ "exp": now + 2 * 86400 }), "id_token_lifetime_refused"),
+        (json!({ "iat": 1, "exp": now + 3600 }), "id_token_lifetime_refused"),
         (json!({ "nbf": now + 300 }), "id_token_not_yet_valid"),
     ] {
         stage.refuses_claims(claims, code).await;
@@ -339,9 +303,7 @@ async fn id_8_the_nonce_is_ours_and_no_claim_switches_that_off() {
     ] {
         stage.refuses_claims(claims, mismatch).await;
     }
-    stage
-        .accepts(json!({ "claims": { "nonce_supported": false } }))
-        .await;
+    stage.accepts(json!({ "claims": { "nonce_supported": false } })).await;
     stage.end().await;
 }
 
@@ -361,13 +323,9 @@ async fn id_9_the_subject_is_text_that_can_be_a_name() {
         Value::Null,
     ] {
         let claims = json!({ "sub": sub });
-        stage
-            .refuses_claims(claims, "id_token_subject_invalid")
-            .await;
+        stage.refuses_claims(claims, "id_token_subject_invalid").await;
     }
-    stage
-        .accepts(json!({ "claims": { "sub": "1".repeat(255) } }))
-        .await;
+    stage.accepts(json!({ "claims": { "sub": "1".repeat(255) } })).await;
     stage.end().await;
 }
 
@@ -377,17 +335,11 @@ async fn id_10_what_came_with_the_token_belongs_to_it() {
     let wrong = "AAAAAAAAAAAAAAAAAAAAAA";
     for value in [json!(wrong), json!(""), json!(5), json!([wrong])] {
         let at_hash = json!({ "at_hash": value });
-        stage
-            .refuses_claims(at_hash, "id_token_access_token_hash_mismatch")
-            .await;
+        stage.refuses_claims(at_hash, "id_token_access_token_hash_mismatch").await;
         let c_hash = json!({ "c_hash": value });
-        stage
-            .refuses_claims(c_hash, "id_token_code_hash_mismatch")
-            .await;
+        stage.refuses_claims(c_hash, "id_token_code_hash_mismatch").await;
     }
-    stage
-        .accepts(json!({ "claims": { "at_hash": null } }))
-        .await;
+    stage.accepts(json!({ "claims": { "at_hash": null } })).await;
     stage.end().await;
 }
 
@@ -443,11 +395,7 @@ async fn id_14_an_address_that_can_be_read_in_two_ways_is_not_shown_as_one() {
         "a b@corp.example",
     ] {
         let more = json!({ "claims": { "email": email } });
-        stage
-            .world
-            .google
-            .fault("token", "id_token_claims", more)
-            .await;
+        stage.world.google.fault("token", "id_token_claims", more).await;
         let mut browser = stage.world.browser();
         browser.sign_in("").await.assert_status(303);
         let session = browser.session().await.json();
@@ -456,11 +404,7 @@ async fn id_14_an_address_that_can_be_read_in_two_ways_is_not_shown_as_one() {
     }
     for verified in [json!("true"), json!(1), Value::Null] {
         let more = json!({ "claims": { "email_verified": verified } });
-        stage
-            .world
-            .google
-            .fault("token", "id_token_claims", more)
-            .await;
+        stage.world.google.fault("token", "id_token_claims", more).await;
         let mut browser = stage.world.browser();
         browser.sign_in("").await.assert_status(303);
         let session = browser.session().await.json();
@@ -476,10 +420,7 @@ async fn id_15_only_the_signed_claim_makes_somebody_a_member_of_a_domain() {
     let code = "id_token_hosted_domain_refused";
     for (user, claims) in [
         (ADA, json!({})),
-        (
-            ADA,
-            json!({ "email": "ada@corp.example", "email_verified": true }),
-        ),
+        (ADA, json!({ "email": "ada@corp.example", "email_verified": true })),
         (ADA, json!({ "hd": "" })),
         (ADA, json!({ "hd": "evil.example" })),
         (ADA, json!({ "hd": "corp.example.evil.example" })),
@@ -494,9 +435,7 @@ async fn id_15_only_the_signed_claim_makes_somebody_a_member_of_a_domain() {
         world.google.fault("token", "id_token_claims", more).await;
         let answer = browser.sign_in("").await;
         let expected = refused(403, code).after_exchange();
-        world
-            .assert_refusal(&mut browser, &before, &answer, expected)
-            .await;
+        world.assert_refusal(&mut browser, &before, &answer, expected).await;
     }
     world.google.allow("linus@corp.example").await;
     browser.sign_in("").await.assert_status(303);
@@ -508,12 +447,8 @@ async fn id_15_only_the_signed_claim_makes_somebody_a_member_of_a_domain() {
 async fn id_21_an_access_token_is_no_id_token() {
     let mut stage = Stage::start().await;
     let more = json!({ "fields": { "id_token": "ya29.a0-an-access-token" } });
-    stage
-        .refuses("token_response", more, "id_token_not_compact")
-        .await;
-    stage
-        .refuses_header(json!({ "typ": "at+jwt" }), "id_token_type_refused")
-        .await;
+    stage.refuses("token_response", more, "id_token_not_compact").await;
+    stage.refuses_header(json!({ "typ": "at+jwt" }), "id_token_type_refused").await;
     stage.end().await;
 }
 

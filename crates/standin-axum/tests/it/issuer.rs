@@ -15,46 +15,20 @@ async fn cb_5_the_issuer_of_an_answer_is_the_one_that_was_asked() {
     for (url, known, code) in [
         (without(&callback, "iss"), true, "issuer_mismatch"),
         (with(&callback, "iss", ""), true, "issuer_mismatch"),
-        (
-            with(&callback, "iss", "https://evil.example"),
-            true,
-            "issuer_mismatch",
-        ),
-        (
-            with(&callback, "iss", "https://accounts.google.com"),
-            true,
-            "issuer_mismatch",
-        ),
-        (
-            with(&callback, "iss", &format!("{iss}/")),
-            true,
-            "issuer_mismatch",
-        ),
-        (
-            with(&callback, "iss", &iss.to_uppercase()),
-            true,
-            "issuer_mismatch",
-        ),
-        (
-            with(&callback, "iss", &format!(" {iss}")),
-            true,
-            "issuer_mismatch",
-        ),
+        (with(&callback, "iss", "https://evil.example"), true, "issuer_mismatch"),
+        (with(&callback, "iss", "https://accounts.google.com"), true, "issuer_mismatch"),
+        (with(&callback, "iss", &format!("{iss}/")), true, "issuer_mismatch"),
+        (with(&callback, "iss", &iss.to_uppercase()), true, "issuer_mismatch"),
+        (with(&callback, "iss", &format!(" {iss}")), true, "issuer_mismatch"),
         (with(&callback, "iss", bare), true, "issuer_mismatch"),
         (adding(&callback, "iss", &iss), false, "duplicate_parameter"),
-        (
-            adding(&callback, "iss", "https://evil.example"),
-            false,
-            "duplicate_parameter",
-        ),
+        (adding(&callback, "iss", "https://evil.example"), false, "duplicate_parameter"),
     ] {
         let before = world.before(&mut browser).await;
         let answer = browser.get(&url).await;
         let expected = refused(400, code);
         let expected = if known { expected.known() } else { expected };
-        world
-            .assert_refusal(&mut browser, &before, &answer, expected)
-            .await;
+        world.assert_refusal(&mut browser, &before, &answer, expected).await;
     }
     browser.get(&callback).await.assert_status(303);
     world.assert_next_sign_in_works(&mut browser).await;
@@ -67,16 +41,11 @@ async fn cb_5_an_error_without_the_right_issuer_does_not_end_my_attempt() {
     let mut browser = world.browser();
     let callback = browser.callback_url("").await;
     let denied = with(&without(&callback, "code"), "error", "access_denied");
-    for url in [
-        without(&denied, "iss"),
-        with(&denied, "iss", "https://evil.example"),
-    ] {
+    for url in [without(&denied, "iss"), with(&denied, "iss", "https://evil.example")] {
         let before = world.before(&mut browser).await;
         let answer = browser.get(&url).await;
         let expected = refused(400, "issuer_mismatch").known();
-        world
-            .assert_refusal(&mut browser, &before, &answer, expected)
-            .await;
+        world.assert_refusal(&mut browser, &before, &answer, expected).await;
     }
     browser.get(&callback).await.assert_status(303);
 }
@@ -85,10 +54,7 @@ async fn cb_5_an_error_without_the_right_issuer_does_not_end_my_attempt() {
 async fn cb_5_an_issuer_that_was_not_promised_may_be_missing_and_must_not_be_wrong() {
     let world = World::start().await;
     world.google.allow(ADA).await;
-    world
-        .google
-        .control("PUT", "profile", json!({ "iss_parameter": false }))
-        .await;
+    world.google.control("PUT", "profile", json!({ "iss_parameter": false })).await;
     let mut browser = world.browser();
     let callback = browser.callback_url("").await;
     assert!(!callback.as_str().contains("iss="));
@@ -96,9 +62,7 @@ async fn cb_5_an_issuer_that_was_not_promised_may_be_missing_and_must_not_be_wro
     let wrong = adding(&callback, "iss", "https://evil.example");
     let answer = browser.get(&wrong).await;
     let expected = refused(400, "issuer_mismatch").known();
-    world
-        .assert_refusal(&mut browser, &before, &answer, expected)
-        .await;
+    world.assert_refusal(&mut browser, &before, &answer, expected).await;
     browser.get(&callback).await.assert_status(303);
 
     let callback = browser.callback_url("").await;
@@ -110,16 +74,11 @@ async fn cb_5_an_issuer_that_was_not_promised_may_be_missing_and_must_not_be_wro
 async fn cb_5_the_provider_itself_naming_another_issuer_is_refused() {
     let world = World::start().await;
     world.google.allow(ADA).await;
-    world
-        .google
-        .fault("authorize", "wrong_iss", json!({}))
-        .await;
+    world.google.fault("authorize", "wrong_iss", json!({})).await;
     let mut browser = world.browser();
     let before = world.before(&mut browser).await;
     let answer = browser.sign_in("").await;
     let expected = refused(400, "issuer_mismatch").known();
-    world
-        .assert_refusal(&mut browser, &before, &answer, expected)
-        .await;
+    world.assert_refusal(&mut browser, &before, &answer, expected).await;
     world.assert_next_sign_in_works(&mut browser).await;
 }

@@ -47,9 +47,7 @@ async fn ar_2_a_code_asked_for_with_another_challenge_is_worth_nothing() {
     let answer = browser.get(&callback).await;
 
     let expected = refused(400, "code_refused").after_exchange();
-    world
-        .assert_refusal(&mut browser, &before, &answer, expected)
-        .await;
+    world.assert_refusal(&mut browser, &before, &answer, expected).await;
     world.assert_next_sign_in_works(&mut browser).await;
 }
 
@@ -67,9 +65,7 @@ async fn ar_2_a_challenge_taken_out_on_the_way_makes_the_code_worth_nothing() {
     let answer = browser.get(&callback).await;
 
     let expected = refused(400, "code_refused").after_exchange();
-    world
-        .assert_refusal(&mut browser, &before, &answer, expected)
-        .await;
+    world.assert_refusal(&mut browser, &before, &answer, expected).await;
 }
 
 #[tokio::test]
@@ -78,18 +74,13 @@ async fn ar_3_a_code_asked_for_with_another_nonce_is_worth_nothing() {
     world.google.allow(ADA).await;
     let mut browser = world.browser();
     let asked = browser.begin("").await;
-    for nonce in [
-        param(&world.browser().begin("").await, "nonce"),
-        String::new(),
-    ] {
+    for nonce in [param(&world.browser().begin("").await, "nonce"), String::new()] {
         let before = world.before(&mut browser).await;
         let own = browser.begin("").await;
         let callback = browser.answer_to(&with(&own, "nonce", &nonce)).await;
         let answer = browser.get(&callback).await;
         let expected = refused(403, "id_token_nonce_mismatch").after_exchange();
-        world
-            .assert_refusal(&mut browser, &before, &answer, expected)
-            .await;
+        world.assert_refusal(&mut browser, &before, &answer, expected).await;
     }
     browser.answer_to(&asked).await;
     world.assert_next_sign_in_works(&mut browser).await;
@@ -111,9 +102,7 @@ async fn ar_4_an_attempt_lives_ten_minutes_and_not_a_second_longer() {
     let answer = browser.get(&late).await;
 
     let expected = refused(400, "attempt_expired").known();
-    world
-        .assert_refusal(&mut browser, &before, &answer, expected)
-        .await;
+    world.assert_refusal(&mut browser, &before, &answer, expected).await;
     world.assert_next_sign_in_works(&mut browser).await;
 }
 
@@ -149,9 +138,7 @@ async fn ar_4_a_cookie_that_was_tampered_with_belongs_to_no_attempt() {
         browser.set_cookie(&name, &spoiled);
         let answer = browser.get(&callback).await;
         let expected = refused(403, "attempt_missing");
-        world
-            .assert_refusal(&mut browser, &before, &answer, expected)
-            .await;
+        world.assert_refusal(&mut browser, &before, &answer, expected).await;
     }
 
     browser.set_cookie(&name, &value);
@@ -173,9 +160,7 @@ async fn ar_4_the_cookie_of_another_attempt_does_not_vouch_for_this_one() {
     let answer = browser.get(&callback).await;
 
     let expected = refused(400, "state_mismatch");
-    world
-        .assert_refusal(&mut browser, &before, &answer, expected)
-        .await;
+    world.assert_refusal(&mut browser, &before, &answer, expected).await;
     world.assert_next_sign_in_works(&mut browser).await;
 }
 
@@ -237,13 +222,9 @@ async fn ar_6_nothing_from_outside_sets_what_protects_the_flow() {
         "Return_To",
         "",
     ] {
-        let answer = browser
-            .get(format!("/auth/google/login?{name}=evil.example"))
-            .await;
+        let answer = browser.get(format!("/auth/google/login?{name}=evil.example")).await;
         let expected = refused(400, "invalid_request");
-        world
-            .assert_refusal(&mut browser, &before, &answer, expected)
-            .await;
+        world.assert_refusal(&mut browser, &before, &answer, expected).await;
     }
     for (query, code) in [
         ("?mode=silent", "invalid_request"),
@@ -251,9 +232,7 @@ async fn ar_6_nothing_from_outside_sets_what_protects_the_flow() {
         ("?mode=POPUP", "invalid_request"),
     ] {
         let answer = browser.get(format!("/auth/google/login{query}")).await;
-        world
-            .assert_refusal(&mut browser, &before, &answer, refused(400, code))
-            .await;
+        world.assert_refusal(&mut browser, &before, &answer, refused(400, code)).await;
     }
     assert_eq!(world.google.count("authorization").await, 0);
     assert_eq!(browser.attempts(), []);
@@ -290,9 +269,7 @@ async fn ar_7_a_parameter_that_stands_twice_is_refused_whatever_it_says() {
     ] {
         let answer = browser.get(format!("/auth/google/login?{query}")).await;
         let expected = refused(400, "duplicate_parameter");
-        world
-            .assert_refusal(&mut browser, &before, &answer, expected)
-            .await;
+        world.assert_refusal(&mut browser, &before, &answer, expected).await;
     }
     world.assert_next_sign_in_works(&mut browser).await;
 }
@@ -315,25 +292,16 @@ async fn ar_8_only_scopes_of_the_configuration_are_asked_for() {
         "%00",
         "%C3%A9",
     ] {
-        let answer = browser
-            .get(format!("/auth/google/login?scope={scope}"))
-            .await;
+        let answer = browser.get(format!("/auth/google/login?scope={scope}")).await;
         let expected = refused(400, "scope_not_allowed");
-        world
-            .assert_refusal(&mut browser, &before, &answer, expected)
-            .await;
+        world.assert_refusal(&mut browser, &before, &answer, expected).await;
         let body = json!({ "scope": form_urlencoded::parse(scope.as_bytes()).next().unwrap().0 });
         let answer = browser.post("/auth/google/begin", body).await;
-        world
-            .assert_refusal(&mut browser, &before, &answer, expected)
-            .await;
+        world.assert_refusal(&mut browser, &before, &answer, expected).await;
     }
     assert_eq!(world.google.count("authorization").await, 0);
     let asked = browser.begin(&format!("?scope={CALENDAR}")).await;
-    assert_eq!(
-        param(&asked, "scope"),
-        format!("email {CALENDAR} openid profile")
-    );
+    assert_eq!(param(&asked, "scope"), format!("email {CALENDAR} openid profile"));
     assert_eq!(param(&asked, "include_granted_scopes"), "true");
     world.assert_next_sign_in_works(&mut browser).await;
 }
@@ -353,12 +321,7 @@ async fn ar_10_a_flood_of_starts_leaves_no_row_and_five_cookies() {
         last = Some(flooder.begin(query).await);
         assert!(flooder.attempts().len() <= 5);
     }
-    assert!(
-        flooder
-            .attempts()
-            .iter()
-            .all(|(name, value)| name.len() + value.len() < 4000)
-    );
+    assert!(flooder.attempts().iter().all(|(name, value)| name.len() + value.len() < 4000));
     assert_eq!(world.database_dump(), rows, "a start costs a row");
 
     early.get(&early_callback).await.assert_status(303);
@@ -374,10 +337,7 @@ async fn ar_10_a_page_that_starts_sign_ins_cannot_fill_a_browsers_cookie_header(
     let mut browser = world.browser();
     let weight = |browser: &Browser| -> usize {
         let cookies = browser.attempts();
-        cookies
-            .iter()
-            .map(|(name, value)| name.len() + value.len() + "=; ".len())
-            .sum()
+        cookies.iter().map(|(name, value)| name.len() + value.len() + "=; ".len()).sum()
     };
     let long = format!("?return_to=/{}&scope={CALENDAR}+{DRIVE}", "a".repeat(2000));
     for _ in 0..8 {
@@ -385,9 +345,7 @@ async fn ar_10_a_page_that_starts_sign_ins_cannot_fill_a_browsers_cookie_header(
         assert!(weight(&browser) <= 7 * 1024, "{}", weight(&browser));
     }
     for _ in 0..5 {
-        browser
-            .begin(&format!("?return_to=/notes&scope={CALENDAR}+{DRIVE}"))
-            .await;
+        browser.begin(&format!("?return_to=/notes&scope={CALENDAR}+{DRIVE}")).await;
         assert!(weight(&browser) <= 7 * 1024, "{}", weight(&browser));
     }
     assert_eq!(browser.attempts().len(), 5);
@@ -413,15 +371,11 @@ async fn ar_11_a_sign_in_begins_in_a_window_and_nowhere_else() {
     world.google.allow(ADA).await;
     let mut browser = world.browser();
     let before = world.before(&mut browser).await;
-    for destination in [
-        "image", "iframe", "frame", "embed", "object", "script", "empty", "style",
-    ] {
+    for destination in ["image", "iframe", "frame", "embed", "object", "script", "empty", "style"] {
         browser.set_header("sec-fetch-dest", destination);
         let answer = browser.get("/auth/google/login").await;
         let expected = refused(403, "cross_origin");
-        world
-            .assert_refusal(&mut browser, &before, &answer, expected)
-            .await;
+        world.assert_refusal(&mut browser, &before, &answer, expected).await;
     }
     assert_eq!(browser.attempts(), []);
     browser.set_header("sec-fetch-dest", "document");
@@ -442,9 +396,7 @@ async fn ar_11_an_answer_is_taken_in_a_window_and_costs_a_foreign_page_nobodys_p
         answer.assert_refused(403, "cross_origin");
     }
     let answer = browser.get(&callback).await;
-    world
-        .assert_refusal(&mut browser, &before, &answer, refused(403, "cross_origin"))
-        .await;
+    world.assert_refusal(&mut browser, &before, &answer, refused(403, "cross_origin")).await;
     browser.headers.clear();
     browser.get(&callback).await.assert_status(303);
     browser.session().await.assert_status(200);
@@ -454,38 +406,25 @@ async fn ar_11_an_answer_is_taken_in_a_window_and_costs_a_foreign_page_nobodys_p
 async fn ar_12_many_people_at_once_are_never_mixed_up() {
     let world = World::start().await;
     let people: Vec<String> = (0..12).map(|n| format!("user{n}@example.com")).collect();
-    let users: Vec<_> = people
-        .iter()
-        .map(|email| json!({ "email": email }))
-        .collect();
+    let users: Vec<_> = people.iter().map(|email| json!({ "email": email })).collect();
     world.google.control("PUT", "users", json!(users)).await;
     for milliseconds in [80, 0, 40, 10] {
         let more = json!({ "delay_ms": milliseconds, "times": 9 });
         world.google.fault("token", "delay", more).await;
     }
 
-    let sign_ins = people
-        .iter()
-        .cycle()
-        .take(36)
-        .enumerate()
-        .map(async |(number, email)| {
-            let mut browser = world.browser();
-            let path = format!("/notes/{number}");
-            let done = browser
-                .sign_in_by_hand(email, &format!("?return_to={path}"))
-                .await;
-            done.assert_status(303);
-            assert_eq!(done.location(), world.url(&path));
-            assert_eq!(browser.session().await.json()["user"]["email"], *email);
-        });
+    let sign_ins = people.iter().cycle().take(36).enumerate().map(async |(number, email)| {
+        let mut browser = world.browser();
+        let path = format!("/notes/{number}");
+        let done = browser.sign_in_by_hand(email, &format!("?return_to={path}")).await;
+        done.assert_status(303);
+        assert_eq!(done.location(), world.url(&path));
+        assert_eq!(browser.session().await.json()["user"]["email"], *email);
+    });
     join_all(sign_ins).await;
 
     assert_eq!(world.google.count("code_refused").await, 0);
-    assert_eq!(
-        world.standin.store().users(None, 100).await.unwrap().len(),
-        12
-    );
+    assert_eq!(world.standin.store().users(None, 100).await.unwrap().len(), 12);
 }
 
 #[tokio::test]
@@ -532,10 +471,7 @@ async fn ar_13_five_tabs_that_need_consent_again_all_finish() {
     for _ in 0..5 {
         asked.push(browser.begin("").await);
     }
-    world
-        .google
-        .fault("token", "no_refresh_token", json!({ "times": 1 }))
-        .await;
+    world.google.fault("token", "no_refresh_token", json!({ "times": 1 })).await;
     for asked in asked {
         let callback = browser.answer_to(&asked).await;
         let done = browser.get(&callback).await;

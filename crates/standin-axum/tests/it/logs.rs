@@ -103,10 +103,7 @@ async fn a_busy_day(world: &World, wire: &Wire) -> Vec<(String, String)> {
     refresh_in_trouble(world, &caller, &mut day).await;
     take_back(world, &mut browser, &job, &mut day).await;
     let keys = world.keys.to_toml();
-    day.note(
-        "key-encryption key",
-        keys.split('"').find(|part| part.len() == 44).unwrap(),
-    );
+    day.note("key-encryption key", keys.split('"').find(|part| part.len() == 44).unwrap());
     for (kind, secret) in wire.secrets() {
         day.note(&kind, &secret);
     }
@@ -115,9 +112,7 @@ async fn a_busy_day(world: &World, wire: &Wire) -> Vec<(String, String)> {
 
 async fn sign_in_and_fail_to(world: &World, browser: &mut Browser, day: &mut Day) -> String {
     world.google.allow(ADA).await;
-    let begun = browser
-        .get(format!("/auth/google/login?scope={CALENDAR}"))
-        .await;
+    let begun = browser.get(format!("/auth/google/login?scope={CALENDAR}")).await;
     for (name, value) in begun.location().query_pairs() {
         if ["state", "nonce"].contains(&&*name) {
             day.note(&name, &value);
@@ -140,14 +135,8 @@ async fn sign_in_and_fail_to(world: &World, browser: &mut Browser, day: &mut Day
         "?error=canary-error-word&state=x",
         "?canary-query-parameter=1",
     ] {
-        world
-            .browser()
-            .get(format!("/auth/google/callback{query}"))
-            .await;
-        world
-            .browser()
-            .get(format!("/auth/google/login{query}"))
-            .await;
+        world.browser().get(format!("/auth/google/callback{query}")).await;
+        world.browser().get(format!("/auth/google/login{query}")).await;
     }
     for canary in [
         "canary-code-that-fails",
@@ -158,19 +147,13 @@ async fn sign_in_and_fail_to(world: &World, browser: &mut Browser, day: &mut Day
         day.note("a query", canary);
     }
     day.note("session cookie", browser.cookie("__Host-standin").unwrap());
-    let user = browser.session().await.json()["user"]["id"]
-        .as_str()
-        .unwrap()
-        .to_owned();
+    let user = browser.session().await.json()["user"]["id"].as_str().unwrap().to_owned();
 
     let begun = browser.post("/auth/google/begin", json!({})).await.json();
     day.note("state of a popup", begun["state"].as_str().unwrap());
     day.note("nonce of a popup", begun["nonce"].as_str().unwrap());
     let post = json!({ "code": "4/canary-posted-code", "state": begun["state"] });
-    browser
-        .post("/auth/google/code", post)
-        .await
-        .assert_status(400);
+    browser.post("/auth/google/code", post).await.assert_status(400);
     day.note("a posted code", "4/canary-posted-code");
     user
 }
@@ -179,43 +162,24 @@ async fn vend_and_be_refused(world: &World, job: &Job, user: &str, day: &mut Day
     day.note("client key", &job.key);
     let caller = Caller::new(world, job, user);
     caller.token().await;
-    caller
-        .ask(json!({ "canary-unknown-member": "canary-value" }))
-        .await
-        .assert_status(400);
-    caller
-        .ask(json!({ "stale_token_sha256": "canary-stale-token" }))
-        .await
-        .assert_status(400);
+    caller.ask(json!({ "canary-unknown-member": "canary-value" })).await.assert_status(400);
+    caller.ask(json!({ "stale_token_sha256": "canary-stale-token" })).await.assert_status(400);
     day.note("a body", "canary-stale-token");
-    let wrong = (
-        "authorization",
-        "Bearer sk_canary-wrong-client-key-that-nobody-has",
-    );
+    let wrong = ("authorization", "Bearer sk_canary-wrong-client-key-that-nobody-has");
     let path = format!("/v1/users/{user}/grants/google/token");
-    world
-        .browser()
-        .send(Method::POST, &path, &[wrong], String::new())
-        .await
-        .assert_status(401);
+    world.browser().send(Method::POST, &path, &[wrong], String::new()).await.assert_status(401);
     day.note("a wrong key", "canary-wrong-client-key-that-nobody-has");
 }
 
 async fn refresh_in_trouble(world: &World, caller: &Caller, day: &mut Day) {
     for (fault, more) in [
         ("rotate", json!({})),
-        (
-            "status",
-            json!({ "status": 500, "body": "canary-upstream-error-body" }),
-        ),
+        ("status", json!({ "status": 500, "body": "canary-upstream-error-body" })),
         (
             "status",
             json!({ "status": 400, "body": { "error": "canary-upstream-word", "error_description": "canary-upstream-words" } }),
         ),
-        (
-            "malformed",
-            json!({ "body": "{\"access_token\":\"canary-malformed-answer" }),
-        ),
+        ("malformed", json!({ "body": "{\"access_token\":\"canary-malformed-answer" })),
         ("drop_after", json!({})),
         ("other_subject", json!({})),
         ("bad_signature", json!({})),
@@ -238,39 +202,20 @@ async fn refresh_in_trouble(world: &World, caller: &Caller, day: &mut Day) {
 
 async fn take_back(world: &World, browser: &mut Browser, job: &Job, day: &mut Day) {
     browser.sign_in("").await.assert_status(303);
-    day.note(
-        "second session cookie",
-        browser.cookie("__Host-standin").unwrap(),
-    );
+    day.note("second session cookie", browser.cookie("__Host-standin").unwrap());
     world
         .google
-        .fault(
-            "revoke",
-            "status",
-            json!({ "status": 503, "body": "canary-revoke-body" }),
-        )
+        .fault("revoke", "status", json!({ "status": 503, "body": "canary-revoke-body" }))
         .await;
-    browser
-        .post("/auth/google/disconnect", json!({}))
-        .await
-        .assert_status(200);
+    browser.post("/auth/google/disconnect", json!({})).await.assert_status(200);
     day.note("the provider's words", "canary-revoke-body");
     world.google.advance(60).await;
     world.standin.revocations().sweep().await.unwrap();
     let (mut grace, grace_id) = world.signed_in(GRACE, "").await;
-    world.execute(
-        "UPDATE grants SET sealed_access = ?1",
-        [&b"ya29.canary-plaintext-in-row"[..]],
-    );
+    world.execute("UPDATE grants SET sealed_access = ?1", [&b"ya29.canary-plaintext-in-row"[..]]);
     day.note("plain text in a row", "ya29.canary-plaintext-in-row");
-    Caller::new(world, job, &grace_id)
-        .ask(json!({}))
-        .await
-        .assert_status(500);
-    grace
-        .post("/auth/logout", json!({ "everywhere": true }))
-        .await
-        .assert_status(204);
+    Caller::new(world, job, &grace_id).ask(json!({})).await.assert_status(500);
+    grace.post("/auth/logout", json!({ "everywhere": true })).await.assert_status(204);
     world.standin.flush_audit().await.unwrap();
 }
 
@@ -293,10 +238,7 @@ async fn ls_1_no_secret_is_logged_by_anybody_at_any_level() {
         "nonce",
     ];
     for kind in kinds {
-        assert!(
-            secrets.iter().any(|(of, _)| of == kind),
-            "no {kind} was seen"
-        );
+        assert!(secrets.iter().any(|(of, _)| of == kind), "no {kind} was seen");
     }
     for (kind, secret) in &secrets {
         assert_unlogged(kind, secret);
@@ -317,9 +259,7 @@ async fn ls_1_no_secret_is_logged_by_anybody_at_any_level() {
         ("INFO", "a request was refused"),
         ("TRACE", ""),
     ] {
-        let said = log
-            .lines()
-            .any(|line| line.contains(level) && line.contains(words));
+        let said = log.lines().any(|line| line.contains(level) && line.contains(words));
         assert!(said, "{level} {words}");
     }
 }
@@ -328,23 +268,14 @@ async fn ls_1_no_secret_is_logged_by_anybody_at_any_level() {
 async fn ls_2_the_query_of_a_callback_is_not_logged_even_when_it_is_absurd() {
     LazyLock::force(&PAPER);
     let world = World::start().await;
-    for (index, absurd) in [
-        "%00",
-        "%ff",
-        "%0d%0aSet-Cookie:%20x=y",
-        "%1b%5b31m",
-        "&&&===",
-    ]
-    .iter()
-    .enumerate()
+    for (index, absurd) in
+        ["%00", "%ff", "%0d%0aSet-Cookie:%20x=y", "%1b%5b31m", "&&&==="].iter().enumerate()
     {
         let canary = format!("canary-absurd-{index}-x");
         for path in ["callback", "login"] {
             world
                 .browser()
-                .get(format!(
-                    "/auth/google/{path}?state={canary}{absurd}&code={canary}&{canary}=1"
-                ))
+                .get(format!("/auth/google/{path}?state={canary}{absurd}&code={canary}&{canary}=1"))
                 .await;
         }
         assert_unlogged("a query", &canary);
@@ -360,30 +291,16 @@ async fn ls_3_nobody_writes_lines_into_the_log_from_outside() {
     world.google.control("PUT", "users", user).await;
     let (mut browser, user) = world.signed_in(ADA, "").await;
     let shown = browser.session().await.json()["user"]["name"].clone();
-    assert!(
-        !shown
-            .as_str()
-            .unwrap_or_default()
-            .contains(char::is_control),
-        "{shown}"
-    );
+    assert!(!shown.as_str().unwrap_or_default().contains(char::is_control), "{shown}");
     browser.headers.insert(
         "user-agent",
         HeaderValue::from_bytes(b"canary-agent\x1b[31m\xe2\x80\xae")
             .unwrap_or(HeaderValue::from_static("canary-agent")),
     );
-    browser.headers.append(
-        COOKIE,
-        HeaderValue::from_bytes(b"a=\xff\xe2\x80\xae").unwrap(),
-    );
+    browser.headers.append(COOKIE, HeaderValue::from_bytes(b"a=\xff\xe2\x80\xae").unwrap());
     browser.session().await;
     let purpose = json!({ "purpose": "line one\nERROR forged by purpose\u{1b}[2J" });
-    world
-        .job()
-        .await
-        .vend(&user, purpose)
-        .await
-        .assert_status(200);
+    world.job().await.vend(&user, purpose).await.assert_status(200);
     world.standin.flush_audit().await.unwrap();
 
     let log = log();

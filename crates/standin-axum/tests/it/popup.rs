@@ -36,9 +36,7 @@ async fn cb_8_a_window_that_is_done_says_so_and_holds_no_code() {
     let attempt = told(&done, "attempt");
     let answer = status(&mut browser, &attempt).await;
     assert_eq!(answer.json(), json!({ "status": "done" }));
-    status(&mut world.browser(), &attempt)
-        .await
-        .assert_refused(403, "attempt_missing");
+    status(&mut world.browser(), &attempt).await.assert_refused(403, "attempt_missing");
 }
 
 #[tokio::test]
@@ -52,16 +50,10 @@ async fn cb_8_the_pages_policy_allows_the_script_in_it_and_no_other() {
     assert!(!rest.contains("<script"));
     let hash = data_encoding::BASE64.encode(&sha256(script.as_bytes()));
     let policy = done.headers["content-security-policy"].to_str().unwrap();
-    assert!(
-        policy.contains(&format!("script-src 'sha256-{hash}'")),
-        "{policy}"
-    );
+    assert!(policy.contains(&format!("script-src 'sha256-{hash}'")), "{policy}");
     assert!(policy.contains("default-src 'none'") && policy.contains("frame-ancestors 'none'"));
     assert!(!policy.contains("unsafe"));
-    assert!(
-        !script.contains("'*'"),
-        "a message goes to one origin (requirement OC-6)"
-    );
+    assert!(!script.contains("'*'"), "a message goes to one origin (requirement OC-6)");
 }
 
 #[tokio::test]
@@ -74,19 +66,12 @@ async fn a_window_that_failed_says_why_and_the_page_can_ask() {
     let answer = browser.sign_in("?mode=popup").await;
     browser.headers.clear();
     let expected = refused(403, "access_denied").known();
-    world
-        .assert_refusal(&mut browser, &before, &answer, expected)
-        .await;
+    world.assert_refusal(&mut browser, &before, &answer, expected).await;
     assert_eq!(told(&answer, "type"), "standin:failed");
     let attempt = told(&answer, "attempt");
     let asked = status(&mut browser, &attempt).await;
-    assert_eq!(
-        asked.json(),
-        json!({ "status": "failed", "code": "access_denied" })
-    );
-    status(&mut world.browser(), &attempt)
-        .await
-        .assert_refused(403, "attempt_missing");
+    assert_eq!(asked.json(), json!({ "status": "failed", "code": "access_denied" }));
+    status(&mut world.browser(), &attempt).await.assert_refused(403, "attempt_missing");
     world.assert_next_sign_in_works(&mut browser).await;
 }
 
@@ -102,9 +87,7 @@ async fn a_window_whose_sign_in_took_too_long_tells_the_page() {
     let answer = browser.get(&callback).await;
     browser.headers.clear();
     let expected = refused(400, "attempt_expired").known();
-    world
-        .assert_refusal(&mut browser, &before, &answer, expected)
-        .await;
+    world.assert_refusal(&mut browser, &before, &answer, expected).await;
     assert_eq!(told(&answer, "type"), "standin:failed");
     assert!(answer.body.contains("BroadcastChannel"));
 }
@@ -114,17 +97,12 @@ async fn only_a_windows_failure_is_told_to_a_page() {
     let world = World::start().await;
     let mut browser = world.browser();
     browser.accept_html();
-    let popup = browser
-        .get("/auth/google/login?mode=popup&scope=unknown")
-        .await;
+    let popup = browser.get("/auth/google/login?mode=popup&scope=unknown").await;
     assert!(popup.body.contains("BroadcastChannel"));
     let asked = "/auth/google/login?return_to=/x?mode=popup&scope=unknown";
     let redirect = browser.get(asked).await;
     redirect.assert_status(400);
-    assert!(
-        !redirect.body.contains("<script"),
-        "a page that nobody waits for tells nobody"
-    );
+    assert!(!redirect.body.contains("<script"), "a page that nobody waits for tells nobody");
 }
 
 #[tokio::test]
@@ -139,9 +117,7 @@ async fn cb_2_a_strangers_window_is_refused_in_my_browser() {
     let answer = browser.get(&theirs).await;
     browser.headers.clear();
     let expected = refused(403, "attempt_missing");
-    world
-        .assert_refusal(&mut browser, &before, &answer, expected)
-        .await;
+    world.assert_refusal(&mut browser, &before, &answer, expected).await;
 }
 
 #[tokio::test]
@@ -156,14 +132,7 @@ async fn nobody_learns_anything_about_attempts_that_are_not_theirs() {
     assert_eq!(own.json(), json!({ "status": "pending" }));
     let mut stranger = world.browser();
     stranger.begin("").await;
-    for asked in [
-        attempt.as_str(),
-        "att_0",
-        "x",
-        "usr_01m803h3pyeq4apkqdndsv4d5m",
-    ] {
-        status(&mut stranger, asked)
-            .await
-            .assert_refused(403, "attempt_missing");
+    for asked in [attempt.as_str(), "att_0", "x", "usr_01m803h3pyeq4apkqdndsv4d5m"] {
+        status(&mut stranger, asked).await.assert_refused(403, "attempt_missing");
     }
 }

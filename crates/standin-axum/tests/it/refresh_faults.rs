@@ -14,11 +14,7 @@ use standin::{Refusal, Standin};
 use crate::support::{ADA, Answer, CALENDAR, Caller, GRACE, World};
 
 fn retry_after(answer: &Answer) -> u64 {
-    answer.headers["retry-after"]
-        .to_str()
-        .unwrap()
-        .parse()
-        .unwrap()
+    answer.headers["retry-after"].to_str().unwrap().parse().unwrap()
 }
 
 /// The fault strikes once: 503 with a time to come back at, the grant as it was, and all well at that time.
@@ -35,11 +31,7 @@ async fn is_transient(world: &World, caller: &Caller, fault: &str, more: &Value)
     );
     let wait = retry_after(&answer);
     assert!(wait >= 1, "{fault}");
-    assert_eq!(
-        (world.grant_state().as_str(), world.grant_tokens()),
-        ("active", before),
-        "{fault}"
-    );
+    assert_eq!((world.grant_state().as_str(), world.grant_tokens()), ("active", before), "{fault}");
     // Nobody asks again before that, however often.
     let asked = world.google.ledger().await.len();
     for answer in caller.ask_at_once(5).await {
@@ -57,29 +49,14 @@ async fn rf_6_d1_trouble_at_the_provider_changes_no_grant_and_passes() {
     let world = World::start().await;
     let (caller, _) = world.away(ADA, "").await;
     for status in [500, 502, 503, 504, 408, 425] {
-        is_transient(
-            &world,
-            &caller,
-            "status",
-            &json!({ "status": status, "body": "<html>" }),
-        )
-        .await;
+        is_transient(&world, &caller, "status", &json!({ "status": status, "body": "<html>" }))
+            .await;
     }
-    for error in [
-        "temporarily_unavailable",
-        "server_error",
-        "internal_failure",
-        "invalid_scope",
-        "whatever",
-    ] {
+    for error in
+        ["temporarily_unavailable", "server_error", "internal_failure", "invalid_scope", "whatever"]
+    {
         let body = json!({ "error": error });
-        is_transient(
-            &world,
-            &caller,
-            "status",
-            &json!({ "status": 400, "body": body }),
-        )
-        .await;
+        is_transient(&world, &caller, "status", &json!({ "status": 400, "body": body })).await;
     }
     // Even a 500 that calls itself invalid_grant says nothing about the grant.
     is_transient(
@@ -111,13 +88,7 @@ async fn rf_6_d2_the_provider_says_how_long_and_is_believed_for_an_hour() {
         assert_eq!(wait(u64::MAX).await, 3600);
     }
     assert!(
-        is_transient(
-            &world,
-            &caller,
-            "status",
-            &json!({ "status": 429, "retry_after": 0 })
-        )
-        .await
+        is_transient(&world, &caller, "status", &json!({ "status": 429, "retry_after": 0 })).await
             >= 1
     );
     is_transient(&world, &caller, "status", &json!({ "status": 429 })).await;
@@ -179,10 +150,7 @@ async fn rf_6_d7_a_redirect_is_followed_nowhere() {
 async fn rf_6_waits_grow_while_trouble_lasts_and_start_anew_after_it() {
     let world = World::start().await;
     let (caller, _) = world.away(ADA, "").await;
-    world
-        .google
-        .fault("token", "status", json!({ "status": 503, "times": 8 }))
-        .await;
+    world.google.fault("token", "status", json!({ "status": 503, "times": 8 })).await;
     let mut waits = Vec::new();
     for _ in 0..8 {
         let answer = caller.ask(json!({})).await;
@@ -190,16 +158,10 @@ async fn rf_6_waits_grow_while_trouble_lasts_and_start_anew_after_it() {
         waits.push(retry_after(&answer));
         world.google.advance(*waits.last().unwrap()).await;
     }
-    assert!(
-        waits.is_sorted() && waits[7] > waits[0] && waits[7] <= 60,
-        "{waits:?}"
-    );
+    assert!(waits.is_sorted() && waits[7] > waits[0] && waits[7] <= 60, "{waits:?}");
     caller.token().await;
     world.google.advance(3600).await;
-    world
-        .google
-        .fault("token", "status", json!({ "status": 503 }))
-        .await;
+    world.google.fault("token", "status", json!({ "status": 503 })).await;
     assert_eq!(retry_after(&caller.ask(json!({})).await), waits[0]);
 }
 
@@ -209,16 +171,10 @@ async fn rf_6_a_token_that_still_lives_is_served_through_an_outage() {
     let (_, user) = world.signed_in(ADA, "").await;
     let caller = Caller::new(&world, &world.job().await, &user);
     let token = caller.token().await;
-    world
-        .google
-        .fault("token", "drop_before", json!({ "times": 100 }))
-        .await;
+    world.google.fault("token", "drop_before", json!({ "times": 100 })).await;
     world.google.advance(3500).await;
     assert_eq!(caller.token().await, token);
-    caller
-        .ask(json!({ "min_ttl": 600 }))
-        .await
-        .assert_refused(503, "provider_unavailable");
+    caller.ask(json!({ "min_ttl": 600 })).await.assert_refused(503, "provider_unavailable");
     assert_eq!(caller.token().await, token);
 }
 
@@ -227,10 +183,7 @@ async fn rf_7_d9_a_refused_registration_kills_no_grant() {
     let world = World::start().await;
     world.away(GRACE, "").await;
     let (caller, _) = world.away(ADA, "").await;
-    world
-        .google
-        .fault("token", "invalid_client", json!({ "times": 3 }))
-        .await;
+    world.google.fault("token", "invalid_client", json!({ "times": 3 })).await;
     for _ in 0..3 {
         let answer = caller.ask(json!({})).await;
         answer.assert_refused(502, "provider_refuses_client");
@@ -238,14 +191,8 @@ async fn rf_7_d9_a_refused_registration_kills_no_grant() {
     }
     let unauthorized = json!({ "status": 401, "body": { "error": "unauthorized_client" } });
     world.google.fault("token", "status", unauthorized).await;
-    caller
-        .ask(json!({}))
-        .await
-        .assert_refused(502, "provider_refuses_client");
-    assert_eq!(
-        world.value::<i64>("SELECT count(*) FROM grants WHERE state = 'active'"),
-        2
-    );
+    caller.ask(json!({})).await.assert_refused(502, "provider_refuses_client");
+    assert_eq!(world.value::<i64>("SELECT count(*) FROM grants WHERE state = 'active'"), 2);
     assert_eq!(world.events_of("grant_reauth_required"), 0);
     world.google.advance(120).await;
     caller.token().await;
@@ -255,19 +202,10 @@ async fn rf_7_d9_a_refused_registration_kills_no_grant() {
 async fn d8_a_single_invalid_grant_is_believed_and_mended_by_a_sign_in() {
     let world = World::start().await;
     let (caller, _) = world.away(ADA, "").await;
-    world
-        .google
-        .fault("token", "invalid_grant", json!({}))
-        .await;
-    caller
-        .ask(json!({}))
-        .await
-        .assert_refused(409, "reauth_required");
+    world.google.fault("token", "invalid_grant", json!({})).await;
+    caller.ask(json!({})).await.assert_refused(409, "reauth_required");
     world.google.advance(3600).await;
-    caller
-        .ask(json!({}))
-        .await
-        .assert_refused(409, "reauth_required");
+    caller.ask(json!({})).await.assert_refused(409, "reauth_required");
     assert_eq!(world.google.count("token_refreshed").await, 0);
     // Not even the second leg is left out: the stored token is known not to work.
     world.browser().sign_in("").await.assert_status(303);
@@ -279,10 +217,7 @@ async fn d8_a_single_invalid_grant_is_believed_and_mended_by_a_sign_in() {
 #[tokio::test]
 async fn d11_rf_9_a_rotation_whose_answer_is_lost_is_tried_once_and_named() {
     let world = World::start().await;
-    world
-        .google
-        .control("PUT", "profile", json!({ "rotate_refresh_tokens": true }))
-        .await;
+    world.google.control("PUT", "profile", json!({ "rotate_refresh_tokens": true })).await;
     let (caller, _) = world.away(ADA, "").await;
     world.google.fault("token", "drop_after", json!({})).await;
     let answer = caller.ask(json!({})).await;
@@ -293,24 +228,15 @@ async fn d11_rf_9_a_rotation_whose_answer_is_lost_is_tried_once_and_named() {
 
     answer.assert_refused(409, "reauth_required");
     assert_eq!(answer.json()["reason"], "rotation_lost");
-    caller
-        .ask(json!({}))
-        .await
-        .assert_refused(409, "reauth_required");
+    caller.ask(json!({})).await.assert_refused(409, "reauth_required");
     assert_eq!(world.google.count("refresh_refused").await, 1);
-    assert_eq!(
-        world.value::<String>("SELECT reason FROM grants"),
-        "rotation_lost"
-    );
+    assert_eq!(world.value::<String>("SELECT reason FROM grants"), "rotation_lost");
 }
 
 #[tokio::test]
 async fn expired_idle_is_named_when_the_provider_had_said_when() {
     let world = World::start().await;
-    world
-        .google
-        .control("PUT", "profile", json!({ "testing_status": true }))
-        .await;
+    world.google.control("PUT", "profile", json!({ "testing_status": true })).await;
     let (caller, _) = world.away(ADA, &format!("?scope={CALENDAR}")).await;
     world.google.advance(8 * 86_400).await;
     let answer = caller.ask(json!({})).await;
@@ -332,27 +258,16 @@ async fn rf_16_a_lifetime_is_believed_only_as_far_as_it_is_sane() {
     ] {
         world
             .google
-            .fault(
-                "token",
-                "token_response",
-                json!({ "fields": { "expires_in": claimed } }),
-            )
+            .fault("token", "token_response", json!({ "fields": { "expires_in": claimed } }))
             .await;
         let answer = caller.ask(json!({})).await;
         answer.assert_status(200);
         let told = answer.json()["expires_in"].as_u64().unwrap();
-        assert!(
-            (believed - 5..=believed).contains(&told),
-            "{claimed}: {told}"
-        );
+        assert!((believed - 5..=believed).contains(&told), "{claimed}: {told}");
         world.google.advance(believed - 70).await;
         assert_eq!(caller.token().await, answer.json()["access_token"]);
         world.google.advance(71).await;
-        assert_ne!(
-            caller.token().await,
-            answer.json()["access_token"],
-            "{claimed}"
-        );
+        assert_ne!(caller.token().await, answer.json()["access_token"], "{claimed}");
         world.google.advance(3600).await;
     }
 }
@@ -364,19 +279,11 @@ async fn rf_16_a_token_that_is_dead_on_arrival_is_not_handed_out_and_asked_for_o
     for (claimed, vends) in [(0, 1), (30, 2)] {
         world
             .google
-            .fault(
-                "token",
-                "token_response",
-                json!({ "fields": { "expires_in": claimed } }),
-            )
+            .fault("token", "token_response", json!({ "fields": { "expires_in": claimed } }))
             .await;
         let answer = caller.ask(json!({})).await;
         answer.assert_refused(503, "provider_unavailable");
-        assert_eq!(
-            world.google.count("token_refreshed").await,
-            vends,
-            "{claimed}"
-        );
+        assert_eq!(world.google.count("token_refreshed").await, vends, "{claimed}");
         world.google.advance(120).await;
     }
     caller.token().await;
@@ -386,10 +293,7 @@ async fn rf_16_a_token_that_is_dead_on_arrival_is_not_handed_out_and_asked_for_o
 async fn rf_16_a_lifetime_counts_from_when_the_question_was_asked() {
     let world = World::start().await;
     let (caller, _) = world.away(ADA, "").await;
-    world
-        .google
-        .fault("token", "delay", json!({ "delay_ms": 200 }))
-        .await;
+    world.google.fault("token", "delay", json!({ "delay_ms": 200 })).await;
     let meanwhile = async {
         world.google.happened("fault_used", 1).await;
         world.google.advance(100).await;
@@ -405,10 +309,7 @@ async fn a_scope_that_is_taken_away_is_missed_out_loud() {
     let (mut browser, user) = world.signed_in(ADA, &format!("?scope={CALENDAR}")).await;
     let caller = Caller::new(&world, &world.job().await, &user);
     world.google.advance(3600).await;
-    world
-        .google
-        .fault("token", "narrow_scope", json!({ "scopes": [CALENDAR] }))
-        .await;
+    world.google.fault("token", "narrow_scope", json!({ "scopes": [CALENDAR] })).await;
 
     let answer = caller.ask(json!({ "scopes": [CALENDAR] })).await;
 
@@ -416,17 +317,11 @@ async fn a_scope_that_is_taken_away_is_missed_out_loud() {
     assert_eq!(answer.json()["missing"], json!([CALENDAR]));
     let grant = browser.session().await.json()["grants"][0].clone();
     assert_eq!(grant["missing_scopes"], json!([CALENDAR]));
-    caller
-        .ask(json!({ "scopes": ["openid"] }))
-        .await
-        .assert_status(200);
+    caller.ask(json!({ "scopes": ["openid"] })).await.assert_status(200);
     // It comes back by itself if the provider gives it again.
     world.google.advance(3600).await;
     caller.token().await;
-    caller
-        .ask(json!({ "scopes": [CALENDAR] }))
-        .await
-        .assert_status(200);
+    caller.ask(json!({ "scopes": [CALENDAR] })).await.assert_status(200);
 }
 
 /// Panics when it is told to.
@@ -449,11 +344,7 @@ async fn rf_17_a_refresh_that_panics_is_one_failed_answer_and_nothing_more() {
     panics.store(true, Ordering::SeqCst);
 
     for answer in caller.ask_at_once(5).await {
-        assert!(
-            [200, 503].contains(&answer.status.as_u16()),
-            "{}",
-            answer.body
-        );
+        assert!([200, 503].contains(&answer.status.as_u16()), "{}", answer.body);
     }
 
     assert_eq!(world.grant_state(), "active");

@@ -114,14 +114,8 @@ const ELSEWHERE: &[&str] = &[
 const PAGES: &[(&str, &str)] = &[
     ("/", "/"),
     ("/notes", "/notes"),
-    (
-        "/notes?page=2&x=%2f%2fevil.example",
-        "/notes?page=2&x=%2f%2fevil.example",
-    ),
-    (
-        "/notes?next=https://evil.example",
-        "/notes?next=https://evil.example",
-    ),
+    ("/notes?page=2&x=%2f%2fevil.example", "/notes?page=2&x=%2f%2fevil.example"),
+    ("/notes?next=https://evil.example", "/notes?next=https://evil.example"),
     ("/notes#top", "/notes"),
     ("/a/../b", "/b"),
     ("/a//b", "/a//b"),
@@ -129,10 +123,7 @@ const PAGES: &[(&str, &str)] = &[
     ("/@evil.example", "/@evil.example"),
     ("/:80", "/:80"),
     ("/authors", "/authors"),
-    (
-        "/notes?q=%0d%0aSet-Cookie:x=1",
-        "/notes?q=%0d%0aSet-Cookie:x=1",
-    ),
+    ("/notes?q=%0d%0aSet-Cookie:x=1", "/notes?q=%0d%0aSet-Cookie:x=1"),
 ];
 
 fn query(return_to: &str) -> String {
@@ -152,11 +143,7 @@ async fn ends_at(browser: &mut Browser, return_to: &str) -> String {
 async fn rd_1_rd_2_rd_3_whatever_is_no_page_of_this_site_is_the_front_page() {
     let world = World::start().await;
     world.google.allow(ADA).await;
-    let host = world
-        .app
-        .as_str()
-        .trim_start_matches("http://")
-        .trim_end_matches('/');
+    let host = world.app.as_str().trim_start_matches("http://").trim_end_matches('/');
     let mut browser = world.browser();
     for asked in ELSEWHERE {
         let asked = asked.replace("{host}", host);

@@ -6,10 +6,7 @@ use url::Url;
 use crate::support::{ADA, Browser, CALENDAR, GRACE, World, param, refused, with};
 
 async fn give_no_refresh_token(world: &World, times: u32) {
-    world
-        .google
-        .fault("token", "no_refresh_token", json!({ "times": times }))
-        .await;
+    world.google.fault("token", "no_refresh_token", json!({ "times": times })).await;
 }
 
 async fn grant(browser: &mut Browser) -> Value {
@@ -33,38 +30,25 @@ async fn a_first_sign_in_without_a_refresh_token_asks_for_consent_once_more() {
     world.google.allow(ADA).await;
     let mut browser = world.browser();
 
-    let asked = first_leg(
-        &world,
-        &mut browser,
-        &format!("?scope={CALENDAR}&return_to=/notes"),
-    )
-    .await;
+    let asked =
+        first_leg(&world, &mut browser, &format!("?scope={CALENDAR}&return_to=/notes")).await;
 
     assert_eq!(asked.origin().ascii_serialization(), world.google.origin());
     assert_eq!(param(&asked, "prompt"), "consent");
     let subject = browser.session().await.json()["identities"][0]["subject"].clone();
     assert_eq!(param(&asked, "login_hint"), subject.as_str().unwrap());
-    assert_eq!(
-        param(&asked, "scope"),
-        format!("email {CALENDAR} openid profile")
-    );
+    assert_eq!(param(&asked, "scope"), format!("email {CALENDAR} openid profile"));
     assert_eq!(param(&asked, "code_challenge_method"), "S256");
     assert_eq!(grant(&mut browser).await["offline"], false);
     let callback = browser.answer_to(&asked).await;
     let done = browser.get(&callback).await;
     assert_eq!(done.location(), world.url("/notes"));
     let grant = grant(&mut browser).await;
-    assert_eq!(
-        (&grant["offline"], &grant["state"]),
-        (&json!(true), &json!("active"))
-    );
+    assert_eq!((&grant["offline"], &grant["state"]), (&json!(true), &json!("active")));
     assert_eq!(world.google.count("authorization").await, 2);
     assert_eq!(world.google.count("code_redeemed").await, 2);
     assert_eq!(browser.attempts(), []);
-    assert_eq!(
-        world.standin.store().users(None, 10).await.unwrap().len(),
-        1
-    );
+    assert_eq!(world.standin.store().users(None, 10).await.unwrap().len(), 1);
 }
 
 #[tokio::test]
@@ -88,10 +72,7 @@ async fn whoever_has_a_live_grant_is_not_asked_again_whatever_the_answer_brings(
     let world = World::start().await;
     world.google.allow(ADA).await;
     let mut browser = world.browser();
-    browser
-        .sign_in(&format!("?scope={CALENDAR}"))
-        .await
-        .assert_status(303);
+    browser.sign_in(&format!("?scope={CALENDAR}")).await.assert_status(303);
     let before = grant(&mut browser).await;
     for query in ["", &format!("?scope={CALENDAR}")] {
         give_no_refresh_token(&world, 1).await;
@@ -100,10 +81,7 @@ async fn whoever_has_a_live_grant_is_not_asked_again_whatever_the_answer_brings(
     }
     assert_eq!(world.google.count("authorization").await, 3);
     assert_eq!(world.google.count("consent_shown").await, 1);
-    let user = browser.session().await.json()["user"]["id"]
-        .as_str()
-        .unwrap()
-        .to_owned();
+    let user = browser.session().await.json()["user"]["id"].as_str().unwrap().to_owned();
     world.google.advance(7200).await;
     let body = json!({ "scopes": [CALENDAR] });
     world.job().await.vend(&user, body).await.assert_status(200);
@@ -116,25 +94,14 @@ async fn a_refused_refresh_token_is_healed_by_the_next_sign_in() {
     let mut browser = world.browser();
     let query = format!("?scope={CALENDAR}");
     browser.sign_in(&query).await.assert_status(303);
-    let user = browser.session().await.json()["user"]["id"]
-        .as_str()
-        .unwrap()
-        .to_owned();
+    let user = browser.session().await.json()["user"]["id"].as_str().unwrap().to_owned();
     let job = world.job().await;
     world.google.advance(7200).await;
-    world
-        .google
-        .fault("token", "invalid_grant", json!({}))
-        .await;
+    world.google.fault("token", "invalid_grant", json!({})).await;
     let body = json!({ "scopes": [CALENDAR] });
-    job.vend(&user, body.clone())
-        .await
-        .assert_refused(409, "reauth_required");
+    job.vend(&user, body.clone()).await.assert_refused(409, "reauth_required");
     let dead = grant(&mut browser).await;
-    assert_eq!(
-        (&dead["state"], &dead["offline"]),
-        (&json!("reauth"), &json!(false))
-    );
+    assert_eq!((&dead["state"], &dead["offline"]), (&json!("reauth"), &json!(false)));
 
     let callback = browser.callback_url(&query).await;
     let asked = browser.get(&callback).await.location();
@@ -143,10 +110,7 @@ async fn a_refused_refresh_token_is_healed_by_the_next_sign_in() {
     browser.get(&callback).await.assert_status(303);
 
     let alive = grant(&mut browser).await;
-    assert_eq!(
-        (&alive["state"], &alive["offline"]),
-        (&json!("active"), &json!(true))
-    );
+    assert_eq!((&alive["state"], &alive["offline"]), (&json!("active"), &json!(true)));
     assert_eq!(alive["id"], dead["id"]);
     job.vend(&user, body.clone()).await.assert_status(200);
     world.google.advance(7200).await;
@@ -166,10 +130,7 @@ async fn whoever_declines_the_second_leg_stays_signed_in_without_offline_access(
 
         let done = browser.get(&callback).await;
 
-        assert_eq!(
-            (done.status.as_u16(), done.location()),
-            (303, world.url("/notes"))
-        );
+        assert_eq!((done.status.as_u16(), done.location()), (303, world.url("/notes")));
         world.assert_tells_nothing(&done).await;
         assert_eq!(browser.session().await.json(), session);
         assert_eq!(session["grants"][0]["offline"], false);
@@ -193,9 +154,7 @@ async fn another_account_in_the_second_leg_is_refused() {
     let answer = browser.get(&callback).await;
 
     let expected = refused(403, "subject_mismatch").after_exchange();
-    world
-        .assert_refusal(&mut browser, &before, &answer, expected)
-        .await;
+    world.assert_refusal(&mut browser, &before, &answer, expected).await;
     assert_eq!(browser.session().await.json()["user"]["email"], ADA);
     world.assert_next_sign_in_works(&mut browser).await;
     assert_eq!(grant(&mut browser).await["offline"], true);
@@ -212,9 +171,7 @@ async fn a_second_leg_is_bound_to_its_browser_and_its_time_like_a_first() {
     let before = world.before(&mut stranger).await;
     let answer = stranger.get(&callback).await;
     let expected = refused(403, "attempt_missing");
-    world
-        .assert_refusal(&mut stranger, &before, &answer, expected)
-        .await;
+    world.assert_refusal(&mut stranger, &before, &answer, expected).await;
 
     let kept = browser.attempts().remove(0);
     browser.get(&callback).await.assert_status(303);
@@ -222,15 +179,10 @@ async fn a_second_leg_is_bound_to_its_browser_and_its_time_like_a_first() {
     let before = world.before(&mut browser).await;
     let answer = browser.get(&callback).await;
     let expected = refused(409, "attempt_used").known();
-    world
-        .assert_refusal(&mut browser, &before, &answer, expected)
-        .await;
+    world.assert_refusal(&mut browser, &before, &answer, expected).await;
 
     let mut late = world.browser();
-    world
-        .google
-        .control("POST", &format!("users/{ADA}/revoke"), Value::Null)
-        .await;
+    world.google.control("POST", &format!("users/{ADA}/revoke"), Value::Null).await;
     give_no_refresh_token(&world, 1).await;
     let callback = late.callback_url("").await;
     late.get(&callback).await.assert_status(303);
@@ -248,9 +200,7 @@ async fn a_second_leg_that_comes_too_late_leaves_the_first_as_it_was() {
     let before = world.before(&mut browser).await;
     let answer = browser.get(&callback).await;
     let expected = refused(400, "attempt_expired").known();
-    world
-        .assert_refusal(&mut browser, &before, &answer, expected)
-        .await;
+    world.assert_refusal(&mut browser, &before, &answer, expected).await;
     browser.session().await.assert_status(200);
     world.assert_next_sign_in_works(&mut browser).await;
 }
@@ -266,9 +216,7 @@ async fn a_second_leg_that_the_provider_breaks_leaves_the_first_as_it_was() {
     let before = world.before(&mut browser).await;
     let answer = browser.get(&callback).await;
     let expected = refused(503, "provider_unavailable").after_exchange();
-    world
-        .assert_refusal(&mut browser, &before, &answer, expected)
-        .await;
+    world.assert_refusal(&mut browser, &before, &answer, expected).await;
     world.assert_next_sign_in_works(&mut browser).await;
     assert_eq!(grant(&mut browser).await["offline"], true);
 }

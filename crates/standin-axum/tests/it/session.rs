@@ -15,9 +15,7 @@ const NAME: &str = "__Host-standin";
 async fn with_cookies(world: &World, cookies: &[&[u8]]) -> Answer {
     let mut browser = world.browser();
     for cookie in cookies {
-        browser
-            .headers
-            .append(COOKIE, HeaderValue::from_bytes(cookie).unwrap());
+        browser.headers.append(COOKIE, HeaderValue::from_bytes(cookie).unwrap());
     }
     browser.session().await
 }
@@ -45,9 +43,7 @@ async fn sc_2_the_database_holds_nothing_that_opens_a_session() {
     let bytes = world.database_bytes();
 
     assert!(!contains(&bytes, cookie.as_bytes()));
-    let raw = data_encoding::BASE64URL_NOPAD
-        .decode(cookie.as_bytes())
-        .unwrap();
+    let raw = data_encoding::BASE64URL_NOPAD.decode(cookie.as_bytes()).unwrap();
     assert!(!contains(&bytes, &raw));
     let hash: Vec<u8> = world.value("SELECT hash FROM sessions");
     assert_eq!(hash, standin::secret::sha256(cookie.as_bytes()));
@@ -66,13 +62,9 @@ async fn sc_3_an_id_that_is_not_exactly_right_is_nobodys() {
     let world = World::start().await;
     let (browser, _) = world.signed_in(ADA, "").await;
     let id = cookie_of(&browser);
-    let flipped = id.chars().map(|c| {
-        if c.is_lowercase() {
-            c.to_ascii_uppercase()
-        } else {
-            c.to_ascii_lowercase()
-        }
-    });
+    let flipped = id
+        .chars()
+        .map(|c| if c.is_lowercase() { c.to_ascii_uppercase() } else { c.to_ascii_lowercase() });
     let encoded: String = {
         let hex: Vec<_> = id.bytes().map(|byte| format!("%{byte:02X}")).collect();
         hex.concat()
@@ -93,9 +85,7 @@ async fn sc_3_an_id_that_is_not_exactly_right_is_nobodys() {
         let answer = with_cookies(&world, &[format!("{NAME}={value}").as_bytes()]).await;
         assert_eq!(answer.status, 401, "{value}");
     }
-    with_cookies(&world, &[format!("{NAME}={id}").as_bytes()])
-        .await
-        .assert_status(200);
+    with_cookies(&world, &[format!("{NAME}={id}").as_bytes()]).await.assert_status(200);
 }
 
 #[tokio::test]
@@ -105,17 +95,11 @@ async fn sc_4_an_idle_session_ends_at_its_limit_and_a_used_one_goes_on() {
     let (mut used, _) = world.signed_in(ADA, "").await;
     let (mut left_alone, _) = world.signed_in(ADA, "").await;
 
-    world
-        .google
-        .clock()
-        .advance(idle.checked_sub(Duration::from_secs(3)).unwrap());
+    world.google.clock().advance(idle.checked_sub(Duration::from_secs(3)).unwrap());
     used.session().await.assert_status(200);
     world.google.clock().advance(Duration::from_secs(4));
 
-    left_alone
-        .session()
-        .await
-        .assert_refused(401, "unauthenticated");
+    left_alone.session().await.assert_refused(401, "unauthenticated");
     used.session().await.assert_status(200);
 }
 
@@ -127,10 +111,7 @@ async fn sc_4_a_session_is_alive_a_second_before_its_idle_limit() {
     let limit = seen + i64::try_from(SessionSettings::default().idle.as_millis()).unwrap();
     let left = limit - world.google.clock().now_unix_ms();
 
-    world
-        .google
-        .clock()
-        .advance(Duration::from_millis(left.unsigned_abs() - 1000));
+    world.google.clock().advance(Duration::from_millis(left.unsigned_abs() - 1000));
 
     browser.session().await.assert_status(200);
 }
@@ -151,21 +132,12 @@ async fn sc_4_no_activity_extends_the_absolute_limit() {
     world.google.clock().advance(Duration::from_hours(5 * 24));
     browser.session().await.assert_status(200);
 
-    world
-        .google
-        .clock()
-        .advance(Duration::from_millis(left() - 1000));
+    world.google.clock().advance(Duration::from_millis(left() - 1000));
     browser.session().await.assert_status(200);
     world.google.clock().advance(Duration::from_millis(1001));
 
-    browser
-        .session()
-        .await
-        .assert_refused(401, "unauthenticated");
-    browser
-        .post("/auth/logout", json!({}))
-        .await
-        .assert_refused(401, "unauthenticated");
+    browser.session().await.assert_refused(401, "unauthenticated");
+    browser.post("/auth/logout", json!({})).await.assert_refused(401, "unauthenticated");
 }
 
 #[tokio::test]
@@ -188,29 +160,15 @@ async fn sc_8_two_cookies_of_the_name_sign_nobody_in_and_are_both_cleared() {
         let bytes: Vec<_> = cookies.iter().map(String::as_bytes).collect();
         let answer = with_cookies(&world, &bytes).await;
         answer.assert_refused(401, "unauthenticated");
-        let cleared: Vec<_> = answer
-            .headers
-            .get_all("set-cookie")
-            .iter()
-            .map(|c| c.to_str().unwrap())
-            .collect();
+        let cleared: Vec<_> =
+            answer.headers.get_all("set-cookie").iter().map(|c| c.to_str().unwrap()).collect();
         assert_eq!(cleared.len(), 2, "{cookies:?}");
         assert!(
-            cleared
-                .iter()
-                .all(|c| c.starts_with("__Host-standin=;") && c.contains("Max-Age=0"))
+            cleared.iter().all(|c| c.starts_with("__Host-standin=;") && c.contains("Max-Age=0"))
         );
-        assert_eq!(
-            cleared
-                .iter()
-                .filter(|c| c.ends_with("; Partitioned"))
-                .count(),
-            1
-        );
+        assert_eq!(cleared.iter().filter(|c| c.ends_with("; Partitioned")).count(), 1);
     }
-    with_cookies(&world, &[format!("{NAME}={good}").as_bytes()])
-        .await
-        .assert_status(200);
+    with_cookies(&world, &[format!("{NAME}={good}").as_bytes()]).await.assert_status(200);
 }
 
 #[tokio::test]
@@ -219,23 +177,13 @@ async fn sc_8_holds_for_every_call_that_needs_a_session() {
     let (browser, _) = world.signed_in(ADA, "").await;
     let good = cookie_of(&browser);
     let before = world.database_dump();
-    for path in [
-        "/auth/logout",
-        "/auth/google/disconnect",
-        "/auth/google/access-token",
-    ] {
+    for path in ["/auth/logout", "/auth/google/disconnect", "/auth/google/access-token"] {
         let mut tossed = world.browser();
         let cookies = format!("{NAME}={good}; {NAME}={good}");
-        tossed
-            .headers
-            .insert(COOKIE, HeaderValue::from_str(&cookies).unwrap());
+        tossed.headers.insert(COOKIE, HeaderValue::from_str(&cookies).unwrap());
         let answer = tossed.post(path, json!({})).await;
         answer.assert_refused(401, "unauthenticated");
-        assert_eq!(
-            answer.headers.get_all("set-cookie").iter().count(),
-            2,
-            "{path}"
-        );
+        assert_eq!(answer.headers.get_all("set-cookie").iter().count(), 2, "{path}");
     }
     assert_eq!(world.database_dump(), before);
 }
@@ -289,9 +237,7 @@ async fn sc_10_foreign_cookies_do_not_sign_anybody_out() {
         let answer = with_cookies(&world, &[&cookies]).await;
         assert_eq!(answer.status, 200, "{}", String::from_utf8_lossy(&cookies));
     }
-    with_cookies(&world, &[b"junk=\xff", good.as_bytes(), b"more=1"])
-        .await
-        .assert_status(200);
+    with_cookies(&world, &[b"junk=\xff", good.as_bytes(), b"more=1"]).await.assert_status(200);
 }
 
 #[tokio::test]
@@ -300,17 +246,11 @@ async fn sc_11_no_count_of_a_clients_choosing_costs_anything() {
     let (browser, _) = world.signed_in(ADA, "").await;
     let good = cookie_of(&browser);
     let chunks = format!("{NAME}_chunks=99999999; {NAME}={good}; {NAME}.0=x; {NAME}.99999999=y");
-    with_cookies(&world, &[chunks.as_bytes()])
-        .await
-        .assert_status(200);
+    with_cookies(&world, &[chunks.as_bytes()]).await.assert_status(200);
     let mut flooded = world.browser();
-    let attempts: Vec<_> = (0..1500)
-        .map(|i| format!("__Host-standin-att-{i:x}=AAAA; "))
-        .collect();
+    let attempts: Vec<_> = (0..1500).map(|i| format!("__Host-standin-att-{i:x}=AAAA; ")).collect();
     let attempts = attempts.concat();
-    flooded
-        .headers
-        .insert(COOKIE, HeaderValue::from_str(&attempts).unwrap());
+    flooded.headers.insert(COOKIE, HeaderValue::from_str(&attempts).unwrap());
     flooded.get("/auth/google/login").await.assert_status(303);
 }
 
@@ -346,14 +286,8 @@ async fn sc_12_no_state_change_is_made_for_another_site() {
     ] {
         for shape in &shapes {
             let headers = [&[json_type], *shape].concat();
-            let body = if path.ends_with("code") {
-                r#"{"code":"c","state":"s"}"#
-            } else {
-                "{}"
-            };
-            let answer = browser
-                .send(Method::POST, path, &headers, body.into())
-                .await;
+            let body = if path.ends_with("code") { r#"{"code":"c","state":"s"}"# } else { "{}" };
+            let answer = browser.send(Method::POST, path, &headers, body.into()).await;
             assert_eq!(answer.status, 403, "{path} {shape:?}: {}", answer.body);
             assert!(["cross_origin", "csrf_header_missing"].contains(&answer.code().as_str()));
             assert!(!answer.headers.contains_key("access-control-allow-origin"));
@@ -376,13 +310,7 @@ async fn sc_12_what_changes_state_cannot_be_reached_by_get() {
         "/auth/google/begin",
         "/auth/google/code",
     ] {
-        for method in [
-            Method::GET,
-            Method::HEAD,
-            Method::OPTIONS,
-            Method::PUT,
-            Method::DELETE,
-        ] {
+        for method in [Method::GET, Method::HEAD, Method::OPTIONS, Method::PUT, Method::DELETE] {
             let answer = browser.send(method.clone(), path, &[], String::new()).await;
             assert_eq!(answer.status, 405, "{method} {path}");
         }
@@ -406,9 +334,7 @@ async fn sc_13_no_answer_to_a_browser_holds_a_token() {
     world.google.allow(ADA).await;
     let mut browser = world.browser();
     let mut seen = Vec::new();
-    let mut answer = browser
-        .get(format!("/auth/google/login?scope={CALENDAR}&mode=popup"))
-        .await;
+    let mut answer = browser.get(format!("/auth/google/login?scope={CALENDAR}&mode=popup")).await;
     while answer.status.is_redirection() {
         seen.push(format!("{:?}{}", answer.headers, answer.body));
         answer = browser.get(answer.location()).await;
@@ -426,13 +352,7 @@ async fn sc_13_no_answer_to_a_browser_holds_a_token() {
         seen.push(format!("{:?}{}", answer.headers, answer.body));
     }
     let seen = seen.concat();
-    let kinds = [
-        "access_token",
-        "refresh_token",
-        "id_token",
-        "client_secret",
-        "code_verifier",
-    ];
+    let kinds = ["access_token", "refresh_token", "id_token", "client_secret", "code_verifier"];
     for (kind, secret) in wire.secrets() {
         if kinds.contains(&kind.as_str()) {
             assert!(!seen.contains(&secret), "{kind}");

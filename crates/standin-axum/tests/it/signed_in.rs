@@ -32,10 +32,7 @@ async fn cb_12_an_answer_that_names_no_scope_means_what_was_asked() {
     let more = json!({ "fields": { "scope": null } });
     world.google.fault("token", "token_response", more).await;
     let mut browser = world.browser();
-    browser
-        .sign_in(&format!("?scope={CALENDAR}"))
-        .await
-        .assert_status(303);
+    browser.sign_in(&format!("?scope={CALENDAR}")).await.assert_status(303);
     let grant = &browser.session().await.json()["grants"][0];
     assert_eq!(grant["missing_scopes"], json!([]));
     assert_eq!(grant["scopes"].as_array().unwrap().len(), 4);

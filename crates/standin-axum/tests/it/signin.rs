@@ -8,9 +8,7 @@ async fn one_consent_gives_a_session_and_offline_access() {
     world.google.allow(ADA).await;
     let mut browser = world.browser();
 
-    let last = browser
-        .sign_in(&format!("?scope={CALENDAR}&return_to=/notes"))
-        .await;
+    let last = browser.sign_in(&format!("?scope={CALENDAR}&return_to=/notes")).await;
 
     assert_eq!(last.status, 303);
     assert_eq!(last.location(), world.url("/notes"));
@@ -20,10 +18,7 @@ async fn one_consent_gives_a_session_and_offline_access() {
     assert_eq!(session["user"]["email"], ADA);
     assert_eq!(session["grants"][0]["offline"], true);
     assert_eq!(session["grants"][0]["state"], "active");
-    assert_eq!(
-        session["grants"][0]["missing_scopes"],
-        serde_json::json!([])
-    );
+    assert_eq!(session["grants"][0]["missing_scopes"], serde_json::json!([]));
     assert_eq!(world.google.count("consent_shown").await, 1);
     assert_eq!(world.google.count("code_redeemed").await, 1);
 }

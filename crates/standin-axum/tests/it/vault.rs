@@ -21,10 +21,7 @@ fn spellings(secret: &str) -> Vec<Vec<u8>> {
         spellings.push(BASE64.encode(whole).into_bytes());
         spellings.push(BASE64URL_NOPAD.encode(whole).into_bytes());
     }
-    spellings.extend([
-        HEXLOWER.encode(bytes).into_bytes(),
-        HEXUPPER.encode(bytes).into_bytes(),
-    ]);
+    spellings.extend([HEXLOWER.encode(bytes).into_bytes(), HEXUPPER.encode(bytes).into_bytes()]);
     spellings
 }
 
@@ -37,14 +34,8 @@ async fn vc_1_the_files_hold_no_token_in_any_spelling() {
     world.google.fault("token", "rotate", json!({})).await;
     world.google.advance(3600).await;
     caller.token().await;
-    world
-        .google
-        .fault("revoke", "status", json!({ "status": 503 }))
-        .await;
-    browser
-        .post("/auth/google/disconnect", json!({}))
-        .await
-        .assert_status(200);
+    world.google.fault("revoke", "status", json!({ "status": 503 })).await;
+    browser.post("/auth/google/disconnect", json!({})).await.assert_status(200);
     world.signed_in(GRACE, "").await;
 
     let secrets = wire.secrets();
@@ -60,10 +51,7 @@ async fn vc_1_the_files_hold_no_token_in_any_spelling() {
             }
         }
         let keys = world.keys.to_toml();
-        let kek = keys
-            .split('"')
-            .find(|part| part.len() == 44)
-            .expect("a key in base64");
+        let kek = keys.split('"').find(|part| part.len() == 44).expect("a key in base64");
         assert!(!contains(&bytes, kek.as_bytes()));
         assert!(!contains(&bytes, &BASE64.decode(kek.as_bytes()).unwrap()));
     }
@@ -75,10 +63,7 @@ async fn two() -> (World, Caller, Caller) {
     let (_, ada) = world.signed_in(ADA, "").await;
     let (_, grace) = world.signed_in(GRACE, "").await;
     let job = world.job().await;
-    let (ada, grace) = (
-        Caller::new(&world, &job, &ada),
-        Caller::new(&world, &job, &grace),
-    );
+    let (ada, grace) = (Caller::new(&world, &job, &ada), Caller::new(&world, &job, &grace));
     (world, ada, grace)
 }
 
@@ -92,12 +77,8 @@ async fn vc_2_a_ciphertext_in_another_row_opens_for_nobody() {
         }
         let rows: Vec<(Vec<u8>, Vec<u8>)> = {
             let connection = world.database();
-            let mut all = connection
-                .prepare(&format!("SELECT id, {column} FROM grants"))
-                .unwrap();
-            let rows = all
-                .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))
-                .unwrap();
+            let mut all = connection.prepare(&format!("SELECT id, {column} FROM grants")).unwrap();
+            let rows = all.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
             rows.map(Result::unwrap).collect()
         };
         for (one, other) in [(0, 1), (1, 0)] {
@@ -111,10 +92,7 @@ async fn vc_2_a_ciphertext_in_another_row_opens_for_nobody() {
         }
         assert_eq!(world.google.count("token_refreshed").await, 0);
         assert_eq!(world.google.count("refresh_refused").await, 0);
-        assert_eq!(
-            world.value::<i64>("SELECT count(*) FROM grants WHERE state = 'active'"),
-            2
-        );
+        assert_eq!(world.value::<i64>("SELECT count(*) FROM grants WHERE state = 'active'"), 2);
         // Back in their places they open again: nothing was touched.
         for (id, sealed) in &rows {
             world.execute(
@@ -133,14 +111,9 @@ async fn vc_2_one_damaged_grant_is_nobody_elses_trouble() {
     ada.token().await;
     let sql = "UPDATE grants SET sealed_access = zeroblob(200) WHERE user_id = (SELECT user_id FROM grants LIMIT 1)";
     assert_eq!(world.execute(sql, []), 1);
-    let statuses = [
-        ada.ask(json!({})).await.status.as_u16(),
-        grace.ask(json!({})).await.status.as_u16(),
-    ];
-    assert!(
-        statuses == [500, 200] || statuses == [200, 500],
-        "{statuses:?}"
-    );
+    let statuses =
+        [ada.ask(json!({})).await.status.as_u16(), grace.ask(json!({})).await.status.as_u16()];
+    assert!(statuses == [500, 200] || statuses == [200, 500], "{statuses:?}");
     world.browser().session().await.assert_status(401);
 }
 
@@ -172,31 +145,16 @@ async fn vc_3_plain_text_in_the_column_is_an_error_and_never_a_token() {
     let world = World::start().await;
     let (mut browser, user) = world.signed_in(ADA, "").await;
     let caller = Caller::new(&world, &world.job().await, &user);
-    for plain in [
-        "ya29.plaintext-token-of-somebody",
-        "",
-        "\u{1}",
-        "\u{1}\u{1}\0\0\0\u{1}short",
-    ] {
+    for plain in ["ya29.plaintext-token-of-somebody", "", "\u{1}", "\u{1}\u{1}\0\0\0\u{1}short"] {
         world.execute("UPDATE grants SET sealed_access = ?1", [plain.as_bytes()]);
         let answer = caller.ask(json!({})).await;
         answer.assert_refused(500, "vault_error");
         assert!(!answer.body.contains("ya29"));
     }
     world.google.advance(3600).await;
-    world.execute(
-        "UPDATE grants SET sealed_refresh = ?1",
-        [&b"1//plaintext-refresh-token"[..]],
-    );
-    caller
-        .ask(json!({}))
-        .await
-        .assert_refused(500, "vault_error");
-    assert_eq!(
-        world.google.count("refresh_refused").await,
-        0,
-        "it was not even sent"
-    );
+    world.execute("UPDATE grants SET sealed_refresh = ?1", [&b"1//plaintext-refresh-token"[..]]);
+    caller.ask(json!({})).await.assert_refused(500, "vault_error");
+    assert_eq!(world.google.count("refresh_refused").await, 0, "it was not even sent");
     // What needs no token goes on, and no operator's detail gets out.
     let session = browser.session().await;
     session.assert_status(200);
@@ -209,44 +167,18 @@ async fn vc_3_an_attempts_cookie_of_ones_own_making_opens_nothing() {
     world.google.allow(ADA).await;
     let mut browser = world.browser();
     let callback = browser.callback_url("").await;
-    let (name, value) = browser
-        .cookies()
-        .iter()
-        .find(|(name, _)| name.contains("-att-"))
-        .unwrap()
-        .clone();
+    let (name, value) =
+        browser.cookies().iter().find(|(name, _)| name.contains("-att-")).unwrap().clone();
     let sealed = BASE64URL_NOPAD.decode(value.as_bytes()).unwrap();
-    for index in [
-        0,
-        15,
-        16,
-        17,
-        18,
-        22,
-        34,
-        sealed.len() / 2,
-        sealed.len() - 1,
-    ] {
+    for index in [0, 15, 16, 17, 18, 22, 34, sealed.len() / 2, sealed.len() - 1] {
         let mut changed = sealed.clone();
         changed[index] ^= 1;
         browser.set_cookie(&name, &BASE64URL_NOPAD.encode(&changed));
-        browser
-            .get(&callback)
-            .await
-            .assert_refused(403, "attempt_missing");
+        browser.get(&callback).await.assert_refused(403, "attempt_missing");
     }
-    for junk in [
-        "",
-        "AAAA",
-        &value[..value.len() - 1],
-        &format!("{value}A"),
-        &"A".repeat(4000),
-    ] {
+    for junk in ["", "AAAA", &value[..value.len() - 1], &format!("{value}A"), &"A".repeat(4000)] {
         browser.set_cookie(&name, junk);
-        browser
-            .get(&callback)
-            .await
-            .assert_refused(403, "attempt_missing");
+        browser.get(&callback).await.assert_refused(403, "attempt_missing");
     }
     assert_eq!(world.google.count("code_redeemed").await, 0);
 }
@@ -254,9 +186,7 @@ async fn vc_3_an_attempts_cookie_of_ones_own_making_opens_nothing() {
 async fn open_with(world: &World, keys: &KeyFile) -> Result<Standin, VaultError> {
     let store = standin_store::open(&world.database_url()).unwrap();
     let client = ReqwestClient::new().unwrap();
-    Standin::builder(world.app.clone(), store, client)
-        .build(keys)
-        .await
+    Standin::builder(world.app.clone(), store, client).build(keys).await
 }
 
 #[tokio::test]
@@ -272,19 +202,13 @@ async fn vc_7_a_vault_does_not_open_with_another_key_and_is_left_as_it_was() {
 
     // Another key under the same name, and a file that does not hold the name at all.
     let other = KeyFile::generate(&SystemEntropy);
-    assert!(matches!(
-        open_with(&world, &other).await,
-        Err(VaultError::DoesNotOpen)
-    ));
+    assert!(matches!(open_with(&world, &other).await, Err(VaultError::DoesNotOpen)));
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("keys.toml");
     std::fs::write(&path, other.to_toml().replace("k1", "k2")).unwrap();
     restrict(&path);
     let renamed = KeyFile::read(&path).unwrap();
-    assert!(matches!(
-        open_with(&world, &renamed).await,
-        Err(VaultError::KeyMissing)
-    ));
+    assert!(matches!(open_with(&world, &renamed).await, Err(VaultError::KeyMissing)));
 
     assert_eq!(world.database_dump(), dump);
     assert!(file() == before, "not a byte is changed");
@@ -295,12 +219,7 @@ async fn vc_7_a_vault_does_not_open_with_another_key_and_is_left_as_it_was() {
 async fn vc_7_a_data_key_that_was_tampered_with_is_not_replaced() {
     let world = World::start().await;
     world.signed_in(ADA, "").await;
-    for change in [
-        "wrapped = zeroblob(60)",
-        "wrapped = x''",
-        "id = 2",
-        "wrapped_by = 'k9'",
-    ] {
+    for change in ["wrapped = zeroblob(60)", "wrapped = x''", "id = 2", "wrapped_by = 'k9'"] {
         let fresh = World::start().await;
         fresh.signed_in(ADA, "").await;
         fresh.execute(&format!("UPDATE data_keys SET {change}"), []);
@@ -325,12 +244,7 @@ async fn vc_10_a_key_is_found_by_its_hash_and_sql_in_it_is_only_a_wrong_key() {
         let bearer = format!("Bearer {key}");
         let answer = world
             .browser()
-            .send(
-                Method::POST,
-                &path,
-                &[("authorization", &bearer)],
-                String::new(),
-            )
+            .send(Method::POST, &path, &[("authorization", &bearer)], String::new())
             .await;
         answer.assert_refused(401, "invalid_client");
     }
@@ -341,11 +255,7 @@ fn vc_9_a_key_file_that_others_can_read_is_not_read() {
     use std::os::unix::fs::PermissionsExt;
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("keys.toml");
-    std::fs::write(
-        &path,
-        KeyFile::generate(&SystemEntropy).to_toml().as_bytes(),
-    )
-    .unwrap();
+    std::fs::write(&path, KeyFile::generate(&SystemEntropy).to_toml().as_bytes()).unwrap();
     for (mode, is_read) in [
         (0o600, true),
         (0o400, true),
@@ -359,10 +269,7 @@ fn vc_9_a_key_file_that_others_can_read_is_not_read() {
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
         let read = KeyFile::read(&path);
         assert_eq!(read.is_ok(), is_read, "{mode:o}");
-        assert!(
-            is_read || matches!(read, Err(KeyFileError::TooOpen)),
-            "{mode:o}"
-        );
+        assert!(is_read || matches!(read, Err(KeyFileError::TooOpen)), "{mode:o}");
     }
 }
 
@@ -384,9 +291,6 @@ fn vc_8_no_error_and_no_debug_of_a_key_file_quotes_it() {
         std::fs::write(&path, &broken).unwrap();
         restrict(&path);
         let error = KeyFile::read(&path).expect_err("a broken file");
-        assert!(
-            !format!("{error} {error:?}").contains(&secret[..8]),
-            "{error:?}"
-        );
+        assert!(!format!("{error} {error:?}").contains(&secret[..8]), "{error:?}");
     }
 }

@@ -32,12 +32,7 @@ const LIST: Method = Method {
 const INSERT: Method = Method {
     service: "calendar-json.googleapis.com",
     name: "calendar.v3.Events.Insert",
-    scopes: &[
-        "calendar",
-        "calendar.app.created",
-        "calendar.events",
-        "calendar.events.owned",
-    ],
+    scopes: &["calendar", "calendar.app.created", "calendar.events", "calendar.events.owned"],
 };
 
 /// `GET /calendar/v3/calendars/{id}/events`.
@@ -47,11 +42,9 @@ pub(crate) async fn list(
     request: Request,
 ) -> Response {
     let (parts, _) = request.into_parts();
-    call(&shared, &parts, &LIST, |caller| {
-        match calendar_of(caller, &calendar) {
-            Some(calendar) => listed(&shared, caller, &calendar, &parts),
-            None => not_found(),
-        }
+    call(&shared, &parts, &LIST, |caller| match calendar_of(caller, &calendar) {
+        Some(calendar) => listed(&shared, caller, &calendar, &parts),
+        None => not_found(),
     })
 }
 
@@ -65,11 +58,9 @@ pub(crate) async fn insert(
         Ok(taken) => taken,
         Err(response) => return response,
     };
-    call(&shared, &parts, &INSERT, |caller| {
-        match calendar_of(caller, &calendar) {
-            Some(calendar) => inserted(&shared, caller, &calendar, &body),
-            None => not_found(),
-        }
+    call(&shared, &parts, &INSERT, |caller| match calendar_of(caller, &calendar) {
+        Some(calendar) => inserted(&shared, caller, &calendar, &body),
+        None => not_found(),
     })
 }
 
@@ -96,12 +87,7 @@ fn listed(
     }
     let bound = |name| query_param(parts, name).and_then(|text| instant(&text));
     let (min, max) = (bound("timeMin"), bound("timeMax"));
-    let events = shared
-        .state()
-        .calendars
-        .get(calendar)
-        .cloned()
-        .unwrap_or_default();
+    let events = shared.state().calendars.get(calendar).cloned().unwrap_or_default();
     let mut events: Vec<Value> = events
         .into_iter()
         .filter(|event| min.is_none_or(|min| edge(event, "end").is_none_or(|end| end > min)))
@@ -110,9 +96,7 @@ fn listed(
     if by_start {
         events.sort_by_key(|event| edge(event, "start"));
     }
-    let limit = query_param(parts, "maxResults")
-        .and_then(|text| text.parse().ok())
-        .unwrap_or(250);
+    let limit = query_param(parts, "maxResults").and_then(|text| text.parse().ok()).unwrap_or(250);
     events.truncate(limit);
     let now = shared.clock.now_unix_ms();
     let list = Object::default()
@@ -123,14 +107,8 @@ fn listed(
         .with("updated", rfc3339(now))
         .with("timeZone", "UTC")
         .with("accessRole", "owner")
-        .with(
-            "defaultReminders",
-            json!([{"method": "popup", "minutes": 10}]),
-        )
-        .with(
-            "nextSyncToken",
-            BASE64_NOPAD.encode(now.to_string().as_bytes()),
-        )
+        .with("defaultReminders", json!([{"method": "popup", "minutes": 10}]))
+        .with("nextSyncToken", BASE64_NOPAD.encode(now.to_string().as_bytes()))
         .with("items", events);
     reply::json(StatusCode::OK, &list)
 }
@@ -144,10 +122,7 @@ fn inserted(
     let Ok(given) = serde_json::from_slice::<Map<String, Value>>(body) else {
         return refusal(StatusCode::BAD_REQUEST, "parseError", "Parse Error");
     };
-    for (edge_name, message) in [
-        ("start", "Missing start time."),
-        ("end", "Missing end time."),
-    ] {
+    for (edge_name, message) in [("start", "Missing start time."), ("end", "Missing end time.")] {
         if !given.get(edge_name).is_some_and(Value::is_object) {
             return refusal(StatusCode::BAD_REQUEST, "required", message);
         }
@@ -157,10 +132,7 @@ fn inserted(
         let message = "The specified time range is empty.";
         return refusal(StatusCode::BAD_REQUEST, "timeRangeEmpty", message);
     }
-    let id = given
-        .get("id")
-        .and_then(Value::as_str)
-        .map_or_else(chance::event_id, str::to_owned);
+    let id = given.get("id").and_then(Value::as_str).map_or_else(chance::event_id, str::to_owned);
     let event = event(shared, caller, &id, &given);
     let mut state = shared.state();
     let events = state.calendars.entry(calendar.clone()).or_default();
@@ -182,10 +154,7 @@ fn event(shared: &Shared, caller: &Caller, id: &str, given: &Map<String, Value>)
         .with("etag", format!("\"{}\"", now * 2))
         .with("id", id)
         .with("status", "confirmed")
-        .with(
-            "htmlLink",
-            format!("https://www.google.com/calendar/event?eid={eid}"),
-        )
+        .with("htmlLink", format!("https://www.google.com/calendar/event?eid={eid}"))
         .with("created", rfc3339(now))
         .with("updated", rfc3339(now))
         .with("creator", json!({"email": email, "self": true}))

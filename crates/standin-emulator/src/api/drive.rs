@@ -59,27 +59,17 @@ pub(crate) async fn upload(State(shared): State<Arc<Shared>>, request: Request) 
     };
     call(&shared, &parts, &CREATE, |caller| {
         let content_type = parts.headers.get(header::CONTENT_TYPE);
-        let content_type = content_type
-            .and_then(|value| value.to_str().ok())
-            .unwrap_or_default();
+        let content_type = content_type.and_then(|value| value.to_str().ok()).unwrap_or_default();
         let file = match query_param(&parts, "uploadType").as_deref() {
             Some("media") => Some(new_file(caller, &Map::new(), content_type, body.clone())),
             Some("multipart") => from_multipart(caller, content_type, &body),
             _ => {
-                return refusal(
-                    StatusCode::BAD_REQUEST,
-                    "badRequest",
-                    "Unsupported uploadType",
-                );
+                return refusal(StatusCode::BAD_REQUEST, "badRequest", "Unsupported uploadType");
             }
         };
         match file {
             Some(file) => stored(&shared, caller, file),
-            None => refusal(
-                StatusCode::BAD_REQUEST,
-                "badContent",
-                "Malformed multipart body.",
-            ),
+            None => refusal(StatusCode::BAD_REQUEST, "badContent", "Malformed multipart body."),
         }
     })
 }
@@ -90,18 +80,10 @@ pub(crate) async fn list(State(shared): State<Arc<Shared>>, request: Request) ->
     call(&shared, &parts, &LIST, |caller| {
         let limit = query_param(&parts, "pageSize").and_then(|text| text.parse().ok());
         let state = shared.state();
-        let files = state
-            .files
-            .get(&caller.user.sub)
-            .into_iter()
-            .flatten()
-            .rev();
-        let files = files
-            .filter(|file| is_visible(caller, file))
-            .take(limit.unwrap_or(100));
-        let files: Vec<Value> = files
-            .filter_map(|file| serde_json::to_value(file.metadata()).ok())
-            .collect();
+        let files = state.files.get(&caller.user.sub).into_iter().flatten().rev();
+        let files = files.filter(|file| is_visible(caller, file)).take(limit.unwrap_or(100));
+        let files: Vec<Value> =
+            files.filter_map(|file| serde_json::to_value(file.metadata()).ok()).collect();
         let list = Object::default()
             .with("kind", "drive#fileList")
             .with("incompleteSearch", false)
@@ -126,11 +108,7 @@ pub(crate) async fn get(
 }
 
 fn not_found(id: &str) -> Response {
-    refusal(
-        StatusCode::NOT_FOUND,
-        "notFound",
-        &format!("File not found: {id}."),
-    )
+    refusal(StatusCode::NOT_FOUND, "notFound", &format!("File not found: {id}."))
 }
 
 fn file_answer(parts: &Parts, file: &File) -> Response {
@@ -147,21 +125,12 @@ fn file_answer(parts: &Parts, file: &File) -> Response {
 
 fn stored(shared: &Shared, caller: &Caller, file: File) -> Response {
     let metadata = file.metadata();
-    shared
-        .state()
-        .files
-        .entry(caller.user.sub.clone())
-        .or_default()
-        .push(file);
+    shared.state().files.entry(caller.user.sub.clone()).or_default().push(file);
     reply::json(StatusCode::OK, &metadata)
 }
 
 fn from_multipart(caller: &Caller, content_type: &str, body: &Bytes) -> Option<File> {
-    let Multipart {
-        metadata,
-        content_type,
-        content,
-    } = Multipart::parse(content_type, body)?;
+    let Multipart { metadata, content_type, content } = Multipart::parse(content_type, body)?;
     let metadata: Map<String, Value> = serde_json::from_slice(&metadata).ok()?;
     Some(new_file(caller, &metadata, &content_type, content))
 }
@@ -172,17 +141,9 @@ fn new_file(
     fallback_type: &str,
     content: Bytes,
 ) -> File {
-    let text = |name: &str| {
-        metadata
-            .get(name)
-            .and_then(Value::as_str)
-            .map(str::to_owned)
-    };
-    let fallback_type = if fallback_type.is_empty() {
-        "application/octet-stream"
-    } else {
-        fallback_type
-    };
+    let text = |name: &str| metadata.get(name).and_then(Value::as_str).map(str::to_owned);
+    let fallback_type =
+        if fallback_type.is_empty() { "application/octet-stream" } else { fallback_type };
     File {
         id: format!("1{}", &chance::opaque_id()[..32]),
         name: text("name").unwrap_or_else(|| "Untitled".to_owned()),
@@ -194,16 +155,9 @@ fn new_file(
 
 /// The per-file scopes show what the same project made, the others everything.
 fn is_visible(caller: &Caller, file: &File) -> bool {
-    let everything = [
-        "drive",
-        "drive.metadata",
-        "drive.metadata.readonly",
-        "drive.readonly",
-    ];
+    let everything = ["drive", "drive.metadata", "drive.metadata.readonly", "drive.readonly"];
     file.project == caller.token.owner.project
-        || everything
-            .iter()
-            .any(|name| caller.token.scopes.contains(&scopes::url(name)))
+        || everything.iter().any(|name| caller.token.scopes.contains(&scopes::url(name)))
 }
 
 impl File {

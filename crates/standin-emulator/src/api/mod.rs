@@ -83,9 +83,7 @@ fn call(
 
 impl Method {
     fn accepts(&self, token: &AccessToken) -> bool {
-        self.scopes
-            .iter()
-            .any(|name| token.scopes.contains(&scopes::url(name)))
+        self.scopes.iter().any(|name| token.scopes.contains(&scopes::url(name)))
     }
 
     fn insufficient_scope(&self) -> Response {
@@ -105,10 +103,8 @@ impl Method {
             }]);
         }
         let scopes: Vec<String> = self.scopes.iter().map(|name| scopes::url(name)).collect();
-        let challenge = format!(
-            "{REALM}, error=\"insufficient_scope\", scope=\"{}\"",
-            scopes.join(" ")
-        );
+        let challenge =
+            format!("{REALM}, error=\"insufficient_scope\", scope=\"{}\"", scopes.join(" "));
         challenged(StatusCode::FORBIDDEN, &challenge, error)
     }
 }
@@ -125,11 +121,7 @@ fn missing_credential() -> Response {
 
 fn invalid_credential() -> Response {
     let error = json!({"code": 401, "message": INVALID_CREDENTIAL, "status": "UNAUTHENTICATED"});
-    challenged(
-        StatusCode::UNAUTHORIZED,
-        &format!("{REALM}, error=\"invalid_token\""),
-        error,
-    )
+    challenged(StatusCode::UNAUTHORIZED, &format!("{REALM}, error=\"invalid_token\""), error)
 }
 
 fn error_info(reason: &str, mut metadata: Value) -> Value {
@@ -147,9 +139,7 @@ fn error_info(reason: &str, mut metadata: Value) -> Value {
 fn challenged(status: StatusCode, challenge: &str, error: Value) -> Response {
     let mut response = reply::json(status, &Object::default().with("error", error));
     if let Ok(value) = HeaderValue::from_str(challenge) {
-        response
-            .headers_mut()
-            .insert(header::WWW_AUTHENTICATE, value);
+        response.headers_mut().insert(header::WWW_AUTHENTICATE, value);
     }
     response
 }
@@ -168,10 +158,7 @@ fn refusal(status: StatusCode, reason: &str, message: &str) -> Response {
 fn rfc3339(unix_ms: i64) -> String {
     let nanoseconds = i128::from(unix_ms) * 1_000_000;
     let instant = OffsetDateTime::from_unix_timestamp_nanos(nanoseconds);
-    instant
-        .ok()
-        .and_then(|instant| instant.format(&Rfc3339).ok())
-        .unwrap_or_default()
+    instant.ok().and_then(|instant| instant.format(&Rfc3339).ok()).unwrap_or_default()
 }
 
 /// The body of a request within the router's limit, and the rest of it.
@@ -182,7 +169,5 @@ async fn taken_apart(request: Request) -> Result<(Parts, axum::body::Bytes), Res
     let (parts, body) = request.into_parts();
     let request = Request::from_parts(parts.clone(), body);
     let body = axum::body::Bytes::from_request(request, &());
-    body.await
-        .map(|body| (parts, body))
-        .map_err(IntoResponse::into_response)
+    body.await.map(|body| (parts, body)).map_err(IntoResponse::into_response)
 }

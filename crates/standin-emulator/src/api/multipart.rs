@@ -15,11 +15,7 @@ impl Multipart {
         let delimiter = format!("--{}", boundary(content_type)?);
         let mut parts = parts(body, delimiter.as_bytes()).into_iter();
         let (metadata, content) = (part(body, parts.next()?)?, part(body, parts.next()?)?);
-        Some(Self {
-            metadata: metadata.1,
-            content_type: content.0,
-            content: content.1,
-        })
+        Some(Self { metadata: metadata.1, content_type: content.0, content: content.1 })
     }
 }
 
@@ -28,9 +24,7 @@ fn boundary(content_type: &str) -> Option<&str> {
     if !kind.trim().to_ascii_lowercase().starts_with("multipart/") {
         return None;
     }
-    let mut parameters = parameters
-        .split(';')
-        .filter_map(|parameter| parameter.split_once('='));
+    let mut parameters = parameters.split(';').filter_map(|parameter| parameter.split_once('='));
     let (_, value) = parameters.find(|(name, _)| name.trim().eq_ignore_ascii_case("boundary"))?;
     Some(value.trim().trim_matches('"')).filter(|value| !value.is_empty())
 }
@@ -46,10 +40,7 @@ fn parts(body: &[u8], delimiter: &[u8]) -> Vec<(usize, usize)> {
         }
         from = at + delimiter.len();
     }
-    starts
-        .windows(2)
-        .map(|pair| (pair[0] + delimiter.len(), pair[1]))
-        .collect()
+    starts.windows(2).map(|pair| (pair[0] + delimiter.len(), pair[1])).collect()
 }
 
 /// Splits headers from content; returns the content type and the content.
@@ -61,21 +52,14 @@ fn part(body: &Bytes, (start, end): (usize, usize)) -> Option<(String, Bytes)> {
     let mut headers = headers.lines().filter_map(|line| line.split_once(':'));
     let content_type = headers.find(|(name, _)| name.trim().eq_ignore_ascii_case("content-type"));
     let content = body.slice(start + at + length..end);
-    let content = content
-        .strip_suffix(b"\n")
-        .map_or(&content[..], |line| line);
+    let content = content.strip_suffix(b"\n").map_or(&content[..], |line| line);
     let content = content.strip_suffix(b"\r").unwrap_or(content);
     let content = body.slice_ref(content);
-    Some((
-        content_type.map_or_else(String::new, |(_, value)| value.trim().to_owned()),
-        content,
-    ))
+    Some((content_type.map_or_else(String::new, |(_, value)| value.trim().to_owned()), content))
 }
 
 fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
-    haystack
-        .windows(needle.len())
-        .position(|window| window == needle)
+    haystack.windows(needle.len()).position(|window| window == needle)
 }
 
 #[cfg(test)]
@@ -97,9 +81,6 @@ mod tests {
     #[test]
     fn one_part_is_not_enough() {
         let body = Bytes::from_static(b"--foo\r\n\r\n{}\r\n--foo--");
-        assert_eq!(
-            Multipart::parse("multipart/related; boundary=foo", &body),
-            None
-        );
+        assert_eq!(Multipart::parse("multipart/related; boundary=foo", &body), None);
     }
 }

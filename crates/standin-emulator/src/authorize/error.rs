@@ -39,11 +39,7 @@ impl AuthError {
         let page = "web-server#authorization-errors-redirect-uri-mismatch";
         let help = format!("{DOCUMENTATION}{page}").into();
         let detail = Some(("redirect_uri".into(), uri.into()));
-        Self {
-            help,
-            detail,
-            ..Self::new("redirect_uri_mismatch", 400, description)
-        }
+        Self { help, detail, ..Self::new("redirect_uri_mismatch", 400, description) }
     }
 
     pub(super) fn origin_mismatch(origin: &str) -> Self {
@@ -63,11 +59,7 @@ impl AuthError {
             this app doesn't comply with one or more Google validation rules.";
         let detail = Some(("redirect_uri".into(), uri.into()));
         let help = format!("{DOCUMENTATION}policies#secure-response-handling").into();
-        Self {
-            help,
-            detail,
-            ..Self::invalid_request(description)
-        }
+        Self { help, detail, ..Self::invalid_request(description) }
     }
 
     pub(super) fn invalid_scope(valid: &[&str], invalid: &[&str]) -> Self {
@@ -95,13 +87,8 @@ impl AuthError {
         let mut query = form_urlencoded::Serializer::new(String::new());
         query.append_pair("authError", &self.encode());
         for (name, value) in params {
-            if [
-                "client_id",
-                "access_type",
-                "prompt",
-                "code_challenge_method",
-            ]
-            .contains(&name.as_str())
+            if ["client_id", "access_type", "prompt", "code_challenge_method"]
+                .contains(&name.as_str())
             {
                 query.append_pair(name, value);
             }
@@ -134,9 +121,7 @@ impl AuthError {
 
     /// Reads back what [`AuthError::encode`] wrote; unknown fields are skipped.
     fn decode(text: &str) -> Option<Self> {
-        let message = BASE64URL_NOPAD
-            .decode(text.trim_end_matches('=').as_bytes())
-            .ok()?;
+        let message = BASE64URL_NOPAD.decode(text.trim_end_matches('=').as_bytes()).ok()?;
         let mut error = Self::default();
         for (field, value) in fields(&message)? {
             match (field, value) {
@@ -157,18 +142,13 @@ pub(super) async fn page(State(shared): State<Arc<Shared>>, RawQuery(query): Raw
     let query = query.unwrap_or_default();
     let param = |name: &str| {
         let mut pairs = form_urlencoded::parse(query.as_bytes());
-        pairs
-            .find(|(known, _)| known == name)
-            .map(|(_, value)| value.into_owned())
+        pairs.find(|(known, _)| known == name).map(|(_, value)| value.into_owned())
     };
     let Some(error) = param("authError").and_then(|text| AuthError::decode(&text)) else {
         return reply::not_found().await.into_response();
     };
     let client_id = param("client_id").unwrap_or_default();
-    let application = shared
-        .state()
-        .client(&client_id)
-        .map(|client| client.name.clone());
+    let application = shared.state().client(&client_id).map(|client| client.name.clone());
     let page = ErrorPage {
         title: match &*error.code {
             "invalid_request" | "redirect_uri_mismatch" | "origin_mismatch" => {

@@ -47,10 +47,7 @@ fn choose_silently(
     browser: Option<&str>,
 ) -> Option<String> {
     if let Some(autopilot) = &state.autopilot {
-        return state
-            .users
-            .find(&autopilot.user)
-            .map(|user| user.sub.clone());
+        return state.users.find(&autopilot.user).map(|user| user.sub.clone());
     }
     if request.prompt.select_account {
         return None;
@@ -94,11 +91,7 @@ pub(super) fn with_account(
     } else {
         let asked = autopilot.filter(|_| !interaction.request.prompt.none);
         let denied = asked.is_some_and(|autopilot| autopilot.decision == Decision::Deny);
-        let answer = if denied {
-            Answer::Cancel
-        } else {
-            Answer::AllBut(BTreeSet::new())
-        };
+        let answer = if denied { Answer::Cancel } else { Answer::AllBut(BTreeSet::new()) };
         conclude(shared, &interaction, answer, false, browser)
     };
     remember(shared, &mut response, &cookie);
@@ -115,10 +108,7 @@ fn needs_consent(state: &State, request: &AuthorizationRequest, sub: &str) -> bo
 }
 
 fn answer_of(autopilot: &Autopilot) -> Answer {
-    let untick = autopilot
-        .untick
-        .iter()
-        .map(|scope| scopes::canonical(scope).to_owned());
+    let untick = autopilot.untick.iter().map(|scope| scopes::canonical(scope).to_owned());
     match autopilot.decision {
         Decision::Deny => Answer::Cancel,
         Decision::Allow | Decision::Ask => Answer::AllBut(untick.collect()),
@@ -140,19 +130,13 @@ pub(super) fn conclude(
     };
     let now = shared.clock.now_unix_ms();
     let mut state = shared.state();
-    let Some(owner) = state
-        .client(&request.client_id)
-        .map(|client| Owner::new(client, sub))
-    else {
+    let Some(owner) = state.client(&request.client_id).map(|client| Owner::new(client, sub)) else {
         drop(state);
         return outcome::access_denied(shared, interaction);
     };
     state.grants.allow(&owner, &granted);
-    let covered = if request.include_granted_scopes {
-        state.grants.allowed(&owner)
-    } else {
-        granted
-    };
+    let covered =
+        if request.include_granted_scopes { state.grants.allowed(&owner) } else { granted };
     let code = state.grants.add_code(Code {
         owner,
         client_id: request.client_id.clone(),
@@ -165,23 +149,14 @@ pub(super) fn conclude(
         issued_at: now,
         redeemed: false,
     });
-    let event = Event::new(Kind::CodeIssued)
-        .user(state.email_of(sub))
-        .client(&*request.client_id);
-    let event = event
-        .hashed("code", &code)
-        .with("scope", scopes::join(&covered));
-    state
-        .ledger
-        .record(now, event.with("consent_shown", consent_shown));
+    let event = Event::new(Kind::CodeIssued).user(state.email_of(sub)).client(&*request.client_id);
+    let event = event.hashed("code", &code).with("scope", scopes::join(&covered));
+    state.ledger.record(now, event.with("consent_shown", consent_shown));
     let accounts = state.browsers.accounts(browser);
     let granted = Granted {
         code,
         scope: scopes::join_both_forms(&covered),
-        authuser: accounts
-            .iter()
-            .position(|account| account == sub)
-            .unwrap_or(0),
+        authuser: accounts.iter().position(|account| account == sub).unwrap_or(0),
         hd: state.users.by_sub(sub).and_then(|user| user.hd.clone()),
         consent_shown,
     };
@@ -196,14 +171,12 @@ fn granted(requested: &BTreeSet<String>, answer: Answer) -> BTreeSet<String> {
     let all = requested.iter();
     match answer {
         Answer::Cancel => BTreeSet::new(),
-        Answer::AllBut(unticked) => all
-            .filter(|scope| keeps(scope) || !unticked.contains(*scope))
-            .cloned()
-            .collect(),
-        Answer::Ticked(ticked) => all
-            .filter(|scope| keeps(scope) || ticked.contains(*scope))
-            .cloned()
-            .collect(),
+        Answer::AllBut(unticked) => {
+            all.filter(|scope| keeps(scope) || !unticked.contains(*scope)).cloned().collect()
+        }
+        Answer::Ticked(ticked) => {
+            all.filter(|scope| keeps(scope) || ticked.contains(*scope)).cloned().collect()
+        }
     }
 }
 
@@ -219,10 +192,7 @@ fn record_consent_shown(shared: &Shared, interaction: &Interaction) {
 /// Parks the interaction and sends the browser to a page.
 fn show(shared: &Shared, interaction: Interaction, page: &str) -> Response {
     let part = chance::opaque_id();
-    shared
-        .state()
-        .interactions
-        .insert(part.clone(), interaction);
+    shared.state().interactions.insert(part.clone(), interaction);
     reply::redirect(&format!("{page}?part={part}&flowName=GeneralOAuthFlow"))
 }
 
@@ -234,10 +204,7 @@ fn drop_stale(state: &mut State) {
 }
 
 fn remember(shared: &Shared, response: &mut Response, cookie: &str) {
-    let line = format!(
-        "{}={cookie}; Path=/; HttpOnly; SameSite=Lax",
-        cookie_name(shared)
-    );
+    let line = format!("{}={cookie}; Path=/; HttpOnly; SameSite=Lax", cookie_name(shared));
     if let Ok(value) = HeaderValue::from_str(&line) {
         response.headers_mut().append(header::SET_COOKIE, value);
     }

@@ -40,14 +40,8 @@ pub(crate) struct Interaction {
 pub(crate) fn page_routes() -> Router<Arc<Shared>> {
     Router::new()
         .route("/signin/oauth/error", get(error::page))
-        .route(
-            "/v3/signin/accountchooser",
-            get(pages::chooser).post(pages::choose),
-        )
-        .route(
-            "/signin/oauth/consent",
-            get(pages::consent).post(pages::decide),
-        )
+        .route("/v3/signin/accountchooser", get(pages::chooser).post(pages::choose))
+        .route("/signin/oauth/consent", get(pages::consent).post(pages::decide))
 }
 
 /// `GET` and `POST /o/oauth2/v2/auth`.
@@ -59,20 +53,14 @@ pub(crate) async fn endpoint(
     body: Bytes,
 ) -> Response {
     let mut params: Vec<(String, String)> =
-        form_urlencoded::parse(query.unwrap_or_default().as_bytes())
-            .into_owned()
-            .collect();
+        form_urlencoded::parse(query.unwrap_or_default().as_bytes()).into_owned().collect();
     params.extend(form_urlencoded::parse(&body).into_owned());
     let checked = AuthorizationRequest::check(&shared.state(), &params);
     match checked {
         Ok(request) => {
             record(&shared, &request);
             let wrong_iss = matches!(twist, Some(Extension(Twist::WrongIss)));
-            let interaction = Interaction {
-                request,
-                sub: None,
-                wrong_iss,
-            };
+            let interaction = Interaction { request, sub: None, wrong_iss };
             flow::begin(&shared, interaction, browser(&shared, &headers).as_deref())
         }
         Err(error) => error.redirect(&params),
@@ -84,10 +72,7 @@ fn record(shared: &Shared, request: &AuthorizationRequest) {
         .client(request.client_id.as_str())
         .with("redirect_uri", request.redirect.bound())
         .with("scope", request.scope.as_str())
-        .with(
-            "access_type",
-            if request.offline { "offline" } else { "online" },
-        )
+        .with("access_type", if request.offline { "offline" } else { "online" })
         .with("include_granted_scopes", request.include_granted_scopes)
         .with("prompt", request.prompt.to_string())
         .with("pkce", request.challenge.is_some());
@@ -102,14 +87,8 @@ fn cookie_name(shared: &Shared) -> String {
 /// Which of our browsers this is, by its cookie.
 fn browser(shared: &Shared, headers: &HeaderMap) -> Option<String> {
     let name = cookie_name(shared);
-    let cookies = headers
-        .get_all(header::COOKIE)
-        .iter()
-        .filter_map(|value| value.to_str().ok());
-    let mut pairs = cookies
-        .flat_map(|line| line.split(';'))
-        .filter_map(|pair| pair.trim().split_once('='));
-    pairs
-        .find(|(known, _)| *known == name)
-        .map(|(_, value)| value.to_owned())
+    let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+    let mut pairs =
+        cookies.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    pairs.find(|(known, _)| *known == name).map(|(_, value)| value.to_owned())
 }

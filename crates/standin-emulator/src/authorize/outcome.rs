@@ -22,11 +22,7 @@ pub(super) struct Granted {
 }
 
 pub(super) fn success(shared: &Shared, interaction: &Interaction, granted: &Granted) -> Response {
-    let prompt = if granted.consent_shown {
-        "consent"
-    } else {
-        "none"
-    };
+    let prompt = if granted.consent_shown { "consent" } else { "none" };
     let answer = opening(shared, interaction)
         .with("code", granted.code.as_str())
         .with("scope", granted.scope.as_str())
@@ -38,10 +34,7 @@ pub(super) fn success(shared: &Shared, interaction: &Interaction, granted: &Gran
 
 /// The person said no.
 pub(super) fn access_denied(shared: &Shared, interaction: &Interaction) -> Response {
-    deliver(
-        interaction,
-        &opening(shared, interaction).with("error", "access_denied"),
-    )
+    deliver(interaction, &opening(shared, interaction).with("error", "access_denied"))
 }
 
 /// `prompt=none` was asked for, and somebody would have to be asked.
@@ -54,15 +47,9 @@ pub(super) fn interaction_required(shared: &Shared, interaction: &Interaction) -
 
 /// `state`, then RFC 9207's `iss`, which belongs to errors as much as to codes.
 fn opening(shared: &Shared, interaction: &Interaction) -> Object {
-    let iss = if interaction.wrong_iss {
-        WRONG_ISSUER
-    } else {
-        &shared.origin
-    };
+    let iss = if interaction.wrong_iss { WRONG_ISSUER } else { &shared.origin };
     let iss = shared.state().profile.iss_parameter.then_some(iss);
-    Object::default()
-        .with_some("state", interaction.request.state.as_deref())
-        .with_some("iss", iss)
+    Object::default().with_some("state", interaction.request.state.as_deref()).with_some("iss", iss)
 }
 
 fn deliver(interaction: &Interaction, answer: &Object) -> Response {
@@ -93,13 +80,8 @@ struct FormPostPage<'a> {
 }
 
 fn post_form(action: &str, answer: &Object) -> Response {
-    let fields = answer
-        .members()
-        .map(|(name, value)| (name, value.as_str().unwrap_or_default()));
-    let page = FormPostPage {
-        action,
-        fields: fields.collect(),
-    };
+    let fields = answer.members().map(|(name, value)| (name, value.as_str().unwrap_or_default()));
+    let page = FormPostPage { action, fields: fields.collect() };
     reply::page(page.render().unwrap_or_default())
 }
 
@@ -115,20 +97,15 @@ fn post_message(client_id: &str, origin: &str, id: Option<&str>, answer: &Object
     let params = json!({
         "params": {"id": id, "clientId": client_id, "type": "authResult", "authResult": answer}
     });
-    let page = PopupPage {
-        message: script_literal(&params.to_string()),
-        origin: script_literal(origin),
-    };
+    let page =
+        PopupPage { message: script_literal(&params.to_string()), origin: script_literal(origin) };
     reply::page(page.render().unwrap_or_default())
 }
 
 /// A JavaScript string literal that can stand inside a `<script>` element.
 fn script_literal(text: &str) -> String {
     let literal = serde_json::Value::from(text).to_string();
-    literal
-        .replace('<', "\\u003c")
-        .replace('\u{2028}', "\\u2028")
-        .replace('\u{2029}', "\\u2029")
+    literal.replace('<', "\\u003c").replace('\u{2028}', "\\u2028").replace('\u{2029}', "\\u2029")
 }
 
 #[cfg(test)]
@@ -137,10 +114,7 @@ mod tests {
 
     #[test]
     fn a_script_literal_cannot_end_its_script() {
-        assert_eq!(
-            script_literal("</script>\"\u{2028}"),
-            r#""\u003c/script>\"\u2028""#
-        );
+        assert_eq!(script_literal("</script>\"\u{2028}"), r#""\u003c/script>\"\u2028""#);
     }
 
     #[test]

@@ -49,11 +49,7 @@ pub(super) async fn chooser(
     };
     let mut users: Vec<User> = state.users.iter().cloned().collect();
     suggest(&mut users, interaction);
-    let page = ChooserPage {
-        part: &part,
-        application: &client.name,
-        users,
-    };
+    let page = ChooserPage { part: &part, application: &client.name, users };
     reply::page(page.render().unwrap_or_default())
 }
 
@@ -82,20 +78,13 @@ pub(super) async fn choose(
     if form.has("cancel") {
         return outcome::access_denied(&shared, &interaction);
     }
-    let chosen = form.value("account").and_then(|account| {
-        shared
-            .state()
-            .users
-            .find(account)
-            .map(|user| user.sub.clone())
-    });
+    let chosen = form
+        .value("account")
+        .and_then(|account| shared.state().users.find(account).map(|user| user.sub.clone()));
     match chosen {
-        Some(sub) => flow::with_account(
-            &shared,
-            interaction,
-            sub,
-            browser(&shared, &headers).as_deref(),
-        ),
+        Some(sub) => {
+            flow::with_account(&shared, interaction, sub, browser(&shared, &headers).as_deref())
+        }
         None => gone(),
     }
 }
@@ -130,10 +119,7 @@ pub(super) async fn consent(
     };
     let request = &interaction.request;
     let client = state.client(&request.client_id);
-    let user = interaction
-        .sub
-        .as_deref()
-        .and_then(|sub| state.users.by_sub(sub));
+    let user = interaction.sub.as_deref().and_then(|sub| state.users.by_sub(sub));
     let (Some(client), Some(user)) = (client, user) else {
         return gone();
     };
@@ -151,30 +137,15 @@ pub(super) async fn consent(
 
 fn sign_in_lines(requested: &BTreeSet<String>) -> Vec<&'static str> {
     let lines = [
-        (
-            scopes::OPENID,
-            "Associate you with your personal info on Google",
-        ),
-        (
-            scopes::EMAIL,
-            "See your primary Google Account email address",
-        ),
-        (
-            scopes::PROFILE,
-            "See your personal info, including any you’ve made publicly available",
-        ),
+        (scopes::OPENID, "Associate you with your personal info on Google"),
+        (scopes::EMAIL, "See your primary Google Account email address"),
+        (scopes::PROFILE, "See your personal info, including any you’ve made publicly available"),
     ];
-    lines
-        .iter()
-        .filter(|(scope, _)| requested.contains(*scope))
-        .map(|line| line.1)
-        .collect()
+    lines.iter().filter(|(scope, _)| requested.contains(*scope)).map(|line| line.1).collect()
 }
 
 fn asked(requested: &BTreeSet<String>, before: &BTreeSet<String>) -> Vec<Asked> {
-    let beyond = requested
-        .iter()
-        .filter_map(|scope| Some((scope, scopes::describe(scope)?)));
+    let beyond = requested.iter().filter_map(|scope| Some((scope, scopes::describe(scope)?)));
     beyond
         .map(|(scope, description)| Asked {
             scope: scope.clone(),
@@ -201,13 +172,7 @@ pub(super) async fn decide(
     } else {
         Answer::Cancel
     };
-    flow::conclude(
-        &shared,
-        &interaction,
-        answer,
-        true,
-        browser(&shared, &headers).as_deref(),
-    )
+    flow::conclude(&shared, &interaction, answer, true, browser(&shared, &headers).as_deref())
 }
 
 /// Each page is answered once; a second press of a button finds nothing.
@@ -231,10 +196,7 @@ impl Form {
     }
 
     fn values<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
-        self.0
-            .iter()
-            .filter(move |(known, _)| known == name)
-            .map(|(_, value)| value.as_str())
+        self.0.iter().filter(move |(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
     fn value<'a>(&'a self, name: &'a str) -> Option<&'a str> {

@@ -66,11 +66,7 @@ impl fmt::Display for Prompt {
             (self.consent, "consent"),
             (self.select_account, "select_account"),
         ];
-        let words: Vec<_> = words
-            .iter()
-            .filter(|word| word.0)
-            .map(|word| word.1)
-            .collect();
+        let words: Vec<_> = words.iter().filter(|word| word.0).map(|word| word.1).collect();
         formatter.write_str(&words.join(" "))
     }
 }
@@ -108,11 +104,7 @@ struct Params<'a>(&'a [(String, String)]);
 impl<'a> Params<'a> {
     /// A parameter's value; an empty one counts as absent.
     fn get(self, name: &str) -> Option<&'a str> {
-        let value = self
-            .0
-            .iter()
-            .find(|(known, _)| known == name)
-            .map(|(_, value)| value.as_str());
+        let value = self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str());
         value.filter(|value| !value.is_empty())
     }
 
@@ -150,9 +142,7 @@ fn invalid(name: &str, value: &str) -> AuthError {
 
 fn client<'a>(state: &'a State, params: &Params<'_>) -> Result<&'a Client, AuthError> {
     let client_id = params.require("client_id")?;
-    state
-        .client(client_id)
-        .ok_or_else(AuthError::invalid_client)
+    state.client(client_id).ok_or_else(AuthError::invalid_client)
 }
 
 fn redirect(client: &Client, params: &Params<'_>) -> Result<Redirect, AuthError> {
@@ -167,11 +157,7 @@ fn redirect(client: &Client, params: &Params<'_>) -> Result<Redirect, AuthError>
     if url::Url::parse(uri).is_err() {
         return Err(AuthError::malformed_redirect_uri(uri));
     }
-    if !client
-        .redirect_uris
-        .iter()
-        .any(|registered| registered == uri)
-    {
+    if !client.redirect_uris.iter().any(|registered| registered == uri) {
         return Err(AuthError::redirect_uri_mismatch(uri));
     }
     Ok(Redirect::Uri(uri.to_owned()))
@@ -183,9 +169,7 @@ fn postmessage(client: &Client, params: &Params<'_>) -> Result<Redirect, AuthErr
         (Some(origin), _) => origin,
         (None, [only]) => only,
         (None, _) => {
-            return Err(AuthError::invalid_request(
-                "Missing required parameter: origin",
-            ));
+            return Err(AuthError::invalid_request("Missing required parameter: origin"));
         }
     };
     popup(client, origin, None)
@@ -196,23 +180,12 @@ fn storage_relay(client: &Client, relay: &str) -> Option<Result<Redirect, AuthEr
     let (address, query) = relay.split_once('?').unwrap_or((relay, ""));
     let (scheme, host) = address.split_once('/')?;
     let id = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "id");
-    Some(popup(
-        client,
-        &format!("{scheme}://{host}"),
-        id.map(|(_, id)| id.into_owned()),
-    ))
+    Some(popup(client, &format!("{scheme}://{host}"), id.map(|(_, id)| id.into_owned())))
 }
 
 fn popup(client: &Client, origin: &str, id: Option<String>) -> Result<Redirect, AuthError> {
-    if client
-        .javascript_origins
-        .iter()
-        .any(|registered| registered == origin)
-    {
-        return Ok(Redirect::Popup {
-            origin: origin.to_owned(),
-            id,
-        });
+    if client.javascript_origins.iter().any(|registered| registered == origin) {
+        return Ok(Redirect::Popup { origin: origin.to_owned(), id });
     }
     Err(AuthError::origin_mismatch(origin))
 }
@@ -223,9 +196,7 @@ fn response(params: &Params<'_>) -> Result<bool, AuthError> {
         Some("code") => {}
         Some(other) => return Err(invalid("response_type", other)),
         None => {
-            return Err(AuthError::invalid_request(
-                "Required parameter is missing: response_type",
-            ));
+            return Err(AuthError::invalid_request("Required parameter is missing: response_type"));
         }
     }
     Ok(params.one_of("response_mode", &["query", "form_post"])? == Some("form_post"))
@@ -237,9 +208,7 @@ fn scope<'a>(params: &Params<'a>) -> Result<&'a str, AuthError> {
         scopes::words(scope).partition(|scope| scopes::is_known(scope));
     match (valid.is_empty(), unknown.is_empty()) {
         (false, true) => Ok(scope),
-        (true, true) => Err(AuthError::invalid_request(
-            "Missing required parameter: scope",
-        )),
+        (true, true) => Err(AuthError::invalid_request("Missing required parameter: scope")),
         (true, false) => Err(AuthError::invalid_scope(&[], &unknown)),
         (false, false) => Err(AuthError::invalid_scope(&valid, &unknown)),
     }
@@ -249,9 +218,9 @@ fn challenge(params: &Params<'_>) -> Result<Option<Challenge>, AuthError> {
     let method = params.one_of("code_challenge_method", &["S256", "plain"])?;
     let Some(challenge) = params.get("code_challenge") else {
         return match method {
-            Some(_) => Err(AuthError::invalid_request(
-                "Missing required parameter: code_challenge",
-            )),
+            Some(_) => {
+                Err(AuthError::invalid_request("Missing required parameter: code_challenge"))
+            }
             None => Ok(None),
         };
     };
@@ -273,10 +242,7 @@ fn prompt(params: &Params<'_>) -> Result<Prompt, AuthError> {
         let text = "Conflict params: approval_prompt and prompt";
         return Err(AuthError::invalid_request(text));
     }
-    let mut parsed = Prompt {
-        consent: approval_prompt == Some("force"),
-        ..Prompt::default()
-    };
+    let mut parsed = Prompt { consent: approval_prompt == Some("force"), ..Prompt::default() };
     let text = prompt.unwrap_or_default();
     for word in scopes::words(text) {
         match word {

@@ -26,11 +26,7 @@ pub(super) struct ClientPatch {
 
 impl ClientPatch {
     fn apply(self, state: &Known) -> Client {
-        let known = self
-            .client_id
-            .as_deref()
-            .and_then(|id| state.client(id))
-            .cloned();
+        let known = self.client_id.as_deref().and_then(|id| state.client(id)).cloned();
         let known = known.unwrap_or_else(|| Client::named(self.client_id.unwrap_or_default()));
         Client {
             client_id: known.client_id,
@@ -61,14 +57,10 @@ pub(super) async fn upsert(
         clients.push(client.map_err(|error| Problem::invalid(error.to_string()))?);
     }
     for client in &clients {
-        state
-            .clients
-            .retain(|known| known.client_id != client.client_id);
+        state.clients.retain(|known| known.client_id != client.client_id);
         state.clients.push(client.clone());
     }
-    Ok(Json(
-        json!({"clients": clients.iter().map(with_secret).collect::<Vec<_>>()}),
-    ))
+    Ok(Json(json!({"clients": clients.iter().map(with_secret).collect::<Vec<_>>()})))
 }
 
 fn public(client: &Client) -> Value {

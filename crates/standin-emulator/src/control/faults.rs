@@ -23,16 +23,9 @@ pub(super) async fn add(
     body: Bytes,
 ) -> Result<Json<Value>, Problem> {
     let scripts: Vec<Script> = problem::read_list(&body)?;
-    let faults: Vec<Fault> = scripts
-        .into_iter()
-        .map(Script::parse)
-        .collect::<Result<_, _>>()
-        .map_err(|refusal| {
-            Problem::new(
-                StatusCode::BAD_REQUEST,
-                "invalid_fault",
-                refusal.to_string(),
-            )
+    let faults: Vec<Fault> =
+        scripts.into_iter().map(Script::parse).collect::<Result<_, _>>().map_err(|refusal| {
+            Problem::new(StatusCode::BAD_REQUEST, "invalid_fault", refusal.to_string())
         })?;
     for fault in faults {
         shared.state().faults.push(fault);

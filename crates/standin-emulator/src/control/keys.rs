@@ -11,11 +11,6 @@ use crate::state::Shared;
 pub(super) async fn rotate(State(shared): State<Arc<Shared>>) -> Json<Value> {
     let mut state = shared.state();
     state.keys.rotate();
-    let kids: Vec<String> = state
-        .keys
-        .published()
-        .into_iter()
-        .map(|key| key.kid)
-        .collect();
+    let kids: Vec<String> = state.keys.published().into_iter().map(|key| key.kid).collect();
     Json(json!({"kids": kids, "signs": state.keys.signer().kid}))
 }

@@ -36,17 +36,9 @@ pub(crate) fn routes() -> Router<Arc<Shared>> {
         .route("/users", get(users::list).put(users::upsert))
         .route("/users/{user}/revoke", post(users::revoke))
         .route("/clients", get(clients::list).put(clients::upsert))
-        .route(
-            "/autopilot",
-            get(autopilot::read)
-                .put(autopilot::set)
-                .delete(autopilot::clear),
-        )
+        .route("/autopilot", get(autopilot::read).put(autopilot::set).delete(autopilot::clear))
         .route("/clock", get(clock::read).post(clock::advance))
-        .route(
-            "/faults",
-            get(faults::list).post(faults::add).delete(faults::clear),
-        )
+        .route("/faults", get(faults::list).post(faults::add).delete(faults::clear))
         .route("/keys/rotate", post(keys::rotate))
         .route("/profile", get(profile::read).put(profile::set))
         .fallback(unknown)
@@ -63,9 +55,5 @@ async fn reset(State(shared): State<Arc<Shared>>) -> StatusCode {
 }
 
 async fn unknown() -> Problem {
-    Problem::new(
-        StatusCode::NOT_FOUND,
-        "not_found",
-        "The control API has no such call.",
-    )
+    Problem::new(StatusCode::NOT_FOUND, "not_found", "The control API has no such call.")
 }

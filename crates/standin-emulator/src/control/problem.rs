@@ -15,11 +15,7 @@ pub(crate) struct Problem {
 
 impl Problem {
     pub(crate) fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
-        Self {
-            status: status.as_u16(),
-            code,
-            detail: detail.into(),
-        }
+        Self { status: status.as_u16(), code, detail: detail.into() }
     }
 
     pub(crate) fn invalid(detail: impl Into<String>) -> Self {
@@ -36,12 +32,7 @@ impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::BAD_REQUEST);
         let body = serde_json::to_string(&self).unwrap_or_default();
-        (
-            status,
-            [(header::CONTENT_TYPE, "application/problem+json")],
-            body,
-        )
-            .into_response()
+        (status, [(header::CONTENT_TYPE, "application/problem+json")], body).into_response()
     }
 }
 
@@ -52,9 +43,5 @@ pub(super) fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
 
 /// Reads one object or a list of them.
 pub(super) fn read_list<T: DeserializeOwned>(body: &[u8]) -> Result<Vec<T>, Problem> {
-    if body.trim_ascii_start().starts_with(b"[") {
-        read(body)
-    } else {
-        Ok(vec![read(body)?])
-    }
+    if body.trim_ascii_start().starts_with(b"[") { read(body) } else { Ok(vec![read(body)?]) }
 }

@@ -33,23 +33,13 @@ impl UserPatch {
     fn apply(self, known: Option<&User>) -> User {
         let renamed = self.name.is_some();
         let kept = |part: fn(&User) -> &String| {
-            known
-                .filter(|_| !renamed)
-                .map(|user| part(user).clone())
-                .unwrap_or_default()
+            known.filter(|_| !renamed).map(|user| part(user).clone()).unwrap_or_default()
         };
         User {
-            given_name: self
-                .given_name
-                .unwrap_or_else(|| kept(|user| &user.given_name)),
-            family_name: self
-                .family_name
-                .unwrap_or_else(|| kept(|user| &user.family_name)),
+            given_name: self.given_name.unwrap_or_else(|| kept(|user| &user.given_name)),
+            family_name: self.family_name.unwrap_or_else(|| kept(|user| &user.family_name)),
             name: self.name.unwrap_or_else(|| kept(|user| &user.name)),
-            sub: self
-                .sub
-                .or_else(|| known.map(|user| user.sub.clone()))
-                .unwrap_or_default(),
+            sub: self.sub.or_else(|| known.map(|user| user.sub.clone())).unwrap_or_default(),
             picture: self.picture.or_else(|| known?.picture.clone()),
             hd: self.hd.or_else(|| known?.hd.clone()),
             email_verified: self
@@ -90,17 +80,13 @@ pub(super) async fn revoke(
     Path(user): Path<String>,
 ) -> Result<StatusCode, Problem> {
     let mut state = shared.state();
-    let Some((sub, email)) = state
-        .users
-        .find(&user)
-        .map(|user| (user.sub.clone(), user.email.clone()))
+    let Some((sub, email)) =
+        state.users.find(&user).map(|user| (user.sub.clone(), user.email.clone()))
     else {
         return Err(Problem::unknown_user(&user));
     };
     state.grants.revoke_user(&sub);
     let at = shared.clock.now_unix_ms();
-    state
-        .ledger
-        .record(at, Event::new(Kind::Revoked).user(email).with("by", "user"));
+    state.ledger.record(at, Event::new(Kind::Revoked).user(email).with("by", "user"));
     Ok(StatusCode::NO_CONTENT)
 }

@@ -74,21 +74,14 @@ pub(crate) enum Twist {
     AlgNone,
     BadSignature,
     Expired,
-    IdTokenClaims {
-        claims: Map<String, Value>,
-        header: Map<String, Value>,
-    },
+    IdTokenClaims { claims: Map<String, Value>, header: Map<String, Value> },
     InvalidClient,
     InvalidGrant,
-    NarrowScope {
-        scopes: Vec<String>,
-    },
+    NarrowScope { scopes: Vec<String> },
     NoRefreshToken,
     OtherSubject,
     Rotate,
-    TokenResponse {
-        fields: Map<String, Value>,
-    },
+    TokenResponse { fields: Map<String, Value> },
     UnknownKid,
     WrongAud,
     WrongIss,
@@ -152,24 +145,16 @@ pub(crate) async fn inject(
 fn take_and_record(shared: &Shared, endpoint: Endpoint) -> Option<Fault> {
     let fault = shared.state().faults.take(endpoint)?;
     let endpoint = serde_json::to_value(endpoint).unwrap_or_default();
-    shared.record(
-        Event::new(Kind::FaultUsed)
-            .with("endpoint", endpoint)
-            .with("fault", fault.name),
-    );
+    shared.record(Event::new(Kind::FaultUsed).with("endpoint", endpoint).with("fault", fault.name));
     Some(fault)
 }
 
 impl IntoResponse for Canned {
     fn into_response(self) -> Response {
         let mut response = (self.status, self.body).into_response();
-        response
-            .headers_mut()
-            .insert(header::CONTENT_TYPE, self.content_type);
+        response.headers_mut().insert(header::CONTENT_TYPE, self.content_type);
         if let Some(seconds) = self.retry_after {
-            response
-                .headers_mut()
-                .insert(header::RETRY_AFTER, seconds.into());
+            response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
         }
         response
     }

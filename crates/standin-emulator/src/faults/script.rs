@@ -33,58 +33,26 @@ pub(crate) struct Script {
 #[derive(Debug, Eq, PartialEq, thiserror::Error)]
 pub(crate) enum Refusal {
     #[error("unknown {what} `{given}`{}", did_you_mean(.given, .known))]
-    Unknown {
-        what: &'static str,
-        given: String,
-        known: &'static [&'static str],
-    },
+    Unknown { what: &'static str, given: String, known: &'static [&'static str] },
     #[error("fault `{fault}` does not take `{field}`")]
-    Superfluous {
-        fault: &'static str,
-        field: &'static str,
-    },
+    Superfluous { fault: &'static str, field: &'static str },
     #[error("fault `{fault}` needs `{field}`")]
-    Missing {
-        fault: &'static str,
-        field: &'static str,
-    },
+    Missing { fault: &'static str, field: &'static str },
     #[error("fault `{fault}` makes no sense at this endpoint; it works at: {}", places.join(", "))]
-    Misplaced {
-        fault: &'static str,
-        places: &'static [&'static str],
-    },
+    Misplaced { fault: &'static str, places: &'static [&'static str] },
     #[error("`{field}` is not valid: {reason}")]
-    Invalid {
-        field: &'static str,
-        reason: &'static str,
-    },
+    Invalid { field: &'static str, reason: &'static str },
 }
 
-const ENDPOINTS: &[&str] = &[
-    "authorize",
-    "token",
-    "jwks",
-    "discovery",
-    "userinfo",
-    "tokeninfo",
-    "revoke",
-    "api",
-];
+const ENDPOINTS: &[&str] =
+    &["authorize", "token", "jwks", "discovery", "userinfo", "tokeninfo", "revoke", "api"];
 const TOKEN: &[&str] = &["token"];
 
 /// A fault's name, where it works, and the fields it takes (`!` marks the ones it needs).
-type Definition = (
-    &'static str,
-    &'static [&'static str],
-    &'static [&'static str],
-);
+type Definition = (&'static str, &'static [&'static str], &'static [&'static str]);
 
 const FAULTS: &[Definition] = &[
-    (
-        "status",
-        ENDPOINTS,
-        &["!status", "body", "content_type", "retry_after"],
-    ),
+    ("status", ENDPOINTS, &["!status", "body", "content_type", "retry_after"]),
     ("delay", ENDPOINTS, &["!delay_ms"]),
     ("drop_before", ENDPOINTS, &[]),
     ("drop_after", ENDPOINTS, &[]),
@@ -124,34 +92,18 @@ impl Script {
         let endpoint = self.endpoint()?;
         let Some(&(name, places, fields)) = FAULTS.iter().find(|known| known.0 == self.fault)
         else {
-            return Err(Refusal::Unknown {
-                what: "fault",
-                given: self.fault,
-                known: NAMES,
-            });
+            return Err(Refusal::Unknown { what: "fault", given: self.fault, known: NAMES });
         };
         if !places.contains(&self.endpoint.as_str()) {
-            return Err(Refusal::Misplaced {
-                fault: name,
-                places,
-            });
+            return Err(Refusal::Misplaced { fault: name, places });
         }
         self.check_fields(name, fields)?;
         let remaining = self.times.unwrap_or(1);
         if remaining == 0 {
-            return Err(Refusal::Invalid {
-                field: "times",
-                reason: "at least 1",
-            });
+            return Err(Refusal::Invalid { field: "times", reason: "at least 1" });
         }
         let delay = Duration::from_millis(self.delay_ms.unwrap_or(0));
-        Ok(Fault {
-            endpoint,
-            name,
-            remaining,
-            delay,
-            action: self.action()?,
-        })
+        Ok(Fault { endpoint, name, remaining, delay, action: self.action()? })
     }
 
     fn endpoint(&self) -> Result<Endpoint, Refusal> {
@@ -176,9 +128,7 @@ impl Script {
             ("header", self.header.is_some()),
         ];
         for (field, present) in given {
-            let needs = takes
-                .iter()
-                .any(|taken| taken.strip_prefix('!') == Some(field));
+            let needs = takes.iter().any(|taken| taken.strip_prefix('!') == Some(field));
             if needs && !present {
                 return Err(Refusal::Missing { fault, field });
             }
@@ -207,12 +157,12 @@ impl Script {
             "invalid_client" => Action::Twist(Twist::InvalidClient),
             "rotate" => Action::Twist(Twist::Rotate),
             "other_subject" => Action::Twist(Twist::OtherSubject),
-            "narrow_scope" => Action::Twist(Twist::NarrowScope {
-                scopes: self.scopes.unwrap_or_default(),
-            }),
-            "token_response" => Action::Twist(Twist::TokenResponse {
-                fields: self.fields.unwrap_or_default(),
-            }),
+            "narrow_scope" => {
+                Action::Twist(Twist::NarrowScope { scopes: self.scopes.unwrap_or_default() })
+            }
+            "token_response" => {
+                Action::Twist(Twist::TokenResponse { fields: self.fields.unwrap_or_default() })
+            }
             _ => Action::Twist(Twist::IdTokenClaims {
                 claims: self.claims.unwrap_or_default(),
                 header: self.header.unwrap_or_default(),
@@ -221,15 +171,11 @@ impl Script {
     }
 
     fn canned(self) -> Result<Canned, Refusal> {
-        let status =
-            StatusCode::from_u16(self.status.unwrap_or(200)).map_err(|_| Refusal::Invalid {
-                field: "status",
-                reason: "an HTTP status, 100 to 999",
-            })?;
-        let content_type = self
-            .content_type
-            .as_deref()
-            .unwrap_or("application/json; charset=utf-8");
+        let status = StatusCode::from_u16(self.status.unwrap_or(200)).map_err(|_| {
+            Refusal::Invalid { field: "status", reason: "an HTTP status, 100 to 999" }
+        })?;
+        let content_type =
+            self.content_type.as_deref().unwrap_or("application/json; charset=utf-8");
         let content_type = HeaderValue::from_str(content_type).map_err(|_| Refusal::Invalid {
             field: "content_type",
             reason: "not a header value",
@@ -240,22 +186,13 @@ impl Script {
             None if self.fault == "malformed" => r#"{"access_token": "ya29.a0"#.to_owned(),
             None => String::new(),
         };
-        Ok(Canned {
-            status,
-            content_type,
-            retry_after: self.retry_after,
-            body,
-        })
+        Ok(Canned { status, content_type, retry_after: self.retry_after, body })
     }
 }
 
 fn did_you_mean(given: &str, known: &[&'static str]) -> String {
-    let close = known
-        .iter()
-        .map(|name| (strsim::jaro_winkler(given, name), name));
-    let best = close
-        .max_by(|a, b| a.0.total_cmp(&b.0))
-        .filter(|(likeness, _)| *likeness > 0.75);
+    let close = known.iter().map(|name| (strsim::jaro_winkler(given, name), name));
+    let best = close.max_by(|a, b| a.0.total_cmp(&b.0)).filter(|(likeness, _)| *likeness > 0.75);
     match best {
         Some((_, name)) => format!("; did you mean `{name}`?"),
         None => format!("; known are {}", known.join(", ")),

@@ -76,10 +76,7 @@ pub(crate) struct RefreshToken {
 
 impl Owner {
     pub(crate) fn new(client: &Client, sub: &str) -> Self {
-        Self {
-            project: client.project.clone(),
-            sub: sub.to_owned(),
-        }
+        Self { project: client.project.clone(), sub: sub.to_owned() }
     }
 }
 
@@ -101,10 +98,7 @@ impl Grants {
     }
 
     pub(crate) fn allow(&mut self, owner: &Owner, scopes: &BTreeSet<String>) {
-        self.allowed
-            .entry(owner.clone())
-            .or_default()
-            .extend(scopes.iter().cloned());
+        self.allowed.entry(owner.clone()).or_default().extend(scopes.iter().cloned());
     }
 
     pub(crate) fn add_code(&mut self, code: Code) -> String {
@@ -201,13 +195,8 @@ impl Grants {
     }
 
     fn kill_where(&mut self, doomed: impl Fn(&Owner, &str) -> bool) {
-        self.access
-            .retain(|_, token| !doomed(&token.owner, &token.code));
-        for token in self
-            .refresh
-            .values_mut()
-            .filter(|token| doomed(&token.owner, &token.code))
-        {
+        self.access.retain(|_, token| !doomed(&token.owner, &token.code));
+        for token in self.refresh.values_mut().filter(|token| doomed(&token.owner, &token.code)) {
             token.dead = true;
         }
         let refresh = &self.refresh;
@@ -223,10 +212,7 @@ mod tests {
 
     fn token(sub: &str, code: &str) -> RefreshToken {
         RefreshToken {
-            owner: Owner {
-                project: "p".to_owned(),
-                sub: sub.to_owned(),
-            },
+            owner: Owner { project: "p".to_owned(), sub: sub.to_owned() },
             client_id: "c".to_owned(),
             scopes: BTreeSet::new(),
             code: code.to_owned(),

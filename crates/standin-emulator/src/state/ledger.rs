@@ -50,12 +50,7 @@ pub(crate) enum Kind {
 
 impl Event {
     pub(crate) fn new(kind: Kind) -> Self {
-        Self {
-            kind,
-            user: None,
-            client_id: None,
-            details: Object::default(),
-        }
+        Self { kind, user: None, client_id: None, details: Object::default() }
     }
 
     pub(crate) fn user(mut self, email: impl Into<String>) -> Self {
@@ -94,9 +89,7 @@ impl Ledger {
     }
 
     pub(crate) fn after(&self, seq: u64) -> &[Entry] {
-        let start = usize::try_from(seq)
-            .unwrap_or(usize::MAX)
-            .min(self.entries.len());
+        let start = usize::try_from(seq).unwrap_or(usize::MAX).min(self.entries.len());
         &self.entries[start..]
     }
 }
@@ -108,12 +101,7 @@ mod tests {
     #[test]
     fn an_entry_is_flat_and_hides_the_token() {
         let mut ledger = Ledger::default();
-        ledger.record(
-            7,
-            Event::new(Kind::Revoked)
-                .user("ada@example.com")
-                .hashed("token", "t"),
-        );
+        ledger.record(7, Event::new(Kind::Revoked).user("ada@example.com").hashed("token", "t"));
         let text = serde_json::to_string(ledger.after(0)).unwrap();
         assert!(text.starts_with(
             r#"[{"seq":1,"at":7,"kind":"revoked","user":"ada@example.com","token_sha256":""#

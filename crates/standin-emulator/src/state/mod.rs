@@ -73,13 +73,7 @@ pub(crate) enum Decision {
 impl Shared {
     pub(crate) fn new(origin: String, port: u16, seed: Seed) -> Self {
         let state = Mutex::new(State::new(&seed, Keys::new()));
-        Self {
-            origin,
-            port,
-            clock: Clock::default(),
-            seed,
-            state,
-        }
+        Self { origin, port, clock: Clock::default(), seed, state }
     }
 
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
@@ -124,15 +118,11 @@ impl State {
     }
 
     pub(crate) fn client(&self, client_id: &str) -> Option<&Client> {
-        self.clients
-            .iter()
-            .find(|client| client.client_id == client_id)
+        self.clients.iter().find(|client| client.client_id == client_id)
     }
 
     /// The address of a subject, for the ledger.
     pub(crate) fn email_of(&self, sub: &str) -> String {
-        self.users
-            .by_sub(sub)
-            .map_or_else(|| sub.to_owned(), |user| user.email.clone())
+        self.users.by_sub(sub).map_or_else(|| sub.to_owned(), |user| user.email.clone())
     }
 }

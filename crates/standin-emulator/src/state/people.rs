@@ -27,11 +27,7 @@ impl Users {
     /// The subject is matched first so that a test can change somebody's address, as Google allows.
     pub(crate) fn upsert(&mut self, user: User) {
         let email = user.email.to_lowercase();
-        let known = self
-            .by_sub
-            .get(&user.sub)
-            .or_else(|| self.by_email.get(&email))
-            .copied();
+        let known = self.by_sub.get(&user.sub).or_else(|| self.by_email.get(&email)).copied();
         let index = known.unwrap_or(self.all.len());
         self.by_email.retain(|_, at| *at != index);
         self.by_sub.retain(|_, at| *at != index);
@@ -55,9 +51,7 @@ impl Users {
     /// The account of an address or a subject: both are what `login_hint` may hold.
     pub(crate) fn find(&self, email_or_sub: &str) -> Option<&User> {
         let by_email = self.by_email.get(&email_or_sub.to_lowercase());
-        by_email
-            .map(|index| &self.all[*index])
-            .or_else(|| self.by_sub(email_or_sub))
+        by_email.map(|index| &self.all[*index]).or_else(|| self.by_sub(email_or_sub))
     }
 }
 
@@ -67,9 +61,7 @@ pub(crate) struct Browsers(HashMap<String, Vec<String>>);
 
 impl Browsers {
     pub(crate) fn accounts(&self, cookie: Option<&str>) -> &[String] {
-        cookie
-            .and_then(|cookie| self.0.get(cookie))
-            .map_or(&[], Vec::as_slice)
+        cookie.and_then(|cookie| self.0.get(cookie)).map_or(&[], Vec::as_slice)
     }
 
     /// Signs `sub` in and returns the browser's cookie, a new one where there was none of ours.

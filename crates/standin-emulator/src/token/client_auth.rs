@@ -26,10 +26,7 @@ impl Credentials {
             .or_else(|| from_body("client_secret"))
             .filter(|secret| !secret.is_empty())
             .ok_or_else(|| invalid_request("client_secret is missing."))?;
-        Ok(Self {
-            client_id,
-            client_secret,
-        })
+        Ok(Self { client_id, client_secret })
     }
 
     /// The client with this id, if the secret is its own.
@@ -41,10 +38,7 @@ impl Credentials {
                 "The OAuth client was not found.",
             ));
         };
-        let (given, own) = (
-            self.client_secret.as_bytes(),
-            client.client_secret.as_bytes(),
-        );
+        let (given, own) = (self.client_secret.as_bytes(), client.client_secret.as_bytes());
         if aws_lc_rs::constant_time::verify_slices_are_equal(given, own).is_err() {
             let description = "The provided client secret is invalid.";
             return Err(OAuthError::unauthorized("invalid_client", description));
@@ -63,9 +57,7 @@ fn basic(request: &Request<'_>) -> Result<Option<(String, String)>, OAuthError> 
     if !scheme.eq_ignore_ascii_case("basic") {
         return Ok(None);
     }
-    let bytes = BASE64
-        .decode(encoded.trim().as_bytes())
-        .map_err(|_| unreadable())?;
+    let bytes = BASE64.decode(encoded.trim().as_bytes()).map_err(|_| unreadable())?;
     let text = String::from_utf8(bytes).map_err(|_| unreadable())?;
     let (id, secret) = text.split_once(':').ok_or_else(unreadable)?;
     Ok(Some((form_decoded(id), form_decoded(secret))))
@@ -73,9 +65,7 @@ fn basic(request: &Request<'_>) -> Result<Option<(String, String)>, OAuthError> 
 
 /// RFC 6749 §2.3.1: both halves are form-encoded before they are joined.
 fn form_decoded(text: &str) -> String {
-    percent_encoding::percent_decode_str(&text.replace('+', " "))
-        .decode_utf8_lossy()
-        .into_owned()
+    percent_encoding::percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().into_owned()
 }
 
 fn invalid_request(description: &str) -> OAuthError {

@@ -29,9 +29,7 @@ pub(super) fn redeem(request: &Request<'_>) -> Result<Object, OAuthError> {
         Err(error) => {
             let event = Event::new(Kind::CodeRefused).client(client.client_id);
             let event = event.hashed("code", text).with("error", error.error);
-            request
-                .shared
-                .record(event.with("error_description", error.description.as_str()));
+            request.shared.record(event.with("error_description", error.description.as_str()));
             Err(error)
         }
     }
@@ -49,10 +47,7 @@ fn spend(request: &Request<'_>, client: &Client, text: &str) -> Result<Code, OAu
         return Err(issue::invalid_client());
     }
     let Some(code) = state.grants.code(text) else {
-        return Err(OAuthError::bad_request(
-            "invalid_grant",
-            "Malformed auth code.",
-        ));
+        return Err(OAuthError::bad_request("invalid_grant", "Malformed auth code."));
     };
     if code.client_id != client.client_id {
         return Err(refused());
@@ -88,10 +83,7 @@ fn check_binding(
         _ => return invalid_grant("Invalid code verifier."),
     }
     if code.redirect_uri != redirect_uri {
-        return Err(OAuthError::bad_request(
-            "redirect_uri_mismatch",
-            "Bad Request",
-        ));
+        return Err(OAuthError::bad_request("redirect_uri_mismatch", "Bad Request"));
     }
     Ok(())
 }

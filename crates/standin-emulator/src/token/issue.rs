@@ -92,11 +92,7 @@ fn store(request: &Request<'_>, basis: &Basis<'_>) -> String {
         .with("scope", scopes::join(&basis.scopes));
     if let Some(refresh_token) = &basis.refresh_token {
         // A refresh that rotates has spent one refresh token and gives another.
-        let name = if name == "refresh_token" {
-            "new_refresh_token"
-        } else {
-            "refresh_token"
-        };
+        let name = if name == "refresh_token" { "new_refresh_token" } else { "refresh_token" };
         event = event.hashed(name, refresh_token);
     }
     state.ledger.record(now, event);
@@ -109,10 +105,7 @@ fn id_token(request: &Request<'_>, basis: &Basis<'_>, access_token: &str) -> Opt
     }
     let (user, signer) = {
         let state = request.shared.state();
-        (
-            state.users.by_sub(&basis.owner.sub)?.clone(),
-            state.keys.signer(),
-        )
+        (state.users.by_sub(&basis.owner.sub)?.clone(), state.keys.signer())
     };
     let statement = Statement {
         origin: &request.shared.origin,

@@ -53,12 +53,7 @@ fn exchange(
     body: &[u8],
 ) -> Result<Object, OAuthError> {
     let params = Params::parse(headers, body)?;
-    let request = Request {
-        shared,
-        twist,
-        headers,
-        params: &params,
-    };
+    let request = Request { shared, twist, headers, params: &params };
     match params.get("grant_type").unwrap_or_default() {
         "authorization_code" => code::redeem(&request),
         "refresh_token" => refresh::refresh(&request),

@@ -10,9 +10,7 @@ pub(crate) struct Params(Vec<(String, String)>);
 
 impl Params {
     pub(crate) fn parse(headers: &HeaderMap, body: &[u8]) -> Result<Self, OAuthError> {
-        let content_type = headers
-            .get(header::CONTENT_TYPE)
-            .and_then(|value| value.to_str().ok());
+        let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
         let params = if content_type.is_some_and(|value| value.starts_with("application/json")) {
             from_json(body).ok_or_else(unreadable)?
         } else {
@@ -25,11 +23,7 @@ impl Params {
 
     /// A parameter's value; an empty one counts as absent.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
-        let value = self
-            .0
-            .iter()
-            .find(|(known, _)| known == name)
-            .map(|(_, value)| value.as_str());
+        let value = self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str());
         value.filter(|value| !value.is_empty())
     }
 
@@ -85,10 +79,7 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.insert(header::CONTENT_TYPE, "application/json".parse().unwrap());
         let params = Params::parse(&headers, br#"{"grantType":"x","redirect_uri":"y"}"#).unwrap();
-        assert_eq!(
-            (params.get("grant_type"), params.get("redirect_uri")),
-            (Some("x"), Some("y"))
-        );
+        assert_eq!((params.get("grant_type"), params.get("redirect_uri")), (Some("x"), Some("y")));
     }
 
     #[test]

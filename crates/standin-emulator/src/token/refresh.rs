@@ -22,12 +22,8 @@ pub(super) fn refresh(request: &Request<'_>) -> Result<Object, OAuthError> {
         Ok(accepted) => Ok(answer(request, text, accepted)),
         Err(error) => {
             let event = Event::new(Kind::RefreshRefused).client(client.client_id);
-            let event = event
-                .hashed("refresh_token", text)
-                .with("error", error.error);
-            request
-                .shared
-                .record(event.with("error_description", error.description.as_str()));
+            let event = event.hashed("refresh_token", text).with("error", error.error);
+            request.shared.record(event.with("error_description", error.description.as_str()));
             Err(error)
         }
     }
@@ -53,14 +49,9 @@ fn accept(request: &Request<'_>, client: &Client, text: &str) -> Result<Accepted
         return Err(OAuthError::bad_request("invalid_grant", "Bad Request"));
     };
     if token.client_id != client.client_id {
-        return Err(OAuthError::unauthorized(
-            "unauthorized_client",
-            "Unauthorized",
-        ));
+        return Err(OAuthError::unauthorized("unauthorized_client", "Unauthorized"));
     }
-    let expired = token
-        .expires_at
-        .is_some_and(|at| at <= request.shared.clock.now_unix());
+    let expired = token.expires_at.is_some_and(|at| at <= request.shared.clock.now_unix());
     if token.dead || expired {
         return Err(dead());
     }
@@ -72,11 +63,7 @@ fn accept(request: &Request<'_>, client: &Client, text: &str) -> Result<Accepted
     let rotates =
         state.profile.rotate_refresh_tokens || matches!(request.twist, Some(Twist::Rotate));
     let successor = rotates.then(|| rotate(&mut state, text, &token));
-    Ok(Accepted {
-        token,
-        scopes,
-        successor,
-    })
+    Ok(Accepted { token, scopes, successor })
 }
 
 /// Google keeps refresh tokens; the profile or a fault makes it rotate them.

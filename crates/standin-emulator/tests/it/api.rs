@@ -13,24 +13,11 @@ async fn token(google: &Google, scope: &str) -> String {
 }
 
 async fn get(google: &Google, path: &str, token: &str) -> Answer {
-    Answer::of(
-        google
-            .http
-            .get(google.url(path))
-            .bearer_auth(token)
-            .send()
-            .await
-            .unwrap(),
-    )
-    .await
+    Answer::of(google.http.get(google.url(path)).bearer_auth(token).send().await.unwrap()).await
 }
 
 async fn insert(google: &Google, token: &str, event: &serde_json::Value) -> Answer {
-    let request = google
-        .http
-        .post(google.url(EVENTS))
-        .bearer_auth(token)
-        .json(event);
+    let request = google.http.post(google.url(EVENTS)).bearer_auth(token).json(event);
     Answer::of(request.send().await.unwrap()).await
 }
 
@@ -65,17 +52,10 @@ async fn an_event_is_stored_for_its_user_alone() {
     assert_eq!(event.body["creator"]["email"], "ada@example.com");
     let list = get(&google, EVENTS, &ada).await;
     assert_eq!(list.body["items"][0]["id"], event.body["id"]);
-    google
-        .autopilot(json!({"user": "grace@example.com", "decision": "allow"}))
-        .await;
+    google.autopilot(json!({"user": "grace@example.com", "decision": "allow"})).await;
     let grace = token(&google, CALENDAR).await;
     assert_eq!(get(&google, EVENTS, &grace).await.body["items"], json!([]));
-    let foreign = get(
-        &google,
-        "/calendar/v3/calendars/ada@example.com/events",
-        &grace,
-    )
-    .await;
+    let foreign = get(&google, "/calendar/v3/calendars/ada@example.com/events", &grace).await;
     assert_eq!(foreign.status, StatusCode::NOT_FOUND);
 }
 
@@ -93,10 +73,7 @@ async fn what_calendar_refuses_it_refuses_in_googles_words() {
     let ordered = get(&google, &format!("{EVENTS}?orderBy=startTime"), &token).await;
     assert_eq!(ordered.status, StatusCode::BAD_REQUEST);
     let later = "?singleEvents=true&orderBy=startTime&timeMin=2027-01-01T00:00:00Z";
-    assert_eq!(
-        get(&google, &format!("{EVENTS}{later}"), &token).await.body["items"],
-        json!([])
-    );
+    assert_eq!(get(&google, &format!("{EVENTS}{later}"), &token).await.body["items"], json!([]));
 }
 
 #[tokio::test]
@@ -107,48 +84,21 @@ async fn no_token_a_bad_one_and_one_too_weak_are_told_apart() {
     let realm = "Bearer realm=\"https://accounts.google.com/\"";
     assert_eq!(none.headers()["www-authenticate"], realm);
     let none = Answer::of(none).await;
-    assert_eq!(
-        none.body["error"]["details"][0]["reason"],
-        "CREDENTIALS_MISSING"
-    );
-    let bad = google
-        .http
-        .get(google.url(EVENTS))
-        .bearer_auth("nonsense")
-        .send()
-        .await
-        .unwrap();
+    assert_eq!(none.body["error"]["details"][0]["reason"], "CREDENTIALS_MISSING");
+    let bad = google.http.get(google.url(EVENTS)).bearer_auth("nonsense").send().await.unwrap();
     assert_eq!(bad.status(), StatusCode::UNAUTHORIZED);
-    assert_eq!(
-        bad.headers()["www-authenticate"],
-        format!("{realm}, error=\"invalid_token\"")
-    );
+    assert_eq!(bad.headers()["www-authenticate"], format!("{realm}, error=\"invalid_token\""));
     let weak = token(&google, SIGN_IN).await;
-    let weak = google
-        .http
-        .get(google.url(EVENTS))
-        .bearer_auth(weak)
-        .send()
-        .await
-        .unwrap();
+    let weak = google.http.get(google.url(EVENTS)).bearer_auth(weak).send().await.unwrap();
     assert_eq!(weak.status(), StatusCode::FORBIDDEN);
-    let challenge = weak.headers()["www-authenticate"]
-        .to_str()
-        .unwrap()
-        .to_owned();
+    let challenge = weak.headers()["www-authenticate"].to_str().unwrap().to_owned();
     assert!(challenge.contains("error=\"insufficient_scope\"") && challenge.contains(CALENDAR));
     let weak = Answer::of(weak).await;
-    assert_eq!(
-        weak.body["error"]["errors"][0]["reason"],
-        "insufficientPermissions"
-    );
+    assert_eq!(weak.body["error"]["errors"][0]["reason"], "insufficientPermissions");
     let metadata = &weak.body["error"]["details"][0]["metadata"];
     assert_eq!(metadata["method"], "calendar.v3.Events.List");
     let calls = google.events("api_call").await;
-    let statuses: Vec<_> = calls
-        .iter()
-        .map(|call| call["status"].as_u64().unwrap())
-        .collect();
+    let statuses: Vec<_> = calls.iter().map(|call| call["status"].as_u64().unwrap()).collect();
     assert_eq!(statuses, [401, 401, 403]);
     assert_eq!(calls[2]["user"], "ada@example.com");
     assert_eq!(calls[2]["path"], EVENTS);
@@ -183,18 +133,9 @@ async fn drive_file_sees_only_what_its_own_project_made() {
         google.redeem_with(&code, &more).await.text("access_token")
     };
     let per_file = other(DRIVE).await;
-    assert_eq!(
-        get(&google, FILES, &per_file).await.body["files"],
-        json!([])
-    );
+    assert_eq!(get(&google, FILES, &per_file).await.body["files"], json!([]));
     let everything = other("https://www.googleapis.com/auth/drive.readonly").await;
-    assert_eq!(
-        get(&google, FILES, &everything).await.body["files"]
-            .as_array()
-            .unwrap()
-            .len(),
-        1
-    );
+    assert_eq!(get(&google, FILES, &everything).await.body["files"].as_array().unwrap().len(), 1);
 }
 
 #[tokio::test]
@@ -202,22 +143,13 @@ async fn uploads_may_be_larger_than_other_bodies_up_to_five_mebibytes() {
     let google = Google::with_ada().await;
     let token = token(&google, DRIVE).await;
     let content = "x".repeat(2 * 1024 * 1024);
-    assert_eq!(
-        upload(&google, &token, "big", &content).await.status,
-        StatusCode::OK
-    );
+    assert_eq!(upload(&google, &token, "big", &content).await.status, StatusCode::OK);
     let content = "x".repeat(6 * 1024 * 1024);
     assert_eq!(
         upload(&google, &token, "huge", &content).await.status,
         StatusCode::PAYLOAD_TOO_LARGE
     );
     let body = format!("grant_type={}", "x".repeat(2 * 1024 * 1024));
-    let response = google
-        .http
-        .post(google.url("/token"))
-        .body(body)
-        .send()
-        .await
-        .unwrap();
+    let response = google.http.post(google.url("/token")).body(body).send().await.unwrap();
     assert_eq!(response.status(), StatusCode::PAYLOAD_TOO_LARGE);
 }

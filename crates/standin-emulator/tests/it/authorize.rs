@@ -9,66 +9,28 @@ use crate::support::{CALENDAR, DRIVE, Google, SIGN_IN, location};
 async fn error_page(google: &Google, scope: &str, more: &[(&str, &str)]) -> String {
     let response = google.authorize(scope, more).send().await.unwrap();
     let location = location(&response);
-    assert!(
-        location.starts_with("/signin/oauth/error?authError="),
-        "{location}"
-    );
+    assert!(location.starts_with("/signin/oauth/error?authError="), "{location}");
     let page = google.get(&location).await;
-    assert_eq!(
-        page.status(),
-        StatusCode::OK,
-        "Google's error page is a 200"
-    );
+    assert_eq!(page.status(), StatusCode::OK, "Google's error page is a 200");
     assert_eq!(page.headers()["x-frame-options"], "DENY");
-    page.text()
-        .await
-        .unwrap()
-        .replace("&#39;", "'")
-        .replace("&#x27;", "'")
+    page.text().await.unwrap().replace("&#39;", "'").replace("&#x27;", "'")
 }
 
 type Changes = &'static [(&'static str, &'static str)];
 
 /// What is changed in a good request, the error it gets, and words of the page.
 const REFUSALS: &[(Changes, &str, &str)] = &[
+    (&[("client_id", "")], "400: invalid_request", "Missing required parameter: client_id"),
+    (&[("client_id", "x")], "401: invalid_client", "The OAuth client was not found."),
+    (&[("redirect_uri", "")], "400: invalid_request", "Missing required parameter: redirect_uri"),
+    (&[("redirect_uri", "nonsense")], "400: invalid_request", "validation rules"),
     (
-        &[("client_id", "")],
-        "400: invalid_request",
-        "Missing required parameter: client_id",
-    ),
-    (
-        &[("client_id", "x")],
-        "401: invalid_client",
-        "The OAuth client was not found.",
-    ),
-    (
-        &[("redirect_uri", "")],
-        "400: invalid_request",
-        "Missing required parameter: redirect_uri",
-    ),
-    (
-        &[("redirect_uri", "nonsense")],
-        "400: invalid_request",
-        "validation rules",
-    ),
-    (
-        &[(
-            "redirect_uri",
-            "http://127.0.0.1:8080/auth/google/callback/",
-        )],
+        &[("redirect_uri", "http://127.0.0.1:8080/auth/google/callback/")],
         "400: redirect_uri_mismatch",
         "register the redirect URI",
     ),
-    (
-        &[("redirect_uri", "https://evil.example/")],
-        "400: redirect_uri_mismatch",
-        "evil.example",
-    ),
-    (
-        &[("redirect_uri", "postmessage")],
-        "400: invalid_request",
-        "parameter: origin",
-    ),
+    (&[("redirect_uri", "https://evil.example/")], "400: redirect_uri_mismatch", "evil.example"),
+    (&[("redirect_uri", "postmessage")], "400: invalid_request", "parameter: origin"),
     (
         &[("redirect_uri", "storagerelay://https/evil.example?id=auth1")],
         "400: origin_mismatch",
@@ -79,51 +41,19 @@ const REFUSALS: &[(Changes, &str, &str)] = &[
         "400: invalid_request",
         "Required parameter is missing: response_type",
     ),
-    (
-        &[("response_type", "foo")],
-        "400: invalid_request",
-        "Invalid response_type: foo",
-    ),
-    (
-        &[("scope", "")],
-        "400: invalid_request",
-        "Missing required parameter: scope",
-    ),
-    (
-        &[("scope", "foo")],
-        "400: invalid_scope",
-        "were invalid. {invalid=[foo]}",
-    ),
-    (
-        &[("scope", "openid foo")],
-        "400: invalid_scope",
-        "{valid=[openid], invalid=[foo]}",
-    ),
-    (
-        &[("code_challenge", "short")],
-        "400: invalid_request",
-        "Invalid code_challenge: short",
-    ),
-    (
-        &[("code_challenge_method", "S512")],
-        "400: invalid_request",
-        "Invalid code_challenge_method",
-    ),
-    (
-        &[("prompt", "none consent")],
-        "400: invalid_request",
-        "Invalid prompt",
-    ),
+    (&[("response_type", "foo")], "400: invalid_request", "Invalid response_type: foo"),
+    (&[("scope", "")], "400: invalid_request", "Missing required parameter: scope"),
+    (&[("scope", "foo")], "400: invalid_scope", "were invalid. {invalid=[foo]}"),
+    (&[("scope", "openid foo")], "400: invalid_scope", "{valid=[openid], invalid=[foo]}"),
+    (&[("code_challenge", "short")], "400: invalid_request", "Invalid code_challenge: short"),
+    (&[("code_challenge_method", "S512")], "400: invalid_request", "Invalid code_challenge_method"),
+    (&[("prompt", "none consent")], "400: invalid_request", "Invalid prompt"),
     (
         &[("prompt", "consent"), ("approval_prompt", "force")],
         "400: invalid_request",
         "Conflict params: approval_prompt and prompt",
     ),
-    (
-        &[("nonce", "1"), ("nonce", "2")],
-        "400: invalid_request",
-        "single value: nonce",
-    ),
+    (&[("nonce", "1"), ("nonce", "2")], "400: invalid_request", "single value: nonce"),
 ];
 
 #[tokio::test]
@@ -149,43 +79,22 @@ async fn a_success_answers_as_google_does() {
     let google = Google::with_ada().await;
     let callback = google.callback(SIGN_IN, &[]).await;
     let names: Vec<_> = callback.0.iter().map(|(name, _)| name.as_str()).collect();
-    assert_eq!(
-        names,
-        ["state", "iss", "code", "scope", "authuser", "prompt"]
-    );
+    assert_eq!(names, ["state", "iss", "code", "scope", "authuser", "prompt"]);
     assert_eq!(callback.get("iss"), Some(google.emulator.origin()));
     assert_eq!(callback.get("prompt"), Some("consent"));
     let scope = callback.get("scope").unwrap();
-    assert!(
-        scope.contains("email profile ") && scope.contains("auth/userinfo.email"),
-        "{scope}"
-    );
+    assert!(scope.contains("email profile ") && scope.contains("auth/userinfo.email"), "{scope}");
     let again = google.callback(SIGN_IN, &[]).await;
-    assert_eq!(
-        again.get("prompt"),
-        Some("none"),
-        "consent was given before"
-    );
+    assert_eq!(again.get("prompt"), Some("none"), "consent was given before");
 }
 
 #[tokio::test]
 async fn post_is_as_good_as_get_and_the_old_path_still_works() {
     let google = Google::with_ada().await;
-    let query = google
-        .authorize(SIGN_IN, &[])
-        .build()
-        .unwrap()
-        .url()
-        .query()
-        .unwrap()
-        .to_owned();
+    let query = google.authorize(SIGN_IN, &[]).build().unwrap().url().query().unwrap().to_owned();
     let url = google.url("/o/oauth2/auth");
     let form = "application/x-www-form-urlencoded";
-    let request = google
-        .http
-        .post(url)
-        .header("content-type", form)
-        .body(query);
+    let request = google.http.post(url).header("content-type", form).body(query);
     let location = location(&request.send().await.unwrap());
     assert!(location.contains("code=4%2F0A"), "{location}");
 }
@@ -193,10 +102,7 @@ async fn post_is_as_good_as_get_and_the_old_path_still_works() {
 #[tokio::test]
 async fn form_post_answers_with_a_form() {
     let google = Google::with_ada().await;
-    let request = google.authorize(
-        SIGN_IN,
-        &[("response_mode", "form_post"), ("state", "\"><b>")],
-    );
+    let request = google.authorize(SIGN_IN, &[("response_mode", "form_post"), ("state", "\"><b>")]);
     let page = request.send().await.unwrap().text().await.unwrap();
     assert!(page.contains("method=\"post\" action=\"http://127.0.0.1:8080/auth/google/callback\""));
     assert!(page.contains("name=\"code\"") && !page.contains("\"><b>"));
@@ -205,9 +111,7 @@ async fn form_post_answers_with_a_form() {
 #[tokio::test]
 async fn a_person_who_says_no_sends_back_access_denied() {
     let google = Google::start().await;
-    google
-        .autopilot(json!({"user": "ada@example.com", "decision": "deny"}))
-        .await;
+    google.autopilot(json!({"user": "ada@example.com", "decision": "deny"})).await;
     let callback = google.callback(SIGN_IN, &[]).await;
     assert_eq!(callback.get("error"), Some("access_denied"));
     assert_eq!(callback.get("state"), Some("s"));
@@ -222,9 +126,7 @@ async fn prompt_none_never_shows_anything() {
     let nobody = google.callback(SIGN_IN, &none).await;
     assert_eq!(nobody.get("error"), Some("interaction_required"));
     assert_eq!(nobody.get("error_subtype"), Some("access_denied"));
-    google
-        .autopilot(json!({"user": "ada@example.com", "decision": "allow"}))
-        .await;
+    google.autopilot(json!({"user": "ada@example.com", "decision": "allow"})).await;
     let ungranted = google.callback(SIGN_IN, &none).await;
     assert_eq!(ungranted.get("error"), Some("interaction_required"));
     google.sign_in(SIGN_IN, &[]).await;
@@ -237,61 +139,24 @@ async fn the_autopilot_unticks_what_has_a_box() {
     let autopilot =
         json!({"user": "ada@example.com", "decision": "allow", "untick": [DRIVE, "email"]});
     google.autopilot(autopilot).await;
-    let answer = google
-        .sign_in(&format!("{SIGN_IN} {CALENDAR} {DRIVE}"), &[])
-        .await;
+    let answer = google.sign_in(&format!("{SIGN_IN} {CALENDAR} {DRIVE}"), &[]).await;
     let scopes = answer.scopes();
     assert!(scopes.contains(&CALENDAR.to_owned()) && !scopes.contains(&DRIVE.to_owned()));
-    assert_eq!(
-        answer.claims()["email"],
-        "ada@example.com",
-        "sign-in has no box"
-    );
+    assert_eq!(answer.claims()["email"], "ada@example.com", "sign-in has no box");
 }
 
 #[tokio::test]
 async fn a_popup_gets_its_code_as_a_message_for_one_origin() {
     let google = Google::with_ada().await;
-    let relay = [(
-        "redirect_uri",
-        "storagerelay://http/127.0.0.1:8080?id=auth42",
-    )];
-    let page = google
-        .authorize(SIGN_IN, &relay)
-        .send()
-        .await
-        .unwrap()
-        .text()
-        .await
-        .unwrap();
+    let relay = [("redirect_uri", "storagerelay://http/127.0.0.1:8080?id=auth42")];
+    let page = google.authorize(SIGN_IN, &relay).send().await.unwrap().text().await.unwrap();
     assert!(page.contains("\"http://127.0.0.1:8080\""), "{page}");
     assert!(page.contains(r#"\"id\":\"auth42\""#) && page.contains(r#"\"type\":\"authResult\""#));
-    let code = page
-        .split_once(r#"\"code\":\""#)
-        .unwrap()
-        .1
-        .split_once('\\')
-        .unwrap()
-        .0;
+    let code = page.split_once(r#"\"code\":\""#).unwrap().1.split_once('\\').unwrap().0;
     let wrong = google.redeem(code).await;
     assert_eq!(wrong.error(), "400 redirect_uri_mismatch: Bad Request");
-    let page = google
-        .authorize(SIGN_IN, &relay)
-        .send()
-        .await
-        .unwrap()
-        .text()
-        .await
-        .unwrap();
-    let code = page
-        .split_once(r#"\"code\":\""#)
-        .unwrap()
-        .1
-        .split_once('\\')
-        .unwrap()
-        .0;
-    let answer = google
-        .redeem_with(code, &[("redirect_uri", "postmessage")])
-        .await;
+    let page = google.authorize(SIGN_IN, &relay).send().await.unwrap().text().await.unwrap();
+    let code = page.split_once(r#"\"code\":\""#).unwrap().1.split_once('\\').unwrap().0;
+    let answer = google.redeem_with(code, &[("redirect_uri", "postmessage")]).await;
     assert_eq!(answer.status, StatusCode::OK);
 }

@@ -33,17 +33,11 @@ async fn a_status_is_answered_without_doing_anything() {
     let response = google.http.post(google.url("/token")).send().await.unwrap();
     assert_eq!(response.headers()["retry-after"], "7");
     let faults = google.json("/_emulator/faults").await;
-    assert_eq!(
-        faults["faults"],
-        json!([{"endpoint": "token", "fault": "status", "remaining": 1}])
-    );
+    assert_eq!(faults["faults"], json!([{"endpoint": "token", "fault": "status", "remaining": 1}]));
     let answer = google.redeem(&code).await;
     assert_eq!(
         (answer.status, answer.text("error")),
-        (
-            StatusCode::SERVICE_UNAVAILABLE,
-            "temporarily_unavailable".to_owned()
-        )
+        (StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable".to_owned())
     );
     assert_eq!(google.redeem(&code).await.status, StatusCode::OK);
     assert_eq!(google.events("fault_used").await.len(), 2);
@@ -52,15 +46,10 @@ async fn a_status_is_answered_without_doing_anything() {
 #[tokio::test]
 async fn a_delay_is_only_a_delay() {
     let google = Google::start().await;
-    google
-        .fault(json!({"endpoint": "jwks", "fault": "delay", "delay_ms": 200}))
-        .await;
+    google.fault(json!({"endpoint": "jwks", "fault": "delay", "delay_ms": 200})).await;
     #[expect(clippy::disallowed_methods, reason = "a test measures real time")]
     let start = Instant::now();
-    assert_eq!(
-        google.get("/oauth2/v3/certs").await.status(),
-        StatusCode::OK
-    );
+    assert_eq!(google.get("/oauth2/v3/certs").await.status(), StatusCode::OK);
     assert!(start.elapsed() >= Duration::from_millis(200));
 }
 
@@ -77,12 +66,7 @@ async fn a_connection_dropped_before_leaves_the_code_alone() {
 async fn a_connection_dropped_after_has_done_it_all() {
     let google = Google::with_ada().await;
     let refresh_token = google.offline(SIGN_IN).await;
-    google
-        .put(
-            "/_emulator/profile",
-            &json!({"rotate_refresh_tokens": true}),
-        )
-        .await;
+    google.put("/_emulator/profile", &json!({"rotate_refresh_tokens": true})).await;
     google.fault(token("drop_after")).await;
     let form = [
         ("grant_type", "refresh_token"),
@@ -90,37 +74,18 @@ async fn a_connection_dropped_after_has_done_it_all() {
         ("client_id", google.emulator.client_id()),
         ("client_secret", google.emulator.client_secret()),
     ];
-    assert!(
-        google
-            .http
-            .post(google.url("/token"))
-            .form(&form)
-            .send()
-            .await
-            .is_err()
-    );
+    assert!(google.http.post(google.url("/token")).form(&form).send().await.is_err());
     assert_eq!(google.events("token_refreshed").await.len(), 1);
     let lost = google.refresh(&refresh_token).await;
-    assert_eq!(
-        lost.error(),
-        "400 invalid_grant: Token has been expired or revoked."
-    );
+    assert_eq!(lost.error(), "400 invalid_grant: Token has been expired or revoked.");
 }
 
 #[tokio::test]
 async fn malformed_is_200_with_half_a_json_or_with_the_body_given() {
     let (google, answer) = spoiled(token("malformed")).await;
-    assert_eq!(
-        (answer.status, &answer.body),
-        (StatusCode::OK, &Value::Null)
-    );
-    google
-        .fault(json!({"endpoint": "jwks", "fault": "malformed", "body": "<html>"}))
-        .await;
-    assert_eq!(
-        google.get("/oauth2/v3/certs").await.text().await.unwrap(),
-        "<html>"
-    );
+    assert_eq!((answer.status, &answer.body), (StatusCode::OK, &Value::Null));
+    google.fault(json!({"endpoint": "jwks", "fault": "malformed", "body": "<html>"})).await;
+    assert_eq!(google.get("/oauth2/v3/certs").await.text().await.unwrap(), "<html>");
 }
 
 #[tokio::test]
@@ -133,9 +98,7 @@ async fn id_tokens_can_be_wrong_in_every_claim() {
     let (google, answer) = spoiled(token("wrong_aud")).await;
     assert_ne!(answer.claims()["aud"], google.emulator.client_id());
     let (google, answer) = spoiled(token("expired")).await;
-    let now = google.json("/_emulator/clock").await["now"]
-        .as_i64()
-        .unwrap();
+    let now = google.json("/_emulator/clock").await["now"].as_i64().unwrap();
     assert!(answer.claims()["exp"].as_i64().unwrap() < now - 3000);
     let claims = json!({"claims": {"email": null, "groups": ["a"]}, "header": {"typ": "at+jwt"},
         "endpoint": "token", "fault": "id_token_claims"});
@@ -156,20 +119,11 @@ async fn id_tokens_can_be_signed_wrongly() {
     assert!(answer.text("id_token").ends_with('.') && !verifies(&google, &answer).await);
     let (google, answer) = spoiled(token("bad_signature")).await;
     assert!(!verifies(&google, &answer).await);
-    assert!(
-        verifies(&google, &google.sign_in(SIGN_IN, &[]).await).await,
-        "once is once"
-    );
+    assert!(verifies(&google, &google.sign_in(SIGN_IN, &[]).await).await, "once is once");
     let (google, answer) = spoiled(token("unknown_kid")).await;
     let keys = google.json("/oauth2/v3/certs").await;
     let kid = answer.header()["kid"].clone();
-    assert!(
-        !keys["keys"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .any(|key| key["kid"] == kid)
-    );
+    assert!(!keys["keys"].as_array().unwrap().iter().any(|key| key["kid"] == kid));
 }
 
 #[tokio::test]
@@ -182,9 +136,7 @@ async fn the_answer_can_lack_or_change_fields() {
     assert_eq!(answer.body["expires_in"], "soon");
     assert!(answer.body.get("token_type").is_none());
     let google = Google::with_ada().await;
-    google
-        .fault(json!({"endpoint": "token", "fault": "narrow_scope", "scopes": [DRIVE]}))
-        .await;
+    google.fault(json!({"endpoint": "token", "fault": "narrow_scope", "scopes": [DRIVE]})).await;
     let answer = google.sign_in(&format!("{CALENDAR} {DRIVE}"), &[]).await;
     assert_eq!(answer.scopes(), [CALENDAR]);
 }
@@ -194,21 +146,12 @@ async fn refusals_can_be_ordered_and_cost_nothing() {
     let google = Google::with_ada().await;
     let refresh_token = google.offline(SIGN_IN).await;
     google
-        .post(
-            "/_emulator/faults",
-            &json!([token("invalid_grant"), token("invalid_client")]),
-        )
+        .post("/_emulator/faults", &json!([token("invalid_grant"), token("invalid_client")]))
         .await;
     let first = google.refresh(&refresh_token).await;
-    assert_eq!(
-        first.error(),
-        "400 invalid_grant: Token has been expired or revoked."
-    );
+    assert_eq!(first.error(), "400 invalid_grant: Token has been expired or revoked.");
     let second = google.refresh(&refresh_token).await;
-    assert_eq!(
-        second.error(),
-        "401 invalid_client: The provided client secret is invalid."
-    );
+    assert_eq!(second.error(), "401 invalid_client: The provided client secret is invalid.");
     assert_eq!(google.refresh(&refresh_token).await.status, StatusCode::OK);
 }
 
@@ -221,32 +164,21 @@ async fn a_rotation_gives_a_new_refresh_token_and_kills_the_old_one() {
     assert_eq!(google.refresh(&old).await.status, StatusCode::BAD_REQUEST);
     assert_eq!(google.refresh(&new).await.status, StatusCode::OK);
     let refreshed = &google.events("token_refreshed").await[0];
-    assert_ne!(
-        refreshed["refresh_token_sha256"],
-        refreshed["new_refresh_token_sha256"]
-    );
+    assert_ne!(refreshed["refresh_token_sha256"], refreshed["new_refresh_token_sha256"]);
 }
 
 #[tokio::test]
 async fn other_endpoints_have_their_faults_too() {
     let google = Google::with_ada().await;
-    google
-        .fault(json!({"endpoint": "discovery", "fault": "wrong_iss"}))
-        .await;
+    google.fault(json!({"endpoint": "discovery", "fault": "wrong_iss"})).await;
     let document = google.json("/.well-known/openid-configuration").await;
     assert_eq!(document["issuer"], "https://issuer.invalid");
-    google
-        .fault(json!({"endpoint": "authorize", "fault": "wrong_iss"}))
-        .await;
+    google.fault(json!({"endpoint": "authorize", "fault": "wrong_iss"})).await;
     let callback = google.callback(SIGN_IN, &[]).await;
     assert_eq!(callback.get("iss"), Some("https://issuer.invalid"));
     let access_token = google.redeem(&callback.code()).await.text("access_token");
-    google
-        .fault(json!({"endpoint": "userinfo", "fault": "other_subject"}))
-        .await;
-    let info = google
-        .json(&format!("/v1/userinfo?access_token={access_token}"))
-        .await;
+    google.fault(json!({"endpoint": "userinfo", "fault": "other_subject"})).await;
+    let info = google.json(&format!("/v1/userinfo?access_token={access_token}")).await;
     assert_eq!(info["sub"], "999999999999999999999");
     for (endpoint, path) in [
         ("api", "/drive/v3/files"),
@@ -254,31 +186,15 @@ async fn other_endpoints_have_their_faults_too() {
         ("tokeninfo", "/tokeninfo"),
         ("userinfo", "/oauth2/v2/userinfo"),
     ] {
-        google
-            .fault(json!({"endpoint": endpoint, "fault": "status", "status": 429}))
-            .await;
-        assert_eq!(
-            google.get(path).await.status(),
-            StatusCode::TOO_MANY_REQUESTS,
-            "{endpoint}"
-        );
+        google.fault(json!({"endpoint": endpoint, "fault": "status", "status": 429})).await;
+        assert_eq!(google.get(path).await.status(), StatusCode::TOO_MANY_REQUESTS, "{endpoint}");
     }
 }
 
 #[tokio::test]
 async fn what_was_queued_can_be_taken_back() {
     let google = Google::start().await;
-    google
-        .fault(json!({"endpoint": "jwks", "fault": "drop_before", "times": 9}))
-        .await;
-    google
-        .http
-        .delete(google.url("/_emulator/faults"))
-        .send()
-        .await
-        .unwrap();
-    assert_eq!(
-        google.get("/oauth2/v3/certs").await.status(),
-        StatusCode::OK
-    );
+    google.fault(json!({"endpoint": "jwks", "fault": "drop_before", "times": 9})).await;
+    google.http.delete(google.url("/_emulator/faults")).send().await.unwrap();
+    assert_eq!(google.get("/oauth2/v3/certs").await.status(), StatusCode::OK);
 }

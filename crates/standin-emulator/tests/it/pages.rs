@@ -12,28 +12,19 @@ struct Browser<'a> {
 
 impl<'a> Browser<'a> {
     fn of(google: &'a Google) -> Self {
-        Self {
-            google,
-            cookie: String::new(),
-        }
+        Self { google, cookie: String::new() }
     }
 
     fn keep_cookie(&mut self, response: &Response) {
         if let Some(cookie) = response.headers().get("set-cookie") {
             let line = cookie.to_str().unwrap();
-            assert!(
-                line.contains("HttpOnly") && line.contains("SameSite=Lax"),
-                "{line}"
-            );
+            assert!(line.contains("HttpOnly") && line.contains("SameSite=Lax"), "{line}");
             line.split_once(';').unwrap().0.clone_into(&mut self.cookie);
         }
     }
 
     async fn open(&mut self, scope: &str, more: &[(&str, &str)]) -> String {
-        let request = self
-            .google
-            .authorize(scope, more)
-            .header("cookie", &self.cookie);
+        let request = self.google.authorize(scope, more).header("cookie", &self.cookie);
         let response = request.send().await.unwrap();
         self.keep_cookie(&response);
         location(&response)
@@ -53,33 +44,18 @@ impl<'a> Browser<'a> {
 }
 
 fn callback(location: &str) -> Callback {
-    let query = location
-        .strip_prefix(CALLBACK)
-        .unwrap()
-        .strip_prefix('?')
-        .unwrap();
-    Callback(
-        form_urlencoded::parse(query.as_bytes())
-            .into_owned()
-            .collect(),
-    )
+    let query = location.strip_prefix(CALLBACK).unwrap().strip_prefix('?').unwrap();
+    Callback(form_urlencoded::parse(query.as_bytes()).into_owned().collect())
 }
 
 #[tokio::test]
 async fn a_person_chooses_an_account_and_ticks_a_box() {
     let google = Google::start().await;
     let mut browser = Browser::of(&google);
-    let chooser = browser
-        .open(&format!("{SIGN_IN} {CALENDAR} {DRIVE}"), &[])
-        .await;
+    let chooser = browser.open(&format!("{SIGN_IN} {CALENDAR} {DRIVE}"), &[]).await;
     let page = google.get(&chooser).await.text().await.unwrap();
-    assert!(
-        page.contains("EMULATOR") && page.contains("id=\"account-ada@example.com\""),
-        "{page}"
-    );
-    let consent = browser
-        .press(&chooser, &[("account", "ada@example.com")])
-        .await;
+    assert!(page.contains("EMULATOR") && page.contains("id=\"account-ada@example.com\""), "{page}");
+    let consent = browser.press(&chooser, &[("account", "ada@example.com")]).await;
     let page = google.get(&consent).await;
     assert_eq!(page.headers()["x-frame-options"], "DENY");
     let page = page.text().await.unwrap();
@@ -92,9 +68,7 @@ async fn a_person_chooses_an_account_and_ticks_a_box() {
         assert!(page.contains(expected), "{expected}: {page}");
     }
     assert!(!page.contains(" checked"), "boxes start unticked");
-    let back = browser
-        .press(&consent, &[("scope", CALENDAR), ("continue", "1")])
-        .await;
+    let back = browser.press(&consent, &[("scope", CALENDAR), ("continue", "1")]).await;
     let answer = google.redeem(&callback(&back).code()).await;
     assert!(answer.scopes().contains(&CALENDAR.to_owned()));
     assert!(!answer.scopes().contains(&DRIVE.to_owned()));
@@ -106,27 +80,18 @@ async fn select_all_grants_everything_and_nothing_ticked_still_signs_in() {
     let mut browser = Browser::of(&google);
     let scope = format!("{SIGN_IN} {CALENDAR} {DRIVE}");
     let chooser = browser.open(&scope, &[]).await;
-    let consent = browser
-        .press(&chooser, &[("account", "grace@example.com")])
-        .await;
+    let consent = browser.press(&chooser, &[("account", "grace@example.com")]).await;
     let back = browser.press(&consent, &[("continue", "1")]).await;
     let answer = google.redeem(&callback(&back).code()).await;
     assert_eq!(answer.claims()["email"], "grace@example.com");
     assert!(!answer.scopes().contains(&CALENDAR.to_owned()));
     let consent = browser.open(&scope, &[]).await;
-    assert!(
-        consent.starts_with("/signin/oauth/consent"),
-        "the only account needs no choosing"
-    );
+    assert!(consent.starts_with("/signin/oauth/consent"), "the only account needs no choosing");
     let back = browser.press(&consent, &[("allow_all", "1")]).await;
     let answer = google.redeem(&callback(&back).code()).await;
     assert!(answer.scopes().contains(&CALENDAR.to_owned()));
     let back = browser.open(&scope, &[]).await;
-    assert_eq!(
-        callback(&back).get("prompt"),
-        Some("none"),
-        "no page at all"
-    );
+    assert_eq!(callback(&back).get("prompt"), Some("none"), "no page at all");
 }
 
 #[tokio::test]
@@ -137,9 +102,7 @@ async fn cancel_says_no_on_either_page() {
     let back = browser.press(&chooser, &[("cancel", "1")]).await;
     assert_eq!(callback(&back).get("error"), Some("access_denied"));
     let chooser = browser.open(SIGN_IN, &[]).await;
-    let consent = browser
-        .press(&chooser, &[("account", "ada@example.com")])
-        .await;
+    let consent = browser.press(&chooser, &[("account", "ada@example.com")]).await;
     let back = browser.press(&consent, &[("cancel", "1")]).await;
     assert_eq!(callback(&back).get("error"), Some("access_denied"));
 }
@@ -154,28 +117,15 @@ async fn a_hint_and_select_account_decide_whether_the_chooser_comes() {
         browser.press(&consent, &[("continue", "1")]).await;
     }
     let chooser = browser.open(SIGN_IN, &[]).await;
-    assert!(
-        chooser.starts_with("/v3/signin/accountchooser"),
-        "two accounts are a question"
-    );
-    let back = browser
-        .open(SIGN_IN, &[("login_hint", "grace@example.com")])
-        .await;
+    assert!(chooser.starts_with("/v3/signin/accountchooser"), "two accounts are a question");
+    let back = browser.open(SIGN_IN, &[("login_hint", "grace@example.com")]).await;
     let back = callback(&back);
     assert_eq!(back.get("authuser"), Some("1"));
-    let sub = google.redeem(&back.code()).await.claims()["sub"]
-        .as_str()
-        .unwrap()
-        .to_owned();
+    let sub = google.redeem(&back.code()).await.claims()["sub"].as_str().unwrap().to_owned();
     let back = browser.open(SIGN_IN, &[("login_hint", &sub)]).await;
     assert_eq!(callback(&back).get("authuser"), Some("1"));
-    let stranger = browser
-        .open(SIGN_IN, &[("login_hint", "linus@corp.example")])
-        .await;
-    assert!(
-        stranger.starts_with("/v3/signin/accountchooser"),
-        "a hint signs nobody in"
-    );
+    let stranger = browser.open(SIGN_IN, &[("login_hint", "linus@corp.example")]).await;
+    assert!(stranger.starts_with("/v3/signin/accountchooser"), "a hint signs nobody in");
 }
 
 #[tokio::test]
@@ -183,9 +133,7 @@ async fn a_page_is_answered_once() {
     let google = Google::start().await;
     let mut browser = Browser::of(&google);
     let chooser = browser.open(SIGN_IN, &[]).await;
-    browser
-        .press(&chooser, &[("account", "ada@example.com")])
-        .await;
+    browser.press(&chooser, &[("account", "ada@example.com")]).await;
     let page = google.get(&chooser).await;
     assert_eq!(page.status(), StatusCode::OK);
     assert!(page.text().await.unwrap().contains("sign in again"));
@@ -195,10 +143,7 @@ async fn a_page_is_answered_once() {
 async fn the_popup_script_speaks_to_this_emulator() {
     let google = Google::start().await;
     let script = google.get("/gsi/client").await;
-    assert_eq!(
-        script.headers()["content-type"],
-        "text/javascript; charset=utf-8"
-    );
+    assert_eq!(script.headers()["content-type"], "text/javascript; charset=utf-8");
     let script = script.text().await.unwrap();
     assert!(script.contains(&format!("\"{}\"", google.emulator.origin())));
     assert!(!script.contains("EMULATOR_ORIGIN"));

@@ -12,18 +12,11 @@ async fn any_token_ends_the_projects_whole_grant() {
     let answer = google.revoke(&access_token).await;
     assert_eq!((answer.status, answer.raw.as_str()), (StatusCode::OK, "{}"));
     let refreshed = google.refresh(&refresh_token).await;
-    assert_eq!(
-        refreshed.error(),
-        "400 invalid_grant: Token has been expired or revoked."
-    );
+    assert_eq!(refreshed.error(), "400 invalid_grant: Token has been expired or revoked.");
     let again = google.revoke(&access_token).await;
     assert_eq!(again.error(), "400 invalid_token: Token expired or revoked");
     let callback = google.callback(CALENDAR, &[]).await;
-    assert_eq!(
-        callback.get("prompt"),
-        Some("consent"),
-        "the grant is gone too"
-    );
+    assert_eq!(callback.get("prompt"), Some("consent"), "the grant is gone too");
     assert_eq!(google.events("revoked").await.len(), 1);
 }
 

@@ -21,18 +21,13 @@ impl Google {
     }
 
     pub(crate) async fn with(builder: Builder) -> Self {
-        Self {
-            emulator: builder.start().await.unwrap(),
-            http: client(),
-        }
+        Self { emulator: builder.start().await.unwrap(), http: client() }
     }
 
     /// An emulator whose pages Ada answers by herself, allowing everything.
     pub(crate) async fn with_ada() -> Self {
         let google = Self::start().await;
-        google
-            .autopilot(json!({"user": "ada@example.com", "decision": "allow"}))
-            .await;
+        google.autopilot(json!({"user": "ada@example.com", "decision": "allow"})).await;
         google
     }
 
@@ -49,51 +44,28 @@ impl Google {
     }
 
     pub(crate) async fn put(&self, path: &str, body: &Value) -> Response {
-        self.http
-            .put(self.url(path))
-            .json(body)
-            .send()
-            .await
-            .unwrap()
+        self.http.put(self.url(path)).json(body).send().await.unwrap()
     }
 
     pub(crate) async fn post(&self, path: &str, body: &Value) -> Response {
-        self.http
-            .post(self.url(path))
-            .json(body)
-            .send()
-            .await
-            .unwrap()
+        self.http.post(self.url(path)).json(body).send().await.unwrap()
     }
 
     pub(crate) async fn autopilot(&self, autopilot: Value) {
         let response = self.put("/_emulator/autopilot", &autopilot).await;
-        assert_eq!(
-            response.status(),
-            StatusCode::OK,
-            "{}",
-            response.text().await.unwrap()
-        );
+        assert_eq!(response.status(), StatusCode::OK, "{}", response.text().await.unwrap());
     }
 
     pub(crate) async fn fault(&self, fault: Value) {
         let response = self.post("/_emulator/faults", &fault).await;
-        assert_eq!(
-            response.status(),
-            StatusCode::OK,
-            "{}",
-            response.text().await.unwrap()
-        );
+        assert_eq!(response.status(), StatusCode::OK, "{}", response.text().await.unwrap());
     }
 
     /// The ledger's events of one kind.
     pub(crate) async fn events(&self, kind: &str) -> Vec<Value> {
         let ledger = self.json("/_emulator/ledger").await;
         let events = ledger["events"].as_array().unwrap().iter();
-        events
-            .filter(|event| event["kind"] == kind)
-            .cloned()
-            .collect()
+        events.filter(|event| event["kind"] == kind).cloned().collect()
     }
 
     /// An authorization request with what every request needs, and `more`.
@@ -128,20 +100,10 @@ impl Google {
         ];
         let mut form = fields.to_vec();
         form.extend(
-            credentials
-                .iter()
-                .filter(|own| !fields.iter().any(|(name, _)| *name == own.0)),
+            credentials.iter().filter(|own| !fields.iter().any(|(name, _)| *name == own.0)),
         );
         form.retain(|(_, value)| *value != ABSENT);
-        Answer::of(
-            self.http
-                .post(self.url("/token"))
-                .form(&form)
-                .send()
-                .await
-                .unwrap(),
-        )
-        .await
+        Answer::of(self.http.post(self.url("/token")).form(&form).send().await.unwrap()).await
     }
 
     pub(crate) async fn redeem(&self, code: &str) -> Answer {
@@ -149,22 +111,15 @@ impl Google {
     }
 
     pub(crate) async fn redeem_with(&self, code: &str, more: &[(&str, &str)]) -> Answer {
-        let mut fields = vec![
-            ("grant_type", "authorization_code"),
-            ("code", code),
-            ("redirect_uri", CALLBACK),
-        ];
+        let mut fields =
+            vec![("grant_type", "authorization_code"), ("code", code), ("redirect_uri", CALLBACK)];
         fields.retain(|(name, _)| !more.iter().any(|(other, _)| other == name));
         fields.extend(more);
         self.token(&fields).await
     }
 
     pub(crate) async fn refresh(&self, refresh_token: &str) -> Answer {
-        self.token(&[
-            ("grant_type", "refresh_token"),
-            ("refresh_token", refresh_token),
-        ])
-        .await
+        self.token(&[("grant_type", "refresh_token"), ("refresh_token", refresh_token)]).await
     }
 
     /// A whole sign-in: from the authorization request to the token answer.
@@ -175,16 +130,11 @@ impl Google {
 
     /// A refresh token for these scopes.
     pub(crate) async fn offline(&self, scope: &str) -> String {
-        self.sign_in(scope, &[("access_type", "offline")])
-            .await
-            .text("refresh_token")
+        self.sign_in(scope, &[("access_type", "offline")]).await.text("refresh_token")
     }
 
     pub(crate) async fn revoke(&self, token: &str) -> Answer {
-        let request = self
-            .http
-            .post(self.url("/revoke"))
-            .form(&[("token", token)]);
+        let request = self.http.post(self.url("/revoke")).form(&[("token", token)]);
         Answer::of(request.send().await.unwrap()).await
     }
 }
@@ -193,15 +143,9 @@ impl Google {
 pub(crate) const ABSENT: &str = "\0";
 
 /// Follows nothing and keeps no cookies: both are part of what is tested.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "a test's client is not the product's"
-)]
+#[expect(clippy::disallowed_methods, reason = "a test's client is not the product's")]
 pub(crate) fn client() -> Client {
-    Client::builder()
-        .redirect(redirect::Policy::none())
-        .build()
-        .unwrap()
+    Client::builder().redirect(redirect::Policy::none()).build().unwrap()
 }
 
 /// The query of a redirect to the client.
@@ -214,25 +158,16 @@ impl Callback {
         let location = location(response);
         let (uri, query) = location.split_once('?').unwrap();
         assert_eq!(uri, CALLBACK, "not a redirect to the client: {location}");
-        Self(
-            form_urlencoded::parse(query.as_bytes())
-                .into_owned()
-                .collect(),
-        )
+        Self(form_urlencoded::parse(query.as_bytes()).into_owned().collect())
     }
 
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
-        self.0
-            .iter()
-            .find(|(known, _)| known == name)
-            .map(|(_, value)| value.as_str())
+        self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
     #[track_caller]
     pub(crate) fn code(&self) -> String {
-        self.get("code")
-            .unwrap_or_else(|| panic!("no code in {self:?}"))
-            .to_owned()
+        self.get("code").unwrap_or_else(|| panic!("no code in {self:?}")).to_owned()
     }
 }
 
@@ -261,20 +196,13 @@ impl Answer {
     #[track_caller]
     pub(crate) fn text(&self, name: &str) -> String {
         let value = self.body[name].as_str();
-        value
-            .unwrap_or_else(|| panic!("no {name} in {} {}", self.status, self.raw))
-            .to_owned()
+        value.unwrap_or_else(|| panic!("no {name} in {} {}", self.status, self.raw)).to_owned()
     }
 
     /// `400 invalid_grant: Bad Request`.
     pub(crate) fn error(&self) -> String {
         let text = |name: &str| self.body[name].as_str().unwrap_or_default().to_owned();
-        format!(
-            "{} {}: {}",
-            self.status.as_u16(),
-            text("error"),
-            text("error_description")
-        )
+        format!("{} {}: {}", self.status.as_u16(), text("error"), text("error_description"))
     }
 
     /// The granted scopes, sorted.
@@ -299,8 +227,6 @@ impl Answer {
 
 fn part(jwt: &str, index: usize) -> Value {
     let part = jwt.split('.').nth(index).unwrap();
-    let bytes = data_encoding::BASE64URL_NOPAD
-        .decode(part.as_bytes())
-        .unwrap();
+    let bytes = data_encoding::BASE64URL_NOPAD.decode(part.as_bytes()).unwrap();
     serde_json::from_slice(&bytes).unwrap()
 }

@@ -43,28 +43,16 @@ async fn a_bad_token_is_refused_in_each_versions_words() {
 #[tokio::test]
 async fn tokeninfo_speaks_in_strings_and_forgets_expired_tokens() {
     let google = Google::with_ada().await;
-    let token = google
-        .sign_in(&format!("{SIGN_IN} {CALENDAR}"), &[])
-        .await
-        .text("access_token");
-    let v3 = google
-        .json(&format!("/tokeninfo?access_token={token}"))
-        .await;
+    let token = google.sign_in(&format!("{SIGN_IN} {CALENDAR}"), &[]).await.text("access_token");
+    let v3 = google.json(&format!("/tokeninfo?access_token={token}")).await;
     assert_eq!(v3["email_verified"], "true");
     assert_eq!(v3["access_type"], "online");
     assert_eq!(v3["aud"], google.emulator.client_id());
     assert!(v3["exp"].is_string() && v3["expires_in"].is_string());
-    let v1 = google
-        .json(&format!("/oauth2/v1/tokeninfo?access_token={token}"))
-        .await;
+    let v1 = google.json(&format!("/oauth2/v1/tokeninfo?access_token={token}")).await;
     assert_eq!(v1["verified_email"], true);
     assert!(v1["expires_in"].is_number());
     google.emulator.clock().advance(Duration::from_hours(1));
-    let response = google
-        .get(&format!("/tokeninfo?access_token={token}"))
-        .await;
-    assert_eq!(
-        Answer::of(response).await.error(),
-        "400 invalid_token: Invalid Value"
-    );
+    let response = google.get(&format!("/tokeninfo?access_token={token}")).await;
+    assert_eq!(Answer::of(response).await.error(), "400 invalid_token: Invalid Value");
 }

@@ -40,39 +40,23 @@ pub(super) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     } else {
         for finding in &findings {
             let verdict = if finding.ok { "ok    " } else { "failed" };
-            output::line(&format!(
-                "{verdict}  {:<13}  {}",
-                finding.check, finding.detail
-            ))?;
+            output::line(&format!("{verdict}  {:<13}  {}", finding.check, finding.detail))?;
         }
     }
     let all_ok = findings.iter().all(|finding| finding.ok);
-    Ok(if all_ok {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    Ok(if all_ok { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 async fn look(file: &ConfigFile) -> Vec<Finding> {
     let mut findings = Vec::new();
     let path = file.path().display().to_string();
-    let Some(config) = note(
-        &mut findings,
-        "configuration",
-        file.load(Flags::default()),
-        path,
-    ) else {
+    let Some(config) = note(&mut findings, "configuration", file.load(Flags::default()), path)
+    else {
         return findings;
     };
     let key_path = config.keys_file.display().to_string();
     let keys = note(&mut findings, "key file", config.key_file(), key_path);
-    let store = note(
-        &mut findings,
-        "database",
-        database(&config).await,
-        "answers",
-    );
+    let store = note(&mut findings, "database", database(&config).await, "answers");
     if let (Some(keys), Some(store)) = (keys, store) {
         let vault = vault(&keys, &*store).await;
         note(&mut findings, "vault", vault, "opens with this key file");
@@ -91,11 +75,7 @@ fn note<T, E: Into<anyhow::Error>>(
         Ok(value) => (Some(value), detail.into()),
         Err(error) => (None, format!("{:#}", error.into())),
     };
-    findings.push(Finding {
-        check,
-        ok: value.is_some(),
-        detail,
-    });
+    findings.push(Finding { check, ok: value.is_some(), detail });
     value
 }
 

@@ -40,11 +40,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
 }
 
 fn say_ready(emulator: &Emulator, as_json: bool) -> anyhow::Result<()> {
-    let (origin, id, secret) = (
-        emulator.origin(),
-        emulator.client_id(),
-        emulator.client_secret(),
-    );
+    let (origin, id, secret) = (emulator.origin(), emulator.client_id(), emulator.client_secret());
     if as_json {
         return output::json(
             &json!({"emulator": origin, "client_id": id, "client_secret": secret}),

@@ -42,10 +42,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
         .flatten()
         .with_context(|| format!("the service at {address} does not answer"))?;
     let status = answer.lines().next().unwrap_or_default();
-    ensure!(
-        status.starts_with("HTTP/1.1 200"),
-        "the service at {address} is not well: {status}"
-    );
+    ensure!(status.starts_with("HTTP/1.1 200"), "the service at {address} is not well: {status}");
     if args.json {
         return output::json(&json!({"healthy": true}));
     }

@@ -30,16 +30,9 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
     let directory = fs::canonicalize(&args.dir)?;
     let (config, keys) = (directory.join("standin.toml"), directory.join("keys.toml"));
     for path in [&config, &keys] {
-        ensure!(
-            !path.exists(),
-            "{} is there already; nothing was written",
-            path.display()
-        );
+        ensure!(!path.exists(), "{} is there already; nothing was written", path.display());
     }
-    write_new(
-        &keys,
-        KeyFile::generate(&SystemEntropy).to_toml().as_bytes(),
-    )?;
+    write_new(&keys, KeyFile::generate(&SystemEntropy).to_toml().as_bytes())?;
     write_new(&config, template(&args.public_url, &directory).as_bytes())?;
     if args.json {
         return output::json(&json!({"config": config, "keys": keys}));

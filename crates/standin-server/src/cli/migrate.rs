@@ -23,8 +23,6 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
     if args.json {
         return output::json(&json!({"applied": applied}));
     }
-    applied
-        .iter()
-        .try_for_each(|name| output::line(&format!("applied {name}")))?;
+    applied.iter().try_for_each(|name| output::line(&format!("applied {name}")))?;
     output::line("The database's tables are up to date.")
 }

@@ -8,9 +8,7 @@ use serde::Serialize;
 /// One line of data for people.
 pub fn line(text: &str) -> anyhow::Result<()> {
     let mut stdout = io::stdout().lock();
-    writeln!(stdout, "{text}")
-        .and_then(|()| stdout.flush())
-        .context("cannot write to stdout")
+    writeln!(stdout, "{text}").and_then(|()| stdout.flush()).context("cannot write to stdout")
 }
 
 /// One line of JSON.
@@ -28,14 +26,11 @@ pub fn table<const N: usize>(head: [&str; N], rows: &[[String; N]]) -> anyhow::R
     }
     let padded = |cells: [&str; N]| {
         let cells = cells.iter().zip(widths);
-        let text: Vec<String> = cells
-            .map(|(cell, width)| format!("{cell:width$}"))
-            .collect();
+        let text: Vec<String> = cells.map(|(cell, width)| format!("{cell:width$}")).collect();
         text.join("  ").trim_end().to_owned()
     };
     line(&padded(head))?;
-    rows.iter()
-        .try_for_each(|row| line(&padded(row.each_ref().map(String::as_str))))
+    rows.iter().try_for_each(|row| line(&padded(row.each_ref().map(String::as_str))))
 }
 
 /// A word to the person at the terminal. If even that cannot be written there is nobody to tell.

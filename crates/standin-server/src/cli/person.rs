@@ -12,11 +12,7 @@ pub(super) async fn find(store: &dyn Store, named: &str) -> anyhow::Result<User>
             let provider: ProviderId = provider.parse()?;
             store.user_by_subject(&provider, subject).await?
         }
-        None => Some(
-            named
-                .parse::<UserId>()
-                .context("a user is usr_… or PROVIDER:SUBJECT")?,
-        ),
+        None => Some(named.parse::<UserId>().context("a user is usr_… or PROVIDER:SUBJECT")?),
     };
     let user = match id {
         Some(id) => store.user(id).await?,

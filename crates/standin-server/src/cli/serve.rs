@@ -24,9 +24,7 @@ pub(super) struct Args {
 pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     let config = args.config.load(args.flags)?;
     telemetry::init(config.log.format, &config.log.level);
-    let app = app::build(&config)
-        .await
-        .context("the service cannot start")?;
+    let app = app::build(&config).await.context("the service cannot start")?;
     let listeners = Listeners::bind(&config).await?;
     say_ready(&config, &listeners, args.json)?;
     Ok(lifecycle::run(&config, app, listeners).await?)

@@ -39,15 +39,11 @@ impl ConfigFile {
     /// The whole service, without its listeners, for commands that ask providers.
     pub(super) async fn open_services(&self) -> anyhow::Result<Standin> {
         let config = self.load(Flags::default())?;
-        let app = app::build(&config)
-            .await
-            .context("the service cannot be built")?;
+        let app = app::build(&config).await.context("the service cannot be built")?;
         Ok(app.standin)
     }
 
     pub(super) fn path(&self) -> PathBuf {
-        self.config
-            .clone()
-            .unwrap_or_else(|| PathBuf::from("standin.toml"))
+        self.config.clone().unwrap_or_else(|| PathBuf::from("standin.toml"))
     }
 }

@@ -51,21 +51,12 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
         .with_context(|| format!("{} answers {} without JSON", args.server, response.status))?;
     if !response.status.is_success() {
         let text = |key: &str| body[key].as_str().unwrap_or("?").to_owned();
-        bail!(
-            "{} ({}): {}",
-            text("code"),
-            response.status.as_u16(),
-            text("detail")
-        );
+        bail!("{} ({}): {}", text("code"), response.status.as_u16(), text("detail"));
     }
     if args.json {
         return output::json(&body);
     }
-    output::line(
-        body["access_token"]
-            .as_str()
-            .context("the answer holds no token")?,
-    )
+    output::line(body["access_token"].as_str().context("the answer holds no token")?)
 }
 
 fn request(args: &Args) -> anyhow::Result<Request> {
@@ -78,10 +69,7 @@ fn request(args: &Args) -> anyhow::Result<Request> {
     }
     let mut headers = HeaderMap::new();
     headers.insert(header::AUTHORIZATION, bearer(args)?);
-    headers.insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static("application/json"),
-    );
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     Ok(Request {
         method: Method::POST,
         url: endpoint(args)?,
@@ -107,13 +95,6 @@ fn endpoint(args: &Args) -> anyhow::Result<Url> {
     url.path_segments_mut()
         .map_err(|()| anyhow!("{} is no http address", args.server))?
         .pop_if_empty()
-        .extend([
-            "v1",
-            "users",
-            &args.user,
-            "grants",
-            args.provider.as_str(),
-            "token",
-        ]);
+        .extend(["v1", "users", &args.user, "grants", args.provider.as_str(), "token"]);
     Ok(url)
 }

@@ -4,22 +4,15 @@ use std::time::Duration;
 
 use super::error::ConfigError;
 
-const UNITS: [(&str, u64); 5] = [
-    ("ms", 1),
-    ("s", 1000),
-    ("m", 60_000),
-    ("h", 3_600_000),
-    ("d", 86_400_000),
-];
+const UNITS: [(&str, u64); 5] =
+    [("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000)];
 
 /// Reads the value of `key`; nothing and zero are refused, since no limit of ours means "at once".
 pub(super) fn parse(key: &str, text: &str) -> Result<Duration, ConfigError> {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (count, unit) = text.split_at(digits);
-    let (_, milliseconds) = UNITS
-        .iter()
-        .find(|(name, _)| *name == unit)
-        .ok_or_else(|| not_a_duration(key, text))?;
+    let (_, milliseconds) =
+        UNITS.iter().find(|(name, _)| *name == unit).ok_or_else(|| not_a_duration(key, text))?;
     count
         .parse::<u64>()
         .ok()
@@ -61,17 +54,7 @@ mod tests {
 
     #[test]
     fn refuses_what_is_no_duration() {
-        for wrong in [
-            "",
-            "7",
-            "d",
-            "0s",
-            "-1s",
-            "1.5h",
-            "7 d",
-            "7w",
-            "99999999999999999d",
-        ] {
+        for wrong in ["", "7", "d", "0s", "-1s", "1.5h", "7 d", "7w", "99999999999999999d"] {
             assert!(parse("k", wrong).is_err(), "{wrong}");
         }
     }

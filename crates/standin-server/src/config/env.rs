@@ -17,10 +17,7 @@ pub type Variables = Vec<(String, String)>;
 pub fn of_process() -> Variables {
     std::env::vars_os()
         .map(|(name, value)| {
-            (
-                name.to_string_lossy().into_owned(),
-                value.to_string_lossy().into_owned(),
-            )
+            (name.to_string_lossy().into_owned(), value.to_string_lossy().into_owned())
         })
         .filter(|(name, _)| name.starts_with(ENV_PREFIX))
         .collect()
@@ -42,10 +39,8 @@ pub(super) fn overlay(table: &mut Table, variables: &Variables) -> Result<(), Co
             .iter()
             .find(|key| key.variable(&text) == *name)
             .ok_or_else(|| unknown(name, &keys, &text))?;
-        let value = typed(key.kind, value).map_err(|problem| ConfigError::Variable {
-            name: name.clone(),
-            problem,
-        })?;
+        let value = typed(key.kind, value)
+            .map_err(|problem| ConfigError::Variable { name: name.clone(), problem })?;
         let target = table_of(table, key, index).ok_or_else(|| ConfigError::Variable {
             name: name.clone(),
             problem: "there is no such provider, and providers are counted from 0 without gaps"
@@ -80,11 +75,9 @@ fn typed(kind: Kind, text: &str) -> Result<Value, String> {
             .parse::<u32>()
             .map(|number| Value::Integer(number.into()))
             .map_err(|_| "is not a whole number from 0 to 4294967295".to_owned()),
-        Kind::List => Ok(text
-            .split([' ', ','])
-            .filter(|item| !item.is_empty())
-            .collect::<Vec<_>>()
-            .into()),
+        Kind::List => {
+            Ok(text.split([' ', ',']).filter(|item| !item.is_empty()).collect::<Vec<_>>().into())
+        }
     }
 }
 

@@ -43,10 +43,7 @@ pub enum ConfigError {
 
 impl ConfigError {
     pub(super) fn invalid(key: impl Into<String>, problem: impl Into<String>) -> Self {
-        Self::Invalid {
-            key: key.into(),
-            problem: problem.into(),
-        }
+        Self::Invalid { key: key.into(), problem: problem.into() }
     }
 }
 
@@ -70,10 +67,7 @@ mod tests {
 
     #[test]
     fn suggests_a_slip_and_nothing_far_away() {
-        assert_eq!(
-            did_you_mean("listn", ["listen", "keys"]),
-            ", did you mean `listen`?"
-        );
+        assert_eq!(did_you_mean("listn", ["listen", "keys"]), ", did you mean `listen`?");
         assert_eq!(did_you_mean("colour", ["listen", "keys"]), "");
     }
 }

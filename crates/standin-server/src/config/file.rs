@@ -16,10 +16,7 @@ pub(super) fn load(
         Ok(text) => text,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound && !must_exist => String::new(),
         Err(source) => {
-            return Err(ConfigError::Unreadable {
-                path: path.to_owned(),
-                source,
-            });
+            return Err(ConfigError::Unreadable { path: path.to_owned(), source });
         }
     };
     parse(path, &text, variables)
@@ -41,16 +38,8 @@ fn parse(path: &Path, text: &str, variables: &Variables) -> Result<RawConfig, Co
 
 fn in_file(path: &Path, text: &str, error: &toml::de::Error) -> ConfigError {
     let offset = error.span().map_or(0, |span| span.start);
-    let line = 1 + text
-        .bytes()
-        .take(offset)
-        .filter(|byte| *byte == b'\n')
-        .count();
-    ConfigError::Syntax {
-        path: path.to_owned(),
-        line,
-        problem: in_our_words(error.message()),
-    }
+    let line = 1 + text.bytes().take(offset).filter(|byte| *byte == b'\n').count();
+    ConfigError::Syntax { path: path.to_owned(), line, problem: in_our_words(error.message()) }
 }
 
 /// serde lists every key of the table; one suggestion is worth more.

@@ -70,11 +70,7 @@ pub fn all() -> Vec<Key> {
 }
 
 fn collect(schema: &Value, defaults: &Value, path: &mut Vec<String>, keys: &mut Vec<Key>) {
-    let table = if schema["items"]["properties"].is_object() {
-        &schema["items"]
-    } else {
-        schema
-    };
+    let table = if schema["items"]["properties"].is_object() { &schema["items"] } else { schema };
     let Some(properties) = table["properties"].as_object() else {
         return;
     };
@@ -90,10 +86,7 @@ fn collect(schema: &Value, defaults: &Value, path: &mut Vec<String>, keys: &mut 
             keys.push(Key {
                 path: path.clone(),
                 kind: kind(property),
-                doc: property["description"]
-                    .as_str()
-                    .unwrap_or_default()
-                    .to_owned(),
+                doc: property["description"].as_str().unwrap_or_default().to_owned(),
                 default: default.clone(),
             });
         }
@@ -134,10 +127,7 @@ mod tests {
             key("provider.client_secret").variable("0"),
             "STANDIN__PROVIDER__0__CLIENT_SECRET"
         );
-        assert_eq!(
-            key("trusted_proxies").variable("0"),
-            "STANDIN__TRUSTED_PROXIES"
-        );
+        assert_eq!(key("trusted_proxies").variable("0"), "STANDIN__TRUSTED_PROXIES");
     }
 
     #[test]

@@ -100,10 +100,7 @@ impl Config {
     /// Reads the key file, which must be its owner's alone (requirement VC-9).
     pub fn key_file(&self) -> Result<KeyFile, ConfigError> {
         KeyFile::read(&self.keys_file).map_err(|error| {
-            ConfigError::invalid(
-                "keys.file",
-                format!("{}: {error}", self.keys_file.display()),
-            )
+            ConfigError::invalid("keys.file", format!("{}: {error}", self.keys_file.display()))
         })
     }
 

@@ -60,9 +60,7 @@ fn resolve(
         return Err(keys.invalid("browser_scopes", problem));
     }
     Ok(Provider {
-        id: id
-            .parse()
-            .map_err(|error| keys.invalid("id", format!("{error}")))?,
+        id: id.parse().map_err(|error| keys.invalid("id", format!("{error}")))?,
         kind,
         issuer,
         client_id: registration.client_id,
@@ -99,16 +97,13 @@ fn kind(keys: &Keys, written: Option<&str>) -> Result<ProviderKind, ConfigError>
     match written {
         Some("google") => Ok(ProviderKind::Google),
         Some("oidc") => Ok(ProviderKind::Oidc),
-        Some(planned @ ("entra" | "github")) => Err(keys.invalid(
-            "kind",
-            format!("{planned} is not supported yet; google and oidc are"),
-        )),
+        Some(planned @ ("entra" | "github")) => {
+            Err(keys
+                .invalid("kind", format!("{planned} is not supported yet; google and oidc are")))
+        }
         Some(other) => Err(keys.invalid(
             "kind",
-            format!(
-                "\"{other}\" is none of google and oidc{}",
-                did_you_mean(other, KINDS)
-            ),
+            format!("\"{other}\" is none of google and oidc{}", did_you_mean(other, KINDS)),
         )),
         None => Err(keys.invalid("kind", "missing; google or oidc")),
     }
@@ -196,14 +191,12 @@ fn hosted_domains(
     }
     let is_domain = |domain: &&String| {
         domain.contains('.')
-            && domain
-                .bytes()
-                .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.'))
+            && domain.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.'))
     };
     match domains.iter().find(|domain| !is_domain(domain)) {
-        Some(wrong_one) => wrong(format!(
-            "\"{wrong_one}\" is not a domain in lower case, such as \"example.com\""
-        )),
+        Some(wrong_one) => {
+            wrong(format!("\"{wrong_one}\" is not a domain in lower case, such as \"example.com\""))
+        }
         None => Ok(domains),
     }
 }

@@ -85,10 +85,7 @@ pub struct RawSession {
 
 impl Default for RawSession {
     fn default() -> Self {
-        Self {
-            idle: "7d".to_owned(),
-            absolute: "30d".to_owned(),
-        }
+        Self { idle: "7d".to_owned(), absolute: "30d".to_owned() }
     }
 }
 
@@ -148,10 +145,7 @@ pub struct RawLog {
 
 impl Default for RawLog {
     fn default() -> Self {
-        Self {
-            format: "text".to_owned(),
-            level: "info".to_owned(),
-        }
+        Self { format: "text".to_owned(), level: "info".to_owned() }
     }
 }
 

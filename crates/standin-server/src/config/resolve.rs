@@ -21,11 +21,7 @@ pub(super) fn resolve(
     let listener = |key, written: &str, flag| address::listener(key, written, flag, is_development);
     Ok(Config {
         listen: listener("listen", &raw.listen, flags.listen)?,
-        operator_listen: listener(
-            "operator_listen",
-            &raw.operator_listen,
-            flags.operator_listen,
-        )?,
+        operator_listen: listener("operator_listen", &raw.operator_listen, flags.operator_listen)?,
         allowed_hosts: allowed_hosts(&raw.allowed_hosts)?,
         trusted_proxies: trusted_proxies(&raw.trusted_proxies)?,
         database_url: database_url(raw.database, directory)?,
@@ -64,17 +60,13 @@ fn database_url(raw: RawDatabase, directory: &Path) -> Result<SecretString, Conf
     let key = "database.url";
     let url =
         secrets::one_of(key, raw.url, raw.url_file.as_deref(), directory)?.ok_or_else(|| {
-            ConfigError::invalid(
-                key,
-                "missing; such as \"sqlite:///var/lib/standin/standin.db\"",
-            )
+            ConfigError::invalid(key, "missing; such as \"sqlite:///var/lib/standin/standin.db\"")
         })?;
     match url.split_once("://").map_or("", |(scheme, _)| scheme) {
         "sqlite" => Ok(SecretString::from(url)),
-        "postgres" | "postgresql" => Err(ConfigError::invalid(
-            key,
-            "PostgreSQL is not supported yet; use sqlite:///…",
-        )),
+        "postgres" | "postgresql" => {
+            Err(ConfigError::invalid(key, "PostgreSQL is not supported yet; use sqlite:///…"))
+        }
         _ => Err(ConfigError::invalid(key, "must begin with sqlite://")),
     }
 }
@@ -115,9 +107,7 @@ fn log(raw: RawLog) -> Result<Log, ConfigError> {
     // A bare word that is no level would be taken for the name of a target, and nothing would be logged.
     let is_level = |level: &str| LEVELS.contains(&level.trim());
     let wrong = raw.level.split(',').find(|directive| {
-        let level = directive
-            .split_once('=')
-            .map_or(*directive, |(_, level)| level);
+        let level = directive.split_once('=').map_or(*directive, |(_, level)| level);
         !is_level(level)
     });
     match wrong {
@@ -128,9 +118,6 @@ fn log(raw: RawLog) -> Result<Log, ConfigError> {
                 did_you_mean(wrong, LEVELS)
             ),
         )),
-        None => Ok(Log {
-            format,
-            level: raw.level,
-        }),
+        None => Ok(Log { format, level: raw.level }),
     }
 }

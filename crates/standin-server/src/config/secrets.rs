@@ -70,8 +70,6 @@ pub(super) fn google_json(key: &str, path: &Path) -> Result<Registration, Config
 }
 
 fn read(path: &Path) -> Result<String, ConfigError> {
-    std::fs::read_to_string(path).map_err(|source| ConfigError::Unreadable {
-        path: PathBuf::from(path),
-        source,
-    })
+    std::fs::read_to_string(path)
+        .map_err(|source| ConfigError::Unreadable { path: PathBuf::from(path), source })
 }

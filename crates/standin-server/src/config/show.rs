@@ -85,21 +85,14 @@ pub fn shown(config: &Config) -> Shown {
         operator_listen: config.operator_listen.to_string(),
         allowed_hosts: config.allowed_hosts.clone(),
         trusted_proxies: config.trusted_proxies.written(),
-        database: Database {
-            url: without_password(config.database_url.expose_secret()),
-        },
-        keys: Keys {
-            file: config.keys_file.display().to_string(),
-        },
+        database: Database { url: without_password(config.database_url.expose_secret()) },
+        keys: Keys { file: config.keys_file.display().to_string() },
         session: Session {
             idle: duration(config.session.idle),
             absolute: duration(config.session.absolute),
         },
         limits: limits(&config.limits),
-        log: Log {
-            format: config.log.format.as_str(),
-            level: config.log.level.clone(),
-        },
+        log: Log { format: config.log.format.as_str(), level: config.log.level.clone() },
         provider: config.providers.iter().map(provider).collect(),
     }
 }
@@ -157,10 +150,7 @@ mod tests {
     fn a_database_url_loses_its_password_only() {
         for (url, shown) in [
             ("sqlite:///var/lib/s.db", "sqlite:///var/lib/s.db"),
-            (
-                "postgres://me:canary@db/x?sslkey=canary",
-                "postgres://me:***@db/x?***",
-            ),
+            ("postgres://me:canary@db/x?sslkey=canary", "postgres://me:***@db/x?***"),
         ] {
             assert_eq!(without_password(url), shown);
         }

@@ -113,10 +113,7 @@ mod tests {
         let directory = parent.path().join("demo");
         let first = Data::open(&directory).unwrap();
         let key = first.client_key().unwrap();
-        let remembered = Remembered {
-            people: vec!["usr_1".to_owned()],
-            ahead_seconds: 7200,
-        };
+        let remembered = Remembered { people: vec!["usr_1".to_owned()], ahead_seconds: 7200 };
         first.remember(&remembered).unwrap();
         let second = Data::open(&directory).unwrap();
         assert_eq!(second.client_key().unwrap().expose(), key.expose());

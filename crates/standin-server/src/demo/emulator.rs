@@ -26,10 +26,7 @@ pub(super) enum Refused {
 
 impl Control {
     pub(super) fn new(http: Http, origin: &str) -> Self {
-        Self {
-            http,
-            origin: origin.to_owned(),
-        }
+        Self { http, origin: origin.to_owned() }
     }
 
     /// Where it is, for a policy that lets its script in.
@@ -39,9 +36,7 @@ impl Control {
 
     pub(super) async fn advance(&self, by: Duration) -> Result<(), Refused> {
         let body = json!({"advance_seconds": by.as_secs()});
-        self.call(Method::POST, "clock", Some(&body))
-            .await
-            .map(drop)
+        self.call(Method::POST, "clock", Some(&body)).await.map(drop)
     }
 
     /// The user removes the app on Google's security page.
@@ -53,9 +48,7 @@ impl Control {
     /// The next use of any refresh token, or code, is refused.
     pub(super) async fn refuse_next_refresh(&self) -> Result<(), Refused> {
         let faults = json!([{"endpoint": "token", "fault": "invalid_grant", "times": 1}]);
-        self.call(Method::POST, "faults", Some(&faults))
-            .await
-            .map(drop)
+        self.call(Method::POST, "faults", Some(&faults)).await.map(drop)
     }
 
     pub(super) async fn clear_faults(&self) -> Result<(), Refused> {
@@ -88,10 +81,6 @@ impl Control {
             None => call,
         };
         let answer = self.http.send(call).await?;
-        if answer.status.is_success() {
-            Ok(answer)
-        } else {
-            Err(Refused::Status(answer.status))
-        }
+        if answer.status.is_success() { Ok(answer) } else { Err(Refused::Status(answer.status)) }
     }
 }

@@ -55,21 +55,13 @@ impl Http {
             max_response_bytes: MAX_ANSWER,
         };
         let response = self.0.send(request).await?;
-        Ok(Answer {
-            status: response.status,
-            body: response.body,
-        })
+        Ok(Answer { status: response.status, body: response.body })
     }
 }
 
 impl Call {
     pub(super) fn new(method: Method, url: impl Into<String>) -> Self {
-        Self {
-            method,
-            url: url.into(),
-            headers: HeaderMap::new(),
-            body: Vec::new(),
-        }
+        Self { method, url: url.into(), headers: HeaderMap::new(), body: Vec::new() }
     }
 
     pub(super) fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {

@@ -42,14 +42,8 @@ const EXTRA_SCOPES: [&str; 2] = [
 /// Starts everything, says so, and runs until it is told to stop.
 pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     let data = Data::open(&args.data)?;
-    let Service {
-        config,
-        mut app,
-        listeners,
-        emulator,
-        time,
-        client_key,
-    } = Service::start(&args, &data).await?;
+    let Service { config, mut app, listeners, emulator, time, client_key } =
+        Service::start(&args, &data).await?;
     let origin = config.public_url.origin().ascii_serialization();
     let http = Http::new()?;
     let job = Arc::new(Job::new(

@@ -44,10 +44,7 @@ impl Service {
     pub(super) async fn start(args: &Args, data: &Data) -> anyhow::Result<Self> {
         for address in [args.listen, args.operator_listen] {
             let is_local = address.ip().is_loopback();
-            ensure!(
-                is_local,
-                "{address} is not a loopback address; a demo stays on this machine"
-            );
+            ensure!(is_local, "{address} is not a loopback address; a demo stays on this machine");
         }
         let mut config = config(args, data)?;
         let listeners = Listeners::bind(&config).await?;
@@ -59,14 +56,7 @@ impl Service {
         let client_key = data.client_key()?;
         admit(&*store, &client_key, &time).await?;
         let standin = app::standin(&config, Arc::clone(&store), time.clone()).await?;
-        Ok(Self {
-            app: app::app(standin, store),
-            config,
-            listeners,
-            emulator,
-            time,
-            client_key,
-        })
+        Ok(Self { app: app::app(standin, store), config, listeners, emulator, time, client_key })
     }
 }
 
@@ -80,15 +70,9 @@ fn config(args: &Args, data: &Data) -> anyhow::Result<Config> {
         trusted_proxies: TrustedProxies::default(),
         database_url: SecretString::from(data.database_url()),
         keys_file: data.key_file(),
-        session: Session {
-            idle: 7 * DAY,
-            absolute: 30 * DAY,
-        },
+        session: Session { idle: 7 * DAY, absolute: 30 * DAY },
         limits: Limits::default(),
-        log: Log {
-            format: Format::Text,
-            level: "warn".to_owned(),
-        },
+        log: Log { format: Format::Text, level: "warn".to_owned() },
         providers: Vec::new(),
     })
 }

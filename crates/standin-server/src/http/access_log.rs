@@ -20,10 +20,7 @@ pub struct RequestIds {
 
 impl Default for RequestIds {
     fn default() -> Self {
-        Self {
-            process: u32::from_be_bytes(random_bytes(&SystemEntropy)),
-            count: AtomicU64::new(1),
-        }
+        Self { process: u32::from_be_bytes(random_bytes(&SystemEntropy)), count: AtomicU64::new(1) }
     }
 }
 

@@ -19,11 +19,7 @@ impl TrustedProxies {
     /// # Errors
     /// What is wrong, and with which of them.
     pub fn parse(written: &[String]) -> Result<Self, String> {
-        written
-            .iter()
-            .map(|text| network(text))
-            .collect::<Result<_, _>>()
-            .map(Self)
+        written.iter().map(|text| network(text)).collect::<Result<_, _>>().map(Self)
     }
 
     /// As they can be written in the configuration.
@@ -37,10 +33,8 @@ impl TrustedProxies {
     pub fn client_of(&self, peer: IpAddr, headers: &HeaderMap) -> ClientIp {
         let mut client = peer.to_canonical();
         let lines = headers.get_all("x-forwarded-for").iter();
-        let hops: Vec<&str> = lines
-            .filter_map(|line| line.to_str().ok())
-            .flat_map(|line| line.split(','))
-            .collect();
+        let hops: Vec<&str> =
+            lines.filter_map(|line| line.to_str().ok()).flat_map(|line| line.split(',')).collect();
         for hop in hops.into_iter().rev() {
             if !self.trusts(client) {
                 break;
@@ -60,10 +54,8 @@ impl TrustedProxies {
 }
 
 fn network(text: &str) -> Result<IpNet, String> {
-    let network = text
-        .parse()
-        .or_else(|_| text.parse::<IpAddr>().map(IpNet::from))
-        .map_err(|_| {
+    let network =
+        text.parse().or_else(|_| text.parse::<IpAddr>().map(IpNet::from)).map_err(|_| {
             format!("\"{text}\" is neither an address nor a network, such as \"10.0.0.0/8\"")
         })?;
     match network.prefix_len() {
@@ -79,11 +71,7 @@ fn address(hop: &str) -> Option<IpAddr> {
     hop.parse()
         .or_else(|_| hop.trim_matches(['[', ']']).parse())
         .ok()
-        .or_else(|| {
-            hop.parse()
-                .map(|with_port: std::net::SocketAddr| with_port.ip())
-                .ok()
-        })
+        .or_else(|| hop.parse().map(|with_port: std::net::SocketAddr| with_port.ip()).ok())
         .map(|address| address.to_canonical())
 }
 
@@ -98,10 +86,7 @@ mod tests {
             headers.append("x-forwarded-for", line.parse().unwrap());
         }
         let proxies = TrustedProxies::parse(&proxies).unwrap();
-        proxies
-            .client_of(peer.parse().unwrap(), &headers)
-            .0
-            .to_string()
+        proxies.client_of(peer.parse().unwrap(), &headers).0.to_string()
     }
 
     #[test]
@@ -112,23 +97,14 @@ mod tests {
     #[test]
     fn behind_a_proxy_the_right_most_stranger_is_the_client() {
         assert_eq!(client("10.0.0.1", &["6.6.6.6, 203.0.113.9"]), "203.0.113.9");
-        assert_eq!(
-            client("10.0.0.1", &["6.6.6.6", "203.0.113.9, 10.2.2.2"]),
-            "203.0.113.9"
-        );
-        assert_eq!(
-            client("::ffff:10.0.0.1", &["203.0.113.9:443"]),
-            "203.0.113.9"
-        );
+        assert_eq!(client("10.0.0.1", &["6.6.6.6", "203.0.113.9, 10.2.2.2"]), "203.0.113.9");
+        assert_eq!(client("::ffff:10.0.0.1", &["203.0.113.9:443"]), "203.0.113.9");
         assert_eq!(client("::1", &["[2001:db8::1]:443"]), "2001:db8::1");
     }
 
     #[test]
     fn what_no_proxy_writes_ends_the_search() {
-        assert_eq!(
-            client("10.0.0.1", &["6.6.6.6, unknown, 10.2.2.2"]),
-            "10.2.2.2"
-        );
+        assert_eq!(client("10.0.0.1", &["6.6.6.6, unknown, 10.2.2.2"]), "10.2.2.2");
         assert_eq!(client("10.0.0.1", &[]), "10.0.0.1");
     }
 

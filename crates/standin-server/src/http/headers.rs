@@ -8,18 +8,9 @@ const CONTENT_SECURITY_POLICY: &str =
     "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 const COMMON: [(HeaderName, HeaderValue); 7] = [
-    (
-        header::CONTENT_SECURITY_POLICY,
-        HeaderValue::from_static(CONTENT_SECURITY_POLICY),
-    ),
-    (
-        header::X_CONTENT_TYPE_OPTIONS,
-        HeaderValue::from_static("nosniff"),
-    ),
-    (
-        header::REFERRER_POLICY,
-        HeaderValue::from_static("no-referrer"),
-    ),
+    (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(CONTENT_SECURITY_POLICY)),
+    (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+    (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
     (
         HeaderName::from_static("cross-origin-opener-policy"),
         // The sign-in popup must be able to tell its opener that it is done.
@@ -50,9 +41,7 @@ impl SecurityHeaders {
             headers.entry(name).or_insert_with(|| value.clone());
         }
         if self.is_https {
-            headers
-                .entry(header::STRICT_TRANSPORT_SECURITY)
-                .or_insert(STRICT_TRANSPORT_SECURITY);
+            headers.entry(header::STRICT_TRANSPORT_SECURITY).or_insert(STRICT_TRANSPORT_SECURITY);
         }
     }
 }
@@ -69,10 +58,7 @@ mod tests {
         SecurityHeaders { is_https: true }.add_to(&mut headers);
         assert_eq!(headers[header::CONTENT_SECURITY_POLICY], policy);
         assert_eq!(headers[header::CACHE_CONTROL], "no-store");
-        assert_eq!(
-            headers[header::STRICT_TRANSPORT_SECURITY],
-            "max-age=63072000"
-        );
+        assert_eq!(headers[header::STRICT_TRANSPORT_SECURITY], "max-age=63072000");
     }
 
     #[test]

@@ -38,10 +38,7 @@ impl AllowedHosts {
             let local = ["127.0.0.1", "localhost", "[::1]"];
             names.extend(local.iter().map(|name| format!("{name}:{port}")));
         }
-        Self {
-            names,
-            any_address: false,
-        }
+        Self { names, any_address: false }
     }
 
     /// For operators: any address (probes use the pod's), `localhost`, and the configured names.
@@ -49,10 +46,7 @@ impl AllowedHosts {
     pub fn operator(configured: &[String], bound: SocketAddr) -> Self {
         let mut names = configured.to_vec();
         names.push(format!("localhost:{}", bound.port()));
-        Self {
-            names,
-            any_address: true,
-        }
+        Self { names, any_address: true }
     }
 
     /// Whether the request is for us, and says so once.
@@ -65,18 +59,11 @@ impl AllowedHosts {
             return Ok(());
         }
         let detail = "This service does not answer for that host. A proxy in front must pass the Host header on; further names go into `allowed_hosts`.";
-        Err(Problem::new(
-            StatusCode::MISDIRECTED_REQUEST,
-            "misdirected_request",
-            detail,
-        ))
+        Err(Problem::new(StatusCode::MISDIRECTED_REQUEST, "misdirected_request", detail))
     }
 
     fn allows(&self, host: &str) -> bool {
-        let is_known = self
-            .names
-            .iter()
-            .any(|name| name.eq_ignore_ascii_case(host));
+        let is_known = self.names.iter().any(|name| name.eq_ignore_ascii_case(host));
         is_known || self.any_address && is_address(host)
     }
 }
@@ -116,9 +103,7 @@ mod tests {
         }
         match hosts.check(&request.body(()).unwrap()) {
             Ok(()) => 200,
-            Err(problem) => axum::response::IntoResponse::into_response(problem)
-                .status()
-                .as_u16(),
+            Err(problem) => axum::response::IntoResponse::into_response(problem).status().as_u16(),
         }
     }
 
@@ -139,13 +124,7 @@ mod tests {
         ] {
             assert_eq!(status(&public(), "/", &[ours]), 200, "{ours}");
         }
-        for other in [
-            "evil.example",
-            "app.example.com:8443",
-            "127.0.0.1:9",
-            "localhost",
-            "",
-        ] {
+        for other in ["evil.example", "app.example.com:8443", "127.0.0.1:9", "localhost", ""] {
             assert_eq!(status(&public(), "/", &[other]), 421, "{other}");
         }
     }
@@ -153,10 +132,7 @@ mod tests {
     #[test]
     fn one_host_and_one_only() {
         assert_eq!(status(&public(), "/", &[]), 400);
-        assert_eq!(
-            status(&public(), "/", &["app.example.com", "app.example.com"]),
-            400
-        );
+        assert_eq!(status(&public(), "/", &["app.example.com", "app.example.com"]), 400);
         let absolute = "https://app.example.com/";
         assert_eq!(status(&public(), absolute, &[]), 200);
         assert_eq!(status(&public(), absolute, &["app.example.com"]), 200);

@@ -61,16 +61,10 @@ impl Shell {
 
     async fn admit(&self, request: Request) -> Result<Request, Problem> {
         let uri = request.uri();
-        if uri
-            .path_and_query()
-            .is_some_and(|text| text.as_str().len() > self.limits.max_uri_bytes)
+        if uri.path_and_query().is_some_and(|text| text.as_str().len() > self.limits.max_uri_bytes)
         {
             let detail = "The request's path and query are longer than this service reads.";
-            return Err(Problem::new(
-                StatusCode::URI_TOO_LONG,
-                "uri_too_long",
-                detail,
-            ));
+            return Err(Problem::new(StatusCode::URI_TOO_LONG, "uri_too_long", detail));
         }
         self.hosts.check(&request)?;
         let (parts, body) = request.into_parts();
@@ -80,9 +74,7 @@ impl Shell {
 }
 
 async fn pass(State(shell): State<Arc<Shell>>, mut request: Request, next: Next) -> Response {
-    let client = shell
-        .proxies
-        .client_of(peer_of(&request), request.headers());
+    let client = shell.proxies.client_of(peer_of(&request), request.headers());
     request.extensions_mut().insert(client);
     let entry = Entry::begin(shell.ids.next(), &request, client);
     let version = request.version();

@@ -13,10 +13,7 @@ use super::problem::Problem;
 
 /// `/healthz` and `/readyz`.
 pub fn router(store: Arc<dyn Store>) -> Router {
-    Router::new()
-        .route("/healthz", get(healthz))
-        .route("/readyz", get(readyz))
-        .with_state(store)
+    Router::new().route("/healthz", get(healthz)).route("/readyz", get(readyz)).with_state(store)
 }
 
 /// The process answers: nothing else is asked, so that a slow database does not get it killed.

@@ -20,11 +20,7 @@ impl Problem {
     /// A status, its stable code and a sentence for people.
     #[must_use]
     pub fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
-        Self {
-            status,
-            code,
-            detail: detail.into(),
-        }
+        Self { status, code, detail: detail.into() }
     }
 }
 
@@ -40,9 +36,7 @@ impl IntoResponse for Problem {
         let mut response = Response::new(Body::from(body.to_string()));
         *response.status_mut() = self.status;
         let content_type = HeaderValue::from_static("application/problem+json");
-        response
-            .headers_mut()
-            .insert(header::CONTENT_TYPE, content_type);
+        response.headers_mut().insert(header::CONTENT_TYPE, content_type);
         response
     }
 }
@@ -53,18 +47,15 @@ pub fn complete(mut response: Response) -> Response {
     let status = response.status();
     let (code, detail) = match status {
         StatusCode::NOT_FOUND => ("not_found", "There is nothing at this path."),
-        StatusCode::METHOD_NOT_ALLOWED => (
-            "method_not_allowed",
-            "This path takes other methods; see the Allow header.",
-        ),
+        StatusCode::METHOD_NOT_ALLOWED => {
+            ("method_not_allowed", "This path takes other methods; see the Allow header.")
+        }
         _ => return response,
     };
     if response.headers().contains_key(header::CONTENT_TYPE) || !response.body().is_end_stream() {
         return response;
     }
-    let (filled, body) = Problem::new(status, code, detail)
-        .into_response()
-        .into_parts();
+    let (filled, body) = Problem::new(status, code, detail).into_response().into_parts();
     let headers = response.headers_mut();
     headers.remove(header::CONTENT_LENGTH);
     headers.extend(filled.headers);

@@ -61,14 +61,8 @@ pub async fn serve(
     }
     drop(listener);
     tasks.close();
-    if tokio::time::timeout(limits.shutdown_timeout, tasks.wait())
-        .await
-        .is_err()
-    {
-        tracing::warn!(
-            connections = tasks.len(),
-            "stopping with requests in flight"
-        );
+    if tokio::time::timeout(limits.shutdown_timeout, tasks.wait()).await.is_err() {
+        tracing::warn!(connections = tasks.len(), "stopping with requests in flight");
         abort.cancel();
     }
 }

@@ -63,9 +63,6 @@ mod tests {
         assert_eq!(version_of(b"PRI"), None);
         assert_eq!(version_of(b"PRO"), Some(Version::Http1));
         assert_eq!(version_of(PREFACE), Some(Version::Http2));
-        assert_eq!(
-            version_of(&[PREFACE, b"\0\0"].concat()),
-            Some(Version::Http2)
-        );
+        assert_eq!(version_of(&[PREFACE, b"\0\0"].concat()), Some(Version::Http2));
     }
 }

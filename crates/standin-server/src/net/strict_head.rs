@@ -72,18 +72,9 @@ mod tests {
         for (lines, why) in [
             ("Host: a\n", Ambiguous::BareLineFeed),
             ("Host: a\r\n b\r\n", Ambiguous::Folded),
-            (
-                "Content-Length: 1\r\nContent-Length: 1\r\n",
-                Ambiguous::Repeated,
-            ),
-            (
-                "Content-Length: 1\r\nTransfer-Encoding: chunked\r\n",
-                Ambiguous::LengthAndCoding,
-            ),
-            (
-                "transfer-encoding : chunked\r\ncontent-length: 1\r\n",
-                Ambiguous::LengthAndCoding,
-            ),
+            ("Content-Length: 1\r\nContent-Length: 1\r\n", Ambiguous::Repeated),
+            ("Content-Length: 1\r\nTransfer-Encoding: chunked\r\n", Ambiguous::LengthAndCoding),
+            ("transfer-encoding : chunked\r\ncontent-length: 1\r\n", Ambiguous::LengthAndCoding),
             ("Host: a", Ambiguous::Incomplete),
         ] {
             let head = format!("GET / HTTP/1.1\r\n{lines}\r\n");

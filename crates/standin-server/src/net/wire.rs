@@ -101,9 +101,7 @@ impl AsyncRead for Wire {
     ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
         match self.poll_bytes(cx, buffer) {
-            Poll::Pending => self
-                .poll_deadline(cx)
-                .map(|()| Err(io::ErrorKind::TimedOut.into())),
+            Poll::Pending => self.poll_deadline(cx).map(|()| Err(io::ErrorKind::TimedOut.into())),
             read @ Poll::Ready(_) => {
                 self.heads.lock().saw(&buffer.filled()[before..]);
                 read
@@ -228,9 +226,7 @@ impl State {
         if self.is_last {
             return;
         }
-        let body = usize::try_from(self.body_left)
-            .unwrap_or(usize::MAX)
-            .min(bytes.len());
+        let body = usize::try_from(self.body_left).unwrap_or(usize::MAX).min(bytes.len());
         self.body_left -= body as u64;
         self.unread.extend_from_slice(&bytes[body..]);
     }
@@ -256,13 +252,9 @@ impl State {
         if self.in_flight {
             Waiting::Answer
         } else if self.unread.is_empty() {
-            Waiting::Request {
-                since: self.idle_since,
-            }
+            Waiting::Request { since: self.idle_since }
         } else {
-            Waiting::RestOfHead {
-                after: self.requests,
-            }
+            Waiting::RestOfHead { after: self.requests }
         }
     }
 }

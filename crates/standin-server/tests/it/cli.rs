@@ -11,10 +11,7 @@ use tempfile::TempDir;
 
 fn standin(directory: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_standin"));
-    command
-        .current_dir(directory)
-        .env_clear()
-        .stdin(Stdio::null());
+    command.current_dir(directory).env_clear().stdin(Stdio::null());
     command
 }
 
@@ -37,11 +34,7 @@ fn place() -> TempDir {
     let start = text.find("client_secret_json").unwrap();
     let end = start + text[start..].find('\n').unwrap();
     let registration = "client_id = \"id\"\nclient_secret = \"canary-secret\"";
-    fs::write(
-        &path,
-        format!("{}{registration}{}", &text[..start], &text[end..]),
-    )
-    .unwrap();
+    fs::write(&path, format!("{}{registration}{}", &text[..start], &text[end..])).unwrap();
     place
 }
 
@@ -60,11 +53,7 @@ fn exit_codes_tell_failure_from_wrong_use() {
     ] {
         let output = run(empty.path(), arguments);
         assert_eq!(output.status.code(), Some(code), "{arguments:?} {output:?}");
-        assert_eq!(
-            output.stderr.is_empty(),
-            code == 0 || arguments == ["check"],
-            "{output:?}"
-        );
+        assert_eq!(output.stderr.is_empty(), code == 0 || arguments == ["check"], "{output:?}");
     }
 }
 
@@ -75,16 +64,10 @@ fn init_writes_for_its_owner_only_and_never_twice() {
     for (key, name) in [("config", "standin.toml"), ("keys", "keys.toml")] {
         let path = place.path().join("etc").join(name);
         assert!(written[key].as_str().unwrap().ends_with(name));
-        assert_eq!(
-            fs::metadata(path).unwrap().permissions().mode() & 0o777,
-            0o600
-        );
+        assert_eq!(fs::metadata(path).unwrap().permissions().mode() & 0o777, 0o600);
     }
     let keys = fs::read(place.path().join("etc/keys.toml")).unwrap();
-    assert_eq!(
-        run(place.path(), &["init", "--dir", "etc"]).status.code(),
-        Some(1)
-    );
+    assert_eq!(run(place.path(), &["init", "--dir", "etc"]).status.code(), Some(1));
     assert_eq!(fs::read(place.path().join("etc/keys.toml")).unwrap(), keys);
 }
 
@@ -107,21 +90,8 @@ fn a_client_is_added_listed_and_revoked_and_its_key_shown_once() {
     let place = place();
     let path = place.path();
     let loud = run(path, &["clients", "add", "everything"]);
-    assert!(
-        String::from_utf8_lossy(&loud.stderr).contains("WARNING"),
-        "{loud:?}"
-    );
-    let narrow = run(
-        path,
-        &[
-            "clients",
-            "add",
-            "narrow",
-            "--allow",
-            "google:openid",
-            "--json",
-        ],
-    );
+    assert!(String::from_utf8_lossy(&loud.stderr).contains("WARNING"), "{loud:?}");
+    let narrow = run(path, &["clients", "add", "narrow", "--allow", "google:openid", "--json"]);
     assert!(narrow.stderr.is_empty(), "{narrow:?}");
     let added: Value = serde_json::from_slice(&narrow.stdout).unwrap();
     let key = added["key"].as_str().unwrap();
@@ -130,35 +100,17 @@ fn a_client_is_added_listed_and_revoked_and_its_key_shown_once() {
     assert_eq!(listed[1]["allow"], serde_json::json!(["google:openid"]));
     assert!(!listed.to_string().contains(key));
     let id = added["id"].as_str().unwrap();
-    assert_eq!(
-        json(path, &["clients", "revoke", id, "--json"])["revoked"],
-        true
-    );
+    assert_eq!(json(path, &["clients", "revoke", id, "--json"])["revoked"], true);
     assert_eq!(run(path, &["clients", "revoke", id]).status.code(), Some(1));
-    assert_eq!(
-        json(path, &["clients", "list", "--json"])
-            .as_array()
-            .unwrap()
-            .len(),
-        1
-    );
+    assert_eq!(json(path, &["clients", "list", "--json"]).as_array().unwrap().len(), 1);
 }
 
 #[test]
 fn an_empty_database_has_no_users_and_no_grants() {
     let place = place();
-    assert_eq!(
-        json(place.path(), &["users", "list", "--json"]),
-        serde_json::json!([])
-    );
-    assert_eq!(
-        json(place.path(), &["grants", "list", "--json"]),
-        serde_json::json!([])
-    );
-    for arguments in [
-        &["users", "show", "google:1"][..],
-        &["users", "show", "nobody"],
-    ] {
+    assert_eq!(json(place.path(), &["users", "list", "--json"]), serde_json::json!([]));
+    assert_eq!(json(place.path(), &["grants", "list", "--json"]), serde_json::json!([]));
+    for arguments in [&["users", "show", "google:1"][..], &["users", "show", "nobody"]] {
         assert_eq!(run(place.path(), arguments).status.code(), Some(1));
     }
 }
@@ -169,28 +121,17 @@ fn check_names_each_part_that_is_not_well() {
     let path = place.path();
     let of = |findings: &Value| -> Vec<(String, bool)> {
         let list = findings.as_array().unwrap().iter();
-        list.map(|one| {
-            (
-                one["check"].as_str().unwrap().to_owned(),
-                one["ok"].as_bool().unwrap(),
-            )
-        })
-        .collect()
+        list.map(|one| (one["check"].as_str().unwrap().to_owned(), one["ok"].as_bool().unwrap()))
+            .collect()
     };
     let before: Value = serde_json::from_slice(&run(path, &["check", "--json"]).stdout).unwrap();
-    assert!(
-        of(&before).contains(&("database".to_owned(), false)),
-        "{before}"
-    );
+    assert!(of(&before).contains(&("database".to_owned(), false)), "{before}");
     assert!(run(path, &["migrate"]).status.success());
     let after = json(path, &["check", "--json"]);
     assert!(of(&after).iter().all(|(_, ok)| *ok), "{after}");
     fs::set_permissions(path.join("keys.toml"), fs::Permissions::from_mode(0o644)).unwrap();
     let open: Value = serde_json::from_slice(&run(path, &["check", "--json"]).stdout).unwrap();
-    assert!(
-        of(&open).contains(&("key file".to_owned(), false)),
-        "{open}"
-    );
+    assert!(of(&open).contains(&("key file".to_owned(), false)), "{open}");
 }
 
 /// A service that is killed with its test.
@@ -206,48 +147,19 @@ impl Drop for Service {
 #[test]
 fn serve_says_that_it_is_ready_answers_probes_and_stops_when_told() {
     let place = place();
-    let ports = [
-        "--listen",
-        "127.0.0.1:0",
-        "--operator-listen",
-        "127.0.0.1:0",
-        "--json",
-    ];
-    let child = standin(place.path())
-        .arg("serve")
-        .args(ports)
-        .stdout(Stdio::piped())
-        .spawn();
+    let ports = ["--listen", "127.0.0.1:0", "--operator-listen", "127.0.0.1:0", "--json"];
+    let child = standin(place.path()).arg("serve").args(ports).stdout(Stdio::piped()).spawn();
     let mut service = Service(child.unwrap());
     let mut line = String::new();
-    BufReader::new(service.0.stdout.take().unwrap())
-        .read_line(&mut line)
-        .unwrap();
+    BufReader::new(service.0.stdout.take().unwrap()).read_line(&mut line).unwrap();
     let ready: Value = serde_json::from_str(&line).unwrap();
-    let operator = ready["operator"]
-        .as_str()
-        .unwrap()
-        .trim_start_matches("http://");
-    assert!(
-        ready["public"]
-            .as_str()
-            .unwrap()
-            .starts_with("http://127.0.0.1:")
-    );
+    let operator = ready["operator"].as_str().unwrap().trim_start_matches("http://");
+    assert!(ready["public"].as_str().unwrap().starts_with("http://127.0.0.1:"));
     assert_eq!(
-        json(
-            place.path(),
-            &["healthcheck", "--operator", operator, "--json"]
-        )["healthy"],
+        json(place.path(), &["healthcheck", "--operator", operator, "--json"])["healthy"],
         true
     );
     let id = service.0.id().to_string();
-    assert!(
-        Command::new("kill")
-            .args(["-TERM", &id])
-            .status()
-            .unwrap()
-            .success()
-    );
+    assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
     assert!(service.0.wait().unwrap().success());
 }

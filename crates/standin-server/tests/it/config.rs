@@ -48,10 +48,7 @@ impl Place {
 
     /// What the operator reads, with the directory's name taken out.
     fn complaint(&self, text: &str, variables: &[(&str, &str)]) -> String {
-        let error = self
-            .load(text, variables, Flags::default())
-            .unwrap_err()
-            .to_string();
+        let error = self.load(text, variables, Flags::default()).unwrap_err().to_string();
         error.replace(&format!("{}/", self.0.path().display()), "")
     }
 }
@@ -80,10 +77,7 @@ fn the_good_one_is_good_and_has_the_defaults() {
     assert_eq!(config.session.absolute.as_secs(), 30 * 24 * 3600);
     assert_eq!(config.limits, standin_server::net::Limits::default());
     assert_eq!(config.providers[0].issuer, "https://accounts.google.com");
-    assert_eq!(
-        config.providers[0].scopes.to_string(),
-        "email openid profile"
-    );
+    assert_eq!(config.providers[0].scopes.to_string(), "email openid profile");
 }
 
 #[test]
@@ -91,10 +85,7 @@ fn the_good_one_is_good_and_has_the_defaults() {
 fn one_bad_value_per_key() {
     let place = Place::new();
     place.write("empty", "\n");
-    place.write(
-        "wrong.json",
-        r#"{"service_account":{"private_key":"canary"}}"#,
-    );
+    place.write("wrong.json", r#"{"service_account":{"private_key":"canary"}}"#);
     let bad = [
         with("public_url = \"https://app.example.com\"", ""),
         with("https://app.example.com", "app.example.com"),
@@ -109,10 +100,7 @@ fn one_bad_value_per_key() {
         with("url = \"sqlite:///var/lib/standin/standin.db\"", ""),
         with("sqlite:///var", "mysql:///var"),
         with("sqlite:///var", "postgres:///var"),
-        with(
-            "url = \"sqlite:///var/lib/standin/standin.db\"",
-            "url_file = \"empty\"",
-        ),
+        with("url = \"sqlite:///var/lib/standin/standin.db\"", "url_file = \"empty\""),
         with(
             "url = \"sqlite:///var/lib/standin/standin.db\"",
             "url = \"sqlite:///a\"\nurl_file = \"b\"",
@@ -147,10 +135,7 @@ fn one_bad_value_per_key() {
         with("client_secret = \"canary-secret\"", ""),
         with("client_secret = \"canary-secret\"", "client_secret = \"\""),
         plus("provider: client_secret_file = \"secret\""),
-        with(
-            "client_secret = \"canary-secret\"",
-            "client_secret_file = \"absent\"",
-        ),
+        with("client_secret = \"canary-secret\"", "client_secret_file = \"absent\""),
         plus("provider: client_secret_json = \"wrong.json\""),
         with(
             "client_id = \"id\"\nclient_secret = \"canary-secret\"",
@@ -257,20 +242,11 @@ fn a_key_that_is_not_known_is_named_with_its_line_and_the_likely_one() {
 fn variables_win_over_the_file_and_flags_over_both() {
     let place = Place::new();
     let text = plus("listen = \"127.0.0.1:1\"");
-    let variables = [
-        ("STANDIN__LISTEN", "127.0.0.1:2"),
-        ("STANDIN__SESSION__IDLE", "12h"),
-    ];
-    let flags = Flags {
-        listen: Some("127.0.0.1:3".parse().unwrap()),
-        ..Flags::default()
-    };
+    let variables = [("STANDIN__LISTEN", "127.0.0.1:2"), ("STANDIN__SESSION__IDLE", "12h")];
+    let flags = Flags { listen: Some("127.0.0.1:3".parse().unwrap()), ..Flags::default() };
     let port = |config: Config| config.listen.port();
     assert_eq!(port(place.load(&text, &[], Flags::default()).unwrap()), 1);
-    assert_eq!(
-        port(place.load(&text, &variables, Flags::default()).unwrap()),
-        2
-    );
+    assert_eq!(port(place.load(&text, &variables, Flags::default()).unwrap()), 2);
     let config = place.load(&text, &variables, flags).unwrap();
     assert_eq!(config.session.idle.as_secs(), 12 * 3600);
     assert_eq!(port(config), 3);
@@ -330,32 +306,14 @@ fn a_variable_that_means_nothing_is_an_error() {
 fn secrets_come_from_files_and_from_what_google_gives_out() {
     let place = Place::new();
     place.write("secret", "from-file\n");
-    place.write(
-        "g.json",
-        r#"{"web":{"client_id":"gid","client_secret":"gs","redirect_uris":[]}}"#,
-    );
-    place.write(
-        "i.json",
-        r#"{"installed":{"client_id":"iid","client_secret":"is"}}"#,
-    );
-    let from = |text: &str| {
-        place
-            .load(text, &[], Flags::default())
-            .unwrap()
-            .providers
-            .remove(0)
-    };
-    let file = from(&with(
-        "client_secret = \"canary-secret\"",
-        "client_secret_file = \"secret\"",
-    ));
+    place.write("g.json", r#"{"web":{"client_id":"gid","client_secret":"gs","redirect_uris":[]}}"#);
+    place.write("i.json", r#"{"installed":{"client_id":"iid","client_secret":"is"}}"#);
+    let from = |text: &str| place.load(text, &[], Flags::default()).unwrap().providers.remove(0);
+    let file = from(&with("client_secret = \"canary-secret\"", "client_secret_file = \"secret\""));
     assert_eq!(file.client_secret.expose(), "from-file");
     let both = "client_id = \"id\"\nclient_secret = \"canary-secret\"";
     let web = from(&with(both, "client_secret_json = \"g.json\""));
-    assert_eq!(
-        (web.client_id.as_str(), web.client_secret.expose()),
-        ("gid", "gs")
-    );
+    assert_eq!((web.client_id.as_str(), web.client_secret.expose()), ("gid", "gs"));
     let installed = from(&with(both, "client_secret_json = \"i.json\""));
     assert_eq!(installed.client_id, "iid");
 }
@@ -365,12 +323,7 @@ fn development_stays_on_this_machine() {
     let place = Place::new();
     let local = with("https://app.example.com", "http://localhost:8080");
     let emulated = format!("{local}issuer = \"http://127.0.0.1:9090\"\n");
-    assert!(
-        place
-            .load(&emulated, &[], Flags::default())
-            .unwrap()
-            .is_development()
-    );
+    assert!(place.load(&emulated, &[], Flags::default()).unwrap().is_development());
     let complaints = [
         format!("listen = \"0.0.0.0:8080\"\n{local}"),
         format!("operator_listen = \"192.168.0.1:8081\"\n{local}"),

@@ -29,8 +29,7 @@ impl Attempts for SqliteStore {
     }
 
     async fn finish_attempt(&self, id: AttemptId, outcome: AttemptOutcome) -> Result<()> {
-        self.write(move |connection| finish(connection, id, &outcome))
-            .await
+        self.write(move |connection| finish(connection, id, &outcome)).await
     }
 
     async fn attempt_outcome(&self, id: AttemptId) -> Result<Option<AttemptOutcome>> {

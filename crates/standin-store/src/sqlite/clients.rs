@@ -17,21 +17,11 @@ macro_rules! columns {
     };
 }
 
-const ADD: &str = concat!(
-    "INSERT INTO clients (",
-    columns!(),
-    ") VALUES (?1, ?2, ?3, ?4, ?5)"
-);
-const BY_KEY: &str = concat!(
-    "SELECT ",
-    columns!(),
-    " FROM clients WHERE key_sha256 = ?1 AND revoked_at IS NULL"
-);
-const ALL: &str = concat!(
-    "SELECT ",
-    columns!(),
-    " FROM clients WHERE revoked_at IS NULL ORDER BY id"
-);
+const ADD: &str = concat!("INSERT INTO clients (", columns!(), ") VALUES (?1, ?2, ?3, ?4, ?5)");
+const BY_KEY: &str =
+    concat!("SELECT ", columns!(), " FROM clients WHERE key_sha256 = ?1 AND revoked_at IS NULL");
+const ALL: &str =
+    concat!("SELECT ", columns!(), " FROM clients WHERE revoked_at IS NULL ORDER BY id");
 const REVOKE: &str = "UPDATE clients SET revoked_at = ?2 WHERE id = ?1 AND revoked_at IS NULL";
 
 #[async_trait]

@@ -32,69 +32,29 @@ const STATEMENTS: usize = 64;
 
 const EVERYWHERE: &[Setting] = &[
     // Functions named in a schema that somebody has tampered with do not run.
-    (
-        "PRAGMA trusted_schema = OFF",
-        "PRAGMA trusted_schema",
-        Answer::Number(0),
-    ),
-    (
-        "PRAGMA busy_timeout = 5000",
-        "PRAGMA busy_timeout",
-        Answer::Number(5_000),
-    ),
+    ("PRAGMA trusted_schema = OFF", "PRAGMA trusted_schema", Answer::Number(0)),
+    ("PRAGMA busy_timeout = 5000", "PRAGMA busy_timeout", Answer::Number(5_000)),
 ];
 
 const WRITER: &[Setting] = &[
-    (
-        "PRAGMA journal_mode = WAL",
-        "PRAGMA journal_mode",
-        Answer::Text("wal"),
-    ),
-    (
-        "PRAGMA synchronous = FULL",
-        "PRAGMA synchronous",
-        Answer::Number(2),
-    ),
-    (
-        "PRAGMA foreign_keys = ON",
-        "PRAGMA foreign_keys",
-        Answer::Number(1),
-    ),
+    ("PRAGMA journal_mode = WAL", "PRAGMA journal_mode", Answer::Text("wal")),
+    ("PRAGMA synchronous = FULL", "PRAGMA synchronous", Answer::Number(2)),
+    ("PRAGMA foreign_keys = ON", "PRAGMA foreign_keys", Answer::Number(1)),
     // What is deleted is overwritten with zeros.
-    (
-        "PRAGMA secure_delete = ON",
-        "PRAGMA secure_delete",
-        Answer::Number(1),
-    ),
+    ("PRAGMA secure_delete = ON", "PRAGMA secure_delete", Answer::Number(1)),
     // A burst does not leave a large log behind.
     (
         "PRAGMA journal_size_limit = 67108864",
         "PRAGMA journal_size_limit",
         Answer::Number(67_108_864),
     ),
-    (
-        "PRAGMA cache_size = -16384",
-        "PRAGMA cache_size",
-        Answer::Number(-16_384),
-    ),
+    ("PRAGMA cache_size = -16384", "PRAGMA cache_size", Answer::Number(-16_384)),
 ];
 
 const READER: &[Setting] = &[
-    (
-        "PRAGMA query_only = ON",
-        "PRAGMA query_only",
-        Answer::Number(1),
-    ),
-    (
-        "PRAGMA mmap_size = 268435456",
-        "PRAGMA mmap_size",
-        Answer::Any,
-    ),
-    (
-        "PRAGMA cache_size = -16384",
-        "PRAGMA cache_size",
-        Answer::Number(-16_384),
-    ),
+    ("PRAGMA query_only = ON", "PRAGMA query_only", Answer::Number(1)),
+    ("PRAGMA mmap_size = 268435456", "PRAGMA mmap_size", Answer::Any),
+    ("PRAGMA cache_size = -16384", "PRAGMA cache_size", Answer::Number(-16_384)),
 ];
 
 /// The one connection that writes.
@@ -115,14 +75,10 @@ fn open(path: &Path, access: OpenFlags, settings: &[Setting]) -> Result<Connecti
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
     // Plans that do not look at parameters. Those that do are made anew at each use: a join by key took
     // 60 µs instead of 10.
-    connection
-        .set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)
-        .map_err(refused)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map_err(refused)?;
     for (setting, question, wanted) in EVERYWHERE.iter().chain(settings) {
         connection.execute_batch(setting).map_err(refused)?;
-        let found = connection
-            .query_row(question, [], |row| row.get(0))
-            .map_err(refused)?;
+        let found = connection.query_row(question, [], |row| row.get(0)).map_err(refused)?;
         assert_answer(setting, *wanted, &found)?;
     }
     Ok(connection)
@@ -136,8 +92,7 @@ fn assert_answer(setting: &'static str, wanted: Answer, found: &Value) -> Result
         _ => false,
     };
     let found = format!("{found:?}");
-    took.then_some(())
-        .ok_or(OpenError::Setting { setting, found })
+    took.then_some(()).ok_or(OpenError::Setting { setting, found })
 }
 
 #[cfg(test)]
@@ -186,11 +141,7 @@ mod tests {
 
     #[test]
     fn a_journal_that_cannot_be_a_log_is_refused() {
-        let refused = open(
-            Path::new(":memory:"),
-            OpenFlags::SQLITE_OPEN_READ_WRITE,
-            WRITER,
-        );
+        let refused = open(Path::new(":memory:"), OpenFlags::SQLITE_OPEN_READ_WRITE, WRITER);
         assert!(
             matches!(refused, Err(OpenError::Setting { found, .. }) if found.contains("memory"))
         );

@@ -19,12 +19,7 @@ impl DataKeys for SqliteStore {
 
     async fn add_data_key(&self, key: DataKeyRow) -> Result<()> {
         self.write(move |connection| {
-            let row = params![
-                key.id,
-                key.wrapped_by,
-                key.wrapped,
-                key.created_at.unix_ms()
-            ];
+            let row = params![key.id, key.wrapped_by, key.wrapped, key.created_at.unix_ms()];
             execute(connection, ADD, row)?;
             Ok(())
         })

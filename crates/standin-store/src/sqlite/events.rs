@@ -32,12 +32,8 @@ const KINDS: [EventKind; 11] = [
 #[async_trait]
 impl Events for SqliteStore {
     async fn append_events(&self, events: Vec<Event>) -> Result<()> {
-        self.write(move |connection| {
-            events
-                .iter()
-                .try_for_each(|event| append(connection, event))
-        })
-        .await
+        self.write(move |connection| events.iter().try_for_each(|event| append(connection, event)))
+            .await
     }
 
     async fn events(&self, after: u64, rows: usize) -> Result<Vec<StoredEvent>> {

@@ -65,11 +65,7 @@ impl Grants for SqliteStore {
     }
 
     async fn grant_of_identity(&self, identity: &Identity) -> Result<Option<Grant>> {
-        let key = params![
-            identity.provider.as_str(),
-            identity.subject,
-            identity.issuer
-        ];
+        let key = params![identity.provider.as_str(), identity.subject, identity.issuer];
         self.read(|connection| one(connection, BY_IDENTITY, key, grant_of))
     }
 
@@ -99,8 +95,7 @@ impl Grants for SqliteStore {
     }
 
     async fn queue_revocation(&self, revocation: RevocationRow) -> Result<()> {
-        self.write(move |connection| revocations::queue(connection, &revocation))
-            .await
+        self.write(move |connection| revocations::queue(connection, &revocation)).await
     }
 
     async fn due_revocations(&self, now: Timestamp, rows: usize) -> Result<Vec<RevocationRow>> {
@@ -108,8 +103,7 @@ impl Grants for SqliteStore {
     }
 
     async fn finish_revocation(&self, grant: GrantId, queued_at: Timestamp) -> Result<()> {
-        self.write(move |connection| revocations::finish(connection, grant, queued_at))
-            .await
+        self.write(move |connection| revocations::finish(connection, grant, queued_at)).await
     }
 
     async fn postpone_revocation(
@@ -191,10 +185,7 @@ fn grant_of(row: &Row<'_>) -> Result<Grant> {
         scopes: cells.take("scopes", scopes)?,
         requested: cells.take("requested", scopes)?,
         state: cells.word("state", &STATES, state_word)?,
-        reason: cells.take(
-            "reason",
-            optional(|cell| value_of(&REASONS, reason_word, cell)),
-        )?,
+        reason: cells.take("reason", optional(|cell| value_of(&REASONS, reason_word, cell)))?,
         generation: cells.number("generation")?,
         tokens: SealedTokens {
             access: cells.take("sealed_access", optional(sealed))?,

@@ -63,10 +63,7 @@ impl SqliteStore {
 
     fn start(path: &Path) -> std::result::Result<Self, OpenError> {
         let connection = connection::open_writer(path)?;
-        let unavailable = |source| OpenError::CannotOpen {
-            path: path.to_owned(),
-            source,
-        };
+        let unavailable = |source| OpenError::CannotOpen { path: path.to_owned(), source };
         Ok(Self {
             readers: Readers::new(path),
             writer: Writer::start(connection).map_err(unavailable)?,

@@ -34,12 +34,7 @@ pub(super) fn due(
     now: Timestamp,
     rows: usize,
 ) -> Result<Vec<RevocationRow>, Failure> {
-    all(
-        connection,
-        DUE,
-        params![now.unix_ms(), limit(rows)],
-        revocation_of,
-    )
+    all(connection, DUE, params![now.unix_ms(), limit(rows)], revocation_of)
 }
 
 pub(super) fn finish(
@@ -47,11 +42,7 @@ pub(super) fn finish(
     grant: GrantId,
     queued_at: Timestamp,
 ) -> Result<(), Failure> {
-    execute(
-        connection,
-        FINISH,
-        params![grant.as_bytes(), queued_at.unix_ms()],
-    )?;
+    execute(connection, FINISH, params![grant.as_bytes(), queued_at.unix_ms()])?;
     Ok(())
 }
 

@@ -45,12 +45,7 @@ impl<'row> Cells<'row> {
 
     /// From the cell `first` on, for rows of two tables beside each other.
     pub(super) const fn from(row: &'row Row<'row>, table: &'static str, first: usize) -> Self {
-        Self {
-            row,
-            table,
-            first,
-            next: first,
-        }
+        Self { row, table, first, next: first }
     }
 
     /// Any value, as `read` reads it.
@@ -68,11 +63,7 @@ impl<'row> Cells<'row> {
 
     /// The row is not to be believed, because of this column.
     pub(super) fn inconsistent(&self, column: &'static str) -> StoreError {
-        StoreError::Inconsistent {
-            table: self.table,
-            column,
-            row: self.name(),
-        }
+        StoreError::Inconsistent { table: self.table, column, row: self.name() }
     }
 
     pub(super) fn id<T: Id>(&mut self, column: &'static str) -> Result<T, StoreError> {
@@ -139,8 +130,7 @@ impl<'row> Cells<'row> {
             "users" => id::<UserId>(cell).map(|id| id.to_string()),
             _ => cell.as_i64().map(|number| number.to_string()).ok(),
         });
-        name.or_else(|| cell.and_then(text))
-            .unwrap_or_else(|| "?".to_owned())
+        name.or_else(|| cell.and_then(text)).unwrap_or_else(|| "?".to_owned())
     }
 }
 

@@ -54,10 +54,9 @@ pub(super) fn migrate(path: &Path) -> Result<Vec<String>, OpenError> {
         Ok(_) => Ok(applied),
         // Whoever was faster has made the tables that we could not make.
         Err(_) if pending(path)?.is_empty() => Ok(Vec::new()),
-        Err(error) => Err(OpenError::Unavailable {
-            path: path.to_owned(),
-            detail: error.to_string(),
-        }),
+        Err(error) => {
+            Err(OpenError::Unavailable { path: path.to_owned(), detail: error.to_string() })
+        }
     }
 }
 

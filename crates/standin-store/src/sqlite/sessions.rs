@@ -75,8 +75,7 @@ impl Sessions for SqliteStore {
     }
 
     async fn end_sessions_of(&self, user: UserId) -> Result<usize> {
-        self.write(move |connection| execute(connection, END_ALL, [user.as_bytes()]))
-            .await
+        self.write(move |connection| execute(connection, END_ALL, [user.as_bytes()])).await
     }
 
     async fn sessions_of(&self, user: UserId) -> Result<Vec<SessionRow>> {

@@ -18,11 +18,7 @@ macro_rules! columns {
 }
 
 const BY_ID: &str = concat!("SELECT ", columns!(), " FROM users WHERE id = ?1");
-const PAGE: &str = concat!(
-    "SELECT ",
-    columns!(),
-    " FROM users WHERE id > ?1 ORDER BY id LIMIT ?2"
-);
+const PAGE: &str = concat!("SELECT ", columns!(), " FROM users WHERE id > ?1 ORDER BY id LIMIT ?2");
 const INSERT: &str = concat!(
     "INSERT INTO users (",
     columns!(),
@@ -44,8 +40,7 @@ const ADD_IDENTITY: &str =
 #[async_trait]
 impl Users for SqliteStore {
     async fn complete_sign_in(&self, sign_in: SignIn) -> Result<SignedIn> {
-        self.write(move |connection| complete(connection, sign_in))
-            .await
+        self.write(move |connection| complete(connection, sign_in)).await
     }
 
     async fn user(&self, id: UserId) -> Result<Option<User>> {
@@ -75,8 +70,7 @@ impl Users for SqliteStore {
 
     async fn delete_user(&self, id: UserId) -> Result<bool> {
         // Identities, grants and sessions go with the row that they refer to.
-        self.write(move |connection| Ok(execute(connection, DELETE, [id.as_bytes()])? == 1))
-            .await
+        self.write(move |connection| Ok(execute(connection, DELETE, [id.as_bytes()])? == 1)).await
     }
 }
 
@@ -91,13 +85,7 @@ fn complete(connection: &Connection, sign_in: SignIn) -> std::result::Result<Sig
         add_identity(connection, user, &sign_in.identity)?;
     }
     let event = sign_in.event_of(user);
-    grants::put(
-        connection,
-        &Grant {
-            user,
-            ..sign_in.grant
-        },
-    )?;
+    grants::put(connection, &Grant { user, ..sign_in.grant })?;
     if let Some(hash) = &sign_in.replaces {
         sessions::end(connection, hash)?;
     }
@@ -113,11 +101,7 @@ fn owner(
     connection: &Connection,
     identity: &Identity,
 ) -> std::result::Result<Option<UserId>, Failure> {
-    let key = params![
-        identity.provider.as_str(),
-        identity.subject,
-        identity.issuer
-    ];
+    let key = params![identity.provider.as_str(), identity.subject, identity.issuer];
     one(connection, OWNER, key, |row| {
         let mut cells = Cells::of(row, "identities");
         cells.text("subject")?;
@@ -166,12 +150,8 @@ fn add_identity(
     user: UserId,
     identity: &Identity,
 ) -> std::result::Result<(), Failure> {
-    let row = params![
-        identity.provider.as_str(),
-        identity.subject,
-        identity.issuer,
-        user.as_bytes()
-    ];
+    let row =
+        params![identity.provider.as_str(), identity.subject, identity.issuer, user.as_bytes()];
     execute(connection, ADD_IDENTITY, row)?;
     Ok(())
 }
@@ -184,11 +164,7 @@ pub(super) fn identities(
     all(connection, IDENTITIES, [user.as_bytes()], |row| {
         let mut cells = Cells::of(row, "identities");
         let subject = cells.text("subject")?;
-        Ok(Identity {
-            subject,
-            provider: cells.parsed("provider")?,
-            issuer: cells.text("issuer")?,
-        })
+        Ok(Identity { subject, provider: cells.parsed("provider")?, issuer: cells.text("issuer")? })
     })
 }
 

@@ -40,10 +40,7 @@ impl Writer {
         let thread = thread::Builder::new()
             .name("standin-sqlite".to_owned())
             .spawn(move || run_jobs(&connection, jobs))?;
-        Ok(Self {
-            queue: Some(queue),
-            thread: Some(thread),
-        })
+        Ok(Self { queue: Some(queue), thread: Some(thread) })
     }
 
     /// Queues a change and waits until it is on the disk, or was not made.
@@ -53,11 +50,7 @@ impl Writer {
         W: FnOnce(&Connection) -> std::result::Result<T, Failure> + Send + 'static,
     {
         let (reply, answer) = oneshot::channel();
-        let job = Box::new(Change {
-            work: Some(change),
-            result: Err(stopped()),
-            reply,
-        });
+        let job = Box::new(Change { work: Some(change), result: Err(stopped()), reply });
         let queue = self.queue.as_ref().ok_or_else(stopped)?;
         queue.send(job).await.map_err(|_| stopped())?;
         answer.await.map_err(|_| stopped())?
@@ -124,11 +117,7 @@ fn run_jobs(connection: &Connection, mut jobs: mpsc::Receiver<Box<dyn Job>>) {
 /// All of the batch that succeeds, or nothing.
 fn commit(connection: &Connection, batch: &mut [Box<dyn Job>]) -> Result<()> {
     let committed = execute(connection, BEGIN)
-        .and_then(|()| {
-            batch
-                .iter_mut()
-                .try_for_each(|job| try_job(connection, job.as_mut()))
-        })
+        .and_then(|()| batch.iter_mut().try_for_each(|job| try_job(connection, job.as_mut())))
         .and_then(|()| execute(connection, COMMIT));
     if committed.is_err() && !connection.is_autocommit() {
         // Should even this fail, then so does the next BEGIN, and this is tried again.
@@ -152,9 +141,7 @@ fn try_job(connection: &Connection, job: &mut dyn Job) -> Result<()> {
 
 fn execute(connection: &Connection, sql: &'static str) -> Result<()> {
     let run = || connection.prepare_cached(sql)?.execute([]);
-    run()
-        .map(|_| ())
-        .map_err(|error| Failure::from(error).into())
+    run().map(|_| ()).map_err(|error| Failure::from(error).into())
 }
 
 fn stopped() -> StoreError {

@@ -15,10 +15,7 @@ use tokio::task::JoinSet;
 use super::fixture::Fixture;
 
 fn event(detail: &str) -> Event {
-    Event {
-        detail: Some(detail.to_owned()),
-        ..Event::new(EventKind::TokenVended, at(1))
-    }
+    Event { detail: Some(detail.to_owned()), ..Event::new(EventKind::TokenVended, at(1)) }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -46,10 +43,7 @@ async fn a_job_that_fails_in_its_middle_leaves_nothing_of_itself() {
     let store = Fixture::fresh();
     let fault = "CREATE TRIGGER fault BEFORE INSERT ON events WHEN new.detail = 'bad' \
         BEGIN SELECT raise(ABORT, 'injected'); END";
-    Connection::open(store.path())
-        .unwrap()
-        .execute_batch(fault)
-        .unwrap();
+    Connection::open(store.path()).unwrap().execute_batch(fault).unwrap();
     let job = vec![event("good"), event("bad"), event("good")];
     let (first, failed, last) = tokio::join!(
         store.append_events(vec![event("first")]),
@@ -57,15 +51,9 @@ async fn a_job_that_fails_in_its_middle_leaves_nothing_of_itself() {
         store.append_events(vec![event("last")]),
     );
     assert_eq!((first, last), (Ok(()), Ok(())));
-    assert!(
-        matches!(failed, Err(StoreError::Unavailable(_))),
-        "{failed:?}"
-    );
+    assert!(matches!(failed, Err(StoreError::Unavailable(_))), "{failed:?}");
     let events = store.events(0, 10).await.unwrap();
-    let details: Vec<_> = events
-        .into_iter()
-        .map(|stored| stored.event.detail)
-        .collect();
+    let details: Vec<_> = events.into_iter().map(|stored| stored.event.detail).collect();
     assert_eq!(details, [event("first").detail, event("last").detail]);
 }
 
@@ -91,10 +79,7 @@ async fn a_transaction_that_the_database_rolls_back_fails_all_its_jobs_and_no_la
         release,
     );
     let events = store.events(0, 10).await.unwrap();
-    let details: Vec<_> = events
-        .into_iter()
-        .map(|stored| stored.event.detail)
-        .collect();
+    let details: Vec<_> = events.into_iter().map(|stored| stored.event.detail).collect();
     assert!(matches!(bad, Err(StoreError::Unavailable(_))), "{bad:?}");
     // Whatever was acknowledged is there, and whatever was not is not.
     for (name, result) in [("before", before), ("after", after)] {
@@ -111,10 +96,7 @@ async fn a_file_that_another_process_holds_is_read_but_not_written() {
     let other = Connection::open(store.path()).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
     let write = store.replace_grant(next(&grant(1), at(9)), None).await;
-    assert!(
-        matches!(write, Err(StoreError::Unavailable(_))),
-        "{write:?}"
-    );
+    assert!(matches!(write, Err(StoreError::Unavailable(_))), "{write:?}");
     assert_eq!(store.grant(grant_id(1)).await, Ok(Some(grant(1))));
 
     other.execute_batch("ROLLBACK").unwrap();
@@ -154,14 +136,9 @@ async fn ten_thousand_parallel_reads_and_writes_all_finish() {
             match number % 5 {
                 0 => store.append_events(vec![event("vended")]).await,
                 1 => store.touch_session(&hash(who), at(number)).await,
-                2 => store
-                    .session_view(&hash(who))
-                    .await
-                    .map(|view| assert!(view.is_some())),
+                2 => store.session_view(&hash(who)).await.map(|view| assert!(view.is_some())),
                 3 => {
-                    let found = store
-                        .grant_at(user(who), &grant(who).identity.provider)
-                        .await;
+                    let found = store.grant_at(user(who), &grant(who).identity.provider).await;
                     found.map(|grant| assert!(grant.is_some()))
                 }
                 _ => {

@@ -42,11 +42,7 @@ fn private_file(bytes: &[u8]) -> (TempDir, PathBuf) {
 
 #[test]
 fn a_file_that_is_no_database_is_refused() {
-    for bytes in [
-        &b"not a database at all, whatever its name"[..],
-        b"{}",
-        &[0; 4096],
-    ] {
+    for bytes in [&b"not a database at all, whatever its name"[..], b"{}", &[0; 4096]] {
         let (_directory, path) = private_file(bytes);
         let refused = refused_untouched(&path);
         assert!(matches!(refused, OpenError::NotSqlite { .. }), "{refused}");
@@ -57,9 +53,7 @@ fn a_file_that_is_no_database_is_refused() {
 fn the_database_of_another_program_is_refused() {
     let (_directory, path) = private_file(b"");
     let other = Connection::open(&path).unwrap();
-    other
-        .execute_batch("CREATE TABLE bookmarks (url TEXT)")
-        .unwrap();
+    other.execute_batch("CREATE TABLE bookmarks (url TEXT)").unwrap();
     drop(other);
     let refused = refused_untouched(&path);
     assert!(matches!(refused, OpenError::NotStandin { .. }), "{refused}");
@@ -76,10 +70,7 @@ async fn a_corrupt_file_is_refused() {
         bytes[start..(page + 1) * 4096].fill(0xa5);
         fs::write(&path, &bytes).unwrap();
         let refused = refused_untouched(&path);
-        assert!(
-            matches!(refused, OpenError::Corrupt { .. }),
-            "{page}: {refused}"
-        );
+        assert!(matches!(refused, OpenError::Corrupt { .. }), "{page}: {refused}");
     }
     fs::write(&path, &whole[..whole.len() / 2]).unwrap();
     let refused = refused_untouched(&path);
@@ -111,8 +102,7 @@ async fn a_log_without_its_database_is_refused_and_kept() {
 /// Edits behind the store's back, against every rule of the schema.
 fn edit(store: &Fixture, sql: &str) {
     let raw = Connection::open(store.path()).unwrap();
-    raw.execute_batch("PRAGMA ignore_check_constraints = ON; PRAGMA foreign_keys = OFF")
-        .unwrap();
+    raw.execute_batch("PRAGMA ignore_check_constraints = ON; PRAGMA foreign_keys = OFF").unwrap();
     assert_eq!(raw.execute(sql, []).unwrap(), 1, "{sql}");
 }
 

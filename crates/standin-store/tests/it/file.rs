@@ -90,9 +90,7 @@ async fn what_is_deleted_is_not_left_on_the_disk() {
     let subject = sign_in(1).identity.subject;
     let is_there = || {
         let bytes = fs::read(&path).unwrap();
-        bytes
-            .windows(subject.len())
-            .any(|window| window == subject.as_bytes())
+        bytes.windows(subject.len()).any(|window| window == subject.as_bytes())
     };
     assert!(is_there());
     let store = SqliteStore::open(&path).unwrap();

@@ -17,10 +17,7 @@ fn a_database_that_does_not_exist_needs_all_migrations_and_is_not_made() {
     let path = directory.path().join("standin.db");
     let pending = pending_migrations(&path).unwrap();
     assert!(!pending.is_empty());
-    assert!(matches!(
-        SqliteStore::open_existing(&path).unwrap_err(),
-        OpenError::CannotOpen { .. }
-    ));
+    assert!(matches!(SqliteStore::open_existing(&path).unwrap_err(), OpenError::CannotOpen { .. }));
     assert!(!path.exists());
 
     assert_eq!(migrate(&path).unwrap(), pending);
@@ -34,10 +31,7 @@ fn an_old_schema_is_not_opened_as_it_is() {
     let (_directory, path) = Fixture::fresh().close();
     fs::write(&path, b"").unwrap();
     let refused = SqliteStore::open_existing(&path).unwrap_err();
-    assert!(matches!(
-        refused,
-        OpenError::NeedsMigration { pending: 1.., .. }
-    ));
+    assert!(matches!(refused, OpenError::NeedsMigration { pending: 1.., .. }));
     assert_eq!(fs::metadata(&path).unwrap().len(), 0);
 }
 
@@ -52,10 +46,7 @@ async fn a_newer_schema_is_refused() {
     drop(raw);
     let before = fs::read(&path).unwrap();
     let refused = SqliteStore::open(&path).unwrap_err();
-    assert!(
-        matches!(refused, OpenError::NewerSchema { found: 999, .. }),
-        "{refused}"
-    );
+    assert!(matches!(refused, OpenError::NewerSchema { found: 999, .. }), "{refused}");
     assert!(fs::read(&path).unwrap() == before);
 }
 

@@ -19,20 +19,11 @@ fn refuses_every_other_scheme_without_repeating_the_password() {
     let refused = |url| standin_store::open(url).map(drop).unwrap_err();
     let postgres = refused("postgres://ada:hunter2@localhost/standin");
     assert!(matches!(postgres, OpenError::PostgresNotSupported));
-    assert!(
-        postgres
-            .to_string()
-            .contains("PostgreSQL is not supported yet")
-    );
+    assert!(postgres.to_string().contains("PostgreSQL is not supported yet"));
     let mysql = refused("mysql://ada:hunter2@localhost/standin");
     assert!(matches!(&mysql, OpenError::UnknownScheme(scheme) if scheme == "mysql"));
     assert!(!mysql.to_string().contains("hunter2"));
-    for wrong in [
-        "standin.db",
-        "sqlite:standin.db",
-        "sqlite://",
-        "sqlite://a.db?mode=ro",
-    ] {
+    for wrong in ["standin.db", "sqlite:standin.db", "sqlite://", "sqlite://a.db?mode=ro"] {
         assert!(matches!(refused(wrong), OpenError::NotAUrl), "{wrong}");
     }
 }

@@ -15,10 +15,7 @@ impl ReqwestClient {
     ///
     /// # Errors
     /// When the TLS back end cannot be set up, for instance without any trusted certificate.
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the one place that builds an HTTP client"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "the one place that builds an HTTP client")]
     pub fn new() -> Result<Self, reqwest::Error> {
         reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
@@ -36,28 +33,20 @@ impl ReqwestClient {
 impl HttpClient for ReqwestClient {
     async fn send(&self, request: Request) -> Result<Response, HttpError> {
         let limit = request.max_response_bytes;
-        let response = self
-            .0
-            .request(request.method, request.url)
-            .headers(request.headers)
-            .body(request.body)
-            .send()
-            .await
-            .map_err(|error| {
-                if error.is_connect() {
-                    HttpError::Unsent
-                } else {
-                    HttpError::Ambiguous
-                }
-            })?;
+        let response =
+            self.0
+                .request(request.method, request.url)
+                .headers(request.headers)
+                .body(request.body)
+                .send()
+                .await
+                .map_err(|error| {
+                    if error.is_connect() { HttpError::Unsent } else { HttpError::Ambiguous }
+                })?;
         let status = response.status();
         let headers = response.headers().clone();
         let body = read_body(response, limit).await?;
-        Ok(Response {
-            status,
-            headers,
-            body,
-        })
+        Ok(Response { status, headers, body })
     }
 }
 

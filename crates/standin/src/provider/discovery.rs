@@ -108,11 +108,7 @@ impl MetadataCache {
     /// Nothing fetched yet.
     #[must_use]
     pub fn new(issuer: &str, transport: Transport) -> Self {
-        Self {
-            issuer: issuer.to_owned(),
-            transport,
-            document: Document::new("discovery"),
-        }
+        Self { issuer: issuer.to_owned(), transport, document: Document::new("discovery") }
     }
 
     /// The metadata: at hand, or fetched once for all who wait. An outage or a document that cannot be
@@ -139,10 +135,7 @@ impl MetadataCache {
             );
             return Err(DiscoveryFault::Moved);
         }
-        Ok(Fetched {
-            document: metadata,
-            good_for: fetched.good_for,
-        })
+        Ok(Fetched { document: metadata, good_for: fetched.good_for })
     }
 
     /// `{issuer}/.well-known/openid-configuration`, without doubling a slash (Discovery §4.1).

@@ -78,10 +78,9 @@ pub(super) async fn fetch(
         HttpError::Ambiguous | HttpError::Unsent => DocumentFault::Unreachable,
     })?;
     match response.status {
-        StatusCode::OK => Ok(Fetched {
-            good_for: good_for(&response.headers),
-            document: response.body,
-        }),
+        StatusCode::OK => {
+            Ok(Fetched { good_for: good_for(&response.headers), document: response.body })
+        }
         status if status.is_redirection() => Err(DocumentFault::Redirected),
         status => Err(DocumentFault::Status(status)),
     }
@@ -97,9 +96,7 @@ fn good_for(headers: &HeaderMap) -> Duration {
         .find_map(|directive| directive.trim().strip_prefix("max-age="));
     let age = headers.get(AGE).and_then(|value| value.to_str().ok());
     let seconds = |text: Option<&str>| text.and_then(|text| text.trim().parse::<u64>().ok());
-    let left = seconds(max_age)
-        .unwrap_or(0)
-        .saturating_sub(seconds(age).unwrap_or(0));
+    let left = seconds(max_age).unwrap_or(0).saturating_sub(seconds(age).unwrap_or(0));
     Duration::from_secs(left).clamp(MIN_AGE, MAX_AGE)
 }
 
@@ -137,10 +134,7 @@ struct Span {
 
 impl Span {
     fn starting(from: Timestamp, length: Duration) -> Self {
-        Self {
-            from,
-            until: from.after(length),
-        }
+        Self { from, until: from.after(length) }
     }
 
     fn contains(self, now: Timestamp) -> bool {
@@ -153,10 +147,7 @@ enum Verdict<T, F> {
     /// This is the answer.
     Answer(Result<Arc<T>, F>),
     /// A fetch is due. If somebody else is at it, `meanwhile` will do.
-    Fetch {
-        meanwhile: Option<Arc<T>>,
-        round: u64,
-    },
+    Fetch { meanwhile: Option<Arc<T>>, round: u64 },
 }
 
 impl<T, F: Copy + Display + From<DocumentFault>> State<T, F> {
@@ -167,10 +158,7 @@ impl<T, F: Copy + Display + From<DocumentFault>> State<T, F> {
         if hopeless || suiting.is_some() && self.fresh.contains(now) {
             return Verdict::Answer(self.latest());
         }
-        Verdict::Fetch {
-            meanwhile: suiting.cloned(),
-            round: self.rounds,
-        }
+        Verdict::Fetch { meanwhile: suiting.cloned(), round: self.rounds }
     }
 
     /// The last good copy, or why there is none.
@@ -218,11 +206,7 @@ impl<T, F: Copy + Display + From<DocumentFault>> Document<T, F> {
             abandoned: 0,
             rounds: 0,
         };
-        Self {
-            name,
-            state: Mutex::new(state),
-            turn: tokio::sync::Mutex::new(()),
-        }
+        Self { name, state: Mutex::new(state), turn: tokio::sync::Mutex::new(()) }
     }
 
     /// The copy at hand, however old.
@@ -251,11 +235,7 @@ impl<T, F: Copy + Display + From<DocumentFault>> Document<T, F> {
         if let Some(answer) = self.fetched_since(round) {
             return answer;
         }
-        let attempt = Attempt {
-            document: self,
-            started: clock.now(),
-            ended: false,
-        };
+        let attempt = Attempt { document: self, started: clock.now(), ended: false };
         attempt.end(fetch.await, clock.now(), suits)
     }
 

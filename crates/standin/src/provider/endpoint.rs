@@ -162,11 +162,7 @@ mod tests {
         let parse = |text| Endpoint::parse(text, Transport::LoopbackHttpAllowed).unwrap();
         let here = parse("https://idp.example/a");
         assert!(here.same_origin(&parse("https://IDP.example:443/b")));
-        for other in [
-            "https://idp.example:444/a",
-            "https://evil.example/a",
-            "http://localhost/a",
-        ] {
+        for other in ["https://idp.example:444/a", "https://evil.example/a", "http://localhost/a"] {
             assert!(!here.same_origin(&parse(other)), "{other}");
         }
     }

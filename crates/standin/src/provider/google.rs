@@ -10,21 +10,15 @@ pub const ISSUER: &str = "https://accounts.google.com";
 ///
 /// `access_type=offline` is how Google is asked for a refresh token (`offline_access` is no scope there),
 /// and `include_granted_scopes` makes the new grant cover everything that was given before.
-pub(super) const AUTHORIZATION_PARAMETERS: &[(&str, &str)] = &[
-    ("access_type", "offline"),
-    ("include_granted_scopes", "true"),
-];
+pub(super) const AUTHORIZATION_PARAMETERS: &[(&str, &str)] =
+    &[("access_type", "offline"), ("include_granted_scopes", "true")];
 
 /// The `redirect_uri` that codes from Google's own popup are bound to.
 pub(crate) const POSTMESSAGE: &str = "postmessage";
 
 /// Google signs ID tokens with its issuer in two forms, with the scheme and without.
 pub(super) fn issuer_aliases(issuer: &str) -> Vec<String> {
-    issuer
-        .split_once("://")
-        .map(|(_, bare)| bare.to_owned())
-        .into_iter()
-        .collect()
+    issuer.split_once("://").map(|(_, bare)| bare.to_owned()).into_iter().collect()
 }
 
 /// Where the page finds `google.accounts.oauth2`.
@@ -36,9 +30,6 @@ pub(super) fn script_url(issuer: &str) -> String {
 mod tests {
     #[test]
     fn the_issuer_has_two_forms() {
-        assert_eq!(
-            super::issuer_aliases(super::ISSUER),
-            ["accounts.google.com"]
-        );
+        assert_eq!(super::issuer_aliases(super::ISSUER), ["accounts.google.com"]);
     }
 }

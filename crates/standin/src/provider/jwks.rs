@@ -53,9 +53,7 @@ impl JwksCache {
         clock: &dyn Clock,
     ) -> Result<Arc<KeySet>, KeysFault> {
         let suits = |keys: &KeySet| kid.is_none_or(|kid| keys.has_kid(kid));
-        self.0
-            .get(clock, suits, fetch(http, &metadata.jwks_uri))
-            .await
+        self.0.get(clock, suits, fetch(http, &metadata.jwks_uri)).await
     }
 }
 
@@ -65,10 +63,7 @@ async fn fetch(http: &dyn HttpClient, jwks_uri: &Endpoint) -> Result<Fetched<Key
     if keys.is_empty() {
         return Err(KeysFault::Empty);
     }
-    Ok(Fetched {
-        document: keys,
-        good_for: fetched.good_for,
-    })
+    Ok(Fetched { document: keys, good_for: fetched.good_for })
 }
 
 #[cfg(test)]

@@ -95,13 +95,7 @@ impl Provider {
             ProviderKind::Oidc => Vec::new(),
         };
         let metadata = MetadataCache::new(&config.issuer, config.transport);
-        Self {
-            config,
-            redirect_uri,
-            issuer_aliases,
-            metadata,
-            keys: JwksCache::new(),
-        }
+        Self { config, redirect_uri, issuer_aliases, metadata, keys: JwksCache::new() }
     }
 
     /// As configured.
@@ -179,18 +173,10 @@ impl Provider {
         narrowed_to: Option<&Scopes>,
     ) -> Result<TokenResponse, TokenError> {
         let scope = narrowed_to.map(ToString::to_string);
-        let mut form = vec![
-            ("grant_type", "refresh_token"),
-            ("refresh_token", refresh_token.expose()),
-        ];
+        let mut form =
+            vec![("grant_type", "refresh_token"), ("refresh_token", refresh_token.expose())];
         form.extend(scope.as_deref().map(|scope| ("scope", scope)));
-        token::post(
-            &*core.http,
-            pinned_endpoint,
-            &self.config.registration,
-            &form,
-        )
-        .await
+        token::post(&*core.http, pinned_endpoint, &self.config.registration, &form).await
     }
 
     /// Revokes a token (RFC 7009), and with it, at Google, everything the user gave to the project.
@@ -202,11 +188,8 @@ impl Provider {
         };
         let form = [("token", token.expose())];
         let request = token::request(endpoint.url(), &self.config.registration, &form);
-        let response = core
-            .http
-            .send(request)
-            .await
-            .map_err(|_: HttpError| Error::unavailable())?;
+        let response =
+            core.http.send(request).await.map_err(|_: HttpError| Error::unavailable())?;
         let is_dead_already = response.status == http::StatusCode::BAD_REQUEST
             && token::is_invalid_token(&response.body);
         if response.status.is_success() || is_dead_already {
@@ -243,14 +226,9 @@ impl Provider {
         identity: &Identity,
     ) -> Result<VerifiedIdentity, Error> {
         let token = UnverifiedIdToken::parse(token)?;
-        let expected = Expected {
-            access_token: Some(access_token),
-            ..self.expected(core)
-        };
+        let expected = Expected { access_token: Some(access_token), ..self.expected(core) };
         let keys = self.keys_for(core, &token).await?;
-        Ok(verify_refreshed_id_token(
-            &token, &keys, &expected, identity,
-        )?)
+        Ok(verify_refreshed_id_token(&token, &keys, &expected, identity)?)
     }
 
     fn expected(&self, core: &Core) -> Expected<'_> {
@@ -275,10 +253,7 @@ impl Provider {
     ) -> Result<Arc<crate::verify::KeySet>, Error> {
         let metadata = self.metadata(core).await?;
         let kid = token.unverified_kid();
-        Ok(self
-            .keys
-            .keys_for(kid, &metadata, &*core.http, &*core.clock)
-            .await?)
+        Ok(self.keys.keys_for(kid, &metadata, &*core.http, &*core.clock).await?)
     }
 }
 

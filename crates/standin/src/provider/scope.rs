@@ -16,10 +16,7 @@ pub struct Scopes(BTreeSet<String>);
 impl Scopes {
     /// Reads a space-separated list. Whatever is not a scope token of RFC 6749 §3.3 is refused.
     pub fn parse(list: &str) -> Result<Self, InvalidScope> {
-        list.split_ascii_whitespace()
-            .map(str::to_owned)
-            .collect::<Vec<_>>()
-            .try_into()
+        list.split_ascii_whitespace().map(str::to_owned).collect::<Vec<_>>().try_into()
     }
 
     /// Whether every scope of `wanted` is here, in whatever spelling.
@@ -37,26 +34,13 @@ impl Scopes {
     /// The scopes of `wanted` that are not here, in the spelling of `wanted`.
     #[must_use]
     pub fn missing(&self, wanted: &Self) -> Self {
-        Self(
-            wanted
-                .0
-                .iter()
-                .filter(|scope| !self.contains(scope))
-                .cloned()
-                .collect(),
-        )
+        Self(wanted.0.iter().filter(|scope| !self.contains(scope)).cloned().collect())
     }
 
     /// What is in both, in the spelling that stands here.
     #[must_use]
     pub fn intersection(&self, other: &Self) -> Self {
-        Self(
-            self.0
-                .iter()
-                .filter(|scope| other.contains(scope))
-                .cloned()
-                .collect(),
-        )
+        Self(self.0.iter().filter(|scope| other.contains(scope)).cloned().collect())
     }
 
     /// Those that `keep` keeps.

@@ -130,10 +130,7 @@ pub(super) fn request(
     let mut body = form_urlencoded::Serializer::new(String::new());
     body.extend_pairs(form);
     let mut headers = HeaderMap::new();
-    headers.insert(
-        CONTENT_TYPE,
-        HeaderValue::from_static("application/x-www-form-urlencoded"),
-    );
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
     headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
     match registration.authentication {
         ClientAuthentication::Basic => {
@@ -168,28 +165,20 @@ fn basic(registration: &Registration) -> HeaderValue {
 fn read(response: &Response) -> Result<TokenResponse, TokenError> {
     match response.status {
         StatusCode::OK => parse(&response.body),
-        StatusCode::TOO_MANY_REQUESTS => Err(TokenError::Throttled {
-            retry_after: retry_after(&response.headers),
-        }),
-        status if status.is_server_error() => Err(TokenError::Unavailable {
-            retry_after: retry_after(&response.headers),
-        }),
+        StatusCode::TOO_MANY_REQUESTS => {
+            Err(TokenError::Throttled { retry_after: retry_after(&response.headers) })
+        }
+        status if status.is_server_error() => {
+            Err(TokenError::Unavailable { retry_after: retry_after(&response.headers) })
+        }
         status if status.is_client_error() => Err(refusal(&response.body)),
         // A redirect is never followed: what we hold goes to the endpoint we know, or nowhere.
-        _ => Err(TokenError::Malformed(
-            "its status is neither success nor error",
-        )),
+        _ => Err(TokenError::Malformed("its status is neither success nor error")),
     }
 }
 
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let seconds = headers
-        .get(RETRY_AFTER)?
-        .to_str()
-        .ok()?
-        .trim()
-        .parse()
-        .ok()?;
+    let seconds = headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
     Some(Duration::from_secs(seconds).min(MAX_RETRY_AFTER))
 }
 
@@ -306,10 +295,7 @@ mod tests {
             "{\"access_token\":\"a\",\"token_type\":\"Bearer\"} trailing",
             "\u{feff}{\"access_token\":\"a\",\"token_type\":\"Bearer\"}",
         ] {
-            assert!(
-                matches!(answer(200, body), Err(TokenError::Malformed(_))),
-                "{body}"
-            );
+            assert!(matches!(answer(200, body), Err(TokenError::Malformed(_))), "{body}");
         }
     }
 
@@ -335,54 +321,23 @@ mod tests {
     fn each_refusal_has_its_meaning() {
         let refused = TokenError::Refused;
         for (status, body, expected) in [
-            (
-                400,
-                r#"{"error":"invalid_grant"}"#,
-                refused(OAuthError::InvalidGrant),
-            ),
-            (
-                401,
-                r#"{"error":"invalid_client"}"#,
-                refused(OAuthError::InvalidClient),
-            ),
-            (
-                401,
-                r#"{"error":"unauthorized_client"}"#,
-                refused(OAuthError::UnauthorizedClient),
-            ),
-            (
-                400,
-                r#"{"error":"invalid_scope"}"#,
-                refused(OAuthError::InvalidScope),
-            ),
-            (
-                400,
-                r#"{"error":"admin_policy_enforced"}"#,
-                refused(OAuthError::Other),
-            ),
+            (400, r#"{"error":"invalid_grant"}"#, refused(OAuthError::InvalidGrant)),
+            (401, r#"{"error":"invalid_client"}"#, refused(OAuthError::InvalidClient)),
+            (401, r#"{"error":"unauthorized_client"}"#, refused(OAuthError::UnauthorizedClient)),
+            (400, r#"{"error":"invalid_scope"}"#, refused(OAuthError::InvalidScope)),
+            (400, r#"{"error":"admin_policy_enforced"}"#, refused(OAuthError::Other)),
             (
                 403,
                 r#"{"error":"rate_limit_exceeded"}"#,
                 TokenError::Throttled { retry_after: None },
             ),
-            (
-                500,
-                r#"{"error":"invalid_grant"}"#,
-                TokenError::Unavailable { retry_after: None },
-            ),
+            (500, r#"{"error":"invalid_grant"}"#, TokenError::Unavailable { retry_after: None }),
             (429, "", TokenError::Throttled { retry_after: None }),
         ] {
-            assert_eq!(
-                answer(status, body).unwrap_err(),
-                expected,
-                "{status} {body}"
-            );
+            assert_eq!(answer(status, body).unwrap_err(), expected, "{status} {body}");
         }
         assert!(matches!(answer(302, ""), Err(TokenError::Malformed(_))));
-        assert!(matches!(
-            answer(404, "<html>"),
-            Err(TokenError::Malformed(_))
-        ));
+        assert!(matches!(answer(404, "<html>"), Err(TokenError::Malformed(_))));
     }
 
     #[test]

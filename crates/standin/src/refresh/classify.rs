@@ -57,23 +57,9 @@ mod tests {
             (TokenError::Refused(InvalidScope), later),
             (TokenError::Refused(Other), later),
             (TokenError::Refused(UnauthorizedClient), Fate::ClientRefused),
-            (
-                TokenError::Throttled {
-                    retry_after: in_9_s,
-                },
-                Fate::Later {
-                    retry_after: in_9_s,
-                },
-            ),
+            (TokenError::Throttled { retry_after: in_9_s }, Fate::Later { retry_after: in_9_s }),
             (TokenError::Throttled { retry_after: None }, later),
-            (
-                TokenError::Unavailable {
-                    retry_after: in_9_s,
-                },
-                Fate::Later {
-                    retry_after: in_9_s,
-                },
-            ),
+            (TokenError::Unavailable { retry_after: in_9_s }, Fate::Later { retry_after: in_9_s }),
             (TokenError::Unavailable { retry_after: None }, later),
         ] {
             assert_eq!(classify(error), fate, "{error:?}");

@@ -47,10 +47,7 @@ impl Exchange {
             }
         } else {
             let event = event(EventKind::TokenRefreshed, &grant);
-            let event = Event {
-                at: self.core.now(),
-                ..event
-            };
+            let event = Event { at: self.core.now(), ..event };
             self.core.store.append_events(vec![event]).await?;
             let now = self.core.store.grant(kept.id).await?;
             if now.is_none_or(|now| now.generation != kept.generation) {
@@ -163,9 +160,5 @@ impl Exchange {
 }
 
 fn event(kind: EventKind, grant: &Grant) -> Event {
-    Event {
-        user: Some(grant.user),
-        grant: Some(grant.id),
-        ..Event::new(kind, grant.updated_at)
-    }
+    Event { user: Some(grant.user), grant: Some(grant.id), ..Event::new(kind, grant.updated_at) }
 }

@@ -40,11 +40,7 @@ pub(super) enum Round {
 
 impl Exchange {
     pub(super) fn new(core: Arc<Core>) -> Self {
-        Self {
-            core,
-            holds: Holds::new(),
-            narrow: NarrowTokens::new(),
-        }
+        Self { core, holds: Holds::new(), narrow: NarrowTokens::new() }
     }
 
     pub(super) fn now(&self) -> Timestamp {
@@ -91,26 +87,17 @@ impl Exchange {
 
     async fn round(&self, target: &Target, need: Need) -> Result<Round, RefreshFailure> {
         let id = target.grant;
-        let grant = self
-            .core
-            .store
-            .grant(id)
-            .await?
-            .ok_or(RefreshFailure::Gone)?;
+        let grant = self.core.store.grant(id).await?.ok_or(RefreshFailure::Gone)?;
         if let Some(token) = self.at_hand(&grant, target, need)? {
             return Ok(Round::Over(Ok(token)));
         }
         let (provider, endpoint, refresh_token) = self.gate(&grant)?;
         let asked_at = self.core.now();
         let narrowed_to = target.narrowed_to.as_ref();
-        match provider
-            .refresh(&self.core, &endpoint, &refresh_token, narrowed_to)
-            .await
-        {
+        match provider.refresh(&self.core, &endpoint, &refresh_token, narrowed_to).await {
             Ok(answer) => {
                 self.holds.release(id);
-                self.refuse_another_person(&provider, &grant, &answer)
-                    .await?;
+                self.refuse_another_person(&provider, &grant, &answer).await?;
                 match narrowed_to {
                     Some(scopes) => self.settle_narrow(grant, answer, asked_at, scopes).await,
                     None => self.commit(grant, answer, asked_at).await,
@@ -137,11 +124,7 @@ impl Exchange {
         let provider = Arc::clone(provider.ok_or(RefreshFailure::Gone)?);
         let endpoint = Url::parse(&grant.token_endpoint).map_err(|_| inconsistent(grant))?;
         let token = self.core.vault.open_refresh(grant)?;
-        Ok((
-            provider,
-            endpoint,
-            token.ok_or(RefreshFailure::Dead(ReauthReason::Unknown))?,
-        ))
+        Ok((provider, endpoint, token.ok_or(RefreshFailure::Dead(ReauthReason::Unknown))?))
     }
 
     /// A refresh that answers with another person's ID token is thrown away whole (requirement RF-11). Any

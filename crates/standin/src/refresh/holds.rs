@@ -61,13 +61,7 @@ impl Holds {
         let wait = self.hold(grant, None, now);
         if let Some(hold) = self.0.get(&grant) {
             let outcome_unknown = true;
-            self.0.insert(
-                grant,
-                Hold {
-                    outcome_unknown,
-                    ..hold
-                },
-            );
+            self.0.insert(grant, Hold { outcome_unknown, ..hold });
         }
         wait
     }
@@ -91,9 +85,7 @@ mod tests {
     fn waits_double_up_to_a_minute_and_end_with_a_success() {
         let (holds, grant) = (Holds::new(), GrantId::from_bytes([1; 16]));
         let now = Timestamp::from_unix_seconds(1000);
-        let waits: Vec<_> = (0..8)
-            .map(|_| holds.hold(grant, None, now).as_secs())
-            .collect();
+        let waits: Vec<_> = (0..8).map(|_| holds.hold(grant, None, now).as_secs()).collect();
         assert_eq!(waits, [1, 2, 4, 8, 16, 32, 60, 60]);
         assert_eq!(holds.remaining(grant, now), Some(LONGEST));
         assert_eq!(holds.remaining(grant, now.after(LONGEST)), None);

@@ -59,9 +59,7 @@ pub(crate) struct Need {
 
 impl Need {
     fn is_met_by(&self, token: &AccessToken, expires_at: Timestamp, now: Timestamp) -> bool {
-        let is_stale = self
-            .stale
-            .is_some_and(|stale| same_bytes(&stale, &token.sha256()));
+        let is_stale = self.stale.is_some_and(|stale| same_bytes(&stale, &token.sha256()));
         !is_stale && expires_at.remaining(now) > self.min_ttl
     }
 }
@@ -130,24 +128,13 @@ impl Refresher {
     /// # Cancel safety
     /// Dropping this future never stops a refresh that has begun.
     pub(crate) async fn ensure_fresh(&self, grant: &Grant, need: Need) -> Outcome {
-        self.ensure(
-            grant,
-            Target {
-                grant: grant.id,
-                narrowed_to: None,
-            },
-            need,
-        )
-        .await
+        self.ensure(grant, Target { grant: grant.id, narrowed_to: None }, need).await
     }
 
     /// A token that opens no more than `scopes`: what a caller gets who may not have all of the grant
     /// (requirement TV-6). It is kept in memory and never stored.
     pub(crate) async fn ensure_narrow(&self, grant: &Grant, scopes: Scopes, need: Need) -> Outcome {
-        let target = Target {
-            grant: grant.id,
-            narrowed_to: Some(scopes),
-        };
+        let target = Target { grant: grant.id, narrowed_to: Some(scopes) };
         self.ensure(grant, target, need).await
     }
 
@@ -186,7 +173,5 @@ impl Refresher {
 
 /// Not now.
 fn later(retry_after: Option<Duration>) -> RefreshFailure {
-    RefreshFailure::Later {
-        retry_after: retry_after.unwrap_or(Duration::from_secs(1)),
-    }
+    RefreshFailure::Later { retry_after: retry_after.unwrap_or(Duration::from_secs(1)) }
 }

@@ -22,13 +22,10 @@ impl NarrowTokens {
 
     pub(super) fn find(&self, grant: &Grant, scopes: &Scopes) -> Option<FreshToken> {
         let is_active = grant.state == crate::vault::GrantState::Active;
-        is_active
-            .then(|| self.0.get(&(grant.id, grant.generation, scopes.clone())))
-            .flatten()
+        is_active.then(|| self.0.get(&(grant.id, grant.generation, scopes.clone()))).flatten()
     }
 
     pub(super) fn keep(&self, grant: &Grant, scopes: &Scopes, token: FreshToken) {
-        self.0
-            .insert((grant.id, grant.generation, scopes.clone()), token);
+        self.0.insert((grant.id, grant.generation, scopes.clone()), token);
     }
 }

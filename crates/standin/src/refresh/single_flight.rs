@@ -29,10 +29,7 @@ where
 {
     /// Flights whose tasks `tasks` waits for at shutdown.
     pub(crate) fn new(tasks: TaskTracker) -> Self {
-        Self {
-            flights: Arc::default(),
-            tasks,
-        }
+        Self { flights: Arc::default(), tasks }
     }
 
     /// Joins the flight of `key`, or starts one with `work`.
@@ -44,10 +41,7 @@ where
         F: Future<Output = V> + Send + 'static,
     {
         let mut landing = self.board(key, work);
-        let landed = landing
-            .wait_for(Option::is_some)
-            .await
-            .map_err(|_| Crashed)?;
+        let landed = landing.wait_for(Option::is_some).await.map_err(|_| Crashed)?;
         landed.clone().ok_or(Crashed)
     }
 
@@ -61,10 +55,7 @@ where
         }
         let (answer, landing) = watch::channel(None);
         flights.insert(key.clone(), landing.clone());
-        let over = TakeOff {
-            flights: Arc::clone(&self.flights),
-            key,
-        };
+        let over = TakeOff { flights: Arc::clone(&self.flights), key };
         let work = work();
         self.tasks.spawn(async move {
             // Dropped last, also in a panic: the flight leaves the map before its waiters wake.
@@ -86,10 +77,7 @@ struct TakeOff<K: Eq + Hash, V> {
 
 impl<K: Eq + Hash, V> Drop for TakeOff<K, V> {
     fn drop(&mut self) {
-        self.flights
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .remove(&self.key);
+        self.flights.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.key);
     }
 }
 
@@ -129,11 +117,7 @@ mod tests {
             has_done.notify_one();
             7
         });
-        assert!(
-            tokio::time::timeout(Duration::from_millis(1), flight)
-                .await
-                .is_err()
-        );
+        assert!(tokio::time::timeout(Duration::from_millis(1), flight).await.is_err());
         go.notify_one();
         done.notified().await;
     }
@@ -141,10 +125,7 @@ mod tests {
     #[tokio::test]
     async fn a_panic_is_told_to_the_waiters_and_wedges_nothing() {
         let flights = flights();
-        assert_eq!(
-            flights.fly(1, || async { panic!("on purpose") }).await,
-            Err(Crashed)
-        );
+        assert_eq!(flights.fly(1, || async { panic!("on purpose") }).await, Err(Crashed));
         assert_eq!(flights.fly(1, || async { 3 }).await, Ok(3));
     }
 

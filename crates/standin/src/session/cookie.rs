@@ -91,11 +91,7 @@ impl SetCookie {
     /// Sets `name`, which begins with `__Host-`, for `max_age`.
     #[must_use]
     pub fn new(name: impl Into<String>, value: impl Into<String>, max_age: Duration) -> Self {
-        Self {
-            name: name.into(),
-            value: value.into(),
-            max_age,
-        }
+        Self { name: name.into(), value: value.into(), max_age }
     }
 
     /// Takes a cookie away, with the attributes it was set with.
@@ -119,11 +115,7 @@ impl SetCookie {
     /// As a `Set-Cookie` header. Name and value are base64url and fixed text: nothing to be escaped.
     #[must_use]
     pub fn to_header(&self) -> HeaderValue {
-        let Self {
-            name,
-            value,
-            max_age,
-        } = self;
+        let Self { name, value, max_age } = self;
         let text = format!(
             "{name}={value}; Path=/; Max-Age={}; Secure; HttpOnly; SameSite=Lax",
             max_age.as_secs()
@@ -183,10 +175,7 @@ mod tests {
 
     #[test]
     fn sc_10_junk_beside_it_does_not_matter() {
-        assert_eq!(
-            find(b"junk=\xe2\x80\x80; ;=; x; __Host-standin=v"),
-            "One(\"v\")"
-        );
+        assert_eq!(find(b"junk=\xe2\x80\x80; ;=; x; __Host-standin=v"), "One(\"v\")");
     }
 
     #[test]

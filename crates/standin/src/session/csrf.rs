@@ -19,10 +19,7 @@ const FETCH_SITE: &str = "sec-fetch-site";
 /// exactly our own and `Sec-Fetch-Site`, where it is sent, says the same.
 pub fn require_same_origin(headers: &HeaderMap, public_url: &Url) -> Result<(), Refusal> {
     require_origin(headers, public_url)?;
-    if headers
-        .get(CUSTOM_HEADER)
-        .is_some_and(|value| !value.is_empty())
-    {
+    if headers.get(CUSTOM_HEADER).is_some_and(|value| !value.is_empty()) {
         Ok(())
     } else {
         Err(Refusal::CsrfHeaderMissing)
@@ -61,10 +58,7 @@ mod tests {
     #[test]
     fn oc_1_a_page_of_ours_passes() {
         assert_eq!(check(&[OURS, HEADER]), Ok(()));
-        assert_eq!(
-            check(&[OURS, HEADER, ("sec-fetch-site", "same-origin")]),
-            Ok(())
-        );
+        assert_eq!(check(&[OURS, HEADER, ("sec-fetch-site", "same-origin")]), Ok(()));
     }
 
     #[test]
@@ -79,11 +73,7 @@ mod tests {
             "https://APP.example.com",
             "",
         ] {
-            assert_eq!(
-                check(&[("origin", origin), HEADER]),
-                Err(Refusal::CrossOrigin),
-                "{origin}"
-            );
+            assert_eq!(check(&[("origin", origin), HEADER]), Err(Refusal::CrossOrigin), "{origin}");
         }
         assert_eq!(check(&[HEADER]), Err(Refusal::CrossOrigin));
         assert_eq!(check(&[OURS, OURS, HEADER]), Err(Refusal::CrossOrigin));

@@ -36,10 +36,7 @@ pub struct SessionSettings {
 impl Default for SessionSettings {
     fn default() -> Self {
         const DAY: Duration = Duration::from_hours(24);
-        Self {
-            idle: 7 * DAY,
-            absolute: 30 * DAY,
-        }
+        Self { idle: 7 * DAY, absolute: 30 * DAY }
     }
 }
 
@@ -131,10 +128,7 @@ impl Sessions {
     }
 
     async fn record_sign_out(&self, user: UserId) -> Result<(), Error> {
-        let event = Event {
-            user: Some(user),
-            ..Event::new(EventKind::SignedOut, self.core.now())
-        };
+        let event = Event { user: Some(user), ..Event::new(EventKind::SignedOut, self.core.now()) };
         Ok(self.core.store.append_events(vec![event]).await?)
     }
 
@@ -149,9 +143,6 @@ impl Sessions {
             created_at: now,
             expires_at: now.after(self.settings.absolute),
         };
-        (
-            session,
-            SetCookie::new(SESSION_COOKIE, token.expose(), self.settings.absolute),
-        )
+        (session, SetCookie::new(SESSION_COOKIE, token.expose(), self.settings.absolute))
     }
 }

@@ -126,11 +126,7 @@ impl Attempt {
             self.return_to = ReturnTo::default();
             value = self.seal(core)?;
         }
-        Ok(SetCookie::new(
-            cookie_name(&self.state),
-            value,
-            ATTEMPT_LIFETIME,
-        ))
+        Ok(SetCookie::new(cookie_name(&self.state), value, ATTEMPT_LIFETIME))
     }
 
     fn seal(&self, core: &Core) -> Result<String, Error> {
@@ -167,10 +163,7 @@ impl Attempt {
         let bytes = BASE64URL_NOPAD.decode(value.as_bytes()).ok()?;
         let (id, sealed) = bytes.split_at_checked(16)?;
         let id = AttemptId::from_bytes(id.try_into().ok()?);
-        let plain = core
-            .vault
-            .open_attempt(id, &Sealed::from_bytes(sealed.to_vec()))
-            .ok()?;
+        let plain = core.vault.open_attempt(id, &Sealed::from_bytes(sealed.to_vec())).ok()?;
         serde_json::from_slice(&plain).ok()
     }
 
@@ -220,18 +213,11 @@ impl Attempt {
         let is_same = self.provider == config.id
             && self.issuer == config.issuer
             && self.client_id == config.registration.client_id;
-        if is_same {
-            Ok(())
-        } else {
-            Err(Refusal::ProviderMismatch)
-        }
+        if is_same { Ok(()) } else { Err(Refusal::ProviderMismatch) }
     }
 }
 
 /// The cookie's name tells nothing of the state and is found from it.
 fn cookie_name(state: &str) -> String {
-    format!(
-        "{COOKIE_PREFIX}{}",
-        HEXLOWER.encode(&sha256(state.as_bytes())[..8])
-    )
+    format!("{COOKIE_PREFIX}{}", HEXLOWER.encode(&sha256(state.as_bytes())[..8]))
 }

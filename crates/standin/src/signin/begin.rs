@@ -79,11 +79,7 @@ impl SignIn {
     ) -> Result<Begun, Error> {
         let provider = self.core.provider(provider)?;
         let start = Start {
-            mode: if request.popup {
-                Mode::Popup
-            } else {
-                Mode::Redirect
-            },
+            mode: if request.popup { Mode::Popup } else { Mode::Redirect },
             intent: Intent::SignIn,
             scopes: wanted(provider, &request.scopes)?,
             return_to: ReturnTo::new(
@@ -91,10 +87,7 @@ impl SignIn {
                 &self.core.public_url,
             ),
         };
-        let ask = Ask {
-            login_hint: request.login_hint.as_deref(),
-            prompt: None,
-        };
+        let ask = Ask { login_hint: request.login_hint.as_deref(), prompt: None };
         self.start(provider, start, ask, cookies).await
     }
 
@@ -143,16 +136,11 @@ impl SignIn {
     ) -> Result<Begun, Error> {
         let start = Start {
             mode: first.mode,
-            intent: Intent::Consent {
-                subject: subject.to_owned(),
-            },
+            intent: Intent::Consent { subject: subject.to_owned() },
             scopes: first.scopes.clone(),
             return_to: first.return_to.clone(),
         };
-        let ask = Ask {
-            login_hint: Some(subject),
-            prompt: Some("consent"),
-        };
+        let ask = Ask { login_hint: Some(subject), prompt: Some("consent") };
         self.start(provider, start, ask, cookies).await
     }
 
@@ -167,11 +155,7 @@ impl SignIn {
         let mut attempt = Attempt::start(&self.core, provider, start);
         let cookies = self.cookies_for(&mut attempt, cookies)?;
         let location = authorization_url(provider, &metadata, &attempt, ask);
-        Ok(Begun {
-            attempt: attempt.id,
-            location,
-            cookies,
-        })
+        Ok(Begun { attempt: attempt.id, location, cookies })
     }
 
     /// The attempt's cookie; and where a browser has its fill of attempts, the oldest make room.

@@ -55,11 +55,7 @@ impl UnverifiedCallback {
             (None, Some(error)) => UnverifiedAnswer::Refused(error),
             _ => UnverifiedAnswer::Neither,
         };
-        Ok(Self {
-            state: State::new(state),
-            issuer,
-            answer,
-        })
+        Ok(Self { state: State::new(state), issuer, answer })
     }
 }
 
@@ -87,18 +83,12 @@ impl UnverifiedCodePost {
         if state.is_empty() {
             return Err(Refusal::StateMissing);
         }
-        let expects_too_much = expected_subject
-            .as_ref()
-            .is_some_and(|subject| subject.len() > 255);
+        let expects_too_much = expected_subject.as_ref().is_some_and(|subject| subject.len() > 255);
         if code.len() > MAX_CODE || state.len() > MAX_STATE || expects_too_much {
             return Err(Refusal::TooLarge);
         }
         let (code, state) = (AuthorizationCode::new(code), State::new(state));
-        Ok(Self {
-            code,
-            state,
-            expected_subject,
-        })
+        Ok(Self { code, state, expected_subject })
     }
 }
 
@@ -153,10 +143,7 @@ mod tests {
             "state=S&iss=https%3A%2F%2Faccounts.google.com&code=4%2F0A&scope=email+openid&authuser=0&prompt=none",
         )
         .unwrap();
-        assert_eq!(
-            callback.issuer.as_deref(),
-            Some("https://accounts.google.com")
-        );
+        assert_eq!(callback.issuer.as_deref(), Some("https://accounts.google.com"));
         assert!(matches!(callback.answer, UnverifiedAnswer::Code(code) if code.expose() == "4/0A"));
     }
 
@@ -164,37 +151,19 @@ mod tests {
     fn cb_1_an_answer_without_a_single_state_is_refused() {
         assert_eq!(refusal("code=c"), Refusal::StateMissing);
         assert_eq!(refusal("code=c&state="), Refusal::StateMissing);
-        assert_eq!(
-            refusal("code=c&state=a&state=a"),
-            Refusal::DuplicateParameter
-        );
-        assert_eq!(
-            refusal("state=s&code=c&code=d"),
-            Refusal::DuplicateParameter
-        );
+        assert_eq!(refusal("code=c&state=a&state=a"), Refusal::DuplicateParameter);
+        assert_eq!(refusal("state=s&code=c&code=d"), Refusal::DuplicateParameter);
     }
 
     #[test]
     fn cb_6_code_and_error_together_are_refused() {
-        assert_eq!(
-            refusal("state=s&code=c&error=access_denied"),
-            Refusal::InvalidRequest
-        );
+        assert_eq!(refusal("state=s&code=c&error=access_denied"), Refusal::InvalidRequest);
     }
 
     #[test]
     fn cb_15_sizes_are_capped() {
-        assert_eq!(
-            refusal(&format!("state=s&code={}", "c".repeat(4097))),
-            Refusal::TooLarge
-        );
-        assert_eq!(
-            refusal(&format!("code=c&state={}", "s".repeat(1025))),
-            Refusal::TooLarge
-        );
-        assert_eq!(
-            refusal(&format!("state=s&code=c&x={}", "x".repeat(16384))),
-            Refusal::TooLarge
-        );
+        assert_eq!(refusal(&format!("state=s&code={}", "c".repeat(4097))), Refusal::TooLarge);
+        assert_eq!(refusal(&format!("code=c&state={}", "s".repeat(1025))), Refusal::TooLarge);
+        assert_eq!(refusal(&format!("state=s&code=c&x={}", "x".repeat(16384))), Refusal::TooLarge);
     }
 }

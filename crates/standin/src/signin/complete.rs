@@ -56,17 +56,13 @@ impl SignIn {
         let attempt = Attempt::of_answer(&self.core, Cookies::of(headers), &answer.state)
             .map_err(Failed::before_attempt)?;
         let admitted = match self.admit(&attempt, provider, Way::Redirect) {
-            Ok(provider) => self
-                .check_issuer(&provider, answer.issuer.as_deref())
-                .await
-                .map(|()| provider),
+            Ok(provider) => {
+                self.check_issuer(&provider, answer.issuer.as_deref()).await.map(|()| provider)
+            }
             Err(error) => Err(error),
         };
         match admitted {
-            Ok(provider) => {
-                self.run(attempt, provider, answer.answer, None, headers.clone())
-                    .await
-            }
+            Ok(provider) => self.run(attempt, provider, answer.answer, None, headers.clone()).await,
             Err(error) => Err(self.turned_away(&attempt, error).await),
         }
     }
@@ -86,8 +82,7 @@ impl SignIn {
         match self.admit(&attempt, provider, Way::Post) {
             Ok(provider) => {
                 let (code, expected) = (UnverifiedAnswer::Code(post.code), post.expected_subject);
-                self.run(attempt, provider, code, expected, headers.clone())
-                    .await
+                self.run(attempt, provider, code, expected, headers.clone()).await
             }
             Err(error) => Err(self.turned_away(&attempt, error).await),
         }
@@ -132,13 +127,7 @@ impl SignIn {
         let signin = self.clone();
         let task = self.tasks.spawn(async move {
             let done = signin
-                .complete(
-                    &attempt,
-                    &provider,
-                    answer,
-                    expected_subject.as_deref(),
-                    &headers,
-                )
+                .complete(&attempt, &provider, answer, expected_subject.as_deref(), &headers)
                 .await;
             match done {
                 Ok(completed) => Ok(completed),
@@ -146,8 +135,7 @@ impl SignIn {
             }
         });
         // A panic in there is logged by the runtime's hook; the browser is told to start again.
-        task.await
-            .unwrap_or_else(|_panicked| Err(Failed::before_attempt(Error::unavailable())))
+        task.await.unwrap_or_else(|_panicked| Err(Failed::before_attempt(Error::unavailable())))
     }
 
     async fn complete(
@@ -187,10 +175,7 @@ impl SignIn {
     async fn refused(&self, attempt: &Attempt, word: &str) -> Result<Completed, Error> {
         match (&attempt.intent, word) {
             (Intent::Consent { .. }, _) => {
-                self.core
-                    .store
-                    .finish_attempt(attempt.id, AttemptOutcome::Done)
-                    .await?;
+                self.core.store.finish_attempt(attempt.id, AttemptOutcome::Done).await?;
                 Ok(Completed {
                     attempt: attempt.id,
                     mode: attempt.mode,
@@ -213,13 +198,8 @@ impl SignIn {
         let asked_at = self.core.now();
         let is_ours = attempt.mode != Mode::Code;
         let verifier = is_ours.then_some(attempt.verifier.as_str());
-        let answer = provider
-            .exchange(&self.core, &code, &attempt.redirect_uri, verifier)
-            .await?;
-        let id_token = answer
-            .unverified_id_token
-            .as_ref()
-            .ok_or(Error::ProviderMisbehaved)?;
+        let answer = provider.exchange(&self.core, &code, &attempt.redirect_uri, verifier).await?;
+        let id_token = answer.unverified_id_token.as_ref().ok_or(Error::ProviderMisbehaved)?;
         let nonce = Nonce::new(attempt.nonce.as_str());
         let proof = SignInProof {
             nonce: if is_ours {
@@ -231,20 +211,14 @@ impl SignIn {
             code: &code,
         };
         let identity = provider.verify(&self.core, id_token, &proof).await?;
-        Ok(Proved {
-            identity,
-            answer,
-            asked_at,
-        })
+        Ok(Proved { identity, answer, asked_at })
     }
 
     /// Leaves the reason with the attempt and in the events. Someone else's use of an attempt is no end of
     /// it, so a replay leaves the outcome alone.
     async fn record_failure(&self, attempt: &Attempt, error: Error) -> Failed {
         if error != Error::Refused(Refusal::AttemptUsed) {
-            let outcome = AttemptOutcome::Failed {
-                code: error.code().to_owned(),
-            };
+            let outcome = AttemptOutcome::Failed { code: error.code().to_owned() };
             if let Err(error) = self.core.store.finish_attempt(attempt.id, outcome).await {
                 tracing::warn!(attempt.id = %attempt.id, %error, "the outcome of an attempt is not stored");
             }

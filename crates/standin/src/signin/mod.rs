@@ -77,29 +77,17 @@ pub struct Failed {
 impl Failed {
     /// The answer belongs to no attempt of this browser.
     pub fn before_attempt(error: impl Into<Error>) -> Self {
-        Self {
-            error: error.into(),
-            attempt: None,
-            mode: Mode::Redirect,
-        }
+        Self { error: error.into(), attempt: None, mode: Mode::Redirect }
     }
 
     fn of(attempt: &Attempt, error: Error) -> Self {
-        Self {
-            error,
-            attempt: Some(attempt.id),
-            mode: attempt.mode,
-        }
+        Self { error, attempt: Some(attempt.id), mode: attempt.mode }
     }
 }
 
 impl SignIn {
     pub(crate) fn new(core: Arc<Core>, sessions: Sessions, tasks: TaskTracker) -> Self {
-        Self {
-            core,
-            sessions,
-            tasks,
-        }
+        Self { core, sessions, tasks }
     }
 
     /// How an attempt of this browser stands; `None` if it is not this browser's.

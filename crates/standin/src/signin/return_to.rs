@@ -54,26 +54,19 @@ impl ReturnTo {
     #[must_use]
     pub fn resolve(&self, public_url: &Url) -> Url {
         let url = public_url.join(&self.0).ok();
-        url.filter(|url| url.origin() == public_url.origin())
-            .unwrap_or_else(|| public_url.clone())
+        url.filter(|url| url.origin() == public_url.origin()).unwrap_or_else(|| public_url.clone())
     }
 }
 
 fn has_disputed_shape(asked: &str) -> bool {
-    let first_segment = asked
-        .get(1..)
-        .unwrap_or_default()
-        .split(['/', '?'])
-        .next()
-        .unwrap_or_default();
+    let first_segment =
+        asked.get(1..).unwrap_or_default().split(['/', '?']).next().unwrap_or_default();
     let first_segment = first_segment.to_ascii_lowercase();
     !asked.starts_with('/')
         || asked.starts_with("//")
         || asked.contains('\\')
         || asked.chars().any(|c| c.is_control() || c.is_whitespace())
-        || ["%2f", "%5c", "%09", "%0a", "%0d", "%00"]
-            .iter()
-            .any(|odd| first_segment.contains(odd))
+        || ["%2f", "%5c", "%09", "%0a", "%0d", "%00"].iter().any(|odd| first_segment.contains(odd))
 }
 
 #[cfg(test)]
@@ -90,10 +83,7 @@ mod tests {
 
     #[test]
     fn a_page_of_this_site_is_kept_without_its_fragment() {
-        assert_eq!(
-            goes_to("/notes?page=2#top"),
-            "https://app.example.com/notes?page=2"
-        );
+        assert_eq!(goes_to("/notes?page=2#top"), "https://app.example.com/notes?page=2");
         assert_eq!(goes_to("/café"), "https://app.example.com/caf%C3%A9");
         assert_eq!(goes_to("/a/../b"), "https://app.example.com/b");
     }
@@ -147,10 +137,7 @@ mod tests {
         ] {
             assert_eq!(goes_to(asked), "https://app.example.com/", "{asked:?}");
         }
-        assert_eq!(
-            goes_to(&format!("/{}", "a".repeat(3000))),
-            "https://app.example.com/"
-        );
+        assert_eq!(goes_to(&format!("/{}", "a".repeat(3000))), "https://app.example.com/");
     }
 
     #[test]

@@ -53,16 +53,10 @@ impl SignIn {
             let is_offline = grant.is_offline();
             let (session, cookie) = self.sessions.open(&proved.identity);
             let hash = session.hash;
-            let written = self
-                .core
-                .store
-                .complete_sign_in(settling.rows(grant, session))
-                .await;
+            let written = self.core.store.complete_sign_in(settling.rows(grant, session)).await;
             match written {
                 Ok(_) => {
-                    let next = self
-                        .next(attempt, provider, proved, is_offline, headers)
-                        .await;
+                    let next = self.next(attempt, provider, proved, is_offline, headers).await;
                     return Ok(completed(attempt, hash, cookie, next));
                 }
                 Err(StoreError::Conflict) => {}
@@ -106,18 +100,12 @@ impl SignIn {
         if !is_offline && is_first_leg {
             let subject = &proved.identity.identity().subject;
             let cookies = Cookies::of(headers);
-            match self
-                .begin_consent(provider, attempt, subject, cookies)
-                .await
-            {
+            match self.begin_consent(provider, attempt, subject, cookies).await {
                 Ok(begun) => return (Next::Consent(begun.location), begun.cookies),
                 Err(error) => tracing::warn!(code = error.code(), "the second leg cannot begin"),
             }
         }
-        (
-            Next::ReturnTo(attempt.return_to.resolve(&self.core.public_url)),
-            Vec::new(),
-        )
+        (Next::ReturnTo(attempt.return_to.resolve(&self.core.public_url)), Vec::new())
     }
 }
 
@@ -142,11 +130,7 @@ impl Settling<'_> {
 
     /// What was granted, which is what was asked if the answer does not say (RFC 6749 §5.1).
     fn granted(&self) -> &Scopes {
-        self.proved
-            .answer
-            .scopes
-            .as_ref()
-            .unwrap_or(&self.attempt.scopes)
+        self.proved.answer.scopes.as_ref().unwrap_or(&self.attempt.scopes)
     }
 
     fn brings_refresh_token(&self) -> bool {
@@ -211,22 +195,13 @@ impl Settling<'_> {
             token_endpoint: self.token_endpoint.clone(),
             scopes: self.granted().clone(),
             requested: stored.requested.union(&self.attempt.scopes),
-            state: if heals {
-                GrantState::Active
-            } else {
-                stored.state
-            },
+            state: if heals { GrantState::Active } else { stored.state },
             reason: stored.reason.filter(|_| !heals),
             version: stored.version + 1,
             generation: stored.generation + u64::from(brings_refresh_token),
-            tokens: SealedTokens {
-                access: sealed.access,
-                refresh: sealed.refresh.or(kept),
-            },
+            tokens: SealedTokens { access: sealed.access, refresh: sealed.refresh.or(kept) },
             access_expires_at: self.proved.asked_at.after(self.proved.answer.expires_in),
-            refresh_expires_at: life
-                .map(|life| self.proved.asked_at.after(life))
-                .or(stored_life),
+            refresh_expires_at: life.map(|life| self.proved.asked_at.after(life)).or(stored_life),
             updated_at: self.proved.asked_at,
             ..stored
         }

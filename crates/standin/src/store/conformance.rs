@@ -144,9 +144,7 @@ mod tests {
             include_str!("conformance/sign_in.rs"),
             include_str!("conformance/users.rs"),
         ];
-        let laws = stages
-            .iter()
-            .flat_map(|stage| stage.split("pub async fn ").skip(1));
+        let laws = stages.iter().flat_map(|stage| stage.split("pub async fn ").skip(1));
         for law in laws.filter_map(|text| text.split_once('(')) {
             assert!(listed.contains(&format!(" {},", law.0)), "{}", law.0);
         }

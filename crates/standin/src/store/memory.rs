@@ -68,10 +68,7 @@ impl Tables {
 
     fn put_grant(&mut self, grant: Grant) {
         let created_at = self.grants.get(&grant.id).map(|stored| stored.created_at);
-        let grant = Grant {
-            created_at: created_at.unwrap_or(grant.created_at),
-            ..grant
-        };
+        let grant = Grant { created_at: created_at.unwrap_or(grant.created_at), ..grant };
         self.grants.insert(grant.id, grant);
     }
 
@@ -136,17 +133,11 @@ impl Users for MemoryStore {
 
         let event = sign_in.event_of(user);
         let existing = tables.users.get(&user).map(|user| user.created_at);
-        let row = User {
-            id: user,
-            profile: sign_in.profile,
-            created_at: existing.unwrap_or(sign_in.at),
-        };
+        let row =
+            User { id: user, profile: sign_in.profile, created_at: existing.unwrap_or(sign_in.at) };
         tables.users.insert(user, row);
         tables.identities.insert(sign_in.identity, user);
-        tables.put_grant(Grant {
-            user,
-            ..sign_in.grant
-        });
+        tables.put_grant(Grant { user, ..sign_in.grant });
         if let Some(hash) = sign_in.replaces {
             tables.sessions.remove(&hash);
         }
@@ -157,10 +148,7 @@ impl Users for MemoryStore {
             attempt.1 = AttemptOutcome::Done;
         }
         tables.events.push(event);
-        Ok(SignedIn {
-            user,
-            is_new: existing.is_none(),
-        })
+        Ok(SignedIn { user, is_new: existing.is_none() })
     }
 
     async fn user(&self, id: UserId) -> Result<Option<User>> {
@@ -248,10 +236,7 @@ impl Grants for MemoryStore {
 
     async fn due_revocations(&self, now: Timestamp, limit: usize) -> Result<Vec<RevocationRow>> {
         let tables = self.tables();
-        let due = tables
-            .revocations
-            .values()
-            .filter(|row| row.retry_at <= now);
+        let due = tables.revocations.values().filter(|row| row.retry_at <= now);
         Ok(due.take(limit).cloned().collect())
     }
 
@@ -341,9 +326,7 @@ impl Clients for MemoryStore {
 
     async fn client_by_key(&self, key_sha256: &[u8; 32]) -> Result<Option<ClientRow>> {
         let clients = self.clients().await?;
-        Ok(clients
-            .into_iter()
-            .find(|row| row.key_sha256 == *key_sha256))
+        Ok(clients.into_iter().find(|row| row.key_sha256 == *key_sha256))
     }
 
     async fn clients(&self) -> Result<Vec<ClientRow>> {
@@ -395,9 +378,7 @@ impl Housekeeping for MemoryStore {
     async fn prune(&self, now: Timestamp) -> Result<usize> {
         let mut tables = self.tables();
         let before = tables.attempts.len() + tables.sessions.len();
-        tables
-            .attempts
-            .retain(|_, (expires_at, _)| *expires_at > now);
+        tables.attempts.retain(|_, (expires_at, _)| *expires_at > now);
         tables.sessions.retain(|_, row| row.expires_at > now);
         Ok(before - tables.attempts.len() - tables.sessions.len())
     }

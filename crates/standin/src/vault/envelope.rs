@@ -175,14 +175,8 @@ mod tests {
 
     #[test]
     fn another_place_or_key_does_not_open() {
-        assert_eq!(
-            open(&KEY, b"elsewhere", &sealed()),
-            Err(VaultError::DoesNotOpen)
-        );
-        assert_eq!(
-            open(&[8; 32], b"place", &sealed()),
-            Err(VaultError::DoesNotOpen)
-        );
+        assert_eq!(open(&KEY, b"elsewhere", &sealed()), Err(VaultError::DoesNotOpen));
+        assert_eq!(open(&[8; 32], b"place", &sealed()), Err(VaultError::DoesNotOpen));
     }
 
     #[test]
@@ -214,9 +208,8 @@ mod tests {
 
     #[test]
     fn nonces_do_not_repeat() {
-        let nonces: std::collections::HashSet<_> = (0..10_000)
-            .map(|_| sealed().0[HEADER..HEADER + NONCE].to_vec())
-            .collect();
+        let nonces: std::collections::HashSet<_> =
+            (0..10_000).map(|_| sealed().0[HEADER..HEADER + NONCE].to_vec()).collect();
         assert_eq!(nonces.len(), 10_000);
     }
 }

@@ -74,13 +74,7 @@ impl KeyFile {
     #[must_use]
     pub fn generate(entropy: &dyn Entropy) -> Self {
         let secret = BASE64.encode(Zeroizing::new(random_bytes::<32>(entropy)).as_ref());
-        Self {
-            active: "k1".into(),
-            key: vec![WrittenKey {
-                id: "k1".into(),
-                secret,
-            }],
-        }
+        Self { active: "k1".into(), key: vec![WrittenKey { id: "k1".into(), secret }] }
     }
 
     /// Reads a file that only its owner can read.
@@ -106,11 +100,8 @@ impl KeyFile {
         let mut keys: Vec<(String, Key)> = Vec::new();
         for written in &self.key {
             let bad = || KeyFileError::BadKey(written.id.clone());
-            let bytes = Zeroizing::new(
-                BASE64
-                    .decode(written.secret.as_bytes())
-                    .map_err(|_| bad())?,
-            );
+            let bytes =
+                Zeroizing::new(BASE64.decode(written.secret.as_bytes()).map_err(|_| bad())?);
             let key = <[u8; 32]>::try_from(bytes.as_slice()).map_err(|_| bad())?;
             if keys.iter().any(|(id, _)| *id == written.id) {
                 return Err(bad());
@@ -147,12 +138,7 @@ pub struct KeyRing {
 
 impl fmt::Debug for KeyRing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "KeyRing({} data keys, {} active)",
-            self.keys.len(),
-            self.active
-        )
+        write!(f, "KeyRing({} data keys, {} active)", self.keys.len(), self.active)
     }
 }
 
@@ -169,17 +155,12 @@ impl KeyRing {
         clock: &dyn Clock,
         entropy: &dyn Entropy,
     ) -> Result<Self, VaultError> {
-        let keks = file
-            .keys()
-            .map_err(|error| VaultError::KeyFile(error.to_string()))?;
+        let keks = file.keys().map_err(|error| VaultError::KeyFile(error.to_string()))?;
         let mut rows = store.data_keys().await?;
         if rows.is_empty() {
             rows = make_first_key(file, &keks, store, clock, entropy).await?;
         }
-        let keys = rows
-            .iter()
-            .map(|row| unwrap(row, &keks))
-            .collect::<Result<Vec<_>, _>>()?;
+        let keys = rows.iter().map(|row| unwrap(row, &keks)).collect::<Result<Vec<_>, _>>()?;
         let active = rows.iter().map(|row| row.id).max().unwrap_or_default();
         Ok(Self { active, keys })
     }
@@ -195,11 +176,8 @@ impl KeyRing {
     }
 
     fn key(&self, id: u32, context: &[u8]) -> Result<Key, VaultError> {
-        let (_, data_key) = self
-            .keys
-            .iter()
-            .find(|(known, _)| *known == id)
-            .ok_or(VaultError::KeyMissing)?;
+        let (_, data_key) =
+            self.keys.iter().find(|(known, _)| *known == id).ok_or(VaultError::KeyMissing)?;
         derive(data_key, context)
     }
 }
@@ -230,19 +208,10 @@ async fn make_first_key(
     clock: &dyn Clock,
     entropy: &dyn Entropy,
 ) -> Result<Vec<DataKeyRow>, VaultError> {
-    let (id, kek) = keks
-        .iter()
-        .find(|(id, _)| *id == file.active)
-        .ok_or(VaultError::KeyMissing)?;
+    let (id, kek) = keks.iter().find(|(id, _)| *id == file.active).ok_or(VaultError::KeyMissing)?;
     let data_key = Zeroizing::new(random_bytes::<32>(entropy));
     let row_id = 1;
-    let wrapped = envelope::seal(
-        kek,
-        row_id,
-        &wrapping(row_id, id),
-        data_key.as_ref(),
-        entropy,
-    )?;
+    let wrapped = envelope::seal(kek, row_id, &wrapping(row_id, id), data_key.as_ref(), entropy)?;
     let row = DataKeyRow {
         id: row_id,
         wrapped_by: id.clone(),
@@ -257,16 +226,10 @@ async fn make_first_key(
 }
 
 fn unwrap(row: &DataKeyRow, keks: &[(String, Key)]) -> Result<(u32, Key), VaultError> {
-    let (_, kek) = keks
-        .iter()
-        .find(|(id, _)| *id == row.wrapped_by)
-        .ok_or(VaultError::KeyMissing)?;
+    let (_, kek) =
+        keks.iter().find(|(id, _)| *id == row.wrapped_by).ok_or(VaultError::KeyMissing)?;
     let sealed = Sealed::from_bytes(row.wrapped.clone());
-    let plain = Zeroizing::new(envelope::open(
-        kek,
-        &wrapping(row.id, &row.wrapped_by),
-        &sealed,
-    )?);
+    let plain = Zeroizing::new(envelope::open(kek, &wrapping(row.id, &row.wrapped_by), &sealed)?);
     let key = <[u8; 32]>::try_from(plain.as_slice()).map_err(|_| VaultError::UnknownFormat)?;
     Ok((row.id, Zeroizing::new(key)))
 }

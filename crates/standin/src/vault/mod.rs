@@ -71,12 +71,7 @@ impl<'a> Binding<'a> {
         provider_client: &'a str,
         generation: u64,
     ) -> Self {
-        Self {
-            grant,
-            identity: verified.identity(),
-            provider_client,
-            generation,
-        }
+        Self { grant, identity: verified.identity(), provider_client, generation }
     }
 
     /// For a grant that is stored, at the generation `generation` of its refresh token.
@@ -129,9 +124,7 @@ impl Vault {
         let seal = |field, text: &str| self.seal_bound(binding, field, text.as_bytes(), entropy);
         Ok(SealedTokens {
             access: Some(seal(Field::AccessToken, access.expose())?),
-            refresh: refresh
-                .map(|token| seal(Field::RefreshToken, token.expose()))
-                .transpose()?,
+            refresh: refresh.map(|token| seal(Field::RefreshToken, token.expose())).transpose()?,
         })
     }
 
@@ -157,12 +150,7 @@ impl Vault {
         token: &str,
         entropy: &dyn Entropy,
     ) -> Result<Sealed, VaultError> {
-        self.seal_value(
-            grant.as_bytes(),
-            Field::Revocation,
-            token.as_bytes(),
-            entropy,
-        )
+        self.seal_value(grant.as_bytes(), Field::Revocation, token.as_bytes(), entropy)
     }
 
     /// Opens what [`Vault::seal_revocation`] sealed.
@@ -199,13 +187,7 @@ impl Vault {
         entropy: &dyn Entropy,
     ) -> Result<Sealed, VaultError> {
         let (key_id, key) = self.ring.sealing_key(binding.grant.as_bytes())?;
-        envelope::seal(
-            &key,
-            key_id,
-            &binding.associated_data(field),
-            plain,
-            entropy,
-        )
+        envelope::seal(&key, key_id, &binding.associated_data(field), plain, entropy)
     }
 
     fn open_bound(
@@ -219,9 +201,7 @@ impl Vault {
         };
         let key = self.ring.opening_key(sealed, grant.id.as_bytes())?;
         let bound_to = Binding::of(grant, grant.generation).associated_data(field);
-        envelope::open(&key, &bound_to, sealed)
-            .and_then(text)
-            .map(Some)
+        envelope::open(&key, &bound_to, sealed).and_then(text).map(Some)
     }
 
     fn seal_value(
@@ -232,13 +212,7 @@ impl Vault {
         entropy: &dyn Entropy,
     ) -> Result<Sealed, VaultError> {
         let (key_id, key) = self.ring.sealing_key(id)?;
-        envelope::seal(
-            &key,
-            key_id,
-            &envelope::associated_data(field, &[id]),
-            plain,
-            entropy,
-        )
+        envelope::seal(&key, key_id, &envelope::associated_data(field, &[id]), plain, entropy)
     }
 
     fn open_value(

@@ -60,22 +60,13 @@ impl Audit {
     }
 
     pub(super) fn record(&self, kind: EventKind, user: UserId, grant: GrantId, now: Timestamp) {
-        let key = Key {
-            kind,
-            client: None,
-            user: Some(user),
-            grant: Some(grant),
-            detail: None,
-        };
+        let key = Key { kind, client: None, user: Some(user), grant: Some(grant), detail: None };
         self.count(key, now);
     }
 
     fn count(&self, key: Key, now: Timestamp) {
         let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let counted = counts.entry(key).or_insert(Counted {
-            first_at: now,
-            count: 0,
-        });
+        let counted = counts.entry(key).or_insert(Counted { first_at: now, count: 0 });
         counted.count = counted.count.saturating_add(1);
     }
 
@@ -88,10 +79,7 @@ impl Audit {
         if counts.is_empty() {
             return Ok(());
         }
-        let mut events: Vec<_> = counts
-            .iter()
-            .map(|(key, counted)| key.event(counted))
-            .collect();
+        let mut events: Vec<_> = counts.iter().map(|(key, counted)| key.event(counted)).collect();
         events.sort_by_key(|event| event.at);
         if let Err(error) = store.append_events(events).await {
             self.put_back(counts);
@@ -103,10 +91,8 @@ impl Audit {
     fn put_back(&self, counts: HashMap<Key, Counted>) {
         let mut newer = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         for (key, counted) in counts {
-            let entry = newer.entry(key).or_insert(Counted {
-                first_at: counted.first_at,
-                count: 0,
-            });
+            let entry =
+                newer.entry(key).or_insert(Counted { first_at: counted.first_at, count: 0 });
             entry.first_at = entry.first_at.min(counted.first_at);
             entry.count = entry.count.saturating_add(counted.count);
         }

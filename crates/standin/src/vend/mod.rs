@@ -89,11 +89,7 @@ pub struct Vend {
 
 impl Vend {
     pub(crate) fn new(core: Arc<Core>, refresher: Refresher, audit: Audit) -> Self {
-        Self {
-            core,
-            refresher,
-            audit,
-        }
+        Self { core, refresher, audit }
     }
 
     /// Finds the client of a key.
@@ -101,11 +97,7 @@ impl Vend {
     /// # Errors
     /// [`Refusal::InvalidClient`] for a key that is unknown or revoked.
     pub async fn authenticate(&self, key: &ClientKey) -> Result<ClientRow, Error> {
-        let client = self
-            .core
-            .store
-            .client_by_key(&sha256(key.expose().as_bytes()))
-            .await?;
+        let client = self.core.store.client_by_key(&sha256(key.expose().as_bytes())).await?;
         client.ok_or_else(|| Refusal::InvalidClient.into())
     }
 
@@ -119,8 +111,7 @@ impl Vend {
     /// A refresh that has begun is finished whether or not the caller waits.
     pub async fn vend(&self, client: &ClientRow, request: &VendRequest) -> Result<Vended, Error> {
         let vended = self.vend_unrecorded(client, request).await;
-        self.audit
-            .vend(client.id, request, &vended, self.core.now());
+        self.audit.vend(client.id, request, &vended, self.core.now());
         vended
     }
 
@@ -133,10 +124,7 @@ impl Vend {
             return Err(Refusal::Forbidden.into());
         }
         let grant = self.find(request).await?.ok_or(Refusal::NoGrant)?;
-        let need = Need {
-            min_ttl: request.min_ttl,
-            stale: request.stale_token_sha256,
-        };
+        let need = Need { min_ttl: request.min_ttl, stale: request.stale_token_sha256 };
         let policy = &client.policy;
         let limit = |opens: &Scopes| {
             (!policy.allows(&request.provider, opens)).then(|| {
@@ -144,8 +132,7 @@ impl Vend {
                 narrow(&allowed, &request.scopes)
             })
         };
-        self.token_within(&grant, &request.scopes, need, limit)
-            .await
+        self.token_within(&grant, &request.scopes, need, limit).await
     }
 
     /// A short-lived token for the page of a signed-in user, for scopes that pages may have.
@@ -166,26 +153,13 @@ impl Vend {
         if listed.is_empty() || !listed.covers(scopes) {
             return Err(Refusal::ScopeNotAllowed.into());
         }
-        let grant = self
-            .core
-            .store
-            .grant_at(user, provider)
-            .await?
-            .ok_or(Refusal::NoGrant)?;
-        let need = Need {
-            min_ttl: DEFAULT_MIN_TTL,
-            stale: None,
-        };
+        let grant = self.core.store.grant_at(user, provider).await?.ok_or(Refusal::NoGrant)?;
+        let need = Need { min_ttl: DEFAULT_MIN_TTL, stale: None };
         let limit = |opens: &Scopes| {
             (!listed.covers(opens)).then(|| narrow(&opens.intersection(listed), scopes))
         };
         let vended = self.token_within(&grant, scopes, need, limit).await?;
-        self.audit.record(
-            EventKind::TokenVended,
-            user,
-            vended.token.grant,
-            self.core.now(),
-        );
+        self.audit.record(EventKind::TokenVended, user, vended.token.grant, self.core.now());
         Ok(vended)
     }
 
@@ -210,9 +184,7 @@ impl Vend {
         need: Need,
         limit: impl Fn(&Scopes) -> Option<Scopes>,
     ) -> Result<Vended, Error> {
-        let vended = self
-            .token(grant, scopes, limit(&grant.scopes), need)
-            .await?;
+        let vended = self.token(grant, scopes, limit(&grant.scopes), need).await?;
         match limit(&vended.token.scopes) {
             None => Ok(vended),
             narrowed => self.token(grant, scopes, narrowed, need).await,
@@ -243,11 +215,7 @@ impl Vend {
         // The refresh may have brought less than was granted.
         self.check_scopes(grant, &token.scopes, scopes)?;
         let expires_in = token.expires_at.remaining(self.core.now());
-        Ok(Vended {
-            token,
-            user: grant.user,
-            expires_in,
-        })
+        Ok(Vended { token, user: grant.user, expires_in })
     }
 
     fn check_scopes(&self, grant: &Grant, have: &Scopes, want: &Scopes) -> Result<(), Error> {
@@ -274,10 +242,7 @@ impl Vend {
     }
 
     fn reauth(&self, grant: &Grant, scopes: &Scopes, reason: ReauthReason) -> Error {
-        Error::ReauthRequired {
-            reason,
-            reconnect_url: self.reconnect_url(grant, scopes),
-        }
+        Error::ReauthRequired { reason, reconnect_url: self.reconnect_url(grant, scopes) }
     }
 
     /// A link for the user: it signs them in as the same person and asks for what is missing. Whoever else
@@ -308,11 +273,7 @@ impl Vend {
 
 /// What is asked for, of what may be had; all of that, if nothing in particular is asked for.
 fn narrow(allowed: &Scopes, asked: &Scopes) -> Scopes {
-    if asked.is_empty() {
-        allowed.clone()
-    } else {
-        allowed.intersection(asked)
-    }
+    if asked.is_empty() { allowed.clone() } else { allowed.intersection(asked) }
 }
 
 fn reason_of(grant: &Grant) -> ReauthReason {

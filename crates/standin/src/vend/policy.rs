@@ -17,10 +17,7 @@ impl Policy {
     /// Every provider, every scope.
     #[must_use]
     pub fn everything() -> Self {
-        Self(vec![Rule {
-            provider: None,
-            scope: None,
-        }])
+        Self(vec![Rule { provider: None, scope: None }])
     }
 
     /// Whether a token with exactly these scopes may be given.
@@ -54,9 +51,7 @@ pub struct Rule {
 
 impl Rule {
     fn names_scope(&self, scope: &str) -> bool {
-        self.scope
-            .as_deref()
-            .is_none_or(|named| is_same_scope(named, scope))
+        self.scope.as_deref().is_none_or(|named| is_same_scope(named, scope))
     }
 }
 
@@ -64,10 +59,7 @@ impl FromStr for Rule {
     type Err = InvalidRule;
     fn from_str(text: &str) -> Result<Self, InvalidRule> {
         if text == "*" {
-            return Ok(Self {
-                provider: None,
-                scope: None,
-            });
+            return Ok(Self { provider: None, scope: None });
         }
         let (provider, scope) = match text.split_once(':') {
             Some((provider, scope)) => (provider, Some(scope)),
@@ -78,10 +70,7 @@ impl FromStr for Rule {
             |scope: &&str| Scopes::parse(scope).is_ok_and(|scopes| scopes.len() == 1);
         match scope {
             Some(scope) if !is_one_scope(&scope) => Err(InvalidRule),
-            scope => Ok(Self {
-                provider: Some(provider),
-                scope: scope.map(str::to_owned),
-            }),
+            scope => Ok(Self { provider: Some(provider), scope: scope.map(str::to_owned) }),
         }
     }
 }
@@ -104,9 +93,7 @@ impl Serialize for Rule {
 
 impl<'de> Deserialize<'de> for Rule {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?
-            .parse()
-            .map_err(serde::de::Error::custom)
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
     }
 }
 
@@ -135,10 +122,7 @@ mod tests {
         let google = "google".parse().unwrap();
         let narrow = policy(&["google:https://example.com/a"]);
         assert!(narrow.allows(&google, &Scopes::parse("https://example.com/a").unwrap()));
-        assert!(!narrow.allows(
-            &google,
-            &Scopes::parse("https://example.com/a openid").unwrap()
-        ));
+        assert!(!narrow.allows(&google, &Scopes::parse("https://example.com/a openid").unwrap()));
         assert!(policy(&["google"]).allows(&google, &Scopes::parse("a b").unwrap()));
         assert!(Policy::everything().allows(&google, &Scopes::parse("a b").unwrap()));
     }

@@ -27,10 +27,7 @@ mod tests {
 
     #[test]
     fn id_14_an_address_keeps_its_local_part_and_has_its_domain_in_lower_case() {
-        assert_eq!(
-            canonical("Ada.L+x@Example.COM").as_deref(),
-            Some("Ada.L+x@example.com")
-        );
+        assert_eq!(canonical("Ada.L+x@Example.COM").as_deref(), Some("Ada.L+x@example.com"));
     }
 
     #[test]

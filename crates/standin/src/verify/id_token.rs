@@ -96,10 +96,7 @@ pub fn verify_refreshed_id_token(
     expected: &Expected<'_>,
     identity: &Identity,
 ) -> Result<VerifiedIdentity, IdTokenFault> {
-    let expected = Expected {
-        nonce: ExpectedNonce::NotSent,
-        ..*expected
-    };
+    let expected = Expected { nonce: ExpectedNonce::NotSent, ..*expected };
     let refreshed = verify_id_token(token, keys, &expected)?;
     if refreshed.identity().issuer != identity.issuer {
         return Err(IdTokenFault::IssuerMismatch);
@@ -115,10 +112,7 @@ pub fn verify_refreshed_id_token(
 fn check_issuer(claims: &Claims<'_>, expected: &Expected<'_>) -> Result<(), IdTokenFault> {
     let is_expected =
         |iss: &str| iss == expected.issuer || expected.issuer_aliases.iter().any(|a| a == iss);
-    refuse_unless(
-        claims.iss.text().is_some_and(is_expected),
-        IdTokenFault::IssuerMismatch,
-    )
+    refuse_unless(claims.iss.text().is_some_and(is_expected), IdTokenFault::IssuerMismatch)
 }
 
 /// Steps 3 to 5: `aud` is our client and nobody we do not trust, which is nobody else; `azp`, which must be
@@ -127,10 +121,7 @@ fn check_audience(claims: &Claims<'_>, expected: &Expected<'_>) -> Result<(), Id
     let ours = |aud: &str| aud == expected.client_id;
     let (for_us, several) = match &claims.aud {
         Value::Text(aud) => (ours(aud), false),
-        Value::Texts(all) => (
-            !all.is_empty() && all.iter().all(|aud| ours(aud)),
-            all.len() > 1,
-        ),
+        Value::Texts(all) => (!all.is_empty() && all.iter().all(|aud| ours(aud)), all.len() > 1),
         _ => (false, false),
     };
     refuse_unless(for_us, IdTokenFault::AudienceMismatch)?;
@@ -165,9 +156,7 @@ fn check_times(claims: &Claims<'_>, expected: &Expected<'_>) -> Result<(), IdTok
 /// a number that 63 bits cannot hold.
 fn instant(value: &Value<'_>) -> Option<Timestamp> {
     match value {
-        Value::Integer(seconds) => i64::try_from(*seconds)
-            .ok()
-            .map(Timestamp::from_unix_seconds),
+        Value::Integer(seconds) => i64::try_from(*seconds).ok().map(Timestamp::from_unix_seconds),
         _ => None,
     }
 }
@@ -180,24 +169,15 @@ fn check_nonce(claims: &Claims<'_>, expected: &Expected<'_>) -> Result<(), IdTok
         ExpectedNonce::IfPresent(sent) | ExpectedNonce::Required(sent) => sent,
     };
     let is_sent = |nonce: &str| same_bytes(nonce.as_bytes(), sent.expose().as_bytes());
-    refuse_unless(
-        claims.nonce.text().is_some_and(is_sent),
-        IdTokenFault::NonceMismatch,
-    )
+    refuse_unless(claims.nonce.text().is_some_and(is_sent), IdTokenFault::NonceMismatch)
 }
 
 /// §3.1.3.8 and §3.3.2.10: what came with the token is what the provider sent with it.
 fn check_hashes(claims: &Claims<'_>, expected: &Expected<'_>) -> Result<(), IdTokenFault> {
     let access_token = expected.access_token.map(AccessToken::expose);
-    refuse_unless(
-        hash_fits(&claims.at_hash, access_token),
-        IdTokenFault::AccessTokenHashMismatch,
-    )?;
+    refuse_unless(hash_fits(&claims.at_hash, access_token), IdTokenFault::AccessTokenHashMismatch)?;
     let code = expected.code.map(AuthorizationCode::expose);
-    refuse_unless(
-        hash_fits(&claims.c_hash, code),
-        IdTokenFault::CodeHashMismatch,
-    )
+    refuse_unless(hash_fits(&claims.c_hash, code), IdTokenFault::CodeHashMismatch)
 }
 
 /// The left half of the hash that the algorithm uses, which is SHA-256 for every algorithm we accept.
@@ -207,9 +187,7 @@ fn hash_fits(claim: &Value<'_>, companion: Option<&str>) -> bool {
     };
     let mut encoded = [0; 22];
     BASE64URL_NOPAD.encode_mut(&sha256(companion.as_bytes())[..16], &mut encoded);
-    claim
-        .text()
-        .is_some_and(|hash| same_bytes(hash.as_bytes(), &encoded))
+    claim.text().is_some_and(|hash| same_bytes(hash.as_bytes(), &encoded))
 }
 
 /// Google's rule: membership of a domain is in the signed `hd` claim. The `hd` of the request only narrows
@@ -228,11 +206,7 @@ fn subject<'c>(claims: &'c Claims<'_>) -> Result<&'c str, IdTokenFault> {
     let is_valid = |sub: &&str| {
         (1..=255).contains(&sub.len()) && sub.bytes().all(|byte| matches!(byte, 0x20..=0x7e))
     };
-    claims
-        .sub
-        .text()
-        .filter(is_valid)
-        .ok_or(IdTokenFault::SubjectInvalid)
+    claims.sub.text().filter(is_valid).ok_or(IdTokenFault::SubjectInvalid)
 }
 
 fn refuse_unless(holds: bool, fault: IdTokenFault) -> Result<(), IdTokenFault> {

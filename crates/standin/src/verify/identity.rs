@@ -23,9 +23,7 @@ impl FromStr for ProviderId {
     fn from_str(text: &str) -> Result<Self, InvalidProviderId> {
         let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
         let valid = (1..=32).contains(&text.len()) && text.bytes().all(allowed);
-        valid
-            .then(|| Self(text.to_owned()))
-            .ok_or(InvalidProviderId)
+        valid.then(|| Self(text.to_owned())).ok_or(InvalidProviderId)
     }
 }
 
@@ -37,9 +35,7 @@ impl fmt::Display for ProviderId {
 
 impl<'de> Deserialize<'de> for ProviderId {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?
-            .parse()
-            .map_err(serde::de::Error::custom)
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
     }
 }
 

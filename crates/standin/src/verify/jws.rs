@@ -74,11 +74,8 @@ impl HeaderMembers<'_> {
         if self.typ != Value::Absent && self.typ.text() != Some("JWT") {
             return Err(IdTokenFault::TypeRefused);
         }
-        let algorithm = self
-            .alg
-            .text()
-            .and_then(Algorithm::named)
-            .ok_or(IdTokenFault::AlgorithmRefused)?;
+        let algorithm =
+            self.alg.text().and_then(Algorithm::named).ok_or(IdTokenFault::AlgorithmRefused)?;
         let kid = match self.kid {
             Value::Absent => None,
             Value::Text(kid) => Some(kid.into_owned()),
@@ -97,10 +94,8 @@ pub(super) fn check_signature(
     if named.peek().is_none() {
         return Err(IdTokenFault::UnknownKey);
     }
-    let mut fitting = named
-        .filter(|key| key.algorithm() == token.algorithm())
-        .take(MAX_TRIED)
-        .peekable();
+    let mut fitting =
+        named.filter(|key| key.algorithm() == token.algorithm()).take(MAX_TRIED).peekable();
     if fitting.peek().is_none() {
         return Err(IdTokenFault::KeyMismatch);
     }

@@ -56,9 +56,7 @@ impl KeySet {
 
     /// The keys of this name, all of them if two share it; without a name, every key.
     pub(super) fn named(&self, kid: Option<&str>) -> impl Iterator<Item = &Key> {
-        self.0
-            .iter()
-            .filter(move |key| kid.is_none() || key.kid.as_deref() == kid)
+        self.0.iter().filter(move |key| kid.is_none() || key.kid.as_deref() == kid)
     }
 }
 
@@ -131,10 +129,7 @@ fn usable(json: &str) -> Option<Key> {
     let jwk: Jwk = serde_json::from_str(json).ok()?;
     if jwk.is_secret() {
         // Whoever reads this document can sign with the key: it proves nothing any more.
-        tracing::warn!(
-            kid = jwk.kid,
-            "a provider publishes a secret key; it is not used"
-        );
+        tracing::warn!(kid = jwk.kid, "a provider publishes a secret key; it is not used");
         return None;
     }
     if !jwk.is_for_verifying() {
@@ -147,18 +142,12 @@ fn usable(json: &str) -> Option<Key> {
     };
     // A key that says what it is for is used for nothing else.
     let fits = |name: &String| Algorithm::named(name) == Some(algorithm);
-    jwk.alg.as_ref().is_none_or(fits).then_some(Key {
-        kid: jwk.kid,
-        algorithm,
-        public,
-    })
+    jwk.alg.as_ref().is_none_or(fits).then_some(Key { kid: jwk.kid, algorithm, public })
 }
 
 impl Jwk {
     fn is_secret(&self) -> bool {
-        let private = [
-            &self.d, &self.dp, &self.dq, &self.k, &self.oth, &self.p, &self.q, &self.qi,
-        ];
+        let private = [&self.d, &self.dp, &self.dq, &self.k, &self.oth, &self.p, &self.q, &self.qi];
         self.kty == "oct" || private.into_iter().any(Option::is_some)
     }
 
@@ -175,9 +164,7 @@ impl Jwk {
         if !modulus_is_sound(&n) || !exponent_is_sound(&e) {
             return None;
         }
-        RsaPublicKeyComponents { n, e }
-            .to_parsed_public_key(&RSA_PKCS1_2048_8192_SHA256)
-            .ok()
+        RsaPublicKeyComponents { n, e }.to_parsed_public_key(&RSA_PKCS1_2048_8192_SHA256).ok()
     }
 
     /// A point on P-256, both coordinates at full length (RFC 7518 §6.2.1.2). That it lies on the curve is
@@ -207,9 +194,7 @@ fn exponent_is_sound(e: &[u8]) -> bool {
     if e.len() > 4 || e.first() == Some(&0) {
         return false;
     }
-    let value = e
-        .iter()
-        .fold(0_u32, |sum, byte| sum << 8 | u32::from(*byte));
+    let value = e.iter().fold(0_u32, |sum, byte| sum << 8 | u32::from(*byte));
     value >= 65537 && value & 1 == 1
 }
 

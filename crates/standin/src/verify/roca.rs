@@ -5,21 +5,16 @@
 //! of the small primes. A sound key passes for one with probability 2^-27 or less.
 
 /// The small primes of the published fingerprint.
-const PRIMES: [u32; 17] = [
-    11, 13, 17, 19, 37, 53, 61, 71, 73, 79, 97, 103, 107, 109, 127, 151, 157,
-];
+const PRIMES: [u32; 17] =
+    [11, 13, 17, 19, 37, 53, 61, 71, 73, 79, 97, 103, 107, 109, 127, 151, 157];
 
 /// Whether the modulus, big-endian, bears the fingerprint.
 pub(super) fn is_weak(modulus: &[u8]) -> bool {
-    PRIMES
-        .iter()
-        .all(|prime| is_power_of_65537(remainder(modulus, *prime), *prime))
+    PRIMES.iter().all(|prime| is_power_of_65537(remainder(modulus, *prime), *prime))
 }
 
 fn remainder(number: &[u8], prime: u32) -> u32 {
-    number
-        .iter()
-        .fold(0, |rest, byte| (rest * 256 + u32::from(*byte)) % prime)
+    number.iter().fold(0, |rest, byte| (rest * 256 + u32::from(*byte)) % prime)
 }
 
 fn is_power_of_65537(rest: u32, prime: u32) -> bool {
@@ -70,9 +65,6 @@ pub(super) mod tests {
     #[test]
     fn the_remainder_is_of_the_whole_number() {
         assert_eq!(remainder(&[1, 0, 1], 65537 % 11), 65537 % (65537 % 11));
-        assert_eq!(
-            remainder(&[1, 0, 0, 0, 0], 11),
-            u32::try_from((1_u64 << 32) % 11).unwrap()
-        );
+        assert_eq!(remainder(&[1, 0, 0, 0, 0], 11), u32::try_from((1_u64 << 32) % 11).unwrap());
     }
 }

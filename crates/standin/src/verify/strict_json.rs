@@ -199,9 +199,7 @@ impl Walk {
         if self.depth == MAX_DEPTH {
             return Err(E::custom("nested too deeply"));
         }
-        Ok(Self {
-            depth: self.depth + 1,
-        })
+        Ok(Self { depth: self.depth + 1 })
     }
 }
 

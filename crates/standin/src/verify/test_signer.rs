@@ -90,11 +90,7 @@ impl Signer {
 
     /// A token with any header, rightly signed.
     pub(crate) fn sign_with_header(&self, header: &str, claims: &str) -> IdToken {
-        let signed = format!(
-            "{}.{}",
-            encode(header.as_bytes()),
-            encode(claims.as_bytes())
-        );
+        let signed = format!("{}.{}", encode(header.as_bytes()), encode(claims.as_bytes()));
         let signature = encode(&self.signature(signed.as_bytes()));
         IdToken::new(format!("{signed}.{signature}"))
     }
@@ -108,8 +104,7 @@ impl Signer {
         match self.key {
             Key::Rsa(key) => {
                 let mut signature = vec![0; key.public_modulus_len()];
-                key.sign(&RSA_PKCS1_SHA256, &random, message, &mut signature)
-                    .unwrap();
+                key.sign(&RSA_PKCS1_SHA256, &random, message, &mut signature).unwrap();
                 signature
             }
             Key::P256(key) => key.sign(&random, message).unwrap().as_ref().to_vec(),
@@ -131,10 +126,7 @@ pub(crate) fn encode(bytes: &[u8]) -> String {
 /// The modulus inside the `RSAPublicKey` of a 2048-bit key: after two headers of four bytes and a zero.
 fn modulus(key: &'static RsaKeyPair) -> &'static [u8] {
     let der = key.public_key().as_ref();
-    assert_eq!(
-        der[..9],
-        [0x30, 0x82, 0x01, 0x0a, 0x02, 0x82, 0x01, 0x01, 0x00]
-    );
+    assert_eq!(der[..9], [0x30, 0x82, 0x01, 0x0a, 0x02, 0x82, 0x01, 0x01, 0x00]);
     assert_eq!(der[265..], [0x02, 0x03, 0x01, 0x00, 0x01]);
     &der[9..265]
 }

@@ -89,9 +89,7 @@ fn parts(text: &str) -> Result<[&str; 3], IdTokenFault> {
 
 /// Base64url without padding, white space, foreign characters or stray trailing bits.
 fn decode(part: &str) -> Result<Vec<u8>, IdTokenFault> {
-    BASE64URL_NOPAD
-        .decode(part.as_bytes())
-        .map_err(|_| IdTokenFault::EncodingInvalid)
+    BASE64URL_NOPAD.decode(part.as_bytes()).map_err(|_| IdTokenFault::EncodingInvalid)
 }
 
 #[cfg(test)]

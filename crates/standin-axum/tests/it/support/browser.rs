@@ -58,11 +58,7 @@ impl Answer {
     pub fn assert_refused(&self, status: u16, code: &str) {
         self.assert_status(status);
         assert_eq!(self.code(), code, "{}", self.body);
-        let mut cookies = self
-            .headers
-            .get_all(SET_COOKIE)
-            .iter()
-            .map(|c| c.to_str().unwrap());
+        let mut cookies = self.headers.get_all(SET_COOKIE).iter().map(|c| c.to_str().unwrap());
         assert!(
             !cookies.any(
                 |cookie| cookie.starts_with("__Host-standin=") && !cookie.contains("Max-Age=0")
@@ -77,10 +73,7 @@ impl Browser {
     }
 
     /// A browser at this address of the loopback network.
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "a test's browser is not the library's client"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "a test's browser is not the library's client")]
     pub fn at(app: Url, address: Ipv4Addr) -> Self {
         let client = reqwest::Client::builder()
             .local_address(IpAddr::V4(address))
@@ -88,18 +81,12 @@ impl Browser {
             .no_proxy()
             .build()
             .unwrap();
-        Self {
-            app,
-            client,
-            jar: BTreeMap::new(),
-            headers: HeaderMap::new(),
-        }
+        Self { app, client, jar: BTreeMap::new(), headers: HeaderMap::new() }
     }
 
     /// Goes to an address; programs get JSON, and so does this, unless `headers` say otherwise.
     pub async fn get(&mut self, url: impl AsRef<str>) -> Answer {
-        self.send(Method::GET, url.as_ref(), &[], String::new())
-            .await
+        self.send(Method::GET, url.as_ref(), &[], String::new()).await
     }
 
     /// Posts as a page of the app does: same origin, custom header.
@@ -110,8 +97,7 @@ impl Browser {
             ("x-requested-with", "XmlHttpRequest"),
             ("content-type", "application/json"),
         ];
-        self.send(Method::POST, path, &headers, body.to_string())
-            .await
+        self.send(Method::POST, path, &headers, body.to_string()).await
     }
 
     /// Sends exactly this, with the cookies of the address.
@@ -123,10 +109,7 @@ impl Browser {
         body: String,
     ) -> Answer {
         let url = self.app.join(url).unwrap();
-        let mut request = self
-            .client
-            .request(method, url.clone())
-            .headers(self.headers.clone());
+        let mut request = self.client.request(method, url.clone()).headers(self.headers.clone());
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
@@ -178,9 +161,7 @@ impl Browser {
 
     pub fn cookie(&self, name: &str) -> Option<&str> {
         let jar = self.jar.get(&self.app.origin().ascii_serialization())?;
-        jar.iter()
-            .find(|(known, _)| known == name)
-            .map(|(_, value)| value.as_str())
+        jar.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
     pub fn set_cookie(&mut self, name: &str, value: &str) {
@@ -189,21 +170,15 @@ impl Browser {
     }
 
     pub fn cookies(&self) -> &[(String, String)] {
-        self.jar
-            .get(&self.app.origin().ascii_serialization())
-            .map_or(&[], Vec::as_slice)
+        self.jar.get(&self.app.origin().ascii_serialization()).map_or(&[], Vec::as_slice)
     }
 
     pub fn accept_html(&mut self) {
-        self.headers
-            .insert(ACCEPT, HeaderValue::from_static("text/html,*/*"));
+        self.headers.insert(ACCEPT, HeaderValue::from_static("text/html,*/*"));
     }
 
     pub fn set_header(&mut self, name: &'static str, value: &str) {
-        self.headers.insert(
-            HeaderName::from_static(name),
-            HeaderValue::from_str(value).unwrap(),
-        );
+        self.headers.insert(HeaderName::from_static(name), HeaderValue::from_str(value).unwrap());
     }
 
     pub fn origin(&self) -> String {
@@ -211,22 +186,14 @@ impl Browser {
     }
 
     fn cookie_header(&self, url: &Url) -> Option<String> {
-        let jar = self
-            .jar
-            .get(&url.origin().ascii_serialization())
-            .filter(|jar| !jar.is_empty())?;
-        let pairs: Vec<_> = jar
-            .iter()
-            .map(|(name, value)| format!("{name}={value}"))
-            .collect();
+        let jar =
+            self.jar.get(&url.origin().ascii_serialization()).filter(|jar| !jar.is_empty())?;
+        let pairs: Vec<_> = jar.iter().map(|(name, value)| format!("{name}={value}")).collect();
         Some(pairs.join("; "))
     }
 
     fn keep_cookies(&mut self, url: &Url, headers: &HeaderMap) {
-        let jar = self
-            .jar
-            .entry(url.origin().ascii_serialization())
-            .or_default();
+        let jar = self.jar.entry(url.origin().ascii_serialization()).or_default();
         for cookie in headers.get_all(SET_COOKIE) {
             let text = cookie.to_str().unwrap();
             if url.origin() == self.app.origin() {
@@ -247,17 +214,12 @@ impl Browser {
 fn assert_is_hardened(cookie: &str) {
     let mut parts = cookie.split("; ");
     let (name, value) = parts.next().unwrap().split_once('=').unwrap();
-    assert!(
-        name == "__Host-standin" || name.starts_with("__Host-standin-att-"),
-        "{cookie}"
-    );
+    assert!(name == "__Host-standin" || name.starts_with("__Host-standin-att-"), "{cookie}");
     let base64url = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
     assert!(value.bytes().all(base64url), "{cookie}");
     let attributes: Vec<_> = parts.filter(|part| !part.starts_with("Max-Age=")).collect();
     let expected = ["Path=/", "Secure", "HttpOnly", "SameSite=Lax"];
-    let partitioned = attributes
-        .strip_suffix(&["Partitioned"])
-        .unwrap_or(&attributes);
+    let partitioned = attributes.strip_suffix(&["Partitioned"]).unwrap_or(&attributes);
     assert_eq!(partitioned, expected, "{cookie}");
     assert!(cookie.len() <= 4096, "SC-11: {} bytes", cookie.len());
 }

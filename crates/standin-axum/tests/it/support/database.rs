@@ -10,10 +10,7 @@ use super::World;
 impl World {
     /// Where the database is.
     pub fn database_url(&self) -> String {
-        format!(
-            "sqlite://{}",
-            self.directory.path().join("standin.db").display()
-        )
+        format!("sqlite://{}", self.directory.path().join("standin.db").display())
     }
 
     /// A connection of one's own.
@@ -28,9 +25,7 @@ impl World {
 
     /// One value.
     pub fn value<T: FromSql>(&self, sql: &str) -> T {
-        self.database()
-            .query_row(sql, [], |row| row.get(0))
-            .unwrap()
+        self.database().query_row(sql, [], |row| row.get(0)).unwrap()
     }
 
     /// Everything that the tables say, apart from when a session was last used.
@@ -39,33 +34,25 @@ impl World {
         let tables = "SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name";
         let mut tables = connection.prepare(tables).unwrap();
         let names = tables.query_map([], |row| row.get::<_, String>(0)).unwrap();
-        names
-            .map(|name| dump(&connection, &name.unwrap()))
-            .collect()
+        names.map(|name| dump(&connection, &name.unwrap())).collect()
     }
 
     /// Every byte of the database after its log was worked in.
     pub fn settled_database_bytes(&self) -> Vec<u8> {
         let checkpoint = "PRAGMA wal_checkpoint(TRUNCATE)";
-        self.database()
-            .query_row(checkpoint, [], |_| Ok(()))
-            .unwrap();
+        self.database().query_row(checkpoint, [], |_| Ok(())).unwrap();
         self.database_bytes()
     }
 }
 
 fn dump(connection: &Connection, table: &str) -> String {
-    let mut rows = connection
-        .prepare(&format!("SELECT * FROM {table}"))
-        .unwrap();
+    let mut rows = connection.prepare(&format!("SELECT * FROM {table}")).unwrap();
     let columns: Vec<String> = rows.column_names().map(str::to_owned).collect();
     let mut rows = rows.query([]).unwrap();
     let mut text = format!("{table}\n");
     while let Some(row) = rows.next().unwrap() {
-        for (index, column) in columns
-            .iter()
-            .enumerate()
-            .filter(|(_, name)| *name != "last_seen_at")
+        for (index, column) in
+            columns.iter().enumerate().filter(|(_, name)| *name != "last_seen_at")
         {
             write!(text, "  {column}={:?}", row.get_ref(index).unwrap()).unwrap();
         }
@@ -76,7 +63,5 @@ fn dump(connection: &Connection, table: &str) -> String {
 
 /// Whether `needle` stands anywhere in `haystack`.
 pub fn contains(haystack: &[u8], needle: &[u8]) -> bool {
-    haystack
-        .windows(needle.len())
-        .any(|window| window == needle)
+    haystack.windows(needle.len()).any(|window| window == needle)
 }

@@ -11,10 +11,7 @@ use super::{Answer, Browser, Google, World};
 pub fn param(url: &Url, name: &str) -> String {
     let mut pairs = url.query_pairs();
     let found = pairs.find(|(known, _)| known == name);
-    found
-        .unwrap_or_else(|| panic!("no {name} in {url}"))
-        .1
-        .into_owned()
+    found.unwrap_or_else(|| panic!("no {name} in {url}")).1.into_owned()
 }
 
 /// The address without a parameter.
@@ -72,11 +69,7 @@ impl Browser {
                 answer.location()
             } else {
                 let part = param(&next, "part");
-                let fields = [
-                    ("part", part.as_str()),
-                    ("account", account),
-                    ("allow_all", "1"),
-                ];
+                let fields = [("part", part.as_str()), ("account", account), ("allow_all", "1")];
                 let path = next.clone();
                 self.post_form(path.as_str(), &fields).await.location()
             };
@@ -102,9 +95,7 @@ impl Browser {
     /// The cookies of attempts under way.
     pub fn attempts(&self) -> Vec<(String, String)> {
         let all = self.cookies().iter();
-        all.filter(|(name, _)| name.starts_with("__Host-standin-att-"))
-            .cloned()
-            .collect()
+        all.filter(|(name, _)| name.starts_with("__Host-standin-att-")).cloned().collect()
     }
 }
 
@@ -124,10 +115,7 @@ impl Google {
         let relay = format!("storagerelay://{origin}?id=auth1");
         let text = |name: &str| begun[name].as_str().unwrap_or_default().to_owned();
         let (client_id, scope, state) = (text("client_id"), text("scope"), text("state"));
-        let mut url = Url::parse(self.origin())
-            .unwrap()
-            .join("/o/oauth2/v2/auth")
-            .unwrap();
+        let mut url = Url::parse(self.origin()).unwrap().join("/o/oauth2/v2/auth").unwrap();
         url.query_pairs_mut()
             .append_pair("client_id", &client_id)
             .append_pair("scope", &scope)

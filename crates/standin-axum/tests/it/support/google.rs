@@ -12,15 +12,9 @@ pub struct Google {
 }
 
 impl Google {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the control API is not the library's to call"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "the control API is not the library's to call")]
     pub fn new(emulator: Emulator) -> Self {
-        Self {
-            emulator,
-            client: reqwest::Client::builder().no_proxy().build().unwrap(),
-        }
+        Self { emulator, client: reqwest::Client::builder().no_proxy().build().unwrap() }
     }
 
     pub fn origin(&self) -> &str {
@@ -33,12 +27,7 @@ impl Google {
 
     /// From now on this user answers chooser and consent with yes.
     pub async fn allow(&self, user: &str) {
-        self.control(
-            "PUT",
-            "autopilot",
-            json!({ "user": user, "decision": "allow" }),
-        )
-        .await;
+        self.control("PUT", "autopilot", json!({ "user": user, "decision": "allow" })).await;
     }
 
     /// The same, but leaving these scopes unticked.
@@ -49,12 +38,7 @@ impl Google {
 
     /// From now on this user answers with no.
     pub async fn deny(&self, user: &str) {
-        self.control(
-            "PUT",
-            "autopilot",
-            json!({ "user": user, "decision": "deny" }),
-        )
-        .await;
+        self.control("PUT", "autopilot", json!({ "user": user, "decision": "deny" })).await;
     }
 
     /// The next use of `endpoint` goes wrong in this way; more members may be given.
@@ -68,8 +52,7 @@ impl Google {
 
     /// Time goes by, for provider and app alike.
     pub async fn advance(&self, seconds: u64) {
-        self.control("POST", "clock", json!({ "advance_seconds": seconds }))
-            .await;
+        self.control("POST", "clock", json!({ "advance_seconds": seconds })).await;
     }
 
     /// Waits until this has happened so many times.
@@ -109,23 +92,12 @@ impl Google {
 
     /// How often this happened.
     pub async fn count(&self, kind: &str) -> usize {
-        self.ledger()
-            .await
-            .iter()
-            .filter(|event| event["kind"] == kind)
-            .count()
+        self.ledger().await.iter().filter(|event| event["kind"] == kind).count()
     }
 
     /// Calls an API with a token, as a job would.
     pub async fn api(&self, path: &str, token: &str) -> u16 {
         let url = format!("{}{path}", self.origin());
-        self.client
-            .get(url)
-            .bearer_auth(token)
-            .send()
-            .await
-            .unwrap()
-            .status()
-            .as_u16()
+        self.client.get(url).bearer_auth(token).send().await.unwrap().status().as_u16()
     }
 }

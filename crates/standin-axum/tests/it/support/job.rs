@@ -22,29 +22,16 @@ impl Job {
         let (key, key_sha256) = new_client_key(&SystemEntropy);
         let id = ClientId::new(standin.clock(), &SystemEntropy);
         let created_at = standin.clock().now();
-        let row = ClientRow {
-            id,
-            name: "job".into(),
-            key_sha256,
-            policy,
-            created_at,
-        };
+        let row = ClientRow { id, name: "job".into(), key_sha256, policy, created_at };
         standin.store().add_client(row).await.unwrap();
-        Self {
-            id,
-            key: key.expose().to_owned(),
-            app: app.clone(),
-        }
+        Self { id, key: key.expose().to_owned(), app: app.clone() }
     }
 
     /// Asks for a token.
     pub async fn vend(&self, user: &str, body: Value) -> Answer {
         let path = format!("/v1/users/{user}/grants/google/token");
         let bearer = format!("Bearer {}", self.key);
-        let headers = [
-            ("authorization", bearer.as_str()),
-            ("content-type", "application/json"),
-        ];
+        let headers = [("authorization", bearer.as_str()), ("content-type", "application/json")];
         Browser::new(self.app.clone())
             .send(http::Method::POST, &path, &headers, body.to_string())
             .await

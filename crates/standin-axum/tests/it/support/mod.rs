@@ -101,14 +101,7 @@ impl World {
             .await
             .unwrap();
         let server = serve(listener, &standin);
-        Self {
-            google: Google::new(emulator),
-            standin,
-            app,
-            keys,
-            server,
-            directory,
-        }
+        Self { google: Google::new(emulator), standin, app, keys, server, directory }
     }
 
     /// A browser without any cookie.
@@ -140,9 +133,7 @@ impl World {
     /// Every byte of the database, with its log.
     pub fn database_bytes(&self) -> Vec<u8> {
         let files = std::fs::read_dir(self.directory.path()).unwrap();
-        files
-            .flat_map(|file| std::fs::read(file.unwrap().path()).unwrap())
-            .collect()
+        files.flat_map(|file| std::fs::read(file.unwrap().path()).unwrap()).collect()
     }
 
     /// An address of the app.

@@ -25,14 +25,10 @@ impl Caller {
     }
 
     pub async fn ask(&self, body: Value) -> Answer {
-        let headers = [
-            ("authorization", self.bearer.as_str()),
-            ("content-type", "application/json"),
-        ];
+        let headers =
+            [("authorization", self.bearer.as_str()), ("content-type", "application/json")];
         let mut browser = self.browser.clone();
-        browser
-            .send(http::Method::POST, &self.path, &headers, body.to_string())
-            .await
+        browser.send(http::Method::POST, &self.path, &headers, body.to_string()).await
     }
 
     /// A token, whatever it opens.
@@ -90,10 +86,7 @@ impl World {
         let body = format!("token={token}");
         let url = format!("{}/revoke", self.google.origin());
         let headers = [("content-type", "application/x-www-form-urlencoded")];
-        let answer = self
-            .browser()
-            .send(http::Method::POST, &url, &headers, body)
-            .await;
+        let answer = self.browser().send(http::Method::POST, &url, &headers, body).await;
         answer.status == 400 && answer.body.contains("invalid_token")
     }
 }

@@ -30,12 +30,7 @@ pub struct Refused {
 
 /// With this status and this code, without a word to the token endpoint, of no known attempt.
 pub fn refused(status: u16, code: &'static str) -> Refused {
-    Refused {
-        status,
-        code,
-        token_calls: 0,
-        events: 0,
-    }
+    Refused { status, code, token_calls: 0, events: 0 }
 }
 
 impl Refused {
@@ -46,11 +41,7 @@ impl Refused {
 
     /// The code went to the token endpoint, once; the attempt was known then.
     pub fn after_exchange(self) -> Self {
-        Self {
-            token_calls: 1,
-            events: 1,
-            ..self
-        }
+        Self { token_calls: 1, events: 1, ..self }
     }
 }
 
@@ -92,17 +83,11 @@ impl World {
 
     async fn assert_failures(&self, before: &Before, expected: Refused, what: &str) {
         let events = self.events_after(before.last_event).await;
-        let failures: Vec<_> = events
-            .iter()
-            .filter(|stored| stored.event.kind == EventKind::SignInFailed)
-            .collect();
+        let failures: Vec<_> =
+            events.iter().filter(|stored| stored.event.kind == EventKind::SignInFailed).collect();
         assert_eq!(failures.len(), expected.events, "events: {what}");
         for failure in failures {
-            assert_eq!(
-                failure.event.detail.as_deref(),
-                Some(expected.code),
-                "{what}"
-            );
+            assert_eq!(failure.event.detail.as_deref(), Some(expected.code), "{what}");
             assert!(failure.event.attempt.is_some(), "{what}");
         }
     }
@@ -112,13 +97,7 @@ impl World {
         let mut text = answer.body.clone();
         for (name, value) in &answer.headers {
             if name != http::header::SET_COOKIE {
-                text += &[
-                    "\n",
-                    name.as_str(),
-                    ": ",
-                    value.to_str().unwrap_or_default(),
-                ]
-                .concat();
+                text += &["\n", name.as_str(), ": ", value.to_str().unwrap_or_default()].concat();
             }
         }
         for (name, value) in answer.url.query_pairs() {
@@ -133,15 +112,9 @@ impl World {
         }
         let secrets = self.google.secret_hashes().await;
         let is_part = |c: char| c.is_ascii_alphanumeric() || "-_./~+".contains(c);
-        for word in text
-            .split(|c: char| !is_part(c))
-            .filter(|word| word.len() > 7)
-        {
+        for word in text.split(|c: char| !is_part(c)).filter(|word| word.len() > 7) {
             let hash = HEXLOWER.encode(&sha256(word.as_bytes()));
-            assert!(
-                !secrets.contains(&hash),
-                "a secret is in the answer: {text}"
-            );
+            assert!(!secrets.contains(&hash), "a secret is in the answer: {text}");
         }
     }
 
@@ -213,11 +186,7 @@ impl Google {
             }
             _ => false,
         };
-        self.ledger()
-            .await
-            .iter()
-            .filter(|event| counts(event))
-            .count()
+        self.ledger().await.iter().filter(|event| counts(event)).count()
     }
 
     /// The hash of every secret that the provider has seen or made.

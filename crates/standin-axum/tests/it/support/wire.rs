@@ -18,21 +18,12 @@ pub struct Wire {
     heard: Arc<Mutex<Secrets>>,
 }
 
-const FIELDS: [&str; 6] = [
-    "code",
-    "code_verifier",
-    "client_secret",
-    "refresh_token",
-    "token",
-    "access_token",
-];
+const FIELDS: [&str; 6] =
+    ["code", "code_verifier", "client_secret", "refresh_token", "token", "access_token"];
 
 impl Wire {
     pub fn new() -> Self {
-        Self {
-            client: ReqwestClient::new().unwrap(),
-            heard: Arc::default(),
-        }
+        Self { client: ReqwestClient::new().unwrap(), heard: Arc::default() }
     }
 
     /// What went over it so far.
@@ -47,10 +38,7 @@ impl Wire {
     }
 
     fn listen(&self, name: &str, value: &str) {
-        self.heard
-            .lock()
-            .unwrap()
-            .insert((name.to_owned(), value.to_owned()));
+        self.heard.lock().unwrap().insert((name.to_owned(), value.to_owned()));
     }
 }
 

@@ -34,10 +34,5 @@ fn as_json(client: &ClientRow) -> Value {
 
 fn as_row(client: &ClientRow) -> [String; 4] {
     let rules: Vec<String> = client.policy.0.iter().map(ToString::to_string).collect();
-    [
-        client.id.to_string(),
-        client.name.clone(),
-        rules.join(" "),
-        client.created_at.to_string(),
-    ]
+    [client.id.to_string(), client.name.clone(), rules.join(" "), client.created_at.to_string()]
 }

@@ -29,11 +29,7 @@ pub(in crate::cli) struct Args {
 pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     let store = args.config.open_store()?;
     let mut grants = match &args.user {
-        Some(user) => {
-            store
-                .grants_of(person::find(&*store, user).await?.id)
-                .await?
-        }
+        Some(user) => store.grants_of(person::find(&*store, user).await?.id).await?,
         None => store.grants(args.after, args.limit).await?,
     };
     grants.truncate(args.limit);
@@ -41,20 +37,12 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
         return output::json(&grants.iter().map(as_json).collect::<Vec<_>>());
     }
     let rows: Vec<_> = grants.iter().map(as_row).collect();
-    output::table(
-        ["id", "user", "provider", "state", "offline", "scopes"],
-        &rows,
-    )
+    output::table(["id", "user", "provider", "state", "offline", "scopes"], &rows)
 }
 
 fn as_row(grant: &Grant) -> [String; 6] {
-    let state = as_json(grant)["state"]
-        .as_str()
-        .unwrap_or_default()
-        .to_owned();
-    let reason = grant
-        .reason
-        .map_or_else(String::new, |reason| format!(" ({reason})"));
+    let state = as_json(grant)["state"].as_str().unwrap_or_default().to_owned();
+    let reason = grant.reason.map_or_else(String::new, |reason| format!(" ({reason})"));
     [
         grant.id.to_string(),
         grant.user.to_string(),

@@ -26,10 +26,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     let grant = grant.with_context(|| format!("there is no grant {}", args.id))?;
     let (revoked, words) = match standin.revocations().take_back(grant).await? {
         Revoked::Confirmed => ("confirmed", "the provider has confirmed it"),
-        Revoked::Queued => (
-            "queued",
-            "the provider cannot be reached; the service asks again",
-        ),
+        Revoked::Queued => ("queued", "the provider cannot be reached; the service asks again"),
     };
     if args.json {
         return output::json(&json!({ "id": args.id, "revoked": revoked }));

@@ -24,8 +24,5 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     if args.json {
         return output::json(&json!({ "id": user.id, "deleted": deleted }));
     }
-    output::line(&format!(
-        "{} is deleted, with identities, grants and sessions",
-        user.id
-    ))
+    output::line(&format!("{} is deleted, with identities, grants and sessions", user.id))
 }

@@ -43,12 +43,7 @@ async fn whole(store: &dyn Store, user: &User) -> anyhow::Result<Value> {
             })
         })
         .collect();
-    whole["grants"] = store
-        .grants_of(user.id)
-        .await?
-        .iter()
-        .map(grants::as_json)
-        .collect();
+    whole["grants"] = store.grants_of(user.id).await?.iter().map(grants::as_json).collect();
     let sessions = store.sessions_of(user.id).await?;
     whole["sessions"] = sessions
         .iter()

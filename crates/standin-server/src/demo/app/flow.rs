@@ -22,31 +22,19 @@ pub(super) fn to_come() -> Flow {
         "Standin keeps the permission sealed. This page gets a session cookie and no token.",
         "From then on a job acts for you, with a fresh token each time, while you are away.",
     ];
-    Flow {
-        steps: steps.map(str::to_owned).to_vec(),
-        ..Flow::default()
-    }
+    Flow { steps: steps.map(str::to_owned).to_vec(), ..Flow::default() }
 }
 
 /// For one person, by the address that the ledger knows them by.
 pub(super) fn of(email: &str, ledger: &[Value]) -> Flow {
-    let mine: Vec<&Value> = ledger
-        .iter()
-        .filter(|event| event["user"] == email)
-        .collect();
-    let after = mine
-        .iter()
-        .rposition(|event| event["kind"] == "code_redeemed");
+    let mine: Vec<&Value> = ledger.iter().filter(|event| event["user"] == email).collect();
+    let after = mine.iter().rposition(|event| event["kind"] == "code_redeemed");
     let Some(signed_in) = after else {
         return not_seen_yet();
     };
     let since = &mine[signed_in..];
     Flow {
-        steps: vec![
-            asked(&mine),
-            kept(mine[signed_in]).to_owned(),
-            afterwards(since),
-        ],
+        steps: vec![asked(&mine), kept(mine[signed_in]).to_owned(), afterwards(since)],
         consents: count(&mine, "consent_shown"),
         refreshes: count(&mine, "token_refreshed"),
         calls: successful_calls(&mine),
@@ -60,17 +48,11 @@ fn not_seen_yet() -> Flow {
         "So Google knows nothing of your permission, and the job is refused.",
         "Sign in again: that heals it, with one consent.",
     ];
-    Flow {
-        steps: steps.map(str::to_owned).to_vec(),
-        ..Flow::default()
-    }
+    Flow { steps: steps.map(str::to_owned).to_vec(), ..Flow::default() }
 }
 
 fn asked(mine: &[&Value]) -> String {
-    let mut codes = mine
-        .iter()
-        .rev()
-        .filter(|event| event["kind"] == "code_issued");
+    let mut codes = mine.iter().rev().filter(|event| event["kind"] == "code_issued");
     let (last, before) = (codes.next(), codes.next());
     let was_shown = |code: &Value| code["consent_shown"] == true;
     let is_second_leg = |first: &Value, second: &Value| {
@@ -163,15 +145,9 @@ mod tests {
         let first = code(0, true, Some("a"));
         assert!(sentences(std::slice::from_ref(&first)).contains("asked for your consent"));
         let again = sentences(&[first.clone(), code(1, false, None)]);
-        assert!(
-            again.contains("asked nothing") && again.contains("goes on"),
-            "{again}"
-        );
+        assert!(again.contains("asked nothing") && again.contains("goes on"), "{again}");
         let healed = sentences(&[first, code(1, false, None), code(2, true, Some("b"))]);
-        assert!(
-            healed.contains("sent you to consent") && healed.contains("sealed"),
-            "{healed}"
-        );
+        assert!(healed.contains("sent you to consent") && healed.contains("sealed"), "{healed}");
     }
 
     #[test]

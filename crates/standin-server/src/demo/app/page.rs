@@ -42,16 +42,13 @@ pub(super) async fn get(
         extra_scopes: &EXTRA_SCOPES.join(" "),
         return_to: if is_alone { "/?coop=same-origin" } else { "/" },
     };
-    let (Ok(html), Ok(policy)) = (
-        page.render(),
-        HeaderValue::try_from(policy(notes.control.origin())),
-    ) else {
+    let (Ok(html), Ok(policy)) =
+        (page.render(), HeaderValue::try_from(policy(notes.control.origin())))
+    else {
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     };
     let mut response = Html(html).into_response();
-    response
-        .headers_mut()
-        .insert(CONTENT_SECURITY_POLICY, policy);
+    response.headers_mut().insert(CONTENT_SECURITY_POLICY, policy);
     if is_alone {
         let value = HeaderValue::from_static("same-origin");
         response.headers_mut().insert(OPENER_POLICY, value);
@@ -79,17 +76,11 @@ pub(super) async fn style() -> Response {
 }
 
 pub(super) async fn script() -> Response {
-    file(
-        "text/javascript; charset=utf-8",
-        include_str!("../assets/app.js"),
-    )
+    file("text/javascript; charset=utf-8", include_str!("../assets/app.js"))
 }
 
 pub(super) async fn sign_in_script() -> Response {
-    file(
-        "text/javascript; charset=utf-8",
-        include_str!("../assets/signin.js"),
-    )
+    file("text/javascript; charset=utf-8", include_str!("../assets/signin.js"))
 }
 
 pub(super) async fn icon() -> Response {

@@ -20,10 +20,7 @@ pub(super) async fn get(
     let (runs, flow) = match &visitor {
         Some(visitor) => {
             let ledger = notes.control.ledger().await?;
-            (
-                notes.job.runs(&visitor.user),
-                flow::of(&visitor.email, &ledger),
-            )
+            (notes.job.runs(&visitor.user), flow::of(&visitor.email, &ledger))
         }
         None => (Vec::new(), flow::to_come()),
     };

@@ -25,11 +25,7 @@ pub(super) async fn post(
 ) -> Result<Json<Value>, Problem> {
     notes.require_own_page(&headers)?;
     let outcome = match name.as_str() {
-        "advance" => {
-            notes
-                .let_pass(TWO_HOURS, "Two hours have passed.", &headers)
-                .await?
-        }
+        "advance" => notes.let_pass(TWO_HOURS, "Two hours have passed.", &headers).await?,
         "expire" => {
             let what = "The access token has expired.";
             notes.let_pass(AN_HOUR, what, &headers).await?
@@ -69,10 +65,7 @@ impl NightlyNotes {
                     .to_owned()
             }
             (Some(Some(failure)), _) => {
-                format!(
-                    "The job was told {}: sign in again to heal it.",
-                    failure.code
-                )
+                format!("The job was told {}: sign in again to heal it.", failure.code)
             }
             (None, 0) => "No job runs yet: sign in first.".to_owned(),
             (None, people) => format!(
@@ -85,10 +78,7 @@ impl NightlyNotes {
         let Visitor { user, email, .. } = self.signed_in(headers).await?;
         self.control.revoke(&email).await?;
         let run = self.job.run(&user).await;
-        Ok(format!(
-            "Google has taken the permission back. {}",
-            self.what_the_job_did(Some(&run))
-        ))
+        Ok(format!("Google has taken the permission back. {}", self.what_the_job_did(Some(&run))))
     }
 
     async fn ask_again(&self, headers: &HeaderMap) -> Result<String, Problem> {
@@ -105,19 +95,14 @@ impl NightlyNotes {
         let run = self.job.run(&visitor.user).await;
         // Without a grant there was no refresh, and the fault would meet the next sign-in instead.
         self.control.clear_faults().await?;
-        Ok(format!(
-            "Google has forgotten the refresh token. {}",
-            self.what_the_job_did(Some(&run))
-        ))
+        Ok(format!("Google has forgotten the refresh token. {}", self.what_the_job_did(Some(&run))))
     }
 
     async fn reset(&self) -> Result<String, Problem> {
         self.control.reset().await?;
         self.job.run_all().await;
         self.job.remember();
-        Ok(
-            "The emulator has forgotten everybody, and its clock is right again. Sign in anew."
-                .to_owned(),
-        )
+        Ok("The emulator has forgotten everybody, and its clock is right again. Sign in anew."
+            .to_owned())
     }
 }

@@ -29,27 +29,14 @@ impl NightlyNotes {
             return Ok(None);
         }
         let session: Value = answer.read()?;
-        let text = |name: &str| {
-            session["user"][name]
-                .as_str()
-                .unwrap_or_default()
-                .to_owned()
-        };
-        Ok(Some(Visitor {
-            user: text("id"),
-            email: text("email"),
-            session,
-        }))
+        let text = |name: &str| session["user"][name].as_str().unwrap_or_default().to_owned();
+        Ok(Some(Visitor { user: text("id"), email: text("email"), session }))
     }
 
     /// The visitor, who must be signed in.
     pub(super) async fn signed_in(&self, headers: &HeaderMap) -> Result<Visitor, Problem> {
         self.visitor(headers).await?.ok_or_else(|| {
-            Problem::new(
-                StatusCode::UNAUTHORIZED,
-                "unauthenticated",
-                "Sign in first.",
-            )
+            Problem::new(StatusCode::UNAUTHORIZED, "unauthenticated", "Sign in first.")
         })
     }
 }

@@ -33,12 +33,7 @@ pub(super) async fn run(
     let mut access = tokens.access(user, &EXTRA_SCOPES).await?;
     let event = write_event(&mut access, google, at).await?;
     let file = upload(&mut access, google, at).await?;
-    Ok(Written {
-        event,
-        file,
-        token_sha256: access.token_sha256(),
-        renewed: access.renewed,
-    })
+    Ok(Written { event, file, token_sha256: access.token_sha256(), renewed: access.renewed })
 }
 
 async fn write_event(
@@ -53,9 +48,7 @@ async fn write_event(
         "start": {"dateTime": at.to_string()},
         "end": {"dateTime": at.after(minute).to_string()},
     });
-    let made = access
-        .post(&url, "application/json", event.to_string().as_bytes())
-        .await?;
+    let made = access.post(&url, "application/json", event.to_string().as_bytes()).await?;
     Ok(text_of(&made, "summary"))
 }
 

@@ -54,20 +54,12 @@ impl History {
             (false, true) => "new",
             (false, false) => "kept",
         };
-        Run {
-            at,
-            times: 1,
-            written: Some(written),
-            token: Some(token),
-            error: None,
-        }
+        Run { at, times: 1, written: Some(written), token: Some(token), error: None }
     }
 
     /// A job that fails the same way all night is one line.
     fn failure(&mut self, at: Timestamp, failure: Failure) -> Run {
-        let before = self
-            .runs
-            .pop_front_if(|run| run.error.as_ref() == Some(&failure));
+        let before = self.runs.pop_front_if(|run| run.error.as_ref() == Some(&failure));
         Run {
             at,
             times: before.map_or(1, |run| run.times + 1),
@@ -96,11 +88,7 @@ mod tests {
     use super::*;
 
     fn failure(code: &str) -> Failure {
-        Failure {
-            code: code.to_owned(),
-            detail: String::new(),
-            reconnect_url: None,
-        }
+        Failure { code: code.to_owned(), detail: String::new(), reconnect_url: None }
     }
 
     #[test]

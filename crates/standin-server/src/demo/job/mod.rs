@@ -61,19 +61,10 @@ impl Job {
         let people = data.remembered()?.people;
         Ok(Self {
             google: addresses.google,
-            tokens: TokenService {
-                http,
-                standin: addresses.standin,
-                key: addresses.client_key,
-            },
+            tokens: TokenService { http, standin: addresses.standin, key: addresses.client_key },
             time,
             data,
-            people: Mutex::new(
-                people
-                    .into_iter()
-                    .map(|user| (user, History::default()))
-                    .collect(),
-            ),
+            people: Mutex::new(people.into_iter().map(|user| (user, History::default())).collect()),
             turn: tokio::sync::Mutex::default(),
         })
     }
@@ -104,10 +95,7 @@ impl Job {
     /// not do its work the last time; says whether it did.
     pub(super) async fn start(&self, user: &str) -> bool {
         let turn = self.turn.lock().await;
-        let waits = self
-            .people()
-            .get(user)
-            .is_none_or(|history| !history.is_well());
+        let waits = self.people().get(user).is_none_or(|history| !history.is_well());
         if waits {
             self.run_now(user).await;
             self.remember();
@@ -135,10 +123,7 @@ impl Job {
 
     /// What was done for somebody, newest first.
     pub(super) fn runs(&self, user: &str) -> Vec<Run> {
-        self.people()
-            .get(user)
-            .map(History::newest_first)
-            .unwrap_or_default()
+        self.people().get(user).map(History::newest_first).unwrap_or_default()
     }
 
     /// For how many people it runs.
@@ -160,10 +145,7 @@ impl Job {
     async fn run_now(&self, user: &str) -> Run {
         let at = self.time.now();
         let done = backup::run(&self.tokens, &self.google, user, at).await;
-        self.people()
-            .entry(user.to_owned())
-            .or_default()
-            .add(at, done)
+        self.people().entry(user.to_owned()).or_default().add(at, done)
     }
 
     fn is_due(&self, user: &str) -> bool {

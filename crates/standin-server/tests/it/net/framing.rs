@@ -27,11 +27,7 @@ async fn ambiguous_framing_is_400_and_the_end_of_the_connection() {
         let request = format!("POST /echo HTTP/1.1\r\n{lines}{smuggled}");
         let answer = exchange(&server, request.as_bytes()).await;
         assert_eq!(status(&answer), 400, "{lines:?}");
-        assert_eq!(
-            answer.matches("HTTP/1.1 ").count(),
-            1,
-            "{lines:?}\n{answer}"
-        );
+        assert_eq!(answer.matches("HTTP/1.1 ").count(), 1, "{lines:?}\n{answer}");
     }
 }
 

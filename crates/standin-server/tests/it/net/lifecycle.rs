@@ -21,27 +21,18 @@ async fn a_request_in_flight_is_answered_and_an_idle_connection_closed() {
     server.stop.cancel();
     assert_eq!(until_closed(&mut idle).await, "");
     assert!(until_closed(&mut busy).await.ends_with("slow"));
-    timeout(Duration::from_secs(2), server.served)
-        .await
-        .unwrap()
-        .unwrap();
+    timeout(Duration::from_secs(2), server.served).await.unwrap().unwrap();
     assert!(TcpStream::connect(server.address).await.is_err());
 }
 
 #[tokio::test]
 async fn nobody_is_waited_for_longer_than_the_limit() {
-    let limits = Limits {
-        shutdown_timeout: Duration::from_millis(50),
-        ..hasty()
-    };
+    let limits = Limits { shutdown_timeout: Duration::from_millis(50), ..hasty() };
     let server = start(limits).await;
     let mut busy = connect(&server).await;
     busy.write_all(&get_with("/slow", "")).await.unwrap();
     tokio::time::sleep(Duration::from_millis(50)).await;
     server.stop.cancel();
-    timeout(Duration::from_millis(200), server.served)
-        .await
-        .unwrap()
-        .unwrap();
+    timeout(Duration::from_millis(200), server.served).await.unwrap().unwrap();
     assert_eq!(until_closed(&mut busy).await, "");
 }

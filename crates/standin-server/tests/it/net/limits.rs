@@ -20,10 +20,7 @@ async fn closes_a_socket_that_says_nothing() {
     let server = start(hasty()).await;
     let mut stream = connect(&server).await;
     let time = took(until_closed(&mut stream)).await;
-    assert!(
-        time >= Duration::from_millis(140) && time < Duration::from_secs(2),
-        "{time:?}"
-    );
+    assert!(time >= Duration::from_millis(140) && time < Duration::from_secs(2), "{time:?}");
 }
 
 #[tokio::test]
@@ -59,10 +56,7 @@ async fn closes_a_head_that_dribbles() {
         }
     })
     .await;
-    assert!(
-        time >= Duration::from_millis(140) && time < Duration::from_secs(2),
-        "{time:?}"
-    );
+    assert!(time >= Duration::from_millis(140) && time < Duration::from_secs(2), "{time:?}");
 }
 
 #[tokio::test]
@@ -70,10 +64,7 @@ async fn a_second_head_has_its_own_time_and_no_more() {
     let server = start(hasty()).await;
     let mut stream = connect(&server).await;
     for _ in 0..2 {
-        stream
-            .write_all(b"GET / HTTP/1.1\r\nHost: app.example.com\r\n\r\n")
-            .await
-            .unwrap();
+        stream.write_all(b"GET / HTTP/1.1\r\nHost: app.example.com\r\n\r\n").await.unwrap();
         assert_eq!(status(&one_answer(&mut stream).await), 200);
         // Longer than a head may take, shorter than a connection may idle.
         tokio::time::sleep(Duration::from_millis(250)).await;
@@ -87,16 +78,10 @@ async fn a_second_head_has_its_own_time_and_no_more() {
 async fn closes_a_connection_that_idles() {
     let server = start(hasty()).await;
     let mut stream = connect(&server).await;
-    stream
-        .write_all(b"GET / HTTP/1.1\r\nHost: app.example.com\r\n\r\n")
-        .await
-        .unwrap();
+    stream.write_all(b"GET / HTTP/1.1\r\nHost: app.example.com\r\n\r\n").await.unwrap();
     assert_eq!(status(&one_answer(&mut stream).await), 200);
     let time = took(until_closed(&mut stream)).await;
-    assert!(
-        time >= Duration::from_millis(390) && time < Duration::from_secs(2),
-        "{time:?}"
-    );
+    assert!(time >= Duration::from_millis(390) && time < Duration::from_secs(2), "{time:?}");
 }
 
 #[tokio::test]
@@ -107,11 +92,7 @@ async fn a_slow_handler_is_not_an_idle_peer() {
         ..hasty()
     };
     let server = start(limits).await;
-    assert!(
-        exchange(&server, &get_with("/slow", ""))
-            .await
-            .ends_with("slow")
-    );
+    assert!(exchange(&server, &get_with("/slow", "")).await.ends_with("slow"));
 }
 
 #[tokio::test]
@@ -125,42 +106,24 @@ async fn a_body_that_dribbles_is_answered_408() {
 async fn a_head_may_have_100_headers_and_no_more() {
     let server = start(hasty()).await;
     let headers = |count: usize| "X: y\r\n".repeat(count - 2);
-    assert_eq!(
-        status(&exchange(&server, &get_with("/", &headers(100))).await),
-        200
-    );
-    assert_eq!(
-        status(&exchange(&server, &get_with("/", &headers(101))).await),
-        431
-    );
+    assert_eq!(status(&exchange(&server, &get_with("/", &headers(100))).await), 200);
+    assert_eq!(status(&exchange(&server, &get_with("/", &headers(101))).await), 431);
 }
 
 #[tokio::test]
 async fn a_head_may_have_32_kib_and_no_more() {
     let server = start(hasty()).await;
     let header = |size: usize| format!("X: {}\r\n", "y".repeat(size));
-    assert_eq!(
-        status(&exchange(&server, &get_with("/", &header(32_000))).await),
-        200
-    );
-    assert_eq!(
-        status(&exchange(&server, &get_with("/", &header(33 * 1024))).await),
-        431
-    );
+    assert_eq!(status(&exchange(&server, &get_with("/", &header(32_000))).await), 200);
+    assert_eq!(status(&exchange(&server, &get_with("/", &header(33 * 1024))).await), 431);
 }
 
 #[tokio::test]
 async fn a_uri_may_have_8_kib_and_no_more() {
     let server = start(hasty()).await;
     let path = |size: usize| format!("/?{}", "q".repeat(size - 2));
-    assert_eq!(
-        status(&exchange(&server, &get_with(&path(8192), "")).await),
-        200
-    );
-    assert_eq!(
-        status(&exchange(&server, &get_with(&path(8193), "")).await),
-        414
-    );
+    assert_eq!(status(&exchange(&server, &get_with(&path(8192), "")).await), 200);
+    assert_eq!(status(&exchange(&server, &get_with(&path(8193), "")).await), 414);
 }
 
 #[tokio::test]
@@ -172,10 +135,7 @@ async fn a_body_may_have_64_kib_and_no_more() {
         );
         head + &"b".repeat(size)
     };
-    assert_eq!(
-        status(&exchange(&server, post(65_536).as_bytes()).await),
-        200
-    );
+    assert_eq!(status(&exchange(&server, post(65_536).as_bytes()).await), 200);
     let announced = post(65_537);
     let head_alone = announced.trim_end_matches('b');
     assert_eq!(status(&exchange(&server, head_alone.as_bytes()).await), 413);
@@ -188,10 +148,7 @@ async fn a_body_may_have_64_kib_and_no_more() {
 
 #[tokio::test]
 async fn the_next_connection_waits_until_one_is_closed() {
-    let limits = Limits {
-        max_connections: 1,
-        ..hasty()
-    };
+    let limits = Limits { max_connections: 1, ..hasty() };
     let server = start(limits).await;
     let _silent = connect(&server).await;
     let time = took(exchange(&server, &get_with("/", ""))).await;

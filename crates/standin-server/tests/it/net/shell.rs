@@ -17,15 +17,9 @@ async fn every_answer_carries_the_security_headers() {
         (post("/echo", "Content-Length: 70000\r\n"), 413),
         (get_with(&long, ""), 414),
         (get_with("/panic", ""), 500),
-        (
-            b"GET / HTTP/1.1\r\nHost: evil.example\r\n\r\n".to_vec(),
-            421,
-        ),
+        (b"GET / HTTP/1.1\r\nHost: evil.example\r\n\r\n".to_vec(), 421),
         (b"GET / HTTP/1.1\r\n\r\n".to_vec(), 400),
-        (
-            get_with("/", "Content-Length: 0\r\nTransfer-Encoding: chunked\r\n"),
-            400,
-        ),
+        (get_with("/", "Content-Length: 0\r\nTransfer-Encoding: chunked\r\n"), 400),
     ] {
         let answer = exchange(&server, &request).await;
         assert_eq!(status(&answer), expected, "{answer}");
@@ -37,10 +31,7 @@ async fn every_answer_carries_the_security_headers() {
             "cross-origin-resource-policy: same-origin\r\n",
             "cache-control: no-store\r\n",
         ] {
-            assert!(
-                answer.contains(header),
-                "{expected} lacks {header}\n{answer}"
-            );
+            assert!(answer.contains(header), "{expected} lacks {header}\n{answer}");
         }
         // The one answer that is given before the shell knows of no scheme.
         let has_hsts = answer.contains("strict-transport-security: max-age=63072000\r\n");
@@ -53,17 +44,10 @@ async fn refusals_are_problems_with_a_code() {
     let server = start(hasty()).await;
     for (path, code) in [("/nowhere", "not_found"), ("/echo", "method_not_allowed")] {
         let answer = exchange(&server, &get_with(path, "")).await;
-        assert!(
-            answer.contains("content-type: application/problem+json\r\n"),
-            "{answer}"
-        );
+        assert!(answer.contains("content-type: application/problem+json\r\n"), "{answer}");
         assert!(answer.contains(&format!("\"code\":\"{code}\"")), "{answer}");
     }
-    assert!(
-        exchange(&server, &get_with("/echo", ""))
-            .await
-            .contains("allow: POST\r\n")
-    );
+    assert!(exchange(&server, &get_with("/echo", "")).await.contains("allow: POST\r\n"));
 }
 
 #[tokio::test]
@@ -88,10 +72,7 @@ async fn a_panic_is_a_500_without_its_text_and_the_process_lives() {
     let server = start(hasty()).await;
     let answer = exchange(&server, &get_with("/panic", "")).await;
     assert_eq!(status(&answer), 500);
-    assert!(
-        answer.contains("internal_error") && !answer.contains("canary"),
-        "{answer}"
-    );
+    assert!(answer.contains("internal_error") && !answer.contains("canary"), "{answer}");
     assert_eq!(status(&exchange(&server, &get_with("/", "")).await), 200);
 }
 
@@ -99,16 +80,8 @@ async fn a_panic_is_a_500_without_its_text_and_the_process_lives() {
 async fn the_client_is_the_right_most_stranger() {
     let server = start(hasty()).await;
     let forwarded = "X-Forwarded-For: 6.6.6.6, 203.0.113.9\r\n";
-    assert!(
-        exchange(&server, &get_with("/ip", forwarded))
-            .await
-            .ends_with("203.0.113.9")
-    );
-    assert!(
-        exchange(&server, &get_with("/ip", ""))
-            .await
-            .ends_with("127.0.0.1")
-    );
+    assert!(exchange(&server, &get_with("/ip", forwarded)).await.ends_with("203.0.113.9"));
+    assert!(exchange(&server, &get_with("/ip", "")).await.ends_with("127.0.0.1"));
 }
 
 #[tokio::test]
@@ -117,9 +90,7 @@ async fn every_answer_has_an_id_of_its_own() {
     let mut ids = std::collections::HashSet::new();
     for _ in 0..3 {
         let answer = exchange(&server, &get_with("/", "")).await;
-        let id = answer
-            .lines()
-            .find_map(|line| line.strip_prefix("x-request-id: "));
+        let id = answer.lines().find_map(|line| line.strip_prefix("x-request-id: "));
         assert!(ids.insert(id.unwrap().to_owned()));
     }
 }

@@ -51,20 +51,13 @@ pub(crate) async fn start(limits: Limits) -> Server {
     let stop = CancellationToken::new();
     let served = net::serve(listener, shell.around(routes()), limits, stop.clone());
     let served = TaskTracker::new().spawn(served);
-    Server {
-        address,
-        stop,
-        served,
-    }
+    Server { address, stop, served }
 }
 
 fn routes() -> Router {
     Router::new()
         .route("/", get(async || "hello"))
-        .route(
-            "/ip",
-            get(async |ip: axum::Extension<ClientIp>| ip.0.0.to_string()),
-        )
+        .route("/ip", get(async |ip: axum::Extension<ClientIp>| ip.0.0.to_string()))
         .route("/echo", post(async |body: Bytes| body))
         .route("/panic", get(panics))
         .route("/slow", get(slow))
@@ -104,16 +97,8 @@ pub(crate) async fn one_answer(stream: &mut TcpStream) -> String {
     let mut answer = Vec::new();
     while !is_complete(&answer) {
         let read = stream.read_buf(&mut answer);
-        let count = tokio::time::timeout(Duration::from_secs(5), read)
-            .await
-            .unwrap()
-            .unwrap();
-        assert_ne!(
-            count,
-            0,
-            "closed after {:?}",
-            String::from_utf8_lossy(&answer)
-        );
+        let count = tokio::time::timeout(Duration::from_secs(5), read).await.unwrap().unwrap();
+        assert_ne!(count, 0, "closed after {:?}", String::from_utf8_lossy(&answer));
     }
     String::from_utf8(answer).unwrap()
 }
@@ -131,10 +116,7 @@ fn is_complete(answer: &[u8]) -> bool {
 }
 
 pub(crate) fn status(answer: &str) -> u16 {
-    let code = answer
-        .split(' ')
-        .nth(1)
-        .unwrap_or_else(|| panic!("no status in {answer:?}"));
+    let code = answer.split(' ').nth(1).unwrap_or_else(|| panic!("no status in {answer:?}"));
     code.parse().unwrap()
 }
 

@@ -40,10 +40,7 @@ fn parse(changes: &Value) -> Result<Metadata, DiscoveryFault> {
 fn googles_document_is_read() {
     let metadata = parse(&json!({})).unwrap();
     assert_eq!(metadata.issuer, ISSUER);
-    assert_eq!(
-        metadata.token_endpoint.as_str(),
-        "https://oauth2.googleapis.com/token"
-    );
+    assert_eq!(metadata.token_endpoint.as_str(), "https://oauth2.googleapis.com/token");
     assert!(metadata.revocation_endpoint.is_some() && metadata.userinfo_endpoint.is_some());
     assert!(!metadata.issuer_in_response);
     let bare = json!({
@@ -73,12 +70,7 @@ fn id_22_a_document_of_another_issuer_is_refused() {
 
 #[test]
 fn id_22_a_document_that_lacks_something_or_is_none_is_refused() {
-    for name in [
-        "issuer",
-        "authorization_endpoint",
-        "token_endpoint",
-        "jwks_uri",
-    ] {
+    for name in ["issuer", "authorization_endpoint", "token_endpoint", "jwks_uri"] {
         for value in [json!(null), json!(1), json!([]), json!({})] {
             let fault = parse(&json!({ (name): value })).err();
             assert_eq!(fault, Some(DiscoveryFault::Malformed), "{name}: {value}");
@@ -105,10 +97,7 @@ fn ar_14_every_address_of_the_document_is_https() {
             ("http://accounts.google.com/x", EndpointFault::Insecure),
             ("http://127.0.0.1/x", EndpointFault::Insecure),
             ("javascript:alert(1)", EndpointFault::Insecure),
-            (
-                "https://u:p@accounts.google.com/x",
-                EndpointFault::Credentials,
-            ),
+            ("https://u:p@accounts.google.com/x", EndpointFault::Credentials),
             ("https://accounts.google.com/x#y", EndpointFault::Fragment),
             ("/x", EndpointFault::Malformed),
         ] {
@@ -178,19 +167,10 @@ async fn id_22_redirects_errors_and_floods_make_the_provider_unavailable() {
         (Answer::Status(301), DocumentFault::Redirected.into()),
         (Answer::Status(302), DocumentFault::Redirected.into()),
         (Answer::Status(307), DocumentFault::Redirected.into()),
-        (
-            Answer::Status(503),
-            DocumentFault::Status(http::StatusCode::SERVICE_UNAVAILABLE).into(),
-        ),
-        (
-            Answer::Error(HttpError::Ambiguous),
-            DocumentFault::Unreachable.into(),
-        ),
+        (Answer::Status(503), DocumentFault::Status(http::StatusCode::SERVICE_UNAVAILABLE).into()),
+        (Answer::Error(HttpError::Ambiguous), DocumentFault::Unreachable.into()),
         (long, DocumentFault::TooLarge.into()),
-        (
-            published(&json!({ "issuer": "https://evil.example" })),
-            DiscoveryFault::IssuerMismatch,
-        ),
+        (published(&json!({ "issuer": "https://evil.example" })), DiscoveryFault::IssuerMismatch),
     ] {
         let world = World::new(answer.clone());
         assert_eq!(world.get().await.err(), Some(fault));

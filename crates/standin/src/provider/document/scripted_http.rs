@@ -88,10 +88,6 @@ impl HttpClient for ScriptedHttp {
                 (StatusCode::from_u16(status).unwrap(), Vec::new())
             }
         };
-        Ok(Response {
-            status,
-            headers,
-            body: Bytes::from(body),
-        })
+        Ok(Response { status, headers, body: Bytes::from(body) })
     }
 }

@@ -29,10 +29,7 @@ impl World {
 
     fn gated() -> Self {
         let gate = Semaphore::new(0);
-        Self {
-            gate,
-            ..Self::new()
-        }
+        Self { gate, ..Self::new() }
     }
 
     fn fetches(&self) -> usize {
@@ -131,9 +128,7 @@ async fn the_cool_down_after_failures_grows_to_a_minute_and_ends_with_a_success(
     for (fetches, seconds) in [(1, 10), (2, 20), (3, 40), (4, 60), (5, 60)] {
         assert_eq!(world.get(0, DOWN).await, DOWN);
         assert_eq!(world.fetches(), fetches);
-        world
-            .clock
-            .advance(Duration::from_millis(seconds * 1000 - 1));
+        world.clock.advance(Duration::from_millis(seconds * 1000 - 1));
         assert_eq!(world.get(0, Ok(1)).await, DOWN);
         assert_eq!(world.fetches(), fetches);
         world.clock.advance(MOMENT);
@@ -228,11 +223,7 @@ fn a_copy_is_good_for_its_age_within_bounds() {
     let minutes = |n| Duration::from_mins(n);
     for (cache_control, age, expected) in [
         (&[][..], None, MIN_AGE),
-        (
-            &["public, max-age=23641, must-revalidate"],
-            None,
-            Duration::from_secs(23641),
-        ),
+        (&["public, max-age=23641, must-revalidate"], None, Duration::from_secs(23641)),
         (&["Public, MAX-AGE=3600"], None, minutes(60)),
         (&["public", "max-age=3600"], None, minutes(60)),
         (&["max-age=3600"], Some("600"), minutes(50)),

@@ -30,9 +30,7 @@ impl World {
     }
 
     async fn keys_for(&self, kid: Option<&str>) -> Result<Arc<KeySet>, KeysFault> {
-        self.cache
-            .keys_for(kid, &self.metadata, &self.http, &self.clock)
-            .await
+        self.cache.keys_for(kid, &self.metadata, &self.http, &self.clock).await
     }
 
     async fn finds(&self, kid: &str) -> bool {
@@ -140,19 +138,10 @@ async fn without_any_keys_the_fault_says_why() {
     let long = vec![b' '; MAX_BYTES + 1];
     for (answer, fault) in [
         (Answer::Status(302), DocumentFault::Redirected.into()),
-        (
-            Answer::Error(HttpError::Unsent),
-            DocumentFault::Unreachable.into(),
-        ),
+        (Answer::Error(HttpError::Unsent), DocumentFault::Unreachable.into()),
         (Answer::Ok(long, HOUR), DocumentFault::TooLarge.into()),
-        (
-            Answer::Ok(b"[]".to_vec(), HOUR),
-            KeySetFault::Malformed.into(),
-        ),
-        (
-            Answer::Ok(br#"{"keys":[]}"#.to_vec(), HOUR),
-            KeysFault::Empty,
-        ),
+        (Answer::Ok(b"[]".to_vec(), HOUR), KeySetFault::Malformed.into()),
+        (Answer::Ok(br#"{"keys":[]}"#.to_vec(), HOUR), KeysFault::Empty),
     ] {
         let world = World::new(answer);
         assert_eq!(world.keys_for(None).await.err(), Some(fault));

@@ -8,10 +8,7 @@ use crate::store::{AttemptOutcome, Store};
 pub async fn an_attempt_is_consumed_exactly_once_by_fifty_parallel_callers(store: &dyn Store) {
     let first = in_parallel(50, |_| store.consume_attempt(attempt(1)));
     assert_eq!(first.iter().filter(|first| **first == Ok(true)).count(), 1);
-    assert_eq!(
-        first.iter().filter(|first| **first == Ok(false)).count(),
-        49
-    );
+    assert_eq!(first.iter().filter(|first| **first == Ok(false)).count(), 49);
     assert_eq!(store.consume_attempt(attempt(2)).await, Ok(true));
 }
 
@@ -23,9 +20,7 @@ pub async fn an_attempt_is_pending_until_it_is_finished(store: &dyn Store) {
     let pending = Ok(Some(AttemptOutcome::Pending));
     assert_eq!(store.attempt_outcome(attempt_id(1)).await, pending);
 
-    let failed = AttemptOutcome::Failed {
-        code: "state_mismatch".to_owned(),
-    };
+    let failed = AttemptOutcome::Failed { code: "state_mismatch".to_owned() };
     let finished = store.finish_attempt(attempt_id(1), failed.clone()).await;
     assert_eq!(finished, Ok(()));
     assert_eq!(store.attempt_outcome(attempt_id(1)).await, Ok(Some(failed)));

@@ -12,10 +12,7 @@ pub async fn a_client_is_found_by_the_hash_of_its_key_and_comes_back_whole(store
         policy: Policy(rules.iter().map(|rule| rule.parse().unwrap()).collect()),
         ..client(1)
     };
-    let powerless = ClientRow {
-        policy: Policy::default(),
-        ..client(2)
-    };
+    let powerless = ClientRow { policy: Policy::default(), ..client(2) };
     for row in [powerless.clone(), narrow.clone()] {
         assert_eq!(store.add_client(row.clone()).await, Ok(()));
         let found = store.client_by_key(&row.key_sha256).await;
@@ -41,14 +38,8 @@ pub async fn a_revoked_client_is_not_found(store: &dyn Store) {
 pub async fn clients_with_a_taken_id_or_key_conflict(store: &dyn Store) {
     assert_eq!(store.add_client(client(1)).await, Ok(()));
     assert_eq!(store.revoke_client(client(1).id, at(9)).await, Ok(true));
-    let same_key = ClientRow {
-        key_sha256: client(1).key_sha256,
-        ..client(2)
-    };
-    let same_id = ClientRow {
-        id: client(1).id,
-        ..client(2)
-    };
+    let same_key = ClientRow { key_sha256: client(1).key_sha256, ..client(2) };
+    let same_id = ClientRow { id: client(1).id, ..client(2) };
     for taken in [same_key, same_id] {
         let added = store.add_client(taken).await;
         assert_eq!(added, Err(StoreError::Conflict));

@@ -38,10 +38,7 @@ fn in_many_shapes(grant: &Grant) -> Vec<Grant> {
         ..grant.clone()
     };
     let access_only = Grant {
-        tokens: SealedTokens {
-            refresh: None,
-            ..grant.tokens.clone()
-        },
+        tokens: SealedTokens { refresh: None, ..grant.tokens.clone() },
         state: GrantState::Active,
         ..grant.clone()
     };
@@ -55,10 +52,7 @@ fn in_many_shapes(grant: &Grant) -> Vec<Grant> {
 pub async fn a_grant_comes_back_with_every_field_as_it_was_written(store: &dyn Store) {
     let mut current = signed_in(store, 1).await;
     for shape in in_many_shapes(&current) {
-        let wanted = Grant {
-            version: current.version + 1,
-            ..shape
-        };
+        let wanted = Grant { version: current.version + 1, ..shape };
         assert_eq!(store.replace_grant(wanted.clone(), None).await, Ok(()));
         let found = Ok(Some(wanted.clone()));
         assert_eq!(store.grant(wanted.id).await, found);
@@ -80,10 +74,7 @@ pub async fn a_grant_is_replaced_only_over_the_version_before_it(store: &dyn Sto
     let second = next(&first, at(50));
     assert_eq!(store.replace_grant(second.clone(), None).await, Ok(()));
     for version in [0, 1, 2, 4, u64::MAX] {
-        let stale = Grant {
-            version,
-            ..second.clone()
-        };
+        let stale = Grant { version, ..second.clone() };
         let replaced = store.replace_grant(stale, None).await;
         assert_eq!(replaced, Err(StoreError::Conflict), "version {version}");
     }
@@ -98,10 +89,7 @@ pub async fn a_grant_is_replaced_only_over_the_version_before_it(store: &dyn Sto
 /// The event and the row are one transaction.
 pub async fn a_replaced_grant_brings_its_event_and_a_conflict_brings_none(store: &dyn Store) {
     let first = signed_in(store, 1).await;
-    let event = Event {
-        grant: Some(first.id),
-        ..Event::new(EventKind::TokenRefreshed, at(50))
-    };
+    let event = Event { grant: Some(first.id), ..Event::new(EventKind::TokenRefreshed, at(50)) };
     let write = || store.replace_grant(next(&first, at(50)), Some(event.clone()));
     assert_eq!(write().await, Ok(()));
     assert_eq!(write().await, Err(StoreError::Conflict));
@@ -115,10 +103,7 @@ pub async fn fifty_parallel_writers_over_one_version_leave_one_winner(store: &dy
     let first = signed_in(store, 1).await;
     let write = |caller| store.replace_grant(next(&first, at(1_000 + caller)), None);
     let results = in_parallel(50, write);
-    let winners: Vec<_> = (0_u64..)
-        .zip(&results)
-        .filter(|(_, result)| result.is_ok())
-        .collect();
+    let winners: Vec<_> = (0_u64..).zip(&results).filter(|(_, result)| result.is_ok()).collect();
     assert_eq!(winners.len(), 1);
     let conflicts = |result: &&Result<(), StoreError>| **result == Err(StoreError::Conflict);
     assert_eq!(results.iter().filter(conflicts).count(), 49);
@@ -144,15 +129,9 @@ pub async fn grants_are_paged_oldest_first(store: &dyn Store) {
 /// When a user has several identities at one provider.
 pub async fn the_grant_at_a_provider_is_the_one_written_last(store: &dyn Store) {
     let first = signed_in(store, 1).await;
-    let second_identity = SignIn {
-        new_user: user(1),
-        ..sign_in(2)
-    };
+    let second_identity = SignIn { new_user: user(1), ..sign_in(2) };
     assert!(store.complete_sign_in(second_identity).await.is_ok());
-    let second = Grant {
-        user: user(1),
-        ..grant(2)
-    };
+    let second = Grant { user: user(1), ..grant(2) };
     let newest = store.grant_at(user(1), &google()).await;
     assert_eq!(newest, Ok(Some(second.clone())));
 
@@ -168,22 +147,13 @@ pub async fn the_grant_at_a_provider_is_the_one_written_last(store: &dyn Store) 
 pub async fn whose_grant_it_is_never_changes(store: &dyn Store) {
     let first = signed_in(store, 1).await;
     signed_in(store, 2).await;
-    let to_another_user = Grant {
-        user: user(2),
-        ..next(&first, at(50))
-    };
-    let from_another_identity = Grant {
-        identity: identity(3),
-        ..next(&first, at(50))
-    };
+    let to_another_user = Grant { user: user(2), ..next(&first, at(50)) };
+    let from_another_identity = Grant { identity: identity(3), ..next(&first, at(50)) };
     for moved in [to_another_user, from_another_identity] {
         let replaced = store.replace_grant(moved, None).await;
         assert_eq!(replaced, Err(StoreError::Conflict));
     }
-    let younger = Grant {
-        created_at: at(50),
-        ..next(&first, at(50))
-    };
+    let younger = Grant { created_at: at(50), ..next(&first, at(50)) };
     assert_eq!(store.replace_grant(younger, None).await, Ok(()));
     let found = store.grant(first.id).await;
     assert_eq!(found, Ok(Some(next(&first, at(50)))));

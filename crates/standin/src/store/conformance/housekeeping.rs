@@ -11,19 +11,10 @@ pub async fn a_store_answers_a_ping(store: &dyn Store) {
 /// At the very millisecond, and not before it.
 pub async fn pruning_forgets_only_attempts_and_sessions_whose_time_is_over(store: &dyn Store) {
     for (number, expires_at) in [(1, at(999)), (2, at(1_000)), (3, at(1_001))] {
-        let short = NewSession {
-            expires_at,
-            ..session(number)
-        };
-        let signed_in = SignIn {
-            session: Some(short),
-            ..sign_in(number)
-        };
+        let short = NewSession { expires_at, ..session(number) };
+        let signed_in = SignIn { session: Some(short), ..sign_in(number) };
         assert!(store.complete_sign_in(signed_in).await.is_ok());
-        let row = AttemptRow {
-            expires_at,
-            ..attempt(number)
-        };
+        let row = AttemptRow { expires_at, ..attempt(number) };
         assert_eq!(store.consume_attempt(row).await, Ok(true));
     }
     assert_eq!(store.queue_revocation(revocation(1)).await, Ok(()));

@@ -69,10 +69,7 @@ pub async fn events_of_many_writers_get_growing_numbers(store: &dyn Store) {
     assert!(numbers(&all).is_sorted_by(|earlier, later| earlier < later));
     for caller in 0..50 {
         let is_theirs = |stored: &&StoredEvent| stored.event.detail == Some(format!("{caller}"));
-        let counts = all
-            .iter()
-            .filter(is_theirs)
-            .map(|stored| stored.event.count);
+        let counts = all.iter().filter(is_theirs).map(|stored| stored.event.count);
         assert_eq!(counts.collect::<Vec<_>>(), [1, 2]);
     }
 }
@@ -98,10 +95,7 @@ pub async fn data_keys_come_back_whole_in_the_order_of_their_ids(store: &dyn Sto
 /// A data key that was overwritten would take every token with it.
 pub async fn a_data_key_whose_id_is_taken_conflicts_and_changes_nothing(store: &dyn Store) {
     assert_eq!(store.add_data_key(data_key(1)).await, Ok(()));
-    let other = DataKeyRow {
-        id: 1,
-        ..data_key(2)
-    };
+    let other = DataKeyRow { id: 1, ..data_key(2) };
     let added = store.add_data_key(other).await;
     assert_eq!(added, Err(StoreError::Conflict));
     assert_eq!(store.data_keys().await, Ok(vec![data_key(1)]));

@@ -5,11 +5,7 @@ use crate::store::{RevocationRow, Store, StoreError};
 
 /// Finishing one leaves the others, also of the same grant.
 pub async fn a_revocation_is_due_from_its_time_on_and_gone_when_finished(store: &dyn Store) {
-    let later = RevocationRow {
-        queued_at: at(20),
-        retry_at: at(20),
-        ..revocation(1)
-    };
+    let later = RevocationRow { queued_at: at(20), retry_at: at(20), ..revocation(1) };
     for row in [revocation(1), later.clone()] {
         assert_eq!(store.queue_revocation(row).await, Ok(()));
     }
@@ -22,10 +18,7 @@ pub async fn a_revocation_is_due_from_its_time_on_and_gone_when_finished(store: 
     for _ in 0..2 {
         let finished = store.finish_revocation(grant_id(1), at(1)).await;
         assert_eq!(finished, Ok(()));
-        assert_eq!(
-            store.due_revocations(at(99), 10).await,
-            Ok(vec![later.clone()])
-        );
+        assert_eq!(store.due_revocations(at(99), 10).await, Ok(vec![later.clone()]));
     }
 }
 
@@ -39,11 +32,7 @@ pub async fn a_postponed_revocation_comes_back_at_its_time_and_counts_its_tries(
         assert_eq!(unknown.await, Ok(()));
         let too_early = retry_at.before(std::time::Duration::from_millis(1));
         assert_eq!(store.due_revocations(too_early, 10).await, Ok(Vec::new()));
-        let row = RevocationRow {
-            retry_at,
-            attempts,
-            ..revocation(1)
-        };
+        let row = RevocationRow { retry_at, attempts, ..revocation(1) };
         assert_eq!(store.due_revocations(retry_at, 10).await, Ok(vec![row]));
     }
 }

@@ -82,11 +82,7 @@ pub fn identity(number: u64) -> Identity {
 /// An attempt that lasts ten minutes.
 #[must_use]
 pub fn attempt(number: u64) -> AttemptRow {
-    AttemptRow {
-        id: attempt_id(number),
-        provider: google(),
-        expires_at: at(600_000),
-    }
+    AttemptRow { id: attempt_id(number), provider: google(), expires_at: at(600_000) }
 }
 
 /// What the provider says about them.
@@ -130,11 +126,7 @@ pub fn grant(number: u64) -> Grant {
 /// `grant` as its next writer would write it, at `now`.
 #[must_use]
 pub fn next(grant: &Grant, now: Timestamp) -> Grant {
-    Grant {
-        version: grant.version + 1,
-        updated_at: now,
-        ..grant.clone()
-    }
+    Grant { version: grant.version + 1, updated_at: now, ..grant.clone() }
 }
 
 /// A session that lasts a day.

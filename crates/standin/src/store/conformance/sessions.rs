@@ -33,11 +33,7 @@ pub async fn a_session_is_found_by_its_hash_and_seen_whole(store: &dyn Store) {
     assert_eq!(store.session(&hash(2)).await, Ok(Some(row(2, 2))));
     let view = SessionView {
         session: row(2, 2),
-        user: User {
-            id: user(2),
-            profile: profile(2),
-            created_at: at(2),
-        },
+        user: User { id: user(2), profile: profile(2), created_at: at(2) },
         identities: vec![identity(2)],
         grants: vec![grant(2)],
     };
@@ -93,10 +89,7 @@ pub async fn touching_a_session_moves_only_when_it_was_last_seen(store: &dyn Sto
     three_sessions(store).await;
     for instant in [at(500), at(400)] {
         assert_eq!(store.touch_session(&hash(1), instant).await, Ok(()));
-        let touched = SessionRow {
-            last_seen_at: at(500),
-            ..row(1, 1)
-        };
+        let touched = SessionRow { last_seen_at: at(500), ..row(1, 1) };
         assert_eq!(store.session(&hash(1)).await, Ok(Some(touched)));
     }
     assert_eq!(store.touch_session(&hash(9), at(500)).await, Ok(()));

@@ -42,11 +42,7 @@ pub async fn a_first_sign_in_writes_everything_at_once(store: &dyn Store) {
     assert_eq!(store.consume_attempt(attempt(1)).await, Ok(true));
     assert_eq!(store.complete_sign_in(sign_in(1)).await, Ok(new(user(1))));
 
-    let row = User {
-        id: user(1),
-        profile: profile(1),
-        created_at: at(1),
-    };
+    let row = User { id: user(1), profile: profile(1), created_at: at(1) };
     assert_eq!(store.user(user(1)).await, Ok(Some(row)));
     assert_eq!(store.identities_of(user(1)).await, Ok(vec![identity(1)]));
     let found = store.user_by_subject(&google(), &identity(1).subject).await;
@@ -85,11 +81,7 @@ pub async fn signing_in_again_finds_the_user_and_updates_the_profile(store: &dyn
             ..again(1)
         };
         assert_eq!(store.complete_sign_in(renewed).await, Ok(known(user(1))));
-        let row = User {
-            id: user(1),
-            profile,
-            created_at: at(1),
-        };
+        let row = User { id: user(1), profile, created_at: at(1) };
         assert_eq!(store.users(None, 10).await, Ok(vec![row]));
     }
     assert_eq!(store.grants(None, 10).await, Ok(vec![grant]));
@@ -99,21 +91,12 @@ pub async fn signing_in_again_finds_the_user_and_updates_the_profile(store: &dyn
 /// An address is lent, not owned: it never joins two people. Nor do two issuers' equal subjects.
 pub async fn another_subject_with_the_same_email_is_another_user(store: &dyn Store) {
     assert_eq!(store.complete_sign_in(sign_in(1)).await, Ok(new(user(1))));
-    let same_email = SignIn {
-        profile: profile(1),
-        ..sign_in(2)
-    };
+    let same_email = SignIn { profile: profile(1), ..sign_in(2) };
     assert_eq!(store.complete_sign_in(same_email).await, Ok(new(user(2))));
-    let elsewhere = Identity {
-        issuer: "https://accounts.example".to_owned(),
-        ..identity(1)
-    };
+    let elsewhere = Identity { issuer: "https://accounts.example".to_owned(), ..identity(1) };
     let same_subject = SignIn {
         identity: elsewhere.clone(),
-        grant: Grant {
-            identity: elsewhere,
-            ..grant(3)
-        },
+        grant: Grant { identity: elsewhere, ..grant(3) },
         ..sign_in(3)
     };
     assert_eq!(store.complete_sign_in(same_subject).await, Ok(new(user(3))));
@@ -123,10 +106,7 @@ pub async fn another_subject_with_the_same_email_is_another_user(store: &dyn Sto
 /// The grant goes to the user who was there, whatever id it came with.
 pub async fn a_new_identity_of_a_known_user_is_added_to_them(store: &dyn Store) {
     assert_eq!(store.complete_sign_in(sign_in(1)).await, Ok(new(user(1))));
-    let second = SignIn {
-        new_user: user(1),
-        ..sign_in(2)
-    };
+    let second = SignIn { new_user: user(1), ..sign_in(2) };
     assert_eq!(store.complete_sign_in(second).await, Ok(known(user(1))));
     let theirs = Ok(vec![identity(1), identity(2)]);
     assert_eq!(store.identities_of(user(1)).await, theirs);
@@ -137,10 +117,7 @@ pub async fn a_new_identity_of_a_known_user_is_added_to_them(store: &dyn Store) 
 
 /// When one goes on.
 pub async fn a_sign_in_without_a_session_opens_none(store: &dyn Store) {
-    let quiet = SignIn {
-        session: None,
-        ..sign_in(1)
-    };
+    let quiet = SignIn { session: None, ..sign_in(1) };
     assert_eq!(store.complete_sign_in(quiet).await, Ok(new(user(1))));
     assert_eq!(store.sessions_of(user(1)).await, Ok(Vec::new()));
 }
@@ -148,22 +125,10 @@ pub async fn a_sign_in_without_a_session_opens_none(store: &dyn Store) {
 /// Two sign-ins that both thought they were the first: the second must read again.
 pub async fn inserting_a_grant_conflicts_with_the_grant_of_the_same_identity(store: &dyn Store) {
     assert_eq!(store.complete_sign_in(sign_in(1)).await, Ok(new(user(1))));
-    let also_first = SignIn {
-        grant: Grant {
-            id: grant_id(2),
-            ..grant(1)
-        },
-        ..again(1)
-    };
+    let also_first = SignIn { grant: Grant { id: grant_id(2), ..grant(1) }, ..again(1) };
     let signed_in = store.complete_sign_in(also_first).await;
     assert_eq!(signed_in, Err(StoreError::Conflict));
-    let same_id = SignIn {
-        grant: Grant {
-            id: grant_id(1),
-            ..grant(2)
-        },
-        ..sign_in(2)
-    };
+    let same_id = SignIn { grant: Grant { id: grant_id(1), ..grant(2) }, ..sign_in(2) };
     let signed_in = store.complete_sign_in(same_id).await;
     assert_eq!(signed_in, Err(StoreError::Conflict));
     assert_eq!(store.grants(None, 10).await, Ok(vec![grant(1)]));
@@ -175,11 +140,7 @@ pub async fn a_conflicting_sign_in_changes_nothing_at_all(store: &dyn Store) {
     for number in [2, 101] {
         assert_eq!(store.consume_attempt(attempt(number)).await, Ok(true));
     }
-    let of_nobody = SignIn {
-        grant: next(&grant(2), at(2)),
-        replaces: Some(hash(1)),
-        ..sign_in(2)
-    };
+    let of_nobody = SignIn { grant: next(&grant(2), at(2)), replaces: Some(hash(1)), ..sign_in(2) };
     let stale = SignIn {
         profile: Profile::default(),
         grant: next(&next(&grant(1), at(5)), at(6)),
@@ -211,11 +172,7 @@ pub async fn fifty_parallel_first_sign_ins_make_one_user(store: &dyn Store) {
         store.complete_sign_in(SignIn {
             new_user: user(caller + 1),
             session: Some(session(caller + 1)),
-            grant: Grant {
-                id: grant_id(caller + 1),
-                user: user(caller + 1),
-                ..grant(1)
-            },
+            grant: Grant { id: grant_id(caller + 1), user: user(caller + 1), ..grant(1) },
             ..sign_in(1)
         })
     };
@@ -234,10 +191,7 @@ pub async fn fifty_parallel_first_sign_ins_make_one_user(store: &dyn Store) {
 /// A browser has one session; whose it was does not matter.
 pub async fn the_session_that_is_replaced_ends(store: &dyn Store) {
     assert_eq!(store.complete_sign_in(sign_in(1)).await, Ok(new(user(1))));
-    let instead = SignIn {
-        replaces: Some(hash(1)),
-        ..sign_in(2)
-    };
+    let instead = SignIn { replaces: Some(hash(1)), ..sign_in(2) };
     assert_eq!(store.complete_sign_in(instead).await, Ok(new(user(2))));
     assert_eq!(store.session(&hash(1)).await, Ok(None));
     assert!(store.session(&hash(2)).await.unwrap().is_some());

@@ -7,17 +7,11 @@ use crate::verify::Identity;
 
 /// One issuer's name for one user may be another issuer's name for another.
 pub async fn a_subject_names_a_user_only_if_issuers_agree(store: &dyn Store) {
-    let elsewhere = Identity {
-        issuer: "https://accounts.example".to_owned(),
-        ..identity(1)
-    };
+    let elsewhere = Identity { issuer: "https://accounts.example".to_owned(), ..identity(1) };
     let there = |number, new_user| SignIn {
         identity: elsewhere.clone(),
         new_user,
-        grant: Grant {
-            identity: elsewhere.clone(),
-            ..grant(number)
-        },
+        grant: Grant { identity: elsewhere.clone(), ..grant(number) },
         ..sign_in(number)
     };
     let find = async || store.user_by_subject(&google(), &identity(1).subject).await;
@@ -60,10 +54,7 @@ pub async fn deleting_a_user_takes_everything_of_theirs_and_nothing_else(store: 
     assert_eq!(store.events(0, 10).await.unwrap().len(), 2);
     assert_eq!(store.consume_attempt(attempt(1)).await, Ok(false));
 
-    let anew = SignIn {
-        new_user: user(3),
-        ..sign_in(1)
-    };
+    let anew = SignIn { new_user: user(3), ..sign_in(1) };
     let signed_in = store.complete_sign_in(anew).await.unwrap();
     assert_eq!((signed_in.user, signed_in.is_new), (user(3), true));
 }
@@ -83,10 +74,7 @@ pub async fn users_are_paged_oldest_first(store: &dyn Store) {
     }
     let page = async |after, limit| {
         let users = store.users(after, limit).await.unwrap();
-        users
-            .into_iter()
-            .map(|user: User| user.id)
-            .collect::<Vec<_>>()
+        users.into_iter().map(|user: User| user.id).collect::<Vec<_>>()
     };
     assert_eq!(page(None, 2).await, [user(1), user(256)]);
     assert_eq!(page(Some(user(256)), 2).await, [user(300)]);

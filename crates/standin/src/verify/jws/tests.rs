@@ -47,10 +47,7 @@ fn id_1_a_changed_token_is_refused() {
             with_part(&token, 2, &encode(&[0; 257])),
             with_part(&token, 2, &encode(&[0xff; 256])),
         ] {
-            assert_eq!(
-                check(&changed, &[signer]),
-                Err(IdTokenFault::SignatureInvalid)
-            );
+            assert_eq!(check(&changed, &[signer]), Err(IdTokenFault::SignatureInvalid));
         }
     }
 }
@@ -68,15 +65,9 @@ fn id_1_the_header_cannot_choose_another_algorithm_than_the_keys() {
 #[test]
 fn id_2_a_key_of_another_name_is_not_tried() {
     let token = Signer::rsa("a").sign(CLAIMS);
-    assert_eq!(
-        check(&token, &[Signer::rsa("b")]),
-        Err(IdTokenFault::UnknownKey)
-    );
+    assert_eq!(check(&token, &[Signer::rsa("b")]), Err(IdTokenFault::UnknownKey));
     assert_eq!(check(&token, &[]), Err(IdTokenFault::UnknownKey));
-    assert_eq!(
-        check(&token, &[Signer::other_rsa("a")]),
-        Err(IdTokenFault::SignatureInvalid)
-    );
+    assert_eq!(check(&token, &[Signer::other_rsa("a")]), Err(IdTokenFault::SignatureInvalid));
 }
 
 #[test]
@@ -98,10 +89,7 @@ fn id_2_without_a_name_every_fitting_key_is_tried_up_to_eight() {
     assert_eq!(check(&token, &signers), Ok(()));
     signers.insert(0, Signer::other_p256("y"));
     assert_eq!(check(&token, &signers), Err(IdTokenFault::SignatureInvalid));
-    assert_eq!(
-        check(&token, &[Signer::rsa("r")]),
-        Err(IdTokenFault::KeyMismatch)
-    );
+    assert_eq!(check(&token, &[Signer::rsa("r")]), Err(IdTokenFault::KeyMismatch));
     assert_eq!(check(&token, &[]), Err(IdTokenFault::UnknownKey));
 }
 
@@ -113,10 +101,7 @@ fn id_3_a_key_inside_the_token_is_ignored() {
         attacker.jwk()
     );
     let forged = attacker.sign_with_header(&header, CLAIMS);
-    assert_eq!(
-        check(&forged, &[Signer::rsa("a")]),
-        Err(IdTokenFault::SignatureInvalid)
-    );
+    assert_eq!(check(&forged, &[Signer::rsa("a")]), Err(IdTokenFault::SignatureInvalid));
     let honest = Signer::rsa("a").sign_with_header(&header, CLAIMS);
     assert_eq!(check(&honest, &[Signer::rsa("a")]), Ok(()));
 }

@@ -26,10 +26,7 @@ fn keys_are_found_by_their_names() {
     assert_eq!(set.len(), 2);
     assert!(set.has_kid("a") && set.has_kid("b"));
     assert!(!set.has_kid("c") && !set.has_kid(""));
-    assert_eq!(
-        format!("{set:?}"),
-        r#"KeySet([Rs256 Some("a"), Es256 Some("b")])"#
-    );
+    assert_eq!(format!("{set:?}"), r#"KeySet([Rs256 Some("a"), Es256 Some("b")])"#);
 }
 
 #[test]
@@ -172,15 +169,7 @@ fn id_18_a_point_lies_on_the_curve_that_fits_the_algorithm() {
 fn one_odd_key_does_not_take_the_others_with_it() {
     let good = Signer::p256("good").jwk().to_string();
     let twice = format!("{},\"kid\":\"again\"}}", good.trim_end_matches('}'));
-    for odd in [
-        "{}",
-        "null",
-        "1",
-        "[]",
-        r#""key""#,
-        r#"{"kty":"OKP","crv":"Ed25519"}"#,
-        &twice,
-    ] {
+    for odd in ["{}", "null", "1", "[]", r#""key""#, r#"{"kty":"OKP","crv":"Ed25519"}"#, &twice] {
         let set = KeySet::parse(format!(r#"{{"keys":[{odd},{good}]}}"#).as_bytes()).unwrap();
         assert_eq!(set.len(), 1, "{odd}");
         assert!(set.has_kid("good"));

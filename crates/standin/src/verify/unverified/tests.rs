@@ -26,16 +26,11 @@ fn a_token_tells_the_key_it_names_and_is_not_printed() {
 fn id_1_an_algorithm_that_is_not_on_the_list_is_refused() {
     let none = ["none", "NONE", "nOnE", "None", "", " ", "none\\u0000"];
     let symmetric = ["HS256", "HS384", "HS512", "dir", "A256KW"];
-    let others = [
-        "RS1", "RS384", "RS512", "PS256", "ES384", "ES256K", "EdDSA", "rs256", "RS256 ", "Rs256",
-    ];
+    let others =
+        ["RS1", "RS384", "RS512", "PS256", "ES384", "ES256K", "EdDSA", "rs256", "RS256 ", "Rs256"];
     for alg in [&none[..], &symmetric, &others].concat() {
         let header = format!(r#"{{"alg":"{alg}"}}"#);
-        assert_eq!(
-            fault_of_header(&header),
-            Some(IdTokenFault::AlgorithmRefused),
-            "{alg:?}"
-        );
+        assert_eq!(fault_of_header(&header), Some(IdTokenFault::AlgorithmRefused), "{alg:?}");
     }
     for header in [
         "{}",
@@ -45,11 +40,7 @@ fn id_1_an_algorithm_that_is_not_on_the_list_is_refused() {
         r#"{"alg":true}"#,
         r#"{"ALG":"RS256"}"#,
     ] {
-        assert_eq!(
-            fault_of_header(header),
-            Some(IdTokenFault::AlgorithmRefused),
-            "{header}"
-        );
+        assert_eq!(fault_of_header(header), Some(IdTokenFault::AlgorithmRefused), "{header}");
     }
 }
 
@@ -68,11 +59,7 @@ fn id_3_another_kind_of_token_is_refused() {
         r#"["JWT"]"#,
     ] {
         let header = format!(r#"{{"alg":"RS256","typ":{typ}}}"#);
-        assert_eq!(
-            fault_of_header(&header),
-            Some(IdTokenFault::TypeRefused),
-            "{typ}"
-        );
+        assert_eq!(fault_of_header(&header), Some(IdTokenFault::TypeRefused), "{typ}");
     }
 }
 
@@ -90,11 +77,7 @@ fn id_3_an_extension_that_must_be_understood_is_refused() {
         r#""b64":null"#,
     ] {
         let header = format!(r#"{{"alg":"RS256",{member}}}"#);
-        assert_eq!(
-            fault_of_header(&header),
-            Some(IdTokenFault::CriticalExtension),
-            "{member}"
-        );
+        assert_eq!(fault_of_header(&header), Some(IdTokenFault::CriticalExtension), "{member}");
     }
     assert_eq!(fault_of_header(r#"{"alg":"RS256","b64":true}"#), None);
 }
@@ -118,11 +101,7 @@ fn id_4_a_token_has_exactly_three_parts() {
         assert_eq!(fault_of(text), Some(IdTokenFault::NotCompact), "{text:?}");
     }
     for text in ["..", ".e30.AA"] {
-        assert_eq!(
-            fault_of(text),
-            Some(IdTokenFault::HeaderMalformed),
-            "{text:?}"
-        );
+        assert_eq!(fault_of(text), Some(IdTokenFault::HeaderMalformed), "{text:?}");
     }
 }
 
@@ -146,11 +125,7 @@ fn id_4_only_canonical_base64url_is_read() {
             assert!(fault_of(&*text).is_some(), "{text:?}");
         }
         let in_signature = fault_of(format!("{header}.e30.{part}"));
-        assert_eq!(
-            in_signature,
-            Some(IdTokenFault::EncodingInvalid),
-            "{part:?}"
-        );
+        assert_eq!(in_signature, Some(IdTokenFault::EncodingInvalid), "{part:?}");
     }
 }
 
@@ -164,21 +139,13 @@ fn id_4_a_header_with_a_repeated_member_is_refused() {
         r#"{"alg":"RS256","x":1,"x":1}"#,
         r#"{"alg":"RS256","jwk":{"kty":"RSA","kty":"EC"}}"#,
     ] {
-        assert_eq!(
-            fault_of_header(header),
-            Some(IdTokenFault::HeaderMalformed),
-            "{header}"
-        );
+        assert_eq!(fault_of_header(header), Some(IdTokenFault::HeaderMalformed), "{header}");
     }
 }
 
 #[test]
 fn id_4_a_header_that_is_not_one_json_object_is_refused() {
-    let deep = format!(
-        r#"{{"alg":"RS256","x":{}1{}}}"#,
-        "[".repeat(40),
-        "]".repeat(40)
-    );
+    let deep = format!(r#"{{"alg":"RS256","x":{}1{}}}"#, "[".repeat(40), "]".repeat(40));
     let many: Vec<String> = (0..300).map(|i| format!(r#""m{i}":0"#)).collect();
     let many = format!("{{{}}}", many.join(","));
     for header in [
@@ -197,11 +164,7 @@ fn id_4_a_header_that_is_not_one_json_object_is_refused() {
         &deep,
         &many,
     ] {
-        assert_eq!(
-            fault_of_header(header),
-            Some(IdTokenFault::HeaderMalformed),
-            "{header}"
-        );
+        assert_eq!(fault_of_header(header), Some(IdTokenFault::HeaderMalformed), "{header}");
     }
     let not_utf8 = format!("{}.e30.AAAA", encode(b"{\"alg\":\"RS256\",\"x\":\"\xff\"}"));
     assert_eq!(fault_of(not_utf8), Some(IdTokenFault::HeaderMalformed));
@@ -218,10 +181,7 @@ fn id_19_size_is_checked_before_dots_and_dots_before_splitting() {
     // A length of 1 modulo 4 is no base64url.
     let claims = &claims[..claims.len() / 4 * 4];
     assert_eq!(fault_of(format!("{header}.{claims}.AAAA")), None);
-    assert_eq!(
-        fault_of(format!("{header}.{claims}AAAA.AAAA")),
-        Some(IdTokenFault::TooLarge)
-    );
+    assert_eq!(fault_of(format!("{header}.{claims}AAAA.AAAA")), Some(IdTokenFault::TooLarge));
 }
 
 proptest! {
