@@ -16,7 +16,7 @@ use standin::signin::Mode;
 use crate::problem::Problem;
 
 const STYLE: &str = include_str!("../templates/page.css");
-const SCRIPT: &str = include_str!("../templates/popup.js");
+const SCRIPT: &str = include_str!("../templates/page.js");
 
 static POLICY: LazyLock<HeaderValue> = LazyLock::new(|| {
     let hash = |text: &str| BASE64.encode(&sha256(text.as_bytes()));
@@ -34,7 +34,8 @@ static POLICY: LazyLock<HeaderValue> = LazyLock::new(|| {
 #[template(path = "failed.html")]
 struct FailedPage<'a> {
     style: &'a str,
-    script: Option<&'a str>,
+    script: &'a str,
+    is_popup: bool,
     detail: &'a str,
     code: &'a str,
     attempt: Option<&'a str>,
@@ -67,7 +68,8 @@ pub(crate) fn failed(
     }
     let page = FailedPage {
         style: STYLE,
-        script: (mode == Mode::Popup).then_some(SCRIPT),
+        script: SCRIPT,
+        is_popup: mode == Mode::Popup,
         detail: problem.detail(),
         code: problem.code(),
         attempt: problem.attempt(),

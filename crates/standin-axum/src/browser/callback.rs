@@ -1,8 +1,9 @@
-//! `GET /auth/{provider}/callback`: the provider's answer.
+//! `GET|POST /auth/{provider}/callback`: the provider's answer.
 
 use axum::extract::{RawQuery, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use http::HeaderMap;
+use standin::Refusal;
 use standin::signin::{Completed, Failed, Mode, Next, UnverifiedCallback};
 use standin::verify::ProviderId;
 
@@ -44,6 +45,17 @@ async fn complete(
     shared.limiter.check(client).map_err(Failed::before_attempt)?;
     let answer = UnverifiedCallback::parse(query).map_err(Failed::before_attempt)?;
     shared.standin.signin().callback(provider, answer, headers).await
+}
+
+/// No flow of ours asks for an answer by form post, so none that comes that way was asked for (requirement
+/// CB-7). Its body is not looked at.
+pub(super) async fn post(
+    State(shared): State<Shared>,
+    client: ClientIp,
+    headers: HeaderMap,
+) -> Response {
+    shared.limiter.failed(client);
+    page::failed(&headers, Refusal::ResponseModeMismatch.into(), Mode::Redirect, None)
 }
 
 /// Always 303, so that nothing is posted on, and no code stays in the address (requirement CB-8).

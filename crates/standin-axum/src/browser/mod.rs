@@ -23,7 +23,7 @@ pub(crate) fn router() -> Router<Shared> {
         .route("/auth/logout", post(logout::post))
         .route("/auth/attempts/{attempt}", get(attempt::get))
         .route("/auth/{provider}/login", get(login::get))
-        .route("/auth/{provider}/callback", get(callback::get))
+        .route("/auth/{provider}/callback", get(callback::get).post(callback::post))
         .route("/auth/{provider}/begin", post(begin::post))
         .route("/auth/{provider}/code", post(code::post))
         .route("/auth/{provider}/disconnect", post(disconnect::post))

@@ -285,7 +285,7 @@ async fn cb_7_an_answer_comes_as_it_was_asked_for() {
     ] {
         let answer =
             browser.send(Method::POST, url.as_str(), &[("content-type", kind)], body).await;
-        answer.assert_status(405);
+        answer.assert_refused(400, "response_mode_mismatch");
         assert_eq!(world.google.token_calls().await, 0);
     }
     let (state, code) = world.one_time_code(&mut browser).await;

@@ -1,9 +1,10 @@
-// Tells the page that opened this window how it went, then closes it. Nothing secret is said: the page
-// asks the server who is signed in. A broadcast reaches the page even where its
-// Cross-Origin-Opener-Policy has cut the window off from its opener.
+// No code and no state stay in the window's address. A popup then tells the page that opened it how it
+// went, and closes. Nothing secret is said: the page asks the server who is signed in. A broadcast reaches
+// the page even where its Cross-Origin-Opener-Policy has cut the window off from its opener.
 (function () {
-  history.replaceState(null, '', location.pathname); // no code stays in the window's address
+  history.replaceState(null, '', location.pathname);
   var from = document.getElementById('standin-outcome').dataset;
+  if (!from.type) return;
   var message = { type: from.type, attempt: from.attempt || null, code: from.code || null };
   var channel = new BroadcastChannel('standin');
   channel.postMessage(message);
