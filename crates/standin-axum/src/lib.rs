@@ -26,6 +26,8 @@ mod limiter;
 mod page;
 pub mod problem;
 
+use std::sync::Arc;
+
 use axum::Router;
 use axum::extract::FromRef;
 use http::header::{CACHE_CONTROL, REFERRER_POLICY};
@@ -41,7 +43,7 @@ use limiter::Limiter;
 #[derive(Clone)]
 struct Shared {
     standin: Standin,
-    limiter: Limiter,
+    limiter: Arc<Limiter>,
 }
 
 impl FromRef<Shared> for Standin {
@@ -52,7 +54,7 @@ impl FromRef<Shared> for Standin {
 
 /// Both sides, with their state: merge it into an app that browsers reach at the `public_url`.
 pub fn router(standin: Standin) -> Router {
-    let limiter = Limiter::new();
+    let limiter = Arc::new(Limiter::new());
     let shared = Shared { standin, limiter };
     Router::new()
         .merge(browser::router())

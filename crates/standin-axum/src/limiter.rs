@@ -17,8 +17,7 @@ const WINDOW: Duration = Duration::from_mins(1);
 /// So many addresses are remembered; a flood from more makes the oldest be forgotten.
 const MAX_ADDRESSES: u64 = 100_000;
 
-/// Counts failures by address. Clones share the counts.
-#[derive(Clone)]
+/// Counts failures by address.
 pub(crate) struct Limiter(Cache<IpAddr, Arc<AtomicU32>>);
 
 impl Limiter {

@@ -12,7 +12,7 @@ use standin::secret::{ClientKey, ClientSecret};
 use standin::store::{ClientRow, Store};
 use standin::time::Clock as _;
 use standin::vend::{Policy, Rule};
-use standin_emulator::Emulator;
+use standin_emulator::{Emulator, Seed};
 use url::Url;
 
 use super::EXTRA_SCOPES;
@@ -79,7 +79,13 @@ fn config(args: &Args, data: &Data) -> anyhow::Result<Config> {
 
 async fn start_emulator(args: &Args, app: &Url) -> anyhow::Result<Emulator> {
     let origin = app.origin().ascii_serialization();
+    let mut seed = Seed::default();
+    // What the consent page calls the app.
+    for client in &mut seed.clients {
+        "Nightly Notes".clone_into(&mut client.name);
+    }
     let emulator = Emulator::builder()
+        .seed(seed)
         .listen(args.emulator_listen)
         .redirect_uri(format!("{origin}/auth/google/callback"))
         .javascript_origin(origin)
