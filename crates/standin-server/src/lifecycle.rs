@@ -20,12 +20,12 @@ use crate::net;
 #[derive(Debug, thiserror::Error)]
 pub enum LifecycleError {
     /// The address is taken, or not ours.
-    #[error("cannot listen on {address}: {source}")]
+    #[error("cannot listen on {address}: {reason}")]
     Listen {
         /// The address that was asked for.
         address: SocketAddr,
         /// What the operating system says.
-        source: std::io::Error,
+        reason: std::io::Error,
     },
     /// The operating system does not tell us about signals.
     #[error("cannot wait for signals: {0}")]
@@ -53,7 +53,7 @@ impl Listeners {
 }
 
 async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), LifecycleError> {
-    let failed = |source| LifecycleError::Listen { address, source };
+    let failed = |reason| LifecycleError::Listen { address, reason };
     let listener = TcpListener::bind(address).await.map_err(failed)?;
     let bound = listener.local_addr().map_err(failed)?;
     Ok((listener, bound))

@@ -6,12 +6,12 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// The file is not there or not ours to read.
-    #[error("{}: cannot be read: {source}", path.display())]
+    #[error("{}: cannot be read: {reason}", path.display())]
     Unreadable {
         /// Which file.
         path: PathBuf,
         /// What the operating system says.
-        source: std::io::Error,
+        reason: std::io::Error,
     },
     /// The file is not TOML, or a value has the wrong type.
     #[error("{}:{line}: {problem}", path.display())]

@@ -15,8 +15,8 @@ pub(super) fn load(
     let text = match std::fs::read_to_string(path) {
         Ok(text) => text,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound && !must_exist => String::new(),
-        Err(source) => {
-            return Err(ConfigError::Unreadable { path: path.to_owned(), source });
+        Err(reason) => {
+            return Err(ConfigError::Unreadable { path: path.to_owned(), reason });
         }
     };
     parse(path, &text, variables)

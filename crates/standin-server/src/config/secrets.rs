@@ -71,5 +71,5 @@ pub(super) fn google_json(key: &str, path: &Path) -> Result<Registration, Config
 
 fn read(path: &Path) -> Result<String, ConfigError> {
     std::fs::read_to_string(path)
-        .map_err(|source| ConfigError::Unreadable { path: PathBuf::from(path), source })
+        .map_err(|reason| ConfigError::Unreadable { path: PathBuf::from(path), reason })
 }
