@@ -3,7 +3,7 @@
 //! Each law is an async function named by the sentence it holds a store to. It takes a fresh store and
 //! panics if the store breaks the law. [`store_laws!`](crate::store_laws) makes a test of each:
 //!
-//! ```ignore
+//! ```text
 //! standin::store_laws!(MyStore::fresh().await);
 //! ```
 #![expect(
