@@ -4,6 +4,7 @@
 
 mod arrows;
 mod packages;
+mod requirements;
 mod sources;
 
 use std::path::Path;
@@ -22,7 +23,10 @@ pub(crate) fn run(root: &Path) -> anyhow::Result<ExitCode> {
         .context("cargo metadata")?;
     let mut violations = arrows::violations(&arrows::of(&metadata));
     violations.extend(packages::violations(&packages::of(&metadata)));
-    violations.extend(sources::violations(&sources::read(root)?));
+    let sources = sources::read(root)?;
+    violations.extend(sources::violations(&sources));
+    let requirements = std::fs::read_to_string(root.join("docs/requirements.md"))?;
+    violations.extend(requirements::violations(&sources, &requirements));
     if !is_committed(root, "Cargo.lock") {
         violations.push("Cargo.lock is not committed: builds would not be the same twice".into());
     }

@@ -15,8 +15,8 @@ const ROOTS: [&str; 4] = ["crates", "xtask", "bench", "examples"];
 /// A source file.
 #[derive(Debug)]
 pub(super) struct Source {
-    path: PathBuf,
-    text: String,
+    pub(super) path: PathBuf,
+    pub(super) text: String,
 }
 
 /// Every Rust source of ours.
