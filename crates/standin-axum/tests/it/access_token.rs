@@ -116,3 +116,16 @@ async fn a_job_with_few_rules_gets_no_more_either() {
         assert!(!scopes.as_array().unwrap().contains(&json!(CALENDAR)), "{scopes}");
     }
 }
+
+#[tokio::test]
+async fn a_token_that_cannot_be_narrowed_does_not_hold_up_who_wants_the_whole() {
+    let world = listing(CALENDAR).await;
+    let (mut browser, user) = world.signed_in(ADA, &format!("?scope={CALENDAR}")).await;
+    let refusal = json!({ "status": 400, "body": r#"{"error":"invalid_scope"}"# });
+    world.google.fault("token", "status", refusal).await;
+
+    browser.post(PATH, json!({})).await.assert_refused(502, "provider_misbehaved");
+
+    world.google.advance(3600).await;
+    world.job().await.vend(&user, json!({})).await.assert_status(200);
+}

@@ -14,7 +14,9 @@ use super::{FreshToken, Need, Outcome, RefreshFailure, Target, later};
 use crate::core::Core;
 use crate::error::Error;
 use crate::id::GrantId;
-use crate::provider::{Provider, TokenResponse, is_about_somebody_else};
+use crate::provider::{
+    OAuthError, Provider, TokenError, TokenResponse, is_about_somebody_else,
+};
 use crate::secret::{AccessToken, RefreshToken};
 use crate::store::StoreError;
 use crate::time::Timestamp;
@@ -102,6 +104,10 @@ impl Exchange {
                     Some(scopes) => self.settle_narrow(grant, answer, asked_at, scopes).await,
                     None => self.commit(grant, answer, asked_at).await,
                 }
+            }
+            // Only this narrowing is impossible: whoever wants the whole token can still have it.
+            Err(TokenError::Refused(OAuthError::InvalidScope)) if narrowed_to.is_some() => {
+                Err(RefreshFailure::Misbehaved)
             }
             Err(error) => match classify(error) {
                 Fate::Dead => self.commit_death(grant).await,
