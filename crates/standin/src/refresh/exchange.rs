@@ -14,9 +14,7 @@ use super::{FreshToken, Need, Outcome, RefreshFailure, Target, later};
 use crate::core::Core;
 use crate::error::Error;
 use crate::id::GrantId;
-use crate::provider::{
-    OAuthError, Provider, TokenError, TokenResponse, is_about_somebody_else,
-};
+use crate::provider::{OAuthError, Provider, TokenError, TokenResponse, is_about_somebody_else};
 use crate::secret::{AccessToken, RefreshToken};
 use crate::store::StoreError;
 use crate::time::Timestamp;
