@@ -35,7 +35,7 @@ pub(crate) async fn against_bare(binary: &Path) -> Result<Vec<Row>> {
     let world = World::new().await?;
     let service = world.serve(binary)?;
     let ada = world.sign_in(&service).await?;
-    let vend = Work::new("vend a live token, rows read each time", ada.vend_request(&world));
+    let vend = Work::new("vend a live token", ada.vend_request(&world));
     let session = Work::new("`GET /auth/session`", ada.session_request(&world));
     let signed_out = Work::ceiling(request("GET", "/auth/session", &world.host(), &[]));
     [vend, session, signed_out].iter().map(|work| compare(work, &service)).collect()

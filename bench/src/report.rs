@@ -49,6 +49,11 @@ pub(crate) fn share(
     }
 }
 
+/// The largest one.
+pub(crate) fn fastest(values: &[f64]) -> f64 {
+    values.iter().copied().fold(0.0, f64::max)
+}
+
 /// The middle one.
 pub(crate) fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);

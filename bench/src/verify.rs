@@ -15,10 +15,11 @@ use standin::verify::{
     Expected, ExpectedNonce, KeySet, LEEWAY, UnverifiedIdToken, verify_id_token,
 };
 
-use crate::report::{Row, median, share};
+use crate::report::{Row, fastest, share};
 
-const ROUNDS: usize = 7;
-const PER_ROUND: u32 = 4000;
+/// Short rounds, and the fastest of each kind: whatever else the machine does only ever makes one slower.
+const ROUNDS: usize = 60;
+const PER_ROUND: u32 = 400;
 const NOW: i64 = 1_800_000_000;
 
 /// One core, in turns: ours, raw, ours, raw.
@@ -29,7 +30,7 @@ pub(crate) fn against_raw() -> Result<Row> {
         ours.push(per_second(|| sample.verify())?);
         raw.push(per_second(|| sample.verify_raw())?);
     }
-    let (ours, raw) = (median(ours), median(raw));
+    let (ours, raw) = (fastest(&ours), fastest(&raw));
     Ok(share("verify a Google-shaped ID token (one core)", ours, raw, "raw RS256", 0.85, "≥ 85 %"))
 }
 

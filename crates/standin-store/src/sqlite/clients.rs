@@ -44,7 +44,9 @@ impl Clients for SqliteStore {
     }
 
     async fn client_by_key(&self, key_sha256: &[u8; 32]) -> Result<Option<ClientRow>> {
-        self.read(|connection| one(connection, BY_KEY, [key_sha256], client_of))
+        self.clients.get(key_sha256, || {
+            self.read(|connection| one(connection, BY_KEY, [key_sha256], client_of))
+        })
     }
 
     async fn clients(&self) -> Result<Vec<ClientRow>> {

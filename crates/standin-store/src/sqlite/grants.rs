@@ -70,10 +70,12 @@ impl Grants for SqliteStore {
     }
 
     async fn grant_at(&self, user: UserId, provider: &ProviderId) -> Result<Option<Grant>> {
-        let key = params![user.as_bytes(), provider.as_str()];
-        let grants = self.read(|connection| all(connection, AT_PROVIDER, key, grant_of))?;
-        let newest = |grant: &Grant| (grant.updated_at, grant.id);
-        Ok(grants.into_iter().max_by_key(newest))
+        self.grants.get(&(user, provider.clone()), || {
+            let key = params![user.as_bytes(), provider.as_str()];
+            let grants = self.read(|connection| all(connection, AT_PROVIDER, key, grant_of))?;
+            let newest = |grant: &Grant| (grant.updated_at, grant.id);
+            Ok(grants.into_iter().max_by_key(newest))
+        })
     }
 
     async fn grants_of(&self, user: UserId) -> Result<Vec<Grant>> {

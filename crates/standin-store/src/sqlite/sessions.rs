@@ -49,7 +49,9 @@ impl Sessions for SqliteStore {
     }
 
     async fn session_view(&self, hash: &SessionHash) -> Result<Option<SessionView>> {
-        self.read(|connection| in_snapshot(connection, |snapshot| view(snapshot, hash)))
+        self.views.get(hash, || {
+            self.read(|connection| in_snapshot(connection, |snapshot| view(snapshot, hash)))
+        })
     }
 
     async fn touch_session(&self, hash: &SessionHash, at: Timestamp) -> Result<()> {

@@ -12,6 +12,7 @@ use standin::store::{Result, StoreError};
 use tokio::sync::{mpsc, oneshot};
 
 use super::failure::Failure;
+use super::recent::Writes;
 
 /// How many jobs share a commit: beyond this an fsync weighs next to nothing, and the first would wait.
 const BATCH: usize = 256;
@@ -35,11 +36,11 @@ pub(super) struct Writer {
 
 impl Writer {
     /// Takes the connection to a thread of its own.
-    pub(super) fn start(connection: Connection) -> io::Result<Self> {
+    pub(super) fn start(connection: Connection, writes: Writes) -> io::Result<Self> {
         let (queue, jobs) = mpsc::channel(QUEUE);
         let thread = thread::Builder::new()
             .name("standin-sqlite".to_owned())
-            .spawn(move || run_jobs(&connection, jobs))?;
+            .spawn(move || run_jobs(&connection, jobs, &writes))?;
         Ok(Self { queue: Some(queue), thread: Some(thread) })
     }
 
@@ -101,13 +102,14 @@ where
     }
 }
 
-fn run_jobs(connection: &Connection, mut jobs: mpsc::Receiver<Box<dyn Job>>) {
+fn run_jobs(connection: &Connection, mut jobs: mpsc::Receiver<Box<dyn Job>>, writes: &Writes) {
     let mut batch = Vec::with_capacity(BATCH);
     while jobs.blocking_recv_many(&mut batch, BATCH) > 0 {
         let committed = commit(connection, &mut batch);
         if let Err(error) = &committed {
             tracing::error!(%error, jobs = batch.len(), "a batch of writes was not committed");
         }
+        writes.happened();
         for job in batch.drain(..) {
             job.answer(&committed);
         }

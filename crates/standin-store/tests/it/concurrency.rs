@@ -10,6 +10,7 @@ use standin::store::conformance::samples::{
 use standin::store::{
     Clients, Event, EventKind, Events, Grants, Housekeeping, Sessions, StoreError, Users,
 };
+use standin_store::sqlite::SqliteStore;
 use tokio::task::JoinSet;
 
 use super::fixture::Fixture;
@@ -151,4 +152,27 @@ async fn ten_thousand_parallel_reads_and_writes_all_finish() {
     assert!(jobs.join_all().await.iter().all(Result::is_ok));
     let events = store.events(10, 9_999).await.unwrap();
     assert_eq!(events.len(), 2_000);
+}
+
+#[tokio::test]
+async fn tv_10_what_another_process_revokes_is_felt_within_two_seconds() {
+    let here = Fixture::fresh();
+    let there = SqliteStore::open(here.path()).unwrap();
+    let row = client(1);
+    here.add_client(row.clone()).await.unwrap();
+    assert!(here.client_by_key(&row.key_sha256).await.unwrap().is_some());
+
+    there.revoke_client(row.id, at(2)).await.unwrap();
+
+    assert_eq!(
+        there.client_by_key(&row.key_sha256).await,
+        Ok(None),
+        "who revoked it knows at once"
+    );
+    let is_gone = async {
+        while here.client_by_key(&row.key_sha256).await.unwrap().is_some() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(2), is_gone).await.unwrap();
 }

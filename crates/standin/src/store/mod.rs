@@ -4,6 +4,8 @@
 //! each method is one transaction, durable when it returns. Two rules make every race safe:
 //! a row is consumed by the statement that finds it, and a grant is written only over the version that was
 //! read ([`StoreError::Conflict`] otherwise: read again and decide again).
+//! A read sees everything that was written through the same store before it began; what another process wrote
+//! it sees within a second.
 //! The laws in [`conformance`] say the rest, and every implementation is run against them.
 
 mod record;

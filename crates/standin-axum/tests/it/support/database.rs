@@ -4,6 +4,8 @@ use std::fmt::Write;
 
 use rusqlite::types::FromSql;
 use rusqlite::{Connection, Params};
+use standin::store::SessionHash;
+use standin::time::Timestamp;
 
 use super::World;
 
@@ -18,9 +20,16 @@ impl World {
         Connection::open(self.directory.path().join("standin.db")).unwrap()
     }
 
-    /// Changes rows.
+    /// Changes rows. Standin would notice within a second; a write of its own makes it look at once.
     pub fn execute(&self, sql: &str, params: impl Params) -> usize {
-        self.database().execute(sql, params).unwrap()
+        let changed = self.database().execute(sql, params).unwrap();
+        let touch = self.standin.store().touch_session(&SessionHash([0; 32]), Timestamp::default());
+        // A thread of its own: the test's runtime must not wait for another one.
+        std::thread::scope(|scope| {
+            let runtime = || tokio::runtime::Builder::new_current_thread().build().unwrap();
+            scope.spawn(move || runtime().block_on(touch)).join().unwrap().unwrap();
+        });
+        changed
     }
 
     /// One value.
