@@ -157,7 +157,7 @@ async fn ten_thousand_parallel_reads_and_writes_all_finish() {
 #[tokio::test]
 async fn tv_10_what_another_process_revokes_is_felt_within_two_seconds() {
     let here = Fixture::fresh();
-    let there = SqliteStore::open(here.path()).unwrap();
+    let there = SqliteStore::open(&here.path()).unwrap();
     let row = client(1);
     here.add_client(row.clone()).await.unwrap();
     assert!(here.client_by_key(&row.key_sha256).await.unwrap().is_some());
