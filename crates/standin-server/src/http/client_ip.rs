@@ -90,12 +90,12 @@ mod tests {
     }
 
     #[test]
-    fn a_stranger_cannot_claim_an_address() {
+    fn hh_6_a_stranger_cannot_claim_an_address() {
         assert_eq!(client("203.0.113.9", &["1.1.1.1"]), "203.0.113.9");
     }
 
     #[test]
-    fn behind_a_proxy_the_right_most_stranger_is_the_client() {
+    fn hh_6_behind_a_proxy_the_right_most_stranger_is_the_client() {
         assert_eq!(client("10.0.0.1", &["6.6.6.6, 203.0.113.9"]), "203.0.113.9");
         assert_eq!(client("10.0.0.1", &["6.6.6.6", "203.0.113.9, 10.2.2.2"]), "203.0.113.9");
         assert_eq!(client("::ffff:10.0.0.1", &["203.0.113.9:443"]), "203.0.113.9");

@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn a_golden_envelope_of_format_1_opens_for_ever() {
+    fn vc_5_a_golden_envelope_of_format_1_opens_for_ever() {
         let golden = seal(&KEY, 1, b"place", b"1//golden", &SeededEntropy::new(1)).unwrap();
         assert_eq!(
             data_encoding::HEXLOWER.encode(golden.as_bytes()),
@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn nonces_do_not_repeat() {
+    fn vc_4_nonces_do_not_repeat() {
         let nonces: std::collections::HashSet<_> =
             (0..10_000).map(|_| sealed().0[HEADER..HEADER + NONCE].to_vec()).collect();
         assert_eq!(nonces.len(), 10_000);

@@ -7,7 +7,7 @@ use super::support::{connect, exchange, hasty, one_answer, start, status, until_
 const HOST: &str = "Host: app.example.com\r\n";
 
 #[tokio::test]
-async fn ambiguous_framing_is_400_and_the_end_of_the_connection() {
+async fn hh_4_ambiguous_framing_is_400_and_the_end_of_the_connection() {
     let server = start(hasty()).await;
     let smuggled = "GET / HTTP/1.1\r\nHost: app.example.com\r\n\r\n";
     for lines in [
@@ -32,7 +32,7 @@ async fn ambiguous_framing_is_400_and_the_end_of_the_connection() {
 }
 
 #[tokio::test]
-async fn nothing_after_a_chunked_body_is_a_request() {
+async fn hh_4_nothing_after_a_chunked_body_is_a_request() {
     let server = start(hasty()).await;
     let request = format!(
         "POST /echo HTTP/1.1\r\n{HOST}Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\nGET / HTTP/1.1\r\n{HOST}\r\n"

@@ -16,7 +16,7 @@ async fn took(what: impl Future) -> Duration {
 }
 
 #[tokio::test]
-async fn closes_a_socket_that_says_nothing() {
+async fn hh_3_closes_a_socket_that_says_nothing() {
     let server = start(hasty()).await;
     let mut stream = connect(&server).await;
     let time = took(until_closed(&mut stream)).await;
@@ -24,13 +24,13 @@ async fn closes_a_socket_that_says_nothing() {
 }
 
 #[tokio::test]
-async fn closes_a_socket_that_begins_like_http_2_and_stops() {
+async fn hh_3_closes_a_socket_that_begins_like_http_2_and_stops() {
     let server = start(hasty()).await;
     assert_eq!(exchange(&server, b"PRI * HT").await, "");
 }
 
 #[tokio::test]
-async fn closes_http_2_that_answers_no_ping() {
+async fn hh_3_closes_http_2_that_answers_no_ping() {
     let server = start(hasty()).await;
     let preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
     let time = took(exchange(&server, preface)).await;
@@ -38,7 +38,7 @@ async fn closes_http_2_that_answers_no_ping() {
 }
 
 #[tokio::test]
-async fn closes_a_head_that_dribbles() {
+async fn hh_3_closes_a_head_that_dribbles() {
     let server = start(hasty()).await;
     let (mut reads, mut writes) = connect(&server).await.into_split();
     let dribble = async {
@@ -60,7 +60,7 @@ async fn closes_a_head_that_dribbles() {
 }
 
 #[tokio::test]
-async fn a_second_head_has_its_own_time_and_no_more() {
+async fn hh_3_a_second_head_has_its_own_time_and_no_more() {
     let server = start(hasty()).await;
     let mut stream = connect(&server).await;
     for _ in 0..2 {
@@ -75,7 +75,7 @@ async fn a_second_head_has_its_own_time_and_no_more() {
 }
 
 #[tokio::test]
-async fn closes_a_connection_that_idles() {
+async fn hh_3_closes_a_connection_that_idles() {
     let server = start(hasty()).await;
     let mut stream = connect(&server).await;
     stream.write_all(b"GET / HTTP/1.1\r\nHost: app.example.com\r\n\r\n").await.unwrap();
@@ -96,14 +96,14 @@ async fn a_slow_handler_is_not_an_idle_peer() {
 }
 
 #[tokio::test]
-async fn a_body_that_dribbles_is_answered_408() {
+async fn hh_3_a_body_that_dribbles_is_answered_408() {
     let server = start(hasty()).await;
     let request = b"POST /echo HTTP/1.1\r\nHost: app.example.com\r\nContent-Length: 10\r\n\r\nabc";
     assert_eq!(status(&exchange(&server, request).await), 408);
 }
 
 #[tokio::test]
-async fn a_head_may_have_100_headers_and_no_more() {
+async fn hh_2_a_head_may_have_100_headers_and_no_more() {
     let server = start(hasty()).await;
     let headers = |count: usize| "X: y\r\n".repeat(count - 2);
     assert_eq!(status(&exchange(&server, &get_with("/", &headers(100))).await), 200);
@@ -111,7 +111,7 @@ async fn a_head_may_have_100_headers_and_no_more() {
 }
 
 #[tokio::test]
-async fn a_head_may_have_32_kib_and_no_more() {
+async fn hh_2_a_head_may_have_32_kib_and_no_more() {
     let server = start(hasty()).await;
     let header = |size: usize| format!("X: {}\r\n", "y".repeat(size));
     assert_eq!(status(&exchange(&server, &get_with("/", &header(32_000))).await), 200);
@@ -119,7 +119,7 @@ async fn a_head_may_have_32_kib_and_no_more() {
 }
 
 #[tokio::test]
-async fn a_uri_may_have_8_kib_and_no_more() {
+async fn hh_2_a_uri_may_have_8_kib_and_no_more() {
     let server = start(hasty()).await;
     let path = |size: usize| format!("/?{}", "q".repeat(size - 2));
     assert_eq!(status(&exchange(&server, &get_with(&path(8192), "")).await), 200);
@@ -127,7 +127,7 @@ async fn a_uri_may_have_8_kib_and_no_more() {
 }
 
 #[tokio::test]
-async fn a_body_may_have_64_kib_and_no_more() {
+async fn hh_2_a_body_may_have_64_kib_and_no_more() {
     let server = start(hasty()).await;
     let post = |size: usize| {
         let head = format!(
@@ -147,7 +147,7 @@ async fn a_body_may_have_64_kib_and_no_more() {
 }
 
 #[tokio::test]
-async fn the_next_connection_waits_until_one_is_closed() {
+async fn hh_3_the_next_connection_waits_until_one_is_closed() {
     let limits = Limits { max_connections: 1, ..hasty() };
     let server = start(limits).await;
     let _silent = connect(&server).await;

@@ -3,7 +3,7 @@
 use super::support::{exchange, get_with, hasty, start, status};
 
 #[tokio::test]
-async fn every_answer_carries_the_security_headers() {
+async fn hh_1_every_answer_carries_the_security_headers() {
     let server = start(hasty()).await;
     let long = format!("/?{}", "q".repeat(9000));
     let post = |path: &str, lines: &str| {
@@ -51,7 +51,7 @@ async fn refusals_are_problems_with_a_code() {
 }
 
 #[tokio::test]
-async fn a_request_for_somebody_else_is_misdirected() {
+async fn hh_5_a_request_for_somebody_else_is_misdirected() {
     let server = start(hasty()).await;
     let ask = |lines: &str| format!("GET / HTTP/1.1\r\nConnection: close\r\n{lines}\r\n");
     let local = format!("Host: localhost:{}\r\n", server.address.port());
@@ -68,7 +68,7 @@ async fn a_request_for_somebody_else_is_misdirected() {
 }
 
 #[tokio::test]
-async fn a_panic_is_a_500_without_its_text_and_the_process_lives() {
+async fn hh_9_a_panic_is_a_500_without_its_text_and_the_process_lives() {
     let server = start(hasty()).await;
     let answer = exchange(&server, &get_with("/panic", "")).await;
     assert_eq!(status(&answer), 500);
