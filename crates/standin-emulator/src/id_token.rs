@@ -22,9 +22,22 @@ pub(crate) struct Statement<'a> {
     pub(crate) client_id: &'a str,
     pub(crate) user: &'a User,
     pub(crate) scopes: &'a std::collections::BTreeSet<String>,
-    pub(crate) access_token: &'a str,
+    /// The access token given with it; its hash goes in.
+    pub(crate) access_token: Option<&'a str>,
+    /// The code given with it, which only the front channel hashes.
+    pub(crate) code: Option<&'a str>,
     pub(crate) nonce: Option<&'a str>,
     pub(crate) now: i64,
+    pub(crate) channel: Channel,
+}
+
+/// The way an ID token reaches its client; each has a claim set of its own.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Channel {
+    /// An answer of the token endpoint.
+    Token,
+    /// The redirect of an implicit or hybrid request: bare issuer, no profile, a `jti`.
+    Front,
 }
 
 impl Statement<'_> {
@@ -49,25 +62,46 @@ impl Statement<'_> {
     }
 
     fn claims(&self) -> Object {
-        let has = |scope: &str| self.scopes.contains(scope);
+        match self.channel {
+            Channel::Token => self.profile(self.hashes(self.identity())).with("iat", self.now),
+            Channel::Front => self.hashes(self.identity()).with("iat", self.now),
+        }
+        .with("exp", self.now + 3600)
+        .with_some("jti", (self.channel != Channel::Token).then(chance::key_id))
+    }
+
+    fn identity(&self) -> Object {
         let user = self.user;
-        let mut claims = Object::default()
-            .with("iss", self.origin)
+        let claims = Object::default()
+            .with("iss", self.issuer())
             .with("azp", self.client_id)
             .with("aud", self.client_id)
             .with("sub", user.sub.as_str())
             .with_some("hd", user.hd.as_deref());
-        if has(scopes::EMAIL) {
-            claims = claims
-                .with("email", user.email.as_str())
-                .with("email_verified", user.email_verified);
+        if !self.scopes.contains(scopes::EMAIL) {
+            return claims;
         }
-        claims =
-            claims.with("at_hash", half_hash(self.access_token)).with_some("nonce", self.nonce);
-        if has(scopes::PROFILE) {
-            claims = with_profile(claims, user, self.origin);
+        claims.with("email", user.email.as_str()).with("email_verified", user.email_verified)
+    }
+
+    /// Google's front channel leaves out the scheme.
+    fn issuer(&self) -> &str {
+        let bare = self.origin.split_once("://").map_or(self.origin, |(_, bare)| bare);
+        if self.channel == Channel::Front { bare } else { self.origin }
+    }
+
+    fn hashes(&self, claims: Object) -> Object {
+        claims
+            .with_some("at_hash", self.access_token.map(half_hash))
+            .with_some("c_hash", self.code.map(half_hash))
+            .with_some("nonce", self.nonce)
+    }
+
+    fn profile(&self, claims: Object) -> Object {
+        if self.scopes.contains(scopes::PROFILE) {
+            return with_profile(claims, self.user, self.origin);
         }
-        claims.with("iat", self.now).with("exp", self.now + 3600)
+        claims
     }
 
     fn spoil(&self, header: &mut Object, claims: &mut Object, twist: &Twist) {
@@ -108,7 +142,7 @@ fn picture(user: &User, origin: &str) -> String {
     user.picture.clone().unwrap_or_else(|| format!("{origin}/a/{}=s96-c", user.sub))
 }
 
-/// `at_hash`: the left half of the token's SHA-256.
+/// `at_hash` and `c_hash`: the left half of a SHA-256.
 fn half_hash(token: &str) -> String {
     BASE64URL_NOPAD.encode(&digest::digest(&digest::SHA256, token.as_bytes()).as_ref()[..16])
 }
@@ -127,7 +161,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn at_hash_matches_a_known_vector() {
+    fn the_hashes_match_known_vectors() {
         assert_eq!(half_hash("ya29.a0TEST_ACCESS_TOKEN"), "TQF6n3c1prBP7HrrbNba4g");
+        assert_eq!(half_hash("4/0ATEST_CODE"), "mPxIkLWqdWsZDamrFpBMOQ");
     }
 }

@@ -83,5 +83,8 @@ mod tokeninfo;
 mod userinfo;
 
 pub use clock::Clock;
-pub use seed::{Client, Profile, Seed, SeedError, User};
+pub use seed::{
+    Client, ClientKind, ClientStatus, Profile, Project, PublishingStatus, Seed, SeedError, User,
+    UserType,
+};
 pub use server::{Builder, Emulator, EmulatorError};

@@ -83,7 +83,7 @@ impl AuthError {
     }
 
     /// 302 to the error page, echoing what Google echoes.
-    pub(super) fn redirect(&self, params: &[(String, String)]) -> Response {
+    pub(super) fn redirect(&self, shared: &Shared, params: &[(String, String)]) -> Response {
         let mut query = form_urlencoded::Serializer::new(String::new());
         query.append_pair("authError", &self.encode());
         for (name, value) in params {
@@ -94,7 +94,8 @@ impl AuthError {
             }
         }
         query.append_pair("flowName", "GeneralOAuthFlow");
-        reply::redirect(&format!("/signin/oauth/error?{}", query.finish()))
+        let page = shared.path("/signin/oauth/error");
+        reply::redirect(&format!("{page}?{}", query.finish()))
     }
 
     fn encode(&self) -> String {

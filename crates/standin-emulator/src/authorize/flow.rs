@@ -7,7 +7,7 @@ use axum::response::Response;
 
 use super::outcome::{self, Granted};
 use super::request::AuthorizationRequest;
-use super::{Interaction, cookie_name};
+use super::{Interaction, cookie_name, pages};
 use crate::chance;
 use crate::reply;
 use crate::scopes;
@@ -36,7 +36,7 @@ pub(super) fn begin(shared: &Shared, interaction: Interaction, browser: Option<&
         None if interaction.request.prompt.none => {
             outcome::interaction_required(shared, &interaction)
         }
-        None => show(shared, interaction, "/v3/signin/accountchooser"),
+        None => show(shared, interaction, pages::CHOOSER),
     }
 }
 
@@ -86,7 +86,7 @@ pub(super) fn with_account(
         record_consent_shown(shared, &interaction);
         match autopilot {
             Some(autopilot) => conclude(shared, &interaction, answer_of(&autopilot), true, browser),
-            None => show(shared, interaction, "/signin/oauth/consent"),
+            None => show(shared, interaction, pages::CONSENT),
         }
     } else {
         let asked = autopilot.filter(|_| !interaction.request.prompt.none);
@@ -193,6 +193,7 @@ fn record_consent_shown(shared: &Shared, interaction: &Interaction) {
 fn show(shared: &Shared, interaction: Interaction, page: &str) -> Response {
     let part = chance::opaque_id();
     shared.state().interactions.insert(part.clone(), interaction);
+    let page = shared.path(page);
     reply::redirect(&format!("{page}?part={part}&flowName=GeneralOAuthFlow"))
 }
 
@@ -204,7 +205,8 @@ fn drop_stale(state: &mut State) {
 }
 
 fn remember(shared: &Shared, response: &mut Response, cookie: &str) {
-    let line = format!("{}={cookie}; Path=/; HttpOnly; SameSite=Lax", cookie_name(shared));
+    let (name, path) = (cookie_name(shared), shared.path("/"));
+    let line = format!("{name}={cookie}; Path={path}; HttpOnly; SameSite=Lax");
     if let Ok(value) = HeaderValue::from_str(&line) {
         response.headers_mut().append(header::SET_COOKIE, value);
     }

@@ -40,8 +40,8 @@ pub(crate) struct Interaction {
 pub(crate) fn page_routes() -> Router<Arc<Shared>> {
     Router::new()
         .route("/signin/oauth/error", get(error::page))
-        .route("/v3/signin/accountchooser", get(pages::chooser).post(pages::choose))
-        .route("/signin/oauth/consent", get(pages::consent).post(pages::decide))
+        .route(pages::CHOOSER, get(pages::chooser).post(pages::choose))
+        .route(pages::CONSENT, get(pages::consent).post(pages::decide))
 }
 
 /// `GET` and `POST /o/oauth2/v2/auth`.
@@ -63,7 +63,7 @@ pub(crate) async fn endpoint(
             let interaction = Interaction { request, sub: None, wrong_iss };
             flow::begin(&shared, interaction, browser(&shared, &headers).as_deref())
         }
-        Err(error) => error.redirect(&params),
+        Err(error) => error.redirect(&shared, &params),
     }
 }
 

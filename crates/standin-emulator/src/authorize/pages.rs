@@ -21,6 +21,9 @@ use crate::seed::User;
 use crate::state::Shared;
 use crate::state::grants::Owner;
 
+pub(super) const CHOOSER: &str = "/v3/signin/accountchooser";
+pub(super) const CONSENT: &str = "/signin/oauth/consent";
+
 /// Names the interaction a page belongs to.
 #[derive(Debug, Deserialize)]
 pub(super) struct Part {
@@ -30,6 +33,7 @@ pub(super) struct Part {
 #[derive(Template)]
 #[template(path = "chooser.html")]
 struct ChooserPage<'a> {
+    action: String,
     part: &'a str,
     application: &'a str,
     users: Vec<User>,
@@ -49,7 +53,8 @@ pub(super) async fn chooser(
     };
     let mut users: Vec<User> = state.users.iter().cloned().collect();
     suggest(&mut users, interaction);
-    let page = ChooserPage { part: &part, application: &client.name, users };
+    let page =
+        ChooserPage { action: shared.path(CHOOSER), part: &part, application: &client.name, users };
     reply::page(page.render().unwrap_or_default())
 }
 
@@ -92,6 +97,7 @@ pub(super) async fn choose(
 #[derive(Template)]
 #[template(path = "consent.html")]
 struct ConsentPage<'a> {
+    action: String,
     part: &'a str,
     application: &'a str,
     user: &'a User,
@@ -125,6 +131,7 @@ pub(super) async fn consent(
     };
     let before = state.grants.allowed(&Owner::new(client, &user.sub));
     let page = ConsentPage {
+        action: shared.path(CONSENT),
         part: &part,
         application: &client.name,
         user,

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::problem::{self, Problem};
-use crate::seed::Client;
+use crate::seed::{Client, ClientKind, ClientStatus};
 use crate::state::{Shared, State as Known};
 
 /// A client to add or change; what is absent stays as it is.
@@ -18,6 +18,8 @@ use crate::state::{Shared, State as Known};
 pub(super) struct ClientPatch {
     client_id: Option<String>,
     client_secret: Option<String>,
+    kind: Option<ClientKind>,
+    status: Option<ClientStatus>,
     name: Option<String>,
     project: Option<String>,
     redirect_uris: Option<Vec<String>>,
@@ -31,6 +33,8 @@ impl ClientPatch {
         Client {
             client_id: known.client_id,
             client_secret: self.client_secret.unwrap_or(known.client_secret),
+            kind: self.kind.unwrap_or(known.kind),
+            status: self.status.unwrap_or(known.status),
             name: self.name.unwrap_or(known.name),
             project: self.project.unwrap_or(known.project),
             redirect_uris: self.redirect_uris.unwrap_or(known.redirect_uris),
@@ -66,6 +70,8 @@ pub(super) async fn upsert(
 fn public(client: &Client) -> Value {
     json!({
         "client_id": client.client_id,
+        "kind": client.kind,
+        "status": client.status,
         "name": client.name,
         "project": client.project,
         "redirect_uris": client.redirect_uris,

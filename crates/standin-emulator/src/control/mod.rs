@@ -12,6 +12,7 @@ mod keys;
 mod ledger;
 mod problem;
 mod profile;
+mod projects;
 mod users;
 
 use std::sync::Arc;
@@ -36,6 +37,7 @@ pub(crate) fn routes() -> Router<Arc<Shared>> {
         .route("/users", get(users::list).put(users::upsert))
         .route("/users/{user}/revoke", post(users::revoke))
         .route("/clients", get(clients::list).put(clients::upsert))
+        .route("/projects", get(projects::list).put(projects::upsert))
         .route("/autopilot", get(autopilot::read).put(autopilot::set).delete(autopilot::clear))
         .route("/clock", get(clock::read).post(clock::advance))
         .route("/faults", get(faults::list).post(faults::add).delete(faults::clear))

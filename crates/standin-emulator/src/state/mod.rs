@@ -21,12 +21,15 @@ use crate::authorize::Interaction;
 use crate::clock::Clock;
 use crate::faults::Faults;
 use crate::keys::Keys;
-use crate::seed::{Client, Profile, Seed};
+use crate::seed::{Client, Profile, Project, Seed};
 
 /// What all handlers share.
 #[derive(Debug)]
 pub(crate) struct Shared {
+    /// The issuer, and what every URL of this emulator begins with: scheme, host, port and `prefix`.
     pub(crate) origin: String,
+    /// The path under which this emulator lives: empty, or `/` and a name.
+    pub(crate) prefix: String,
     pub(crate) port: u16,
     pub(crate) clock: Clock,
     seed: Seed,
@@ -39,6 +42,7 @@ pub(crate) struct State {
     pub(crate) profile: Profile,
     pub(crate) users: Users,
     pub(crate) clients: Vec<Client>,
+    pub(crate) projects: Vec<Project>,
     pub(crate) grants: Grants,
     pub(crate) browsers: Browsers,
     pub(crate) interactions: HashMap<String, Interaction>,
@@ -73,7 +77,12 @@ pub(crate) enum Decision {
 impl Shared {
     pub(crate) fn new(origin: String, port: u16, seed: Seed) -> Self {
         let state = Mutex::new(State::new(&seed, Keys::new()));
-        Self { origin, port, clock: Clock::default(), seed, state }
+        Self { origin, prefix: String::new(), port, clock: Clock::default(), seed, state }
+    }
+
+    /// A path of ours as a browser must ask for it.
+    pub(crate) fn path(&self, path: &str) -> String {
+        format!("{}{path}", self.prefix)
     }
 
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
@@ -105,6 +114,7 @@ impl State {
             profile: seed.profile.clone(),
             users: Users::new(seed.users.iter().cloned()),
             clients: seed.clients.clone(),
+            projects: seed.projects.clone(),
             grants: Grants::default(),
             browsers: Browsers::default(),
             interactions: HashMap::new(),
@@ -119,6 +129,12 @@ impl State {
 
     pub(crate) fn client(&self, client_id: &str) -> Option<&Client> {
         self.clients.iter().find(|client| client.client_id == client_id)
+    }
+
+    /// A client's project; an ordinary one if nobody has described it.
+    pub(crate) fn project_of(&self, client: &Client) -> Project {
+        let described = self.projects.iter().find(|project| project.id == client.project);
+        described.cloned().unwrap_or_else(|| Project::named(&client.project))
     }
 
     /// The address of a subject, for the ledger.

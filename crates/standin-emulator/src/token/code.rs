@@ -98,7 +98,7 @@ fn answer(request: &Request<'_>, client: &Client, text: &str, code: &Code) -> Ob
             client_id: client.client_id.clone(),
             scopes: code.scopes.clone(),
             code: text.to_owned(),
-            expires_at: issue::refresh_expiry(request.shared, &state.profile, &code.scopes),
+            expires_at: issue::refresh_expiry(request.shared, &state, client, &code.scopes),
             dead: false,
         };
         let limit = state.profile.refresh_token_limit;

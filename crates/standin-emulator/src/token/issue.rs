@@ -4,14 +4,14 @@ use std::collections::BTreeSet;
 
 use super::Request;
 use crate::faults::Twist;
-use crate::id_token::Statement;
+use crate::id_token::{Channel, Statement};
 use crate::object::Object;
 use crate::reply::OAuthError;
 use crate::scopes;
-use crate::seed::Profile;
-use crate::state::Shared;
+use crate::seed::{Client, PublishingStatus};
 use crate::state::grants::{AccessToken, Owner};
 use crate::state::ledger::{Event, Kind};
+use crate::state::{Shared, State};
 
 /// Google says 3599, whatever its documentation shows.
 const LIFETIME: i64 = 3599;
@@ -56,10 +56,14 @@ pub(super) fn issue(request: &Request<'_>, mut basis: Basis<'_>) -> Object {
 /// Seven days for an app in Testing that was given more than sign-in; otherwise no end.
 pub(super) fn refresh_expiry(
     shared: &Shared,
-    profile: &Profile,
+    state: &State,
+    client: &Client,
     scopes: &BTreeSet<String>,
 ) -> Option<i64> {
-    let limited = profile.testing_status && !scopes.iter().all(|scope| scopes::is_sign_in(scope));
+    let project = state.project_of(client);
+    let testing =
+        state.profile.testing_status || project.publishing_status == PublishingStatus::Testing;
+    let limited = testing && !scopes.iter().all(|scope| scopes::is_sign_in(scope));
     limited.then(|| shared.clock.now_unix() + TESTING_LIFETIME)
 }
 
@@ -112,9 +116,11 @@ fn id_token(request: &Request<'_>, basis: &Basis<'_>, access_token: &str) -> Opt
         client_id: basis.client_id,
         user: &user,
         scopes: &basis.scopes,
-        access_token,
+        access_token: Some(access_token),
+        code: None,
         nonce: basis.nonce,
         now: request.shared.clock.now_unix(),
+        channel: Channel::Token,
     };
     Some(statement.sign(&signer, request.twist))
 }

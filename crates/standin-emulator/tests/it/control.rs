@@ -126,3 +126,18 @@ async fn the_clock_can_be_moved_from_outside_and_inside() {
     let inside = google.emulator.clock().now_unix_ms() / 1000;
     assert!((inside - clock["now"].as_i64().unwrap()).abs() <= 1);
 }
+
+#[tokio::test]
+async fn a_project_in_testing_gives_refresh_tokens_that_end_after_seven_days() {
+    let google = Google::with_ada().await;
+    let testing = json!({"id": "emulated-project", "publishing_status": "testing"});
+    let response = google.put("/_emulator/projects", &testing).await;
+    assert_eq!(response.status(), StatusCode::OK);
+    let tokens =
+        google.sign_in(&format!("{SIGN_IN} {CALENDAR}"), &[("access_type", "offline")]).await;
+    let expires_in = tokens.body["refresh_token_expires_in"].as_i64().unwrap();
+    assert!((604_790..=604_799).contains(&expires_in), "{expires_in}");
+    let response =
+        google.put("/_emulator/projects", &json!({"id": "x", "user_type": "internal"})).await;
+    assert_eq!(response.status(), StatusCode::BAD_REQUEST);
+}

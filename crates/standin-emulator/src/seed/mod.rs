@@ -1,0 +1,125 @@
+//! Who exists when an emulator starts: users, clients, projects, and the profile of its behaviour.
+//!
+//! A seed comes from TOML or from [`Seed::default`]; `POST /_emulator/reset` goes back to it. The
+//! control API takes the same objects at run time.
+
+mod client;
+mod profile;
+mod project;
+mod user;
+
+use serde::Deserialize;
+
+pub use self::client::{Client, ClientKind, ClientStatus};
+pub use self::profile::Profile;
+pub use self::project::{Project, PublishingStatus, UserType};
+pub use self::user::User;
+
+/// The people, applications and behaviour an emulator starts with.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Seed {
+    /// Accounts that can sign in.
+    #[serde(default = "user::default_users")]
+    pub users: Vec<User>,
+    /// Registered clients; the first is what [`crate::Emulator::client_id`] names.
+    #[serde(default = "client::default_clients")]
+    pub clients: Vec<Client>,
+    /// What is special about the projects that clients belong to. Those not listed are ordinary.
+    #[serde(default)]
+    pub projects: Vec<Project>,
+    /// Switches between behaviours that Google shows at different times or places.
+    #[serde(default)]
+    pub profile: Profile,
+}
+
+/// A seed that cannot be used, and why.
+#[derive(Debug, thiserror::Error)]
+pub enum SeedError {
+    /// Not TOML, or not the expected keys.
+    #[error("the seed cannot be read: {0}")]
+    Syntax(#[from] toml::de::Error),
+    /// A user that could not be told from others, or never sign in.
+    #[error("user {email:?}: {reason}")]
+    User {
+        /// The address as given.
+        email: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// A project that says two things that cannot both be.
+    #[error("project {id:?}: {reason}")]
+    Project {
+        /// The id as given.
+        id: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// A client that could never complete a sign-in.
+    #[error("client {client_id:?}: {reason}")]
+    Client {
+        /// The id as given.
+        client_id: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+}
+
+impl Seed {
+    /// Reads a seed and fills in what it leaves out.
+    pub fn from_toml(text: &str) -> Result<Self, SeedError> {
+        toml::from_str::<Self>(text)?.completed()
+    }
+
+    /// Fills in derived fields and refuses what cannot work.
+    pub(crate) fn completed(mut self) -> Result<Self, SeedError> {
+        self.users = self.users.into_iter().map(User::completed).collect::<Result<_, _>>()?;
+        self.clients = self.clients.into_iter().map(Client::completed).collect::<Result<_, _>>()?;
+        self.projects =
+            self.projects.into_iter().map(Project::completed).collect::<Result<_, _>>()?;
+        Ok(self)
+    }
+}
+
+impl Default for Seed {
+    fn default() -> Self {
+        Self {
+            users: user::default_users(),
+            clients: client::default_clients(),
+            projects: Vec::new(),
+            profile: Profile::default(),
+        }
+    }
+}
+
+fn yes() -> bool {
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_seed_fills_in_what_it_leaves_out() {
+        let seed =
+            Seed::from_toml("[[users]]\nemail = \"mary@example.com\"\nname = \"Mary Jane Watson\"")
+                .unwrap();
+        let mary = &seed.users[0];
+        assert_eq!((mary.given_name.as_str(), mary.family_name.as_str()), ("Mary", "Jane Watson"));
+        assert_eq!(mary.sub.len(), 21);
+        assert_eq!(seed.clients[0].client_secret.len(), 35);
+    }
+
+    #[test]
+    fn an_unknown_key_is_named() {
+        let error = Seed::from_toml("[[users]]\nemial = \"a@b\"").unwrap_err();
+        assert!(error.to_string().contains("unknown field `emial`"), "{error}");
+    }
+
+    #[test]
+    fn an_origin_with_a_path_is_refused() {
+        let error = Seed::from_toml("[[clients]]\njavascript_origins = [\"http://localhost:1/x\"]");
+        assert!(error.unwrap_err().to_string().contains("scheme, a host and a port"));
+    }
+}
