@@ -25,17 +25,18 @@ pub(crate) async fn document(
         _ => &shared.origin,
     };
     let iss_parameter = shared.state().profile.iss_parameter;
-    let document = metadata(&shared.origin, issuer, iss_parameter);
+    let document = metadata(&shared, issuer, iss_parameter);
     ([(header::CACHE_CONTROL, "public, max-age=3600")], reply::json(StatusCode::OK, &document))
         .into_response()
 }
 
 /// The members in the order in which Google publishes them.
-fn metadata(origin: &str, issuer: &str, iss_parameter: bool) -> Object {
-    let at = |path: &str| format!("{origin}{path}");
+fn metadata(shared: &Shared, issuer: &str, iss_parameter: bool) -> Object {
+    let at = |path: &str| format!("{}{path}", shared.origin);
+    let for_browsers = |path: &str| format!("{}{path}", shared.browser_origin);
     Object::default()
         .with("issuer", issuer)
-        .with("authorization_endpoint", at("/o/oauth2/v2/auth"))
+        .with("authorization_endpoint", for_browsers("/o/oauth2/v2/auth"))
         .with("token_endpoint", at("/token"))
         .with("userinfo_endpoint", at("/v1/userinfo"))
         .with("revocation_endpoint", at("/revoke"))

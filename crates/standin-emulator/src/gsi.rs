@@ -12,7 +12,7 @@ use crate::state::Shared;
 const SCRIPT: &str = include_str!("gsi.js");
 
 pub(crate) async fn script(State(shared): State<Arc<Shared>>) -> Response {
-    let origin = Value::from(shared.origin.as_str()).to_string();
+    let origin = Value::from(shared.browser_origin.as_str()).to_string();
     let headers = [
         (header::CONTENT_TYPE, "text/javascript; charset=utf-8"),
         (header::CACHE_CONTROL, "private, max-age=0"),

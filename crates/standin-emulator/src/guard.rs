@@ -33,17 +33,27 @@ fn is_own_host(shared: &Shared, headers: &HeaderMap) -> bool {
     let Ok(host) = host.to_str() else {
         return false;
     };
-    let own = shared.origin.strip_prefix("http://").unwrap_or_default();
-    host == own
+    [&shared.origin, &shared.browser_origin].into_iter().any(|own| authority(own) == Some(host))
         || host
             .strip_suffix(&format!(":{}", shared.port))
             .is_some_and(|name| ["127.0.0.1", "localhost", "[::1]"].contains(&name))
 }
 
-/// Refuses scripts of pages that are not on this machine.
-pub(crate) async fn local_origin(request: Request, next: Next) -> Response {
+/// The host and port of a URL.
+fn authority(url: &str) -> Option<&str> {
+    url.split_once("://")?.1.split('/').next()
+}
+
+/// Refuses scripts of pages that are neither on this machine nor our own.
+pub(crate) async fn local_origin(
+    State(shared): State<Arc<Shared>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let own = |origin: &str| authority(origin) == authority(&shared.browser_origin);
+    let trusted = |origin: &str| is_loopback_origin(origin) || own(origin);
     match request.headers().get(header::ORIGIN) {
-        Some(origin) if !origin.to_str().is_ok_and(is_loopback_origin) => {
+        Some(origin) if !origin.to_str().is_ok_and(trusted) => {
             let detail = "The control API does not answer pages of other machines.";
             Problem::new(StatusCode::FORBIDDEN, "foreign_origin", detail).into_response()
         }

@@ -78,6 +78,7 @@ mod scopes;
 mod seed;
 mod server;
 mod state;
+mod tenants;
 mod token;
 mod tokeninfo;
 mod userinfo;

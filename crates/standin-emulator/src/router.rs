@@ -33,7 +33,7 @@ pub(crate) fn router(shared: &Arc<Shared>) -> Router {
         .merge(faulty(Endpoint::Api, api_routes()))
         .route("/gsi/client", get(gsi::script))
         .route("/a/{file}", get(avatar::picture))
-        .nest("/_emulator", control::routes())
+        .nest("/_emulator", control::routes(shared))
         .fallback(reply::not_found)
         .method_not_allowed_fallback(reply::not_found)
         .layer(DefaultBodyLimit::max(BODY_LIMIT))

@@ -7,10 +7,9 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -20,16 +19,18 @@ use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
 use crate::clock::Clock;
+use crate::control::Problem;
 use crate::keys;
 use crate::reply::Abort;
-use crate::router;
 use crate::seed::{Client, Seed, SeedError, User};
-use crate::state::Shared;
+use crate::state::Address;
+use crate::tenants::Tenants;
 
 /// A running emulator. Dropping it stops it.
 #[derive(Debug)]
 pub struct Emulator {
-    shared: Arc<Shared>,
+    address: SocketAddr,
+    tenants: Arc<Tenants>,
     stop: CancellationToken,
     tasks: TaskTracker,
 }
@@ -39,6 +40,8 @@ pub struct Emulator {
 pub struct Builder {
     listen: SocketAddr,
     beyond_loopback: bool,
+    origin: Option<String>,
+    browser_origin: Option<String>,
     seed: Seed,
     redirect_uris: Vec<String>,
     javascript_origins: Vec<String>,
@@ -58,6 +61,9 @@ pub enum EmulatorError {
     /// Anybody on the network could sign in as anybody: that takes an explicit wish.
     #[error("{0} is not a loopback address; an emulator signs in anybody who asks")]
     NotLoopback(SocketAddr),
+    /// An origin is a scheme, a host and a port, nothing more.
+    #[error("{0:?} is not an origin such as http://emulator:9090")]
+    Origin(String),
     /// The seed cannot be used.
     #[error(transparent)]
     Seed(#[from] SeedError),
@@ -75,6 +81,8 @@ impl Emulator {
         Builder {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             beyond_loopback: false,
+            origin: None,
+            browser_origin: None,
             seed: Seed::default(),
             redirect_uris: Vec::new(),
             javascript_origins: Vec::new(),
@@ -84,25 +92,31 @@ impl Emulator {
     /// The issuer and the base of every URL, such as `http://127.0.0.1:41231`.
     #[must_use]
     pub fn origin(&self) -> &str {
-        &self.shared.origin
+        &self.tenants.root().origin
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// The id of the first seeded client; empty if the seed has none.
     #[must_use]
     pub fn client_id(&self) -> &str {
-        self.shared.seeded_client().map_or("", |client| &client.client_id)
+        self.tenants.root().seeded_client().map_or("", |client| &client.client_id)
     }
 
     /// The secret of the first seeded client; empty if the seed has none.
     #[must_use]
     pub fn client_secret(&self) -> &str {
-        self.shared.seeded_client().map_or("", |client| &client.client_secret)
+        self.tenants.root().seeded_client().map_or("", |client| &client.client_secret)
     }
 
     /// This emulator's time, for a process that lives by the same clock.
     #[must_use]
     pub fn clock(&self) -> Clock {
-        self.shared.clock.clone()
+        self.tenants.root().clock.clone()
     }
 
     /// Stops, and waits until no connection is left.
@@ -136,6 +150,22 @@ impl Builder {
     #[must_use]
     pub fn allow_beyond_loopback(mut self) -> Self {
         self.beyond_loopback = true;
+        self
+    }
+
+    /// Calls itself `origin` instead of the address it listens on: the issuer, and the base of the URLs
+    /// that backends call. In a container that is the name by which other containers reach it, such
+    /// as `http://emulator:9090`.
+    #[must_use]
+    pub fn origin(mut self, origin: impl Into<String>) -> Self {
+        self.origin = Some(origin.into());
+        self
+    }
+
+    /// Sends browsers to `origin` instead, such as `http://localhost:9090`.
+    #[must_use]
+    pub fn browser_origin(mut self, origin: impl Into<String>) -> Self {
+        self.browser_origin = Some(origin.into());
         self
     }
 
@@ -189,17 +219,35 @@ impl Builder {
         let listen = |source| EmulatorError::Listen { address, source };
         let listener = TcpListener::bind(address).await.map_err(listen)?;
         let bound = listener.local_addr().map_err(listen)?;
-        let shared = Arc::new(Shared::new(format!("http://{bound}"), bound.port(), seed));
+        let origin = origin_or(self.origin, || format!("http://{bound}"))?;
+        let browser_origin = origin_or(self.browser_origin, || origin.clone())?;
+        let address = Address { origin, browser_origin, port: bound.port() };
+        let tenants = Arc::new(Tenants::new(address, seed));
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
         tasks.spawn_blocking(keys::warm_up);
-        tasks.spawn(accept(listener, router::router(&shared), stop.clone(), tasks.clone()));
-        Ok(Emulator { shared, stop, tasks })
+        tasks.spawn(accept(listener, tenants.clone(), stop.clone(), tasks.clone()));
+        Ok(Emulator { address: bound, tenants, stop, tasks })
+    }
+}
+
+fn origin_or(
+    given: Option<String>,
+    default: impl FnOnce() -> String,
+) -> Result<String, EmulatorError> {
+    let Some(given) = given else {
+        return Ok(default());
+    };
+    let parsed = url::Url::parse(&given).map(|url| url.origin().ascii_serialization());
+    if parsed.is_ok_and(|origin| origin == given) {
+        Ok(given)
+    } else {
+        Err(EmulatorError::Origin(given))
     }
 }
 
 async fn accept(
     listener: TcpListener,
-    router: Router,
+    tenants: Arc<Tenants>,
     stop: CancellationToken,
     tasks: TaskTracker,
 ) {
@@ -210,7 +258,7 @@ async fn accept(
         };
         match accepted {
             Ok((stream, _)) => {
-                let connection = serve(stream, router.clone());
+                let connection = serve(stream, tenants.clone());
                 let stop = stop.clone();
                 tasks.spawn(async move {
                     tokio::select! {
@@ -228,10 +276,10 @@ async fn accept(
     }
 }
 
-async fn serve(stream: TcpStream, router: Router) {
+async fn serve(stream: TcpStream, tenants: Arc<Tenants>) {
     let _ = stream.set_nodelay(true);
     let service = hyper::service::service_fn(move |request: hyper::Request<Incoming>| {
-        answer(router.clone(), request.map(Body::new))
+        answer(tenants.clone(), request.map(Body::new))
     });
     let served = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -243,7 +291,11 @@ async fn serve(stream: TcpStream, router: Router) {
     }
 }
 
-async fn answer(router: Router, request: Request) -> Result<Response, ConnectionCut> {
+async fn answer(tenants: Arc<Tenants>, request: Request) -> Result<Response, ConnectionCut> {
+    let (router, request) = match tenants.dispatch(request) {
+        Ok(dispatched) => dispatched,
+        Err(reason) => return Ok(Problem::from(reason).into_response()),
+    };
     let Ok(response) = router.oneshot(request).await;
     if response.extensions().get::<Abort>().is_some() {
         return Err(ConnectionCut);

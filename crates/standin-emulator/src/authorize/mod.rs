@@ -79,9 +79,10 @@ fn record(shared: &Shared, request: &AuthorizationRequest) {
     shared.record(event);
 }
 
-/// The cookie's name. Cookies ignore ports, so emulators side by side need names of their own.
+/// The cookie's name. Cookies ignore ports, so emulators side by side need names of their own, and
+/// tenants, whose cookies go along with those of the root, too.
 fn cookie_name(shared: &Shared) -> String {
-    format!("EMULATOR_SID_{}", shared.port)
+    format!("EMULATOR_SID_{}{}", shared.port, shared.prefix.replace('/', "_"))
 }
 
 /// Which of our browsers this is, by its cookie.

@@ -13,14 +13,15 @@ mod ledger;
 mod problem;
 mod profile;
 mod projects;
+mod tenants;
 mod users;
 
 use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::middleware::from_fn;
-use axum::routing::{get, post};
+use axum::middleware::from_fn_with_state;
+use axum::routing::{delete, get, post};
 use axum::{Json, Router};
 use serde_json::{Value, json};
 
@@ -29,7 +30,7 @@ use crate::guard;
 use crate::state::Shared;
 
 /// The routes, to be nested under `/_emulator`.
-pub(crate) fn routes() -> Router<Arc<Shared>> {
+pub(crate) fn routes(shared: &Arc<Shared>) -> Router<Arc<Shared>> {
     Router::new()
         .route("/health", get(health))
         .route("/reset", post(reset))
@@ -38,13 +39,15 @@ pub(crate) fn routes() -> Router<Arc<Shared>> {
         .route("/users/{user}/revoke", post(users::revoke))
         .route("/clients", get(clients::list).put(clients::upsert))
         .route("/projects", get(projects::list).put(projects::upsert))
+        .route("/tenants", get(tenants::list))
+        .route("/tenants/{name}", delete(tenants::remove))
         .route("/autopilot", get(autopilot::read).put(autopilot::set).delete(autopilot::clear))
         .route("/clock", get(clock::read).post(clock::advance))
         .route("/faults", get(faults::list).post(faults::add).delete(faults::clear))
         .route("/keys/rotate", post(keys::rotate))
         .route("/profile", get(profile::read).put(profile::set))
         .fallback(unknown)
-        .layer(from_fn(guard::local_origin))
+        .layer(from_fn_with_state(shared.clone(), guard::local_origin))
 }
 
 async fn health(State(shared): State<Arc<Shared>>) -> Json<Value> {

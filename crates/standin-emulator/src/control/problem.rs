@@ -5,6 +5,8 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::tenants::NoWorld;
+
 /// RFC 9457, as far as a test needs it.
 #[derive(Debug, Serialize)]
 pub(crate) struct Problem {
@@ -22,9 +24,30 @@ impl Problem {
         Self::new(StatusCode::BAD_REQUEST, "invalid_body", detail)
     }
 
+    pub(crate) fn invalid_query(detail: &str) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "invalid_query", detail)
+    }
+
     pub(crate) fn unknown_user(user: &str) -> Self {
         let detail = format!("There is no user `{user}`; GET /_emulator/users lists all.");
         Self::new(StatusCode::NOT_FOUND, "unknown_user", detail)
+    }
+}
+
+impl From<NoWorld> for Problem {
+    fn from(reason: NoWorld) -> Self {
+        match reason {
+            NoWorld::BadName => Self::new(
+                StatusCode::NOT_FOUND,
+                "invalid_tenant",
+                "After /t/ comes a tenant's name: 1 to 64 letters, digits, `-` or `_`.",
+            ),
+            NoWorld::TooMany => Self::new(
+                StatusCode::TOO_MANY_REQUESTS,
+                "too_many_tenants",
+                "There are as many tenants as there may be; DELETE /_emulator/tenants/{name} ends one.",
+            ),
+        }
     }
 }
 

@@ -1,16 +1,34 @@
 //! What happened, in order: the oracle that tests and demos read back.
 //!
-//! Tokens and codes appear only as SHA-256, so that a ledger can be printed anywhere.
+//! Tokens and codes appear only as SHA-256, so that a ledger can be printed anywhere. It remembers
+//! the newest [`CAPACITY`] events: an emulator may run for weeks.
 
-use serde::Serialize;
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use tokio::sync::Notify;
 
 use crate::chance::sha256_hex;
 use crate::object::Object;
 
-/// Every event since the start or the last reset.
-#[derive(Debug, Default)]
+const CAPACITY: usize = 100_000;
+
+/// The events since the start or the last reset, as far as there is room.
+#[derive(Debug)]
 pub(crate) struct Ledger {
-    entries: Vec<Entry>,
+    entries: VecDeque<Entry>,
+    /// Of the newest event.
+    seq: u64,
+    grown: Arc<Notify>,
+}
+
+/// Which events somebody wants to see; what is absent does not matter.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub(crate) struct Filter {
+    pub(crate) kind: Option<Kind>,
+    pub(crate) user: Option<String>,
+    pub(crate) client_id: Option<String>,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -33,7 +51,7 @@ pub(crate) struct Event {
     details: Object,
 }
 
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Kind {
     ApiCall,
@@ -83,14 +101,42 @@ impl Event {
 }
 
 impl Ledger {
-    pub(crate) fn record(&mut self, at: i64, event: Event) {
-        let seq = self.entries.len() as u64 + 1;
-        self.entries.push(Entry { seq, at, event });
+    /// An empty one, which wakes those who wait for events through `grown`.
+    pub(crate) fn new(grown: Arc<Notify>) -> Self {
+        Self { entries: VecDeque::new(), seq: 0, grown }
     }
 
-    pub(crate) fn after(&self, seq: u64) -> &[Entry] {
-        let start = usize::try_from(seq).unwrap_or(usize::MAX).min(self.entries.len());
-        &self.entries[start..]
+    pub(crate) fn record(&mut self, at: i64, event: Event) {
+        if self.entries.len() == CAPACITY {
+            self.entries.pop_front();
+        }
+        self.seq += 1;
+        self.entries.push_back(Entry { seq: self.seq, at, event });
+        self.grown.notify_waiters();
+    }
+
+    /// The events after one, oldest first.
+    pub(crate) fn after(&self, seq: u64, filter: &Filter) -> Vec<Entry> {
+        let oldest = self.entries.front().map_or(0, |entry| entry.seq);
+        let start =
+            usize::try_from(seq.saturating_add(1).saturating_sub(oldest)).unwrap_or(usize::MAX);
+        let entries = self.entries.iter().skip(start);
+        entries.filter(|entry| filter.admits(&entry.event)).cloned().collect()
+    }
+
+    /// The number of the newest event.
+    pub(crate) fn seq(&self) -> u64 {
+        self.seq
+    }
+}
+
+impl Filter {
+    fn admits(&self, event: &Event) -> bool {
+        let is =
+            |wanted: &Option<String>, given: &Option<String>| wanted.is_none() || wanted == given;
+        self.kind.is_none_or(|kind| kind == event.kind)
+            && is(&self.user, &event.user)
+            && is(&self.client_id, &event.client_id)
     }
 }
 
@@ -98,14 +144,32 @@ impl Ledger {
 mod tests {
     use super::*;
 
+    fn ledger(events: usize) -> Ledger {
+        let mut ledger = Ledger::new(Arc::default());
+        for _ in 0..events {
+            ledger.record(7, Event::new(Kind::ApiCall).client("c"));
+        }
+        ledger
+    }
+
     #[test]
     fn an_entry_is_flat_and_hides_the_token() {
-        let mut ledger = Ledger::default();
+        let mut ledger = ledger(0);
         ledger.record(7, Event::new(Kind::Revoked).user("ada@example.com").hashed("token", "t"));
-        let text = serde_json::to_string(ledger.after(0)).unwrap();
+        let all = Filter::default();
+        let text = serde_json::to_string(&ledger.after(0, &all)).unwrap();
         assert!(text.starts_with(
             r#"[{"seq":1,"at":7,"kind":"revoked","user":"ada@example.com","token_sha256":""#
         ));
-        assert!(ledger.after(1).is_empty() && ledger.after(99).is_empty());
+        assert!(ledger.after(1, &all).is_empty() && ledger.after(99, &all).is_empty());
+    }
+
+    #[test]
+    fn what_is_too_old_is_forgotten_and_the_numbers_go_on() {
+        let ledger = ledger(CAPACITY + 3);
+        let all = Filter::default();
+        assert_eq!(ledger.after(0, &all).len(), CAPACITY);
+        assert_eq!(ledger.after(0, &all)[0].seq, 4);
+        assert_eq!(ledger.after(CAPACITY as u64 + 2, &all).len(), 1);
     }
 }

@@ -8,10 +8,11 @@ pub(crate) mod ledger;
 pub(crate) mod people;
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use tokio::sync::Notify;
 
 use self::grants::Grants;
 use self::ledger::{Event, Ledger};
@@ -23,15 +24,27 @@ use crate::faults::Faults;
 use crate::keys::Keys;
 use crate::seed::{Client, Profile, Project, Seed};
 
+/// How others reach the process: what its URLs begin with.
+#[derive(Clone, Debug)]
+pub(crate) struct Address {
+    pub(crate) origin: String,
+    pub(crate) browser_origin: String,
+    pub(crate) port: u16,
+}
+
 /// What all handlers share.
 #[derive(Debug)]
 pub(crate) struct Shared {
-    /// The issuer, and what every URL of this emulator begins with: scheme, host, port and `prefix`.
+    /// The issuer, and what the URLs that backends call begin with: scheme, host, port and `prefix`.
     pub(crate) origin: String,
-    /// The path under which this emulator lives: empty, or `/` and a name.
+    /// The same for the URLs that browsers open.
+    pub(crate) browser_origin: String,
+    /// The path under which this emulator lives: empty, or `/t/` and a tenant's name.
     pub(crate) prefix: String,
     pub(crate) port: u16,
     pub(crate) clock: Clock,
+    /// Wakes those who wait for the ledger to grow.
+    pub(crate) grown: Arc<Notify>,
     seed: Seed,
     state: Mutex<State>,
 }
@@ -75,9 +88,20 @@ pub(crate) enum Decision {
 }
 
 impl Shared {
-    pub(crate) fn new(origin: String, port: u16, seed: Seed) -> Self {
-        let state = Mutex::new(State::new(&seed, Keys::new()));
-        Self { origin, prefix: String::new(), port, clock: Clock::default(), seed, state }
+    /// The world of one tenant, or, with an empty `prefix`, of those who name none.
+    pub(crate) fn new(address: &Address, prefix: String, seed: Seed) -> Self {
+        let grown = Arc::new(Notify::new());
+        let state = Mutex::new(State::new(&seed, Keys::new(), Ledger::new(grown.clone())));
+        Self {
+            origin: format!("{}{prefix}", address.origin),
+            browser_origin: format!("{}{prefix}", address.browser_origin),
+            prefix,
+            port: address.port,
+            clock: Clock::default(),
+            grown,
+            seed,
+            state,
+        }
     }
 
     /// A path of ours as a browser must ask for it.
@@ -93,7 +117,7 @@ impl Shared {
     pub(crate) fn reset(&self) {
         let mut state = self.state();
         let keys = std::mem::replace(&mut state.keys, Keys::new());
-        *state = State::new(&self.seed, keys);
+        *state = State::new(&self.seed, keys, Ledger::new(self.grown.clone()));
         self.clock.reset();
     }
 
@@ -109,7 +133,7 @@ impl Shared {
 }
 
 impl State {
-    fn new(seed: &Seed, keys: Keys) -> Self {
+    fn new(seed: &Seed, keys: Keys, ledger: Ledger) -> Self {
         Self {
             profile: seed.profile.clone(),
             users: Users::new(seed.users.iter().cloned()),
@@ -120,7 +144,7 @@ impl State {
             interactions: HashMap::new(),
             autopilot: None,
             faults: Faults::default(),
-            ledger: Ledger::default(),
+            ledger,
             keys,
             calendars: HashMap::new(),
             files: HashMap::new(),

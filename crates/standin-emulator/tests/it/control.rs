@@ -3,7 +3,9 @@
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
-use crate::support::{Answer, CALENDAR, Google, SIGN_IN};
+use standin_emulator::Emulator;
+
+use crate::support::{Answer, CALENDAR, CALLBACK, Google, SIGN_IN, client, location};
 
 #[tokio::test]
 async fn the_ledger_tells_a_sign_in_in_order_and_only_in_hashes() {
@@ -140,4 +142,83 @@ async fn a_project_in_testing_gives_refresh_tokens_that_end_after_seven_days() {
     let response =
         google.put("/_emulator/projects", &json!({"id": "x", "user_type": "internal"})).await;
     assert_eq!(response.status(), StatusCode::BAD_REQUEST);
+}
+
+#[tokio::test]
+async fn tenants_share_a_process_and_nothing_else() {
+    let google = Google::start().await;
+    let document = google.json("/t/alice/.well-known/openid-configuration").await;
+    let issuer = format!("{}/t/alice", google.emulator.origin());
+    assert_eq!(document["issuer"], issuer);
+    assert_eq!(document["token_endpoint"], format!("{issuer}/token"));
+    google.post("/t/alice/_emulator/clock", &json!({"advance_seconds": 100})).await;
+    let fault = json!({"endpoint": "token", "fault": "invalid_grant"});
+    google.post("/t/alice/_emulator/faults", &fault).await;
+    assert_eq!(google.json("/t/bob/_emulator/clock").await["offset_seconds"], 0);
+    assert_eq!(google.json("/_emulator/clock").await["offset_seconds"], 0);
+    assert_eq!(google.json("/_emulator/faults").await["faults"], json!([]));
+    assert_eq!(google.json("/_emulator/tenants").await["tenants"], json!(["alice", "bob"]));
+    let removed = google.http.delete(google.url("/_emulator/tenants/alice")).send().await.unwrap();
+    assert_eq!(removed.status(), StatusCode::NO_CONTENT);
+    assert_eq!(google.json("/t/alice/_emulator/faults").await["faults"], json!([]));
+    let refused = google.get("/t/a.b/token").await;
+    assert_eq!(refused.status(), StatusCode::NOT_FOUND);
+    assert_eq!(refused.json::<Value>().await.unwrap()["code"], "invalid_tenant");
+}
+
+#[tokio::test]
+async fn a_tenants_sign_in_stays_under_its_prefix() {
+    let google = Google::start().await;
+    let query = form_urlencoded::Serializer::new(String::new())
+        .append_pair("client_id", google.emulator.client_id())
+        .append_pair("redirect_uri", CALLBACK)
+        .append_pair("response_type", "code")
+        .append_pair("scope", SIGN_IN)
+        .finish();
+    let response = google.get(&format!("/t/alice/o/oauth2/v2/auth?{query}")).await;
+    let chooser = location(&response);
+    assert!(chooser.starts_with("/t/alice/v3/signin/accountchooser?part="), "{chooser}");
+    let page = google.get(&chooser).await.text().await.unwrap();
+    assert!(page.contains(r#"action="/t/alice/v3/signin/accountchooser""#), "{page}");
+    let response = google.get("/t/alice/o/oauth2/v2/auth?client_id=nobody").await;
+    assert!(location(&response).starts_with("/t/alice/signin/oauth/error?authError="));
+}
+
+#[tokio::test]
+async fn browsers_and_backends_may_reach_it_by_different_names() {
+    let builder =
+        Emulator::builder().origin("http://emulator:9090").browser_origin("http://localhost:9090");
+    let google = Google { emulator: builder.start().await.unwrap(), http: client() };
+    assert_eq!(google.emulator.origin(), "http://emulator:9090");
+    let base = format!("http://{}", google.emulator.address());
+    let document = google.http.get(format!("{base}/.well-known/openid-configuration"));
+    let document: Value =
+        document.header("host", "emulator:9090").send().await.unwrap().json().await.unwrap();
+    assert_eq!(document["issuer"], "http://emulator:9090");
+    assert_eq!(document["token_endpoint"], "http://emulator:9090/token");
+    assert_eq!(document["authorization_endpoint"], "http://localhost:9090/o/oauth2/v2/auth");
+    for (host, status) in [("localhost:9090", 200), ("emulator:9090", 200), ("evil:9090", 403)] {
+        let health = google.http.get(format!("{base}/_emulator/health")).header("host", host);
+        assert_eq!(health.send().await.unwrap().status(), status, "{host}");
+    }
+    let error = Emulator::builder().origin("http://emulator:9090/x").start().await.unwrap_err();
+    assert!(error.to_string().contains("is not an origin"), "{error}");
+}
+
+#[tokio::test]
+async fn the_ledger_can_be_filtered_and_waited_for() {
+    let google = Google::with_ada().await;
+    google.sign_in(SIGN_IN, &[]).await;
+    let only = google.json("/_emulator/ledger?kind=code_issued&user=ada@example.com").await;
+    assert_eq!(only["events"].as_array().unwrap().len(), 1);
+    let next = only["next"].as_u64().unwrap();
+    assert!(next > only["events"][0]["seq"].as_u64().unwrap());
+    let path = format!("/_emulator/ledger?after={next}&kind=revoked&wait_seconds=30");
+    let (woken, _) = tokio::join!(google.json(&path), async {
+        google.sign_in(SIGN_IN, &[]).await;
+        google.post("/_emulator/users/ada@example.com/revoke", &json!({})).await
+    });
+    assert_eq!(woken["events"][0]["kind"], "revoked");
+    let wrong = google.get("/_emulator/ledger?kind=revokd").await;
+    assert_eq!(wrong.status(), StatusCode::BAD_REQUEST);
 }
