@@ -10,7 +10,7 @@ use crate::faults::Twist;
 use crate::keys::{Signer, encode_part};
 use crate::object::Object;
 use crate::scopes;
-use crate::seed::User;
+use crate::seed::{IssuerForm, IssuerForms, User};
 
 /// A subject that no seeded user has.
 pub(crate) const OTHER_SUBJECT: &str = "999999999999999999999";
@@ -27,8 +27,19 @@ pub(crate) struct Statement<'a> {
     /// The code given with it, which only the front channel hashes.
     pub(crate) code: Option<&'a str>,
     pub(crate) nonce: Option<&'a str>,
+    pub(crate) extras: &'a Extras,
     pub(crate) now: i64,
     pub(crate) channel: Channel,
+    pub(crate) iss_forms: IssuerForms,
+}
+
+/// Claims that only some authorization requests ask for.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub(crate) struct Extras {
+    /// When the user signed in at this browser, in seconds.
+    pub(crate) auth_time: Option<i64>,
+    /// The user's OpenID 2.0 identifier, for clients that still know users by it.
+    pub(crate) openid_id: Option<String>,
 }
 
 /// The way an ID token reaches its client; each has a claim set of its own.
@@ -84,10 +95,16 @@ impl Statement<'_> {
         claims.with("email", user.email.as_str()).with("email_verified", user.email_verified)
     }
 
-    /// Google's front channel leaves out the scheme.
+    /// Google has two spellings: its front channel leaves out the scheme.
     fn issuer(&self) -> &str {
-        let bare = self.origin.split_once("://").map_or(self.origin, |(_, bare)| bare);
-        if self.channel == Channel::Front { bare } else { self.origin }
+        let form = match self.channel {
+            Channel::Token => self.iss_forms.token,
+            Channel::Front => self.iss_forms.front,
+        };
+        match form {
+            IssuerForm::Https => self.origin,
+            IssuerForm::Bare => self.origin.split_once("://").map_or(self.origin, |(_, bare)| bare),
+        }
     }
 
     fn hashes(&self, claims: Object) -> Object {
@@ -95,6 +112,8 @@ impl Statement<'_> {
             .with_some("at_hash", self.access_token.map(half_hash))
             .with_some("c_hash", self.code.map(half_hash))
             .with_some("nonce", self.nonce)
+            .with_some("auth_time", self.extras.auth_time)
+            .with_some("openid_id", self.extras.openid_id.as_deref())
     }
 
     fn profile(&self, claims: Object) -> Object {

@@ -85,7 +85,7 @@ mod userinfo;
 
 pub use clock::Clock;
 pub use seed::{
-    Client, ClientKind, ClientStatus, Profile, Project, PublishingStatus, Seed, SeedError, User,
-    UserType,
+    Block, Client, ClientKind, ClientStatus, IssuerForm, IssuerForms, OriginError, Profile,
+    Project, PublishingStatus, Seed, SeedError, User, UserType,
 };
 pub use server::{Builder, Emulator, EmulatorError};

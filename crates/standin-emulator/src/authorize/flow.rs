@@ -74,7 +74,7 @@ pub(super) fn with_account(
 ) -> Response {
     let (cookie, autopilot, needs_consent) = {
         let mut state = shared.state();
-        let cookie = state.browsers.sign_in(browser, &sub);
+        let cookie = state.browsers.sign_in(browser, &sub, shared.clock.now_unix());
         let needs_consent = needs_consent(&state, &interaction.request, &sub);
         (cookie, state.autopilot.clone(), needs_consent)
     };
@@ -144,6 +144,7 @@ pub(super) fn conclude(
         scopes: covered.clone(),
         challenge: request.challenge.clone(),
         nonce: request.nonce.clone(),
+        extras: crate::id_token::Extras::default(),
         offline: request.offline,
         consent_shown,
         issued_at: now,

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::problem::{self, Problem};
-use crate::seed::User;
+use crate::seed::{Block, User};
 use crate::state::Shared;
 use crate::state::ledger::{Event, Kind};
 
@@ -26,6 +26,7 @@ pub(super) struct UserPatch {
     picture: Option<String>,
     hd: Option<String>,
     email_verified: Option<bool>,
+    block: Option<Block>,
 }
 
 impl UserPatch {
@@ -45,6 +46,7 @@ impl UserPatch {
             email_verified: self
                 .email_verified
                 .unwrap_or_else(|| known.is_none_or(|user| user.email_verified)),
+            block: self.block.or_else(|| Some(known?.block)).unwrap_or_default(),
             email: self.email,
         }
     }

@@ -11,9 +11,9 @@ mod user;
 use serde::Deserialize;
 
 pub use self::client::{Client, ClientKind, ClientStatus};
-pub use self::profile::Profile;
+pub use self::profile::{IssuerForm, IssuerForms, OriginError, Profile};
 pub use self::project::{Project, PublishingStatus, UserType};
-pub use self::user::User;
+pub use self::user::{Block, User};
 
 /// The people, applications and behaviour an emulator starts with.
 #[derive(Clone, Debug, Deserialize)]

@@ -20,6 +20,54 @@ pub struct Profile {
     pub testing_status: bool,
     /// Every refresh answers with a new refresh token, and the old one dies. Google does not.
     pub rotate_refresh_tokens: bool,
+    /// The consent page offers a box for each scope where there is a choice.
+    pub granular: bool,
+    /// A refused authorization request is redirected to the error page (302, then 200). Otherwise the
+    /// page is the answer itself, with the error's own status.
+    pub error_page_redirect: bool,
+    /// What the error page calls a JavaScript origin that is not registered.
+    pub origin_error: OriginError,
+    /// How ID tokens spell the issuer, by the way they take to the client.
+    pub id_token_iss_form: IssuerForms,
+    /// Workspace domains whose administrators let nobody use third-party applications.
+    pub admin_blocked_domains: Vec<String>,
+}
+
+/// The code of the error page for a JavaScript origin that is not registered.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OriginError {
+    /// What Google says today.
+    #[default]
+    OriginMismatch,
+    /// What Google said from 2022 to 2024.
+    RedirectUriMismatch,
+}
+
+/// The issuer's spelling for each way an ID token can take.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct IssuerForms {
+    /// In answers of the token endpoint.
+    pub token: IssuerForm,
+    /// In redirects of implicit and hybrid requests.
+    pub front: IssuerForm,
+}
+
+/// Google's two spellings of its issuer.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum IssuerForm {
+    /// With the scheme: `https://accounts.google.com`.
+    Https,
+    /// Without it: `accounts.google.com`.
+    Bare,
+}
+
+impl Default for IssuerForms {
+    fn default() -> Self {
+        Self { token: IssuerForm::Https, front: IssuerForm::Bare }
+    }
 }
 
 impl Default for Profile {
@@ -30,6 +78,11 @@ impl Default for Profile {
             refresh_token_limit: 100,
             testing_status: false,
             rotate_refresh_tokens: false,
+            granular: true,
+            error_page_redirect: true,
+            origin_error: OriginError::default(),
+            id_token_iss_form: IssuerForms::default(),
+            admin_blocked_domains: Vec::new(),
         }
     }
 }

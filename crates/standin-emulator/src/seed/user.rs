@@ -32,6 +32,22 @@ pub struct User {
     /// Whether the address is verified.
     #[serde(default = "super::yes")]
     pub email_verified: bool,
+    /// What an administrator keeps the user from.
+    #[serde(default)]
+    pub block: Block,
+}
+
+/// Why a user may not use an application, however willing.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Block {
+    /// Nothing stands in the way.
+    #[default]
+    None,
+    /// The Workspace administrator blocks third-party applications: `admin_policy_enforced`.
+    AdminPolicy,
+    /// A school has not reviewed the application for users under 18: `access_not_configured`.
+    UnderAge,
 }
 
 impl User {
@@ -83,6 +99,7 @@ pub(super) fn default_users() -> Vec<User> {
         picture: None,
         hd: hd.map(str::to_owned),
         email_verified: true,
+        block: Block::None,
     };
     vec![
         user("ada@example.com", "108151210181518451210", ("Ada", "Lovelace"), None),

@@ -6,6 +6,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 
 use crate::chance;
+use crate::id_token::Extras;
 use crate::seed::Client;
 
 /// Grants, codes and tokens of one emulator.
@@ -37,6 +38,8 @@ pub(crate) struct Code {
     pub(crate) scopes: BTreeSet<String>,
     pub(crate) challenge: Option<Challenge>,
     pub(crate) nonce: Option<String>,
+    /// What else the ID token is to say.
+    pub(crate) extras: Extras,
     pub(crate) offline: bool,
     pub(crate) consent_shown: bool,
     pub(crate) issued_at: i64,

@@ -55,22 +55,40 @@ impl Users {
     }
 }
 
-/// Browsers by cookie, each with the subjects signed in there. The index is Google's `authuser`.
+/// Browsers by cookie.
 #[derive(Debug, Default)]
-pub(crate) struct Browsers(HashMap<String, Vec<String>>);
+pub(crate) struct Browsers(HashMap<String, Browser>);
+
+/// The subjects signed in at one browser, and since when. The index is Google's `authuser`.
+#[derive(Debug, Default)]
+struct Browser {
+    accounts: Vec<String>,
+    /// In seconds, one for each account.
+    since: Vec<i64>,
+}
 
 impl Browsers {
     pub(crate) fn accounts(&self, cookie: Option<&str>) -> &[String] {
-        cookie.and_then(|cookie| self.0.get(cookie)).map_or(&[], Vec::as_slice)
+        let browser = cookie.and_then(|cookie| self.0.get(cookie));
+        browser.map_or(&[], |browser| &browser.accounts)
     }
 
-    /// Signs `sub` in and returns the browser's cookie, a new one where there was none of ours.
-    pub(crate) fn sign_in(&mut self, cookie: Option<&str>, sub: &str) -> String {
+    /// When `sub` signed in at this browser, in seconds.
+    pub(crate) fn since(&self, cookie: Option<&str>, sub: &str) -> Option<i64> {
+        let browser = self.0.get(cookie?)?;
+        let index = browser.accounts.iter().position(|known| known == sub)?;
+        browser.since.get(index).copied()
+    }
+
+    /// Signs `sub` in at `now`, in seconds, unless it is; returns the browser's cookie, a new one where
+    /// there was none of ours.
+    pub(crate) fn sign_in(&mut self, cookie: Option<&str>, sub: &str, now: i64) -> String {
         let known = cookie.filter(|cookie| self.0.contains_key(*cookie));
         let cookie = known.map_or_else(chance::opaque_id, str::to_owned);
-        let accounts = self.0.entry(cookie.clone()).or_default();
-        if !accounts.iter().any(|known| known == sub) {
-            accounts.push(sub.to_owned());
+        let browser = self.0.entry(cookie.clone()).or_default();
+        if !browser.accounts.iter().any(|known| known == sub) {
+            browser.accounts.push(sub.to_owned());
+            browser.since.push(now);
         }
         cookie
     }

@@ -114,6 +114,7 @@ fn answer(request: &Request<'_>, client: &Client, text: &str, code: &Code) -> Ob
             code: text,
             offline: code.offline,
             nonce: code.nonce.as_deref(),
+            extras: code.extras.clone(),
             refresh_token,
             spent: ("code", text),
         },

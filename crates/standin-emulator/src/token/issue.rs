@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::Request;
 use crate::faults::Twist;
-use crate::id_token::{Channel, Statement};
+use crate::id_token::{Channel, Extras, Statement};
 use crate::object::Object;
 use crate::reply::OAuthError;
 use crate::scopes;
@@ -27,6 +27,7 @@ pub(super) struct Basis<'a> {
     pub(super) code: &'a str,
     pub(super) offline: bool,
     pub(super) nonce: Option<&'a str>,
+    pub(super) extras: Extras,
     /// A refresh token to hand out, already stored.
     pub(super) refresh_token: Option<String>,
     /// What was handed in: its name and text.
@@ -107,9 +108,10 @@ fn id_token(request: &Request<'_>, basis: &Basis<'_>, access_token: &str) -> Opt
     if !basis.scopes.contains(scopes::OPENID) {
         return None;
     }
-    let (user, signer) = {
+    let (user, signer, iss_forms) = {
         let state = request.shared.state();
-        (state.users.by_sub(&basis.owner.sub)?.clone(), state.keys.signer())
+        let user = state.users.by_sub(&basis.owner.sub)?.clone();
+        (user, state.keys.signer(), state.profile.id_token_iss_form)
     };
     let statement = Statement {
         origin: &request.shared.origin,
@@ -119,8 +121,10 @@ fn id_token(request: &Request<'_>, basis: &Basis<'_>, access_token: &str) -> Opt
         access_token: Some(access_token),
         code: None,
         nonce: basis.nonce,
+        extras: &basis.extras,
         now: request.shared.clock.now_unix(),
         channel: Channel::Token,
+        iss_forms,
     };
     Some(statement.sign(&signer, request.twist))
 }

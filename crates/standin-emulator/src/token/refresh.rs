@@ -6,6 +6,7 @@ use super::Request;
 use super::client_auth::Credentials;
 use super::issue::{self, Basis};
 use crate::faults::Twist;
+use crate::id_token::Extras;
 use crate::object::Object;
 use crate::reply::OAuthError;
 use crate::scopes;
@@ -84,6 +85,7 @@ fn answer(request: &Request<'_>, text: &str, accepted: Accepted) -> Object {
             code: &accepted.token.code,
             offline: true,
             nonce: None,
+            extras: Extras::default(),
             refresh_token: accepted.successor,
             spent: ("refresh_token", text),
         },
