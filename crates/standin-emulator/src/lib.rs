@@ -39,7 +39,7 @@
 //! | `GET, POST /v1/userinfo`, `/oauth2/{v1,v2,v3}/userinfo` | `userinfo.rs` |
 //! | `GET, POST /calendar/v3/calendars/{id}/events` | `api/calendar.rs` |
 //! | `POST /upload/drive/v3/files`, `GET /drive/v3/files`, `/drive/v3/files/{id}` | `api/drive.rs` |
-//! | `GET /gsi/client` | `gsi.rs`, `gsi.js` |
+//! | `GET /gsi/client` | `gsi/` |
 //! | `GET /a/{sub}` | `avatar.rs` |
 //! | `/_emulator/…` | `control/`, one file per resource |
 //!
@@ -71,6 +71,7 @@ mod guard;
 mod id_token;
 mod keys;
 mod object;
+mod relay;
 mod reply;
 mod revoke;
 mod router;

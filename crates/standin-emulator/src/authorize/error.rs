@@ -17,7 +17,7 @@ const DOCUMENTATION: &str = "https://developers.google.com/identity/protocols/oa
 
 /// Why a request never reaches the client's redirect URI.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub(super) struct AuthError {
+pub(crate) struct AuthError {
     code: Box<str>,
     description: Box<str>,
     help: Box<str>,
@@ -26,15 +26,15 @@ pub(super) struct AuthError {
 }
 
 impl AuthError {
-    pub(super) fn invalid_request(description: impl Into<String>) -> Self {
+    pub(crate) fn invalid_request(description: impl Into<String>) -> Self {
         Self::new("invalid_request", 400, description)
     }
 
-    pub(super) fn invalid_client() -> Self {
+    pub(crate) fn invalid_client() -> Self {
         Self::new("invalid_client", 401, "The OAuth client was not found.")
     }
 
-    pub(super) fn redirect_uri_mismatch(uri: &str) -> Self {
+    pub(crate) fn redirect_uri_mismatch(uri: &str) -> Self {
         let description = complaint("redirect URI");
         let page = "web-server#authorization-errors-redirect-uri-mismatch";
         let help = format!("{DOCUMENTATION}{page}").into();
@@ -42,7 +42,7 @@ impl AuthError {
         Self { help, detail, ..Self::new("redirect_uri_mismatch", 400, description) }
     }
 
-    pub(super) fn origin_mismatch(origin: &str) -> Self {
+    pub(crate) fn origin_mismatch(origin: &str) -> Self {
         let description = complaint("JavaScript origin");
         let page = "javascript-implicit-flow#authorization-errors-origin-mismatch";
         let detail = Some(("origin".into(), origin.into()));
@@ -83,7 +83,7 @@ impl AuthError {
     }
 
     /// 302 to the error page, echoing what Google echoes.
-    pub(super) fn redirect(&self, shared: &Shared, params: &[(String, String)]) -> Response {
+    pub(crate) fn redirect(&self, shared: &Shared, params: &[(String, String)]) -> Response {
         let mut query = form_urlencoded::Serializer::new(String::new());
         query.append_pair("authError", &self.encode());
         for (name, value) in params {

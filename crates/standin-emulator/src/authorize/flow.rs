@@ -205,7 +205,8 @@ fn drop_stale(state: &mut State) {
     }
 }
 
-fn remember(shared: &Shared, response: &mut Response, cookie: &str) {
+/// Sets the cookie by which this browser is known again.
+pub(crate) fn remember(shared: &Shared, response: &mut Response, cookie: &str) {
     let (name, path) = (cookie_name(shared), shared.path("/"));
     let line = format!("{name}={cookie}; Path={path}; HttpOnly; SameSite=Lax");
     if let Ok(value) = HeaderValue::from_str(&line) {

@@ -86,7 +86,7 @@ fn cookie_name(shared: &Shared) -> String {
 }
 
 /// Which of our browsers this is, by its cookie.
-fn browser(shared: &Shared, headers: &HeaderMap) -> Option<String> {
+pub(crate) fn browser(shared: &Shared, headers: &HeaderMap) -> Option<String> {
     let name = cookie_name(shared);
     let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
     let mut pairs =

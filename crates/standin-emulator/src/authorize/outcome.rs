@@ -2,12 +2,12 @@
 
 use askama::Template;
 use axum::response::Response;
-use serde_json::json;
 
 use super::Interaction;
 use super::request::Redirect;
 use crate::discovery::WRONG_ISSUER;
 use crate::object::Object;
+use crate::relay::Receiver;
 use crate::reply;
 use crate::state::Shared;
 
@@ -58,7 +58,8 @@ fn deliver(interaction: &Interaction, answer: &Object) -> Response {
         Redirect::Uri(uri) if request.form_post => post_form(uri, answer),
         Redirect::Uri(uri) => reply::redirect(&with_query(uri, answer)),
         Redirect::Popup { origin, id } => {
-            post_message(&request.client_id, origin, id.as_deref(), answer)
+            let receiver = Receiver { origin, client_id: &request.client_id, id: id.as_deref() };
+            receiver.tell("authResult", answer)
         }
     }
 }
@@ -85,37 +86,9 @@ fn post_form(action: &str, answer: &Object) -> Response {
     reply::page(page.render().unwrap_or_default())
 }
 
-#[derive(Template)]
-#[template(path = "popup.html")]
-struct PopupPage {
-    message: String,
-    origin: String,
-}
-
-/// The popup's last page: tells the page that opened it, and nobody else, then closes.
-fn post_message(client_id: &str, origin: &str, id: Option<&str>, answer: &Object) -> Response {
-    let params = json!({
-        "params": {"id": id, "clientId": client_id, "type": "authResult", "authResult": answer}
-    });
-    let page =
-        PopupPage { message: script_literal(&params.to_string()), origin: script_literal(origin) };
-    reply::page(page.render().unwrap_or_default())
-}
-
-/// A JavaScript string literal that can stand inside a `<script>` element.
-fn script_literal(text: &str) -> String {
-    let literal = serde_json::Value::from(text).to_string();
-    literal.replace('<', "\\u003c").replace('\u{2028}', "\\u2028").replace('\u{2029}', "\\u2029")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_script_literal_cannot_end_its_script() {
-        assert_eq!(script_literal("</script>\"\u{2028}"), r#""\u003c/script>\"\u2028""#);
-    }
 
     #[test]
     fn the_codes_slash_is_escaped_once() {

@@ -147,7 +147,7 @@ fn client<'a>(state: &'a State, params: &Params<'_>) -> Result<&'a Client, AuthE
 
 fn redirect(client: &Client, params: &Params<'_>) -> Result<Redirect, AuthError> {
     let uri = params.require("redirect_uri")?;
-    if uri == "postmessage" {
+    if ["postmessage", "gis_transform"].contains(&uri) {
         return postmessage(client, params);
     }
     if let Some(relay) = uri.strip_prefix("storagerelay://") {
@@ -163,7 +163,7 @@ fn redirect(client: &Client, params: &Params<'_>) -> Result<Redirect, AuthError>
     Ok(Redirect::Uri(uri.to_owned()))
 }
 
-/// `postmessage` names no origin: it comes beside it, or the client has registered just one.
+/// `postmessage` and `gis_transform` name no origin: it comes beside them, or there is just one.
 fn postmessage(client: &Client, params: &Params<'_>) -> Result<Redirect, AuthError> {
     let origin = match (params.get("origin"), client.javascript_origins.as_slice()) {
         (Some(origin), _) => origin,

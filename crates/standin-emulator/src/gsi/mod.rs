@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::state::Shared;
 
-const SCRIPT: &str = include_str!("gsi.js");
+const SCRIPT: &str = include_str!("oauth2.js");
 
 pub(crate) async fn script(State(shared): State<Arc<Shared>>) -> Response {
     let origin = Value::from(shared.browser_origin.as_str()).to_string();
