@@ -59,7 +59,10 @@ pub enum EmulatorError {
         source: std::io::Error,
     },
     /// Anybody on the network could sign in as anybody: that takes an explicit wish.
-    #[error("{0} is not a loopback address; an emulator signs in anybody who asks")]
+    #[error(
+        "{0} is not a loopback address, and an emulator signs in anybody who asks; \
+         allow_beyond_loopback (--allow-beyond-loopback) says that this is wanted"
+    )]
     NotLoopback(SocketAddr),
     /// An origin is a scheme, a host and a port, nothing more.
     #[error("{0:?} is not an origin such as http://emulator:9090")]

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::body::Bytes;
-use axum::extract::State;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -65,6 +67,19 @@ pub(super) async fn upsert(
         state.clients.push(client.clone());
     }
     Ok(Json(json!({"clients": clients.iter().map(with_secret).collect::<Vec<_>>()})))
+}
+
+/// `GET clients/{client_id}/file`: what the console's download button gives, for Google's libraries.
+pub(super) async fn file(
+    State(shared): State<Arc<Shared>>,
+    Path(client_id): Path<String>,
+) -> Result<Response, Problem> {
+    let state = shared.state();
+    let Some(client) = state.client(&client_id) else {
+        let detail = format!("There is no client `{client_id}`; GET /_emulator/clients lists all.");
+        return Err(Problem::new(StatusCode::NOT_FOUND, "unknown_client", detail));
+    };
+    Ok(Json(client.to_file(&shared.origin, &shared.browser_origin)).into_response())
 }
 
 fn public(client: &Client) -> Value {

@@ -33,9 +33,16 @@ pub(super) async fn add(
     Ok(list(State(shared)).await)
 }
 
-pub(super) async fn clear(State(shared): State<Arc<Shared>>) -> StatusCode {
+/// Answers with what was still to come: faults that a test ordered and that nothing ran into.
+pub(super) async fn clear(State(shared): State<Arc<Shared>>) -> Json<Value> {
+    let unconsumed = unconsumed(&shared);
     shared.state().faults.clear();
-    StatusCode::NO_CONTENT
+    unconsumed
+}
+
+pub(super) fn unconsumed(shared: &Shared) -> Json<Value> {
+    let faults: Vec<Value> = shared.state().faults.iter().map(view).collect();
+    Json(json!({"unconsumed": faults}))
 }
 
 fn view(fault: &Fault) -> Value {

@@ -38,6 +38,7 @@ pub(crate) fn routes(shared: &Arc<Shared>) -> Router<Arc<Shared>> {
         .route("/users", get(users::list).put(users::upsert))
         .route("/users/{user}/revoke", post(users::revoke))
         .route("/clients", get(clients::list).put(clients::upsert))
+        .route("/clients/{client_id}/file", get(clients::file))
         .route("/projects", get(projects::list).put(projects::upsert))
         .route("/tenants", get(tenants::list))
         .route("/tenants/{name}", delete(tenants::remove))
@@ -54,9 +55,11 @@ async fn health(State(shared): State<Arc<Shared>>) -> Json<Value> {
     Json(json!({"status": "ok", "origin": shared.origin}))
 }
 
-async fn reset(State(shared): State<Arc<Shared>>) -> StatusCode {
+/// Says which faults were never played: a test that expected them has not tested what it meant to.
+async fn reset(State(shared): State<Arc<Shared>>) -> Json<Value> {
+    let unconsumed = faults::unconsumed(&shared);
     shared.reset();
-    StatusCode::NO_CONTENT
+    unconsumed
 }
 
 async fn unknown() -> Problem {

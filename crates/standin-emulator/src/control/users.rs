@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use super::problem::{self, Problem};
 use crate::seed::{Block, User};
 use crate::state::Shared;
+use crate::state::grants::Owner;
 use crate::state::ledger::{Event, Kind};
 
 /// A user to add or change; what is absent stays as it is.
@@ -76,19 +77,36 @@ pub(super) async fn upsert(
     Ok(Json(json!({"users": users})))
 }
 
-/// `POST users/{user}/revoke`: the user takes back everything, as on the account's security page.
+/// Whose access ends; everybody's when nothing is named.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Revocation {
+    project: Option<String>,
+}
+
+/// `POST users/{user}/revoke`: the user takes back what one project was given, or everything, as on
+/// the account's security page.
 pub(super) async fn revoke(
     State(shared): State<Arc<Shared>>,
     Path(user): Path<String>,
+    body: Bytes,
 ) -> Result<StatusCode, Problem> {
+    let Revocation { project } =
+        if body.is_empty() { Revocation::default() } else { problem::read(&body)? };
     let mut state = shared.state();
     let Some((sub, email)) =
         state.users.find(&user).map(|user| (user.sub.clone(), user.email.clone()))
     else {
         return Err(Problem::unknown_user(&user));
     };
-    state.grants.revoke_user(&sub);
-    let at = shared.clock.now_unix_ms();
-    state.ledger.record(at, Event::new(Kind::Revoked).user(email).with("by", "user"));
+    let mut event = Event::new(Kind::Revoked).user(email).with("by", "user");
+    match project {
+        Some(project) => {
+            event = event.with("project", project.as_str());
+            state.grants.revoke(&Owner { project, sub });
+        }
+        None => state.grants.revoke_user(&sub),
+    }
+    state.ledger.record(shared.clock.now_unix_ms(), event);
     Ok(StatusCode::NO_CONTENT)
 }

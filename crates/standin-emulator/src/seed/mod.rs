@@ -4,6 +4,7 @@
 //! control API takes the same objects at run time.
 
 mod client;
+mod client_file;
 mod profile;
 mod project;
 mod user;
@@ -39,6 +40,9 @@ pub enum SeedError {
     /// Not TOML, or not the expected keys.
     #[error("the seed cannot be read: {0}")]
     Syntax(#[from] toml::de::Error),
+    /// Not a client file of the cloud console.
+    #[error("not a client file of the cloud console: {0}")]
+    ClientFile(serde_json::Error),
     /// A user that could not be told from others, or never sign in.
     #[error("user {email:?}: {reason}")]
     User {

@@ -3,7 +3,7 @@
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
-use standin_emulator::Emulator;
+use standin_emulator::{Client, Emulator};
 
 use crate::support::{Answer, CALENDAR, CALLBACK, Google, SIGN_IN, client, location};
 
@@ -38,7 +38,7 @@ async fn reset_goes_back_to_the_seed_and_keeps_the_keys() {
     google.put("/_emulator/users", &json!({"email": "mary@example.com"})).await;
     google.post("/_emulator/clock", &json!({"advance_seconds": 60})).await;
     let response = google.post("/_emulator/reset", &json!({})).await;
-    assert_eq!(response.status(), StatusCode::NO_CONTENT);
+    assert!(response.status().is_success());
     assert_eq!(google.json("/_emulator/ledger").await, json!({"events": [], "next": 0}));
     assert_eq!(google.json("/_emulator/clock").await["offset_seconds"], 0);
     assert_eq!(google.json("/_emulator/users").await["users"].as_array().unwrap().len(), 3);
@@ -75,7 +75,7 @@ async fn a_user_who_revokes_ends_every_grant() {
     let google = Google::with_ada().await;
     let refresh_token = google.offline(CALENDAR).await;
     let response = google.post("/_emulator/users/ada@example.com/revoke", &json!({})).await;
-    assert_eq!(response.status(), StatusCode::NO_CONTENT);
+    assert!(response.status().is_success());
     assert_eq!(google.refresh(&refresh_token).await.status, StatusCode::BAD_REQUEST);
     assert_eq!(google.events("revoked").await[0]["by"], "user");
     let nobody = google.post("/_emulator/users/nobody/revoke", &json!({})).await;
@@ -221,4 +221,46 @@ async fn the_ledger_can_be_filtered_and_waited_for() {
     assert_eq!(woken["events"][0]["kind"], "revoked");
     let wrong = google.get("/_emulator/ledger?kind=revokd").await;
     assert_eq!(wrong.status(), StatusCode::BAD_REQUEST);
+}
+
+#[tokio::test]
+async fn what_was_ordered_and_never_happened_is_told_at_the_end() {
+    let google = Google::with_ada().await;
+    google.fault(json!({"endpoint": "jwks", "fault": "status", "status": 503, "times": 2})).await;
+    google.fault(json!({"endpoint": "token", "fault": "rotate"})).await;
+    google.get("/oauth2/v3/certs").await;
+    let left = google.http.delete(google.url("/_emulator/faults")).send().await.unwrap();
+    let left: Value = left.json().await.unwrap();
+    let expected = json!([
+        {"endpoint": "jwks", "fault": "status", "remaining": 1},
+        {"endpoint": "token", "fault": "rotate", "remaining": 1},
+    ]);
+    assert_eq!(left["unconsumed"], expected);
+    assert_eq!(google.get("/oauth2/v3/certs").await.status(), StatusCode::OK);
+    google.fault(json!({"endpoint": "token", "fault": "rotate"})).await;
+    let reset: Value = google.post("/_emulator/reset", &json!({})).await.json().await.unwrap();
+    assert_eq!(reset["unconsumed"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_user_can_take_back_what_one_project_has_and_keep_the_others() {
+    let google = Google::with_ada().await;
+    let refresh_token = google.offline(SIGN_IN).await;
+    let path = "/_emulator/users/ada@example.com/revoke";
+    google.post(path, &json!({"project": "another"})).await;
+    assert_eq!(google.refresh(&refresh_token).await.status, StatusCode::OK);
+    google.post(path, &json!({"project": "emulated-project"})).await;
+    assert_eq!(google.refresh(&refresh_token).await.status, StatusCode::BAD_REQUEST);
+}
+
+#[tokio::test]
+async fn a_clients_file_points_googles_libraries_here() {
+    let google = Google::start().await;
+    let path = format!("/_emulator/clients/{}/file", google.emulator.client_id());
+    let file = google.json(&path).await;
+    assert_eq!(file["web"]["client_secret"], google.emulator.client_secret());
+    assert_eq!(file["web"]["token_uri"], google.url("/token"));
+    let again = Client::from_file(&file.to_string()).unwrap();
+    assert_eq!(again.client_id, google.emulator.client_id());
+    assert_eq!(google.get("/_emulator/clients/nobody/file").await.status(), StatusCode::NOT_FOUND);
 }

@@ -1,11 +1,11 @@
 //! `standin emulator`: a Google-compatible provider for the tests of any app.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use serde_json::json;
-use standin_emulator::{Emulator, Seed};
+use standin_emulator::{Client, Emulator, Seed};
 
 use super::output;
 use crate::lifecycle::Signals;
@@ -19,17 +19,36 @@ pub(super) struct Args {
     /// Users and clients that exist at the start, as TOML; the built-in ones when left out.
     #[arg(long, value_name = "FILE")]
     seed: Option<PathBuf>,
+    /// One more client: a `client_secret_….json` of the cloud console, read as it is. The first one
+    /// given is the client whose id and secret are printed.
+    #[arg(long, value_name = "FILE")]
+    client_file: Vec<PathBuf>,
+    /// Its name for itself and for backends, such as `http://emulator:9090` in a container; what it
+    /// listens on when left out.
+    #[arg(long, value_name = "ORIGIN")]
+    origin: Option<String>,
+    /// Where browsers reach it, such as `http://localhost:9090`; the same as for backends when left
+    /// out.
+    #[arg(long, value_name = "ORIGIN")]
+    browser_origin: Option<String>,
+    /// Lets it listen where other machines can reach it: in a container, or a closed network.
+    #[arg(long)]
+    allow_beyond_loopback: bool,
     /// Say that it is ready as one line of JSON.
     #[arg(long)]
     json: bool,
 }
 
 pub(super) async fn run(args: Args) -> anyhow::Result<()> {
-    let mut builder = Emulator::builder().listen(args.listen);
-    if let Some(path) = &args.seed {
-        let text = std::fs::read_to_string(path)
-            .with_context(|| format!("cannot read {}", path.display()))?;
-        builder = builder.seed(Seed::from_toml(&text)?);
+    let mut builder = Emulator::builder().listen(args.listen).seed(seed(&args)?);
+    if args.allow_beyond_loopback {
+        builder = builder.allow_beyond_loopback();
+    }
+    if let Some(origin) = args.origin {
+        builder = builder.origin(origin);
+    }
+    if let Some(origin) = args.browser_origin {
+        builder = builder.browser_origin(origin);
     }
     let emulator = builder.start().await?;
     let mut signals = Signals::new()?;
@@ -37,6 +56,23 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     signals.next().await;
     emulator.stop().await;
     Ok(())
+}
+
+fn seed(args: &Args) -> anyhow::Result<Seed> {
+    let mut seed = match &args.seed {
+        Some(path) => Seed::from_toml(&read(path)?)
+            .with_context(|| format!("cannot use {}", path.display()))?,
+        None => Seed::default(),
+    };
+    let clients = args.client_file.iter().map(|path| {
+        Client::from_file(&read(path)?).with_context(|| format!("cannot use {}", path.display()))
+    });
+    seed.clients.splice(0..0, clients.collect::<anyhow::Result<Vec<_>>>()?);
+    Ok(seed)
+}
+
+fn read(path: &Path) -> anyhow::Result<String> {
+    std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
 }
 
 fn say_ready(emulator: &Emulator, as_json: bool) -> anyhow::Result<()> {

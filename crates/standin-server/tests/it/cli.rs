@@ -163,3 +163,39 @@ fn serve_says_that_it_is_ready_answers_probes_and_stops_when_told() {
     assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
     assert!(service.0.wait().unwrap().success());
 }
+
+#[test]
+fn the_emulator_takes_a_client_file_as_it_is_and_two_origins() {
+    let place = tempfile::tempdir().unwrap();
+    let file =
+        r#"{"web":{"client_id":"1-a.apps.googleusercontent.com","client_secret":"GOCSPX-x"}}"#;
+    std::fs::write(place.path().join("client_secret.json"), file).unwrap();
+    let arguments = [
+        "emulator",
+        "--listen=127.0.0.1:0",
+        "--client-file=client_secret.json",
+        "--origin=http://emulator:9090",
+        "--browser-origin=http://localhost:9090",
+        "--json",
+    ];
+    let child = standin(place.path()).args(arguments).stdout(Stdio::piped()).spawn();
+    let mut service = Service(child.unwrap());
+    let mut line = String::new();
+    BufReader::new(service.0.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let ready: Value = serde_json::from_str(&line).unwrap();
+    let expected = serde_json::json!({
+        "emulator": "http://emulator:9090",
+        "client_id": "1-a.apps.googleusercontent.com",
+        "client_secret": "GOCSPX-x",
+    });
+    assert_eq!(ready, expected);
+}
+
+#[test]
+fn the_emulator_stays_on_this_machine_unless_told_otherwise() {
+    let place = tempfile::tempdir().unwrap();
+    let output = run(place.path(), &["emulator", "--listen", "0.0.0.0:0"]);
+    assert_eq!(output.status.code(), Some(1));
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert!(text.contains("0.0.0.0:0") && text.contains("--allow-beyond-loopback"), "{text}");
+}
