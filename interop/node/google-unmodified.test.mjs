@@ -1,0 +1,68 @@
+// google-auth-library and googleapis as they come, with Google's own addresses, through the front.
+
+import assert from "node:assert/strict";
+import { beforeEach, test } from "node:test";
+import { OAuth2Client } from "google-auth-library";
+import { google } from "googleapis";
+import {
+  ADA,
+  CALENDAR,
+  CLIENT_ID,
+  CLIENT_SECRET,
+  DRIVE,
+  REDIRECT_URI,
+  ledger,
+  newDay,
+  signAsGoogle,
+  visit,
+} from "./support.mjs";
+
+beforeEach(async () => {
+  await newDay();
+  await signAsGoogle();
+});
+
+async function signedIn() {
+  const client = new OAuth2Client(CLIENT_ID, CLIENT_SECRET, REDIRECT_URI);
+  const scope = ["openid", "email", "profile", CALENDAR, DRIVE];
+  const { codeVerifier, codeChallenge } = await client.generateCodeVerifierAsync();
+  const address = client.generateAuthUrl({
+    access_type: "offline",
+    scope,
+    code_challenge: codeChallenge,
+    code_challenge_method: "S256",
+  });
+  assert.equal(new URL(address).origin, "https://accounts.google.com");
+  const { url } = await visit(address);
+  assert.equal(url.searchParams.get("iss"), "https://accounts.google.com");
+  const { tokens } = await client.getToken({ code: url.searchParams.get("code"), codeVerifier });
+  client.setCredentials(tokens);
+  return client;
+}
+
+test("a sign-in with both APIs, tokeninfo and userinfo", async () => {
+  const auth = await signedIn();
+  const files = google.drive({ version: "v3", auth }).files;
+  const media = { mimeType: "text/plain", body: "as it comes" };
+  const { data } = await files.create({ requestBody: { name: "as it comes" }, media });
+  const content = await files.get({ fileId: data.id, alt: "media" }, { responseType: "text" });
+  assert.equal(content.data, "as it comes");
+  const { events } = google.calendar({ version: "v3", auth });
+  const requestBody = { start: { date: "2026-10-12" }, end: { date: "2026-10-13" } };
+  await events.insert({ calendarId: "primary", requestBody });
+  assert.equal((await events.list({ calendarId: "primary" })).data.items.length, 1);
+  assert.equal((await auth.getTokenInfo(auth.credentials.access_token)).sub, ADA.sub);
+  const userinfo = await google.oauth2({ version: "v2", auth }).userinfo.get();
+  assert.equal(userinfo.data.email, ADA.email);
+});
+
+test("a refresh, then a revocation", async () => {
+  const client = await signedIn();
+  const { refresh_token, access_token } = client.credentials;
+  client.setCredentials({ refresh_token });
+  assert.notEqual((await client.getAccessToken()).token, access_token);
+  await client.revokeToken(refresh_token);
+  client.setCredentials({ refresh_token });
+  await assert.rejects(client.getAccessToken(), /invalid_grant/);
+  assert.equal((await ledger("revoked")).length, 1);
+});
