@@ -33,6 +33,8 @@ pub(crate) fn router(shared: &Arc<Shared>) -> Router {
         .merge(faulty(Endpoint::Api, api_routes()))
         .route("/gsi/client", get(gsi::script))
         .route("/a/{file}", get(avatar::picture))
+        .route("/_emulator", get(control::page::with_slash))
+        .route("/_emulator/", get(control::page::page))
         .nest("/_emulator", control::routes(shared))
         .fallback(reply::not_found)
         .method_not_allowed_fallback(reply::not_found)

@@ -82,7 +82,7 @@ pub(super) async fn file(
     Ok(Json(client.to_file(&shared.origin, &shared.browser_origin)).into_response())
 }
 
-fn public(client: &Client) -> Value {
+pub(super) fn public(client: &Client) -> Value {
     json!({
         "client_id": client.client_id,
         "kind": client.kind,

@@ -45,6 +45,6 @@ pub(super) fn unconsumed(shared: &Shared) -> Json<Value> {
     Json(json!({"unconsumed": faults}))
 }
 
-fn view(fault: &Fault) -> Value {
+pub(super) fn view(fault: &Fault) -> Value {
     json!({"endpoint": fault.endpoint, "fault": fault.name, "remaining": fault.remaining})
 }

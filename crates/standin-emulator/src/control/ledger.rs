@@ -29,7 +29,8 @@ pub(super) struct Wanted {
 }
 
 /// `next` is what the caller passes as the next `after`. With `wait_seconds` (at most a minute) the
-/// answer comes with the first event that fits, or empty when none has come.
+/// answer comes with the first event that fits, or empty when none has come. A `next` that is smaller
+/// than `after` says that the ledger has begun anew.
 pub(super) async fn read(
     State(shared): State<Arc<Shared>>,
     wanted: Result<Query<Wanted>, QueryRejection>,
@@ -47,8 +48,9 @@ pub(super) async fn read(
             let state = shared.state();
             (state.ledger.after(wanted.after, &filter), state.ledger.seq())
         };
-        if !events.is_empty() || timeout_at(deadline, grown).await.is_err() {
-            return Ok(Json(json!({"events": events, "next": seq.max(wanted.after)})));
+        let begun_anew = seq < wanted.after;
+        if begun_anew || !events.is_empty() || timeout_at(deadline, grown).await.is_err() {
+            return Ok(Json(json!({"events": events, "next": seq})));
         }
     }
 }

@@ -10,6 +10,7 @@ mod clock;
 mod faults;
 mod keys;
 mod ledger;
+pub(crate) mod page;
 mod problem;
 mod profile;
 mod projects;
@@ -32,6 +33,9 @@ use crate::state::Shared;
 /// The routes, to be nested under `/_emulator`.
 pub(crate) fn routes(shared: &Arc<Shared>) -> Router<Arc<Shared>> {
     Router::new()
+        .route("/page.js", get(page::script))
+        .route("/page.css", get(page::style))
+        .route("/state", get(page::overview))
         .route("/health", get(health))
         .route("/reset", post(reset))
         .route("/ledger", get(ledger::read))

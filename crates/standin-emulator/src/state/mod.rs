@@ -119,6 +119,7 @@ impl Shared {
         let keys = std::mem::replace(&mut state.keys, Keys::new());
         *state = State::new(&self.seed, keys, Ledger::new(self.grown.clone()));
         self.clock.reset();
+        self.grown.notify_waiters();
     }
 
     pub(crate) fn record(&self, event: Event) {

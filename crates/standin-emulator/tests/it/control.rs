@@ -219,6 +219,11 @@ async fn the_ledger_can_be_filtered_and_waited_for() {
         google.post("/_emulator/users/ada@example.com/revoke", &json!({})).await
     });
     assert_eq!(woken["events"][0]["kind"], "revoked");
+    let next = woken["next"].as_u64().unwrap();
+    let path = format!("/_emulator/ledger?after={next}&wait_seconds=30");
+    let nothing = json!({});
+    let (anew, _) = tokio::join!(google.json(&path), google.post("/_emulator/reset", &nothing));
+    assert_eq!(anew, json!({"events": [], "next": 0}));
     let wrong = google.get("/_emulator/ledger?kind=revokd").await;
     assert_eq!(wrong.status(), StatusCode::BAD_REQUEST);
 }
@@ -263,4 +268,25 @@ async fn a_clients_file_points_googles_libraries_here() {
     let again = Client::from_file(&file.to_string()).unwrap();
     assert_eq!(again.client_id, google.emulator.client_id());
     assert_eq!(google.get("/_emulator/clients/nobody/file").await.status(), StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn the_page_shows_what_there_is_and_no_secret() {
+    let google = Google::with_ada().await;
+    let answer = google.sign_in(SIGN_IN, &[("access_type", "offline")]).await;
+    let refresh_token = answer.text("refresh_token");
+    let state = google.json("/_emulator/state").await;
+    let grant = &state["grants"][0];
+    assert_eq!(grant["user"], "ada@example.com");
+    let shown = grant["refresh_tokens"][0]["token"].as_str().unwrap();
+    assert!(refresh_token.starts_with(shown.trim_end_matches('…')) && shown.len() < 20, "{shown}");
+    for secret in [&refresh_token, &answer.text("access_token"), google.emulator.client_secret()] {
+        assert!(!state.to_string().contains(secret));
+    }
+    for (from, to) in [("/_emulator", "/_emulator/"), ("/t/a/_emulator", "/t/a/_emulator/")] {
+        assert_eq!(location(&google.get(from).await), to);
+        let page = google.get(to).await;
+        assert!(page.headers()["content-security-policy"].to_str().unwrap().contains("'none'"));
+        assert!(page.text().await.unwrap().contains("EMULATOR"));
+    }
 }
