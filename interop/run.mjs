@@ -1,7 +1,8 @@
 // Runs every file of tests, or those whose names are given: `node interop/run.mjs openid python`.
 //
 // Each file has an emulator, a front and a home directory of its own, and sees nothing else of this machine's
-// set-up: no proxies, no Google credentials, no certificates but the front's.
+// set-up: no proxies, no Google credentials, no certificates but the front's. For clients as they come, in files
+// called `unmodified`, the emulator calls itself Google; in the others Google must not be asked for.
 
 import { spawn } from "node:child_process";
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
@@ -11,6 +12,7 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { startEmulator } from "./lib/emulator.mjs";
 import { startFront } from "./lib/front.mjs";
+import { HOSTS, ISSUER } from "./lib/google.mjs";
 
 const HERE = dirname(fileURLToPath(import.meta.url));
 const PYTHON = join(HERE, "python", ".venv", "bin", "python");
@@ -45,8 +47,9 @@ function files(wanted) {
 async function runFile({ name, command }, counts) {
   process.stdout.write(`${name}\n`);
   const home = mkdtempSync(join(tmpdir(), "standin-interop-"));
-  const emulator = await startEmulator();
-  const front = await startFront(emulator.origin);
+  const isUnmodified = name.includes("unmodified");
+  const emulator = await startEmulator(isUnmodified && ISSUER);
+  const front = await startFront(emulator.address, isUnmodified ? HOSTS : []);
   const failedBefore = counts.failed;
   try {
     const code = await runCommand(command, environment(emulator, front, home), counts);
@@ -73,7 +76,7 @@ function environment(emulator, front, home) {
     PATH: process.env.PATH,
     HOME: home,
     TMPDIR: home,
-    EMULATOR: emulator.origin,
+    EMULATOR: emulator.address,
     CLIENT_ID: emulator.clientId,
     CLIENT_SECRET: emulator.clientSecret,
     HTTPS_PROXY: front.url,

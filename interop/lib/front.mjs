@@ -4,66 +4,73 @@
 // sends to one of Google's hosts ends here and goes on to the emulator, under the same path; what it sends to
 // any other host is refused and remembered. Nothing leaves the machine.
 //
-// Only addresses are translated: in `Location` and in the discovery document. ID tokens are signed, so their
-// issuer is the emulator's business.
+// The emulator is one that calls itself Google's issuer, and has all paths there. So its addresses are put where
+// Google has them, in `Location` and in the discovery document; nothing else is touched.
 
 import http from "node:http";
 import https from "node:https";
+import { buffer, text } from "node:stream/consumers";
 import { throwAway } from "./certificate.mjs";
-import { HOSTS, asGoogles, serves } from "./google.mjs";
+import { HOSTS, ISSUER, asGoogles, serves } from "./google.mjs";
 
 const DISCOVERY = "/.well-known/openid-configuration";
 
-/** Starts a front before an emulator: its address as a proxy, its authority as PEM, what it refused. */
-export async function startFront(emulator) {
-  const { authority, certificate, key } = throwAway(HOSTS);
+/**
+ * Starts a front for these of Google's hosts before the emulator at this address: its address as a proxy, the
+ * authority's certificate as PEM, and what it refused so far.
+ */
+export async function startFront(emulator, hosts) {
   const refused = [];
+  const { authority, certificate, key } = throwAway(HOSTS);
   const inside = https.createServer({ key, cert: certificate }, (request, response) => {
-    const { host } = request.headers;
-    if (serves(host, request.url)) return pass(emulator, request, response);
-    refused.push(`${request.method} https://${host}${request.url}`);
+    if (serves(request.headers.host, request.url)) return pass(emulator, request, response);
+    refused.push(`${request.method} https://${request.headers.host}${request.url}`);
     response.writeHead(404).end();
   });
   const proxy = http.createServer((request, response) => {
     refused.push(`${request.method} ${request.url}`);
     response.writeHead(403).end();
   });
-  proxy.on("connect", (request, socket, head) => {
-    const [host, port] = request.url.split(":");
-    if (!HOSTS.includes(host) || port !== "443") {
-      refused.push(`CONNECT ${request.url}`);
-      socket.end("HTTP/1.1 403 Forbidden\r\n\r\n");
-      return;
-    }
-    socket.on("error", () => {});
-    socket.write("HTTP/1.1 200 Connection established\r\n\r\n");
-    socket.unshift(head);
-    inside.emit("connection", socket);
+  proxy.on("connect", ({ url }, socket, head) => {
+    if (hosts.some((host) => url === `${host}:443`)) return receive(inside, socket, head);
+    refused.push(`CONNECT ${url}`);
+    socket.end("HTTP/1.1 403 Forbidden\r\n\r\n");
   });
   await new Promise((resolve) => proxy.listen(0, "127.0.0.1", resolve));
   const stop = () => {
-    inside.closeAllConnections();
-    proxy.closeAllConnections();
+    for (const server of [inside, proxy]) server.closeAllConnections();
     proxy.close();
   };
   return { url: `http://127.0.0.1:${proxy.address().port}`, authority, refused, stop };
 }
 
+/** The client has its tunnel, and the TLS server is at the other end of it. */
+function receive(inside, socket, head) {
+  socket.on("error", () => {});
+  socket.write("HTTP/1.1 200 Connection established\r\n\r\n");
+  socket.unshift(head);
+  inside.emit("connection", socket);
+}
+
 function pass(emulator, request, response) {
-  const headers = { ...request.headers, host: new URL(emulator).host };
+  const headers = { ...request.headers, host: new URL(ISSUER).host };
   const options = { method: request.method, headers };
-  const onward = http.request(new URL(request.url, emulator), options, async (answer) => {
-    const answered = { ...answer.headers };
-    if (answered.location) answered.location = asGoogles(answered.location, emulator);
-    if (request.url !== DISCOVERY) {
-      response.writeHead(answer.statusCode, answered);
-      answer.pipe(response);
-      return;
-    }
-    const document = asGoogles(Buffer.concat(await answer.toArray()).toString(), emulator);
-    answered["content-length"] = Buffer.byteLength(document);
-    response.writeHead(answer.statusCode, answered).end(document);
+  const onward = http.request(new URL(request.url, emulator), options, (answer) => {
+    answerWith(request.url, answer, response).catch(() => response.destroy());
   });
   onward.on("error", () => response.destroy());
   request.pipe(onward);
+}
+
+async function answerWith(path, answer, response) {
+  const headers = { ...answer.headers };
+  if (headers.location) headers.location = asGoogles(headers.location);
+  const content = path === DISCOVERY ? rehosted(await text(answer)) : await buffer(answer);
+  response.writeHead(answer.statusCode, { ...headers, "content-length": Buffer.byteLength(content) });
+  response.end(content);
+}
+
+function rehosted(document) {
+  const rehost = (_, value) => (typeof value === "string" ? asGoogles(value) : value);
+  return JSON.stringify(JSON.parse(document, rehost), null, 2);
 }

@@ -1,4 +1,4 @@
-// Which of Google's hosts answers which paths, and addresses back and forth between them and an emulator.
+// Which of Google's hosts answers which paths.
 
 /** A path belongs to the first host that has a beginning of it. */
 const PATHS = {
@@ -17,12 +17,9 @@ export function serves(host, path) {
   return PATHS[host]?.some((beginning) => path.startsWith(beginning)) ?? false;
 }
 
-/** A text with an emulator's addresses, as Google would have written it. */
-export function asGoogles(text, emulator) {
-  const plain = text.replaceAll(emulator, (_, at) => hostOf(text.slice(at + emulator.length)));
-  return plain.replaceAll(encodeURIComponent(emulator), encodeURIComponent(ISSUER));
-}
-
-function hostOf(path) {
-  return `https://${HOSTS.find((host) => serves(host, path)) ?? "accounts.google.com"}`;
+/** An address of an emulator that calls itself Google's issuer, at the host where Google has it. */
+export function asGoogles(address) {
+  const path = address.slice(ISSUER.length);
+  const host = address.startsWith(`${ISSUER}/`) && HOSTS.find((host) => serves(host, path));
+  return host ? `https://${host}${path}` : address;
 }

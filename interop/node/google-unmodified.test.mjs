@@ -13,14 +13,10 @@ import {
   REDIRECT_URI,
   ledger,
   newDay,
-  signAsGoogle,
   visit,
 } from "./support.mjs";
 
-beforeEach(async () => {
-  await newDay();
-  await signAsGoogle();
-});
+beforeEach(newDay);
 
 async function signedIn() {
   const client = new OAuth2Client(CLIENT_ID, CLIENT_SECRET, REDIRECT_URI);

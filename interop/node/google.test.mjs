@@ -146,11 +146,10 @@ test("calendar: what is inserted is listed", async () => {
 
 test("drive: what is uploaded is listed and read back", async () => {
   const { files } = drive(await signedIn());
-  const uploaded = await files.create({
-    requestBody: { name: "notes.txt" },
-    media: { mimeType: "text/plain", body: "The Analytical Engine weaves algebraic patterns." },
-  });
-  const { id, mimeType } = uploaded.data;
+  const media = { mimeType: "text/plain", body: "The Analytical Engine weaves algebraic patterns." };
+  const request = { requestBody: { name: "notes.txt" }, media };
+  // Uploads heed the root of the call only, not that of the client.
+  const { id, mimeType } = (await files.create(request, { rootUrl: EMULATOR })).data;
   assert.equal(mimeType, "text/plain");
   const listed = await files.list({ pageSize: 10 });
   assert.deepEqual(listed.data.files.map((file) => file.id), [id]);

@@ -11,8 +11,6 @@ import {
   REDIRECT_URI,
   control,
   newDay,
-  proxiedFetch,
-  signAsGoogle,
   visit,
 } from "./support.mjs";
 
@@ -139,26 +137,4 @@ test("who says no, and who cannot be asked, come back as errors of the authoriza
   assert.equal(await refused({ prompt: "none" }), "interaction_required");
   await control("PUT", "autopilot", { user: ADA.email, decision: "deny" });
   assert.equal(await refused(), "access_denied");
-});
-
-test("unmodified, with Google's own issuer, through the front", async () => {
-  await signAsGoogle();
-  const issuer = new URL("https://accounts.google.com");
-  const config = await openid.discovery(issuer, CLIENT_ID, CLIENT_SECRET, undefined, {
-    [openid.customFetch]: proxiedFetch,
-  });
-  const metadata = config.serverMetadata();
-  assert.equal(metadata.issuer, "https://accounts.google.com");
-  assert.equal(metadata.authorization_endpoint, "https://accounts.google.com/o/oauth2/v2/auth");
-  assert.equal(metadata.token_endpoint, "https://oauth2.googleapis.com/token");
-  assert.equal(metadata.userinfo_endpoint, "https://openidconnect.googleapis.com/v1/userinfo");
-  assert.equal(metadata.revocation_endpoint, "https://oauth2.googleapis.com/revoke");
-  assert.equal(metadata.jwks_uri, "https://www.googleapis.com/oauth2/v3/certs");
-  openid.enableNonRepudiationChecks(config);
-  const tokens = await signIn(config);
-  const userinfo = await openid.fetchUserInfo(config, tokens.access_token, ADA.sub);
-  assert.equal(userinfo.email, ADA.email);
-  await openid.refreshTokenGrant(config, tokens.refresh_token);
-  await openid.tokenRevocation(config, tokens.refresh_token);
-  await assert.rejects(openid.refreshTokenGrant(config, tokens.refresh_token), { error: "invalid_grant" });
 });

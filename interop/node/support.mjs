@@ -30,12 +30,6 @@ export async function newDay() {
   await control("PUT", "autopilot", { user: ADA.email, decision: "allow" });
 }
 
-/** From now on ID tokens name Google as their issuer, for clients that take no other. */
-export async function signAsGoogle() {
-  const claims = { iss: "https://accounts.google.com" };
-  await control("POST", "faults", [{ endpoint: "token", fault: "id_token_claims", claims, times: 100 }]);
-}
-
 export async function advanceClock(seconds) {
   await control("POST", "clock", { advance_seconds: seconds });
 }

@@ -32,12 +32,6 @@ def control(method, path, body=None):
     return answer.json() if answer.content else None
 
 
-def sign_as_google():
-    """From now on ID tokens name Google as their issuer, for clients that take no other."""
-    fault = {"endpoint": "token", "fault": "id_token_claims", "times": 100}
-    control("POST", "faults", [{**fault, "claims": {"iss": "https://accounts.google.com"}}])
-
-
 def advance_clock(seconds):
     control("POST", "clock", {"advance_seconds": seconds})
 

@@ -1,6 +1,5 @@
 """google-auth, google-auth-oauthlib and google-api-python-client, pointed at the emulator by their own options."""
 
-import json
 from datetime import datetime, timedelta, timezone
 
 from google.auth.exceptions import RefreshError
@@ -92,12 +91,6 @@ class Google(NewDay):
         self.assertNotEqual(credentials.token, access_token)
         self.assertEqual(credentials.refresh_token, refresh_token)
         self.assertEqual(id_token.verify_token(credentials.id_token, Request(), CLIENT_ID, JWKS)["sub"], ADA_SUB)
-
-    def test_saved_credentials_work_again(self):
-        saved = json.loads(sign_in().to_json())
-        credentials = Credentials.from_authorized_user_info(saved)
-        credentials.refresh(Request())
-        self.assertTrue(credentials.valid)
 
     def test_a_refresh_after_a_revocation_is_an_error_that_no_retry_heals(self):
         credentials = sign_in()

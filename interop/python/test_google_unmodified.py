@@ -1,12 +1,15 @@
 """The same libraries as they come, with Google's own addresses, through the front."""
 
+import json
+
 from google.auth.exceptions import RefreshError
 from google.auth.transport.requests import AuthorizedSession, Request
+from google.oauth2.credentials import Credentials
 from google_auth_oauthlib.flow import Flow
 from googleapiclient.discovery import build
 from googleapiclient.http import MediaInMemoryUpload
 
-from support import ADA, CLIENT_ID, CLIENT_SECRET, REDIRECT_URI, SCOPES, NewDay, ledger, sign_as_google, visit
+from support import ADA, CLIENT_ID, CLIENT_SECRET, REDIRECT_URI, SCOPES, NewDay, ledger, visit
 
 # As Google's console gives it.
 CLIENT = {
@@ -25,7 +28,6 @@ CLIENT = {
 class Unmodified(NewDay):
     def setUp(self):
         super().setUp()
-        sign_as_google()
         flow = Flow.from_client_config(CLIENT, scopes=SCOPES, redirect_uri=REDIRECT_URI)
         url, _ = flow.authorization_url(access_type="offline")
         flow.fetch_token(authorization_response=visit(url))
@@ -47,6 +49,12 @@ class Unmodified(NewDay):
         self.assertEqual(made["mimeType"], "text/plain")
         self.assertEqual([file["id"] for file in files.list().execute()["files"]], [made["id"]])
         self.assertEqual(files.get_media(fileId=made["id"]).execute(), b"as it comes")
+
+    def test_saved_credentials_work_again(self):
+        saved = Credentials.from_authorized_user_info(json.loads(self.credentials.to_json()))
+        saved.refresh(Request())
+        self.assertTrue(saved.valid)
+        self.assertEqual(len(ledger("token_refreshed")), 1)
 
     def test_a_refresh_then_a_revocation(self):
         self.credentials.refresh(Request())

@@ -77,12 +77,14 @@ fn read(path: &Path) -> anyhow::Result<String> {
 
 fn say_ready(emulator: &Emulator, as_json: bool) -> anyhow::Result<()> {
     let (origin, id, secret) = (emulator.origin(), emulator.client_id(), emulator.client_secret());
+    // With `--origin` and port 0 nothing else tells where it is.
+    let listen = emulator.address().to_string();
     if as_json {
         return output::json(
-            &json!({"emulator": origin, "client_id": id, "client_secret": secret}),
+            &json!({"emulator": origin, "listen": listen, "client_id": id, "client_secret": secret}),
         );
     }
     output::line(&format!(
-        "The emulator is ready.\n  issuer         {origin}\n  client id      {id}\n  client secret  {secret}"
+        "The emulator is ready.\n  issuer         {origin}\n  listens on     {listen}\n  client id      {id}\n  client secret  {secret}"
     ))
 }

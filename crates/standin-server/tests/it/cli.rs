@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
+use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
@@ -183,8 +184,11 @@ fn the_emulator_takes_a_client_file_as_it_is_and_two_origins() {
     let mut line = String::new();
     BufReader::new(service.0.stdout.take().unwrap()).read_line(&mut line).unwrap();
     let ready: Value = serde_json::from_str(&line).unwrap();
+    let listen = ready["listen"].as_str().unwrap();
+    assert!(listen.parse::<SocketAddr>().unwrap().ip().is_loopback() && !listen.ends_with(":0"));
     let expected = serde_json::json!({
         "emulator": "http://emulator:9090",
+        "listen": listen,
         "client_id": "1-a.apps.googleusercontent.com",
         "client_secret": "GOCSPX-x",
     });
