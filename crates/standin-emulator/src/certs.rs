@@ -1,21 +1,69 @@
-//! `GET /oauth2/v3/certs`: the published keys as a JWK set.
+//! The published keys: `/oauth2/v3/certs` as a JWK set, `/oauth2/v1/certs` as certificates.
+//!
+//! At Google a cache stands in front of them, so the time a client may keep them shrinks from fetch
+//! to fetch; and the order of keys and members changes, so that nobody compares text.
 
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use serde_json::Value;
+use serde::Serialize;
 
+use crate::chance;
 use crate::keys::Signer;
 use crate::object::Object;
 use crate::reply;
 use crate::state::Shared;
 
+/// How long a client may keep keys that were fetched from their origin just now, in seconds.
+const MAX_AGE: i64 = 21_600;
+
+/// `GET /oauth2/v3/certs`.
 pub(crate) async fn jwks(State(shared): State<Arc<Shared>>) -> Response {
-    let published = shared.state().keys.published();
-    let keys: Vec<Value> = published.iter().map(Signer::jwk).collect();
-    let caching = "public, max-age=21600, must-revalidate, no-transform";
-    let set = Object::default().with("keys", keys);
-    ([(header::CACHE_CONTROL, caching)], reply::json(StatusCode::OK, &set)).into_response()
+    let (mut published, caching) = fetch(&shared);
+    chance::shuffle(&mut published);
+    let set = JwkSet { keys: published.iter().map(shuffled_jwk).collect() };
+    (caching, reply::json(StatusCode::OK, &set)).into_response()
+}
+
+#[derive(Serialize)]
+struct JwkSet {
+    keys: Vec<Object>,
+}
+
+fn shuffled_jwk(key: &Signer) -> Object {
+    let mut members = key.jwk();
+    chance::shuffle(&mut members);
+    members.into_iter().fold(Object::default(), |jwk, (name, value)| jwk.with(name, value))
+}
+
+/// `GET /oauth2/v1/certs`: a map from kid to certificate, in PEM.
+pub(crate) async fn certificates(State(shared): State<Arc<Shared>>) -> Response {
+    let (mut published, caching) = fetch(&shared);
+    chance::shuffle(&mut published);
+    let now = shared.clock.now_unix();
+    let map = published
+        .iter()
+        .fold(Object::default(), |map, key| map.with_some(&key.kid, key.certificate(now)));
+    (caching, reply::json(StatusCode::OK, &map)).into_response()
+}
+
+fn fetch(shared: &Shared) -> (Vec<Signer>, [(HeaderName, String); 3]) {
+    let now = shared.clock.now_unix();
+    let mut state = shared.state();
+    (state.keys.published(), caching(now, state.keys.cache_age(now)))
+}
+
+/// The headers of keys that a cache has had for `age` seconds.
+pub(crate) fn caching(now: i64, age: i64) -> [(HeaderName, String); 3] {
+    let max_age = MAX_AGE - age;
+    [
+        (
+            header::CACHE_CONTROL,
+            format!("public, max-age={max_age}, must-revalidate, no-transform"),
+        ),
+        (header::EXPIRES, reply::http_date(now + max_age)),
+        (header::AGE, age.to_string()),
+    ]
 }

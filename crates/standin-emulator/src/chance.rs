@@ -3,6 +3,7 @@
 //! Lengths and alphabets follow what Google issues today; clients must treat all of it as opaque.
 
 use aws_lc_rs::digest;
+use aws_lc_rs::rand::SystemRandom;
 use data_encoding::{BASE32_NOPAD, BASE64URL_NOPAD, HEXLOWER};
 
 /// An authorization code: 73 characters, with a `/` that clients must escape exactly once.
@@ -40,11 +41,25 @@ pub(crate) fn key_id() -> String {
 }
 
 /// 2048 bits that pass for an RSA modulus: odd, and with the top bit set.
-pub(crate) fn modulus() -> String {
+pub(crate) fn modulus() -> Vec<u8> {
     let mut bytes = random::<256>();
     bytes[0] |= 0x80;
     bytes[255] |= 1;
-    BASE64URL_NOPAD.encode(&bytes)
+    bytes.to_vec()
+}
+
+/// Brings a few things into an order that nobody can rely on.
+pub(crate) fn shuffle<T>(things: &mut [T]) {
+    for last in (1..things.len()).rev() {
+        let other = usize::from(random::<1>()[0]) % (last + 1);
+        things.swap(last, other);
+    }
+}
+
+/// For a library that wants to draw by itself.
+#[expect(clippy::disallowed_methods, reason = "the one place that draws random bytes")]
+pub(crate) fn source() -> SystemRandom {
+    SystemRandom::new()
 }
 
 /// 26 characters of base32hex, as Calendar makes event ids.

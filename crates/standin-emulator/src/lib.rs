@@ -29,14 +29,14 @@
 //! | path | file |
 //! |---|---|
 //! | `GET /.well-known/openid-configuration` | `discovery.rs` |
-//! | `GET /oauth2/v3/certs` | `certs.rs`, `keys.rs` |
+//! | `GET /oauth2/v3/certs`, `/oauth2/v1/certs` | `certs.rs`, `keys.rs`, `x509.rs` |
 //! | `GET, POST /o/oauth2/v2/auth`, `/o/oauth2/auth` | `authorize/{mod,request,flow}.rs` |
 //! | `GET /signin/oauth/error` | `authorize/error.rs` |
 //! | `GET, POST /v3/signin/accountchooser`, `/signin/oauth/consent` | `authorize/pages.rs` |
 //! | `POST /token`, `/o/oauth2/token`, `/oauth2/v3/token`, `/oauth2/v4/token` | `token/` |
 //! | `POST /revoke`; `GET, POST /o/oauth2/revoke` | `revoke.rs` |
-//! | `GET, POST /tokeninfo`, `/oauth2/{v1,v2,v3}/tokeninfo` | `tokeninfo.rs` |
-//! | `GET, POST /v1/userinfo`, `/oauth2/{v1,v2,v3}/userinfo` | `userinfo.rs` |
+//! | `GET, POST /tokeninfo`, `/oauth2/{v1,v2,v3}/tokeninfo` | `tokeninfo/` |
+//! | `GET, POST /v1/userinfo`, `/oauth2/{v1,v2,v3}/userinfo`, `/userinfo/v2/me` | `userinfo.rs` |
 //! | `GET, POST /calendar/v3/calendars/{id}/events` | `api/calendar.rs` |
 //! | `POST /upload/drive/v3/files`, `GET /drive/v3/files`, `/drive/v3/files/{id}` | `api/drive.rs` |
 //! | `GET /gsi/client` | `gsi/` |
@@ -46,8 +46,8 @@
 //! # Why another implementation
 //!
 //! A test provider that shares code with what it tests agrees with its mistakes. This crate depends on
-//! no other crate of the workspace, and its signatures come from a JOSE library that nothing else
-//! there uses.
+//! no other crate of the workspace, and a JOSE library that nothing else there uses verifies its
+//! tokens in its tests.
 //!
 //! # Security
 //!
@@ -64,25 +64,30 @@ mod certs;
 mod chance;
 mod clock;
 mod control;
+mod cors;
 mod discovery;
 mod faults;
 mod gsi;
 mod guard;
 mod id_token;
+mod jws;
 mod keys;
 mod object;
 mod relay;
 mod reply;
 mod revoke;
 mod router;
+mod rsa;
 mod scopes;
 mod seed;
 mod server;
 mod state;
 mod tenants;
+mod tick;
 mod token;
 mod tokeninfo;
 mod userinfo;
+mod x509;
 
 pub use clock::Clock;
 pub use seed::{

@@ -3,6 +3,10 @@
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 
+use serde::Serialize;
+use time::OffsetDateTime;
+use time::macros::format_description;
+
 use crate::object::Object;
 
 /// Marks a response whose connection is to be cut instead of answered.
@@ -18,44 +22,87 @@ impl Abort {
     }
 }
 
-/// An error of the token endpoint and its neighbours: `error` and `error_description`.
+/// An error of the token endpoint and its neighbours: `error` and, mostly, `error_description`.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct OAuthError {
     pub(crate) status: StatusCode,
     pub(crate) error: &'static str,
+    /// Left out of the answer when empty.
     pub(crate) description: String,
+    /// Members after these two.
+    pub(crate) more: &'static [(&'static str, &'static str)],
 }
 
 impl OAuthError {
+    pub(crate) fn new(
+        status: StatusCode,
+        error: &'static str,
+        description: impl Into<String>,
+    ) -> Self {
+        Self { status, error, description: description.into(), more: &[] }
+    }
+
     pub(crate) fn bad_request(error: &'static str, description: impl Into<String>) -> Self {
-        Self { status: StatusCode::BAD_REQUEST, error, description: description.into() }
+        Self::new(StatusCode::BAD_REQUEST, error, description)
     }
 
     pub(crate) fn unauthorized(error: &'static str, description: impl Into<String>) -> Self {
-        Self { status: StatusCode::UNAUTHORIZED, error, description: description.into() }
+        Self::new(StatusCode::UNAUTHORIZED, error, description)
+    }
+
+    pub(crate) fn body(&self) -> Object {
+        let description = Some(self.description.as_str()).filter(|text| !text.is_empty());
+        let body =
+            Object::default().with("error", self.error).with_some("error_description", description);
+        self.more.iter().fold(body, |body, (name, value)| body.with(name, *value))
     }
 }
 
 impl IntoResponse for OAuthError {
     fn into_response(self) -> Response {
-        let body =
-            Object::default().with("error", self.error).with("error_description", self.description);
-        uncached_json(self.status, &body)
+        uncached_json(self.status, &self.body())
     }
 }
 
 /// JSON that must not be stored, with the headers of the token endpoint.
+///
+/// Without `Alt-Svc`, which would send browsers to another port of this machine.
 pub(crate) fn uncached_json(status: StatusCode, body: &Object) -> Response {
+    uncached(status, body, "scaffolding on HTTPServer2", "application/json; charset=utf-8")
+}
+
+/// The same from the servers of tokeninfo and revocation.
+pub(crate) fn esf_json(status: StatusCode, body: &Object) -> Response {
+    uncached(status, body, "ESF", "application/json; charset=UTF-8")
+}
+
+fn uncached(
+    status: StatusCode,
+    body: &Object,
+    server: &'static str,
+    content_type: &'static str,
+) -> Response {
     let mut headers = HeaderMap::new();
-    for (name, value) in TOKEN_HEADERS {
+    for (name, value) in UNCACHED {
         headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
     }
+    headers.insert(header::SERVER, HeaderValue::from_static(server));
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
     (status, headers, body.to_pretty()).into_response()
 }
 
-pub(crate) fn json(status: StatusCode, body: &Object) -> Response {
+pub(crate) fn json(status: StatusCode, body: &impl Serialize) -> Response {
     let headers = [(header::CONTENT_TYPE, "application/json; charset=UTF-8")];
-    (status, headers, body.to_pretty()).into_response()
+    (status, headers, serde_json::to_string_pretty(body).unwrap_or_default()).into_response()
+}
+
+/// A time in seconds as HTTP writes it; empty for one that no calendar has.
+pub(crate) fn http_date(unix: i64) -> String {
+    let format = format_description!(
+        "[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second] GMT"
+    );
+    let date = OffsetDateTime::from_unix_timestamp(unix).ok();
+    date.and_then(|date| date.format(format).ok()).unwrap_or_default()
 }
 
 /// An HTML page that nobody may frame.
@@ -81,13 +128,23 @@ pub(crate) async fn not_found() -> Response {
     (StatusCode::NOT_FOUND, Html(page)).into_response()
 }
 
-const TOKEN_HEADERS: [(&str, &str); 8] = [
+const UNCACHED: [(&str, &str); 7] = [
     ("expires", "Mon, 01 Jan 1990 00:00:00 GMT"),
     ("cache-control", "no-cache, no-store, max-age=0, must-revalidate"),
     ("pragma", "no-cache"),
-    ("content-type", "application/json; charset=utf-8"),
     ("vary", "X-Origin, Referer, Origin,Accept-Encoding"),
     ("x-xss-protection", "0"),
     ("x-frame-options", "SAMEORIGIN"),
     ("x-content-type-options", "nosniff"),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates_are_written_as_http_wants_them() {
+        assert_eq!(http_date(784_111_777), "Sun, 06 Nov 1994 08:49:37 GMT");
+        assert_eq!(http_date(i64::MAX), "");
+    }
+}

@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{get, post};
 
 use crate::faults::{self, Endpoint};
 use crate::state::Shared;
 use crate::{
-    api, authorize, avatar, certs, control, discovery, gsi, guard, reply, revoke, token, tokeninfo,
-    userinfo,
+    api, authorize, avatar, certs, control, cors, discovery, gsi, guard, reply, revoke, tick,
+    token, tokeninfo, userinfo,
 };
 
 const BODY_LIMIT: usize = 1024 * 1024;
@@ -23,7 +23,7 @@ pub(crate) fn router(shared: &Arc<Shared>) -> Router {
     };
     Router::new()
         .merge(faulty(Endpoint::Discovery, discovery_routes()))
-        .merge(faulty(Endpoint::Jwks, Router::new().route("/oauth2/v3/certs", get(certs::jwks))))
+        .merge(faulty(Endpoint::Jwks, jwks_routes()))
         .merge(faulty(Endpoint::Authorize, authorize_routes()))
         .merge(authorize::page_routes())
         .merge(faulty(Endpoint::Token, token_routes()))
@@ -39,12 +39,20 @@ pub(crate) fn router(shared: &Arc<Shared>) -> Router {
         .fallback(reply::not_found)
         .method_not_allowed_fallback(reply::not_found)
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
+        .layer(from_fn(cors::open))
+        .layer(from_fn_with_state(shared.clone(), tick::tick))
         .layer(from_fn_with_state(shared.clone(), guard::own_host))
         .with_state(shared.clone())
 }
 
 fn discovery_routes() -> Router<Arc<Shared>> {
     Router::new().route("/.well-known/openid-configuration", get(discovery::document))
+}
+
+fn jwks_routes() -> Router<Arc<Shared>> {
+    Router::new()
+        .route("/oauth2/v3/certs", get(certs::jwks))
+        .route("/oauth2/v1/certs", get(certs::certificates))
 }
 
 fn authorize_routes() -> Router<Arc<Shared>> {
@@ -61,9 +69,8 @@ fn token_routes() -> Router<Arc<Shared>> {
 }
 
 fn revoke_routes() -> Router<Arc<Shared>> {
-    Router::new()
-        .route("/revoke", post(revoke::endpoint))
-        .route("/o/oauth2/revoke", get(revoke::endpoint).post(revoke::endpoint))
+    let older = || get(revoke::older_endpoint).post(revoke::older_endpoint);
+    Router::new().route("/revoke", post(revoke::endpoint)).route("/o/oauth2/revoke", older())
 }
 
 fn tokeninfo_routes() -> Router<Arc<Shared>> {
@@ -83,6 +90,7 @@ fn userinfo_routes() -> Router<Arc<Shared>> {
         .route("/v1/userinfo", v3())
         .route("/oauth2/v3/userinfo", v3())
         .route("/oauth2/v2/userinfo", v2())
+        .route("/userinfo/v2/me", v2())
         .route("/oauth2/v1/userinfo", v2())
 }
 

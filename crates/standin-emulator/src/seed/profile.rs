@@ -20,6 +20,12 @@ pub struct Profile {
     pub testing_status: bool,
     /// Every refresh answers with a new refresh token, and the old one dies. Google does not.
     pub rotate_refresh_tokens: bool,
+    /// Discovery has the two members that were added in 2026: response modes, and whether answers
+    /// carry `iss`.
+    pub discovery_2026: bool,
+    /// Signing keys move by themselves: a new one every eight days, at midnight UTC. Otherwise only
+    /// `keys/rotate` moves them.
+    pub scheduled_keys: bool,
     /// The consent page offers a box for each scope where there is a choice.
     pub granular: bool,
     /// A refused authorization request is redirected to the error page (302, then 200). Otherwise the
@@ -83,6 +89,8 @@ impl Default for Profile {
             origin_error: OriginError::default(),
             id_token_iss_form: IssuerForms::default(),
             admin_blocked_domains: Vec::new(),
+            discovery_2026: true,
+            scheduled_keys: false,
         }
     }
 }

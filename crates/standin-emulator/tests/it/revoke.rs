@@ -2,7 +2,7 @@
 
 use reqwest::StatusCode;
 
-use crate::support::{CALENDAR, Google, SIGN_IN};
+use crate::support::{Answer, CALENDAR, Google, SIGN_IN};
 
 #[tokio::test]
 async fn any_token_ends_the_projects_whole_grant() {
@@ -39,4 +39,31 @@ async fn the_old_path_takes_get_and_the_new_one_does_not() {
     assert_eq!(new.status(), StatusCode::NOT_FOUND);
     let old = google.get(&format!("/o/oauth2/revoke?token={token}")).await;
     assert_eq!(old.status(), StatusCode::OK);
+}
+
+#[tokio::test]
+async fn the_old_path_calls_a_scripts_function_back() {
+    let google = Google::with_ada().await;
+    let token = google.sign_in(SIGN_IN, &[]).await.text("access_token");
+    let bad = google.get(&format!("/o/oauth2/revoke?token={token}&callback=alert(1)//")).await;
+    assert_eq!(bad.status(), StatusCode::BAD_REQUEST);
+    let path = format!("/o/oauth2/revoke?token={token}&callback=app.done_1");
+    let good = google.get(&path).await;
+    assert_eq!(good.headers()["content-type"], "application/javascript; charset=utf-8");
+    assert_eq!(good.text().await.unwrap(), "// API callback\napp.done_1({});");
+    let again = google.get(&path).await;
+    assert_eq!(again.status(), StatusCode::BAD_REQUEST);
+    assert!(again.text().await.unwrap().contains("Token expired or revoked"));
+}
+
+#[tokio::test]
+async fn the_token_comes_in_a_form_or_in_the_query() {
+    let google = Google::with_ada().await;
+    let token = google.sign_in(SIGN_IN, &[]).await.text("access_token");
+    let empty = google.http.post(google.url("/revoke")).send().await.unwrap();
+    assert_eq!(Answer::of(empty).await.error(), "400 invalid_request: Bad Request");
+    let query = google.http.post(google.url(&format!("/revoke?token={token}"))).send().await;
+    let query = query.unwrap();
+    assert_eq!(query.status(), StatusCode::OK);
+    assert_eq!(query.headers()["server"], "ESF");
 }

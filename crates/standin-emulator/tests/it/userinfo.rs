@@ -1,6 +1,7 @@
 //! Userinfo and tokeninfo, in all their versions.
 
 use reqwest::StatusCode;
+use serde_json::{Value, json};
 use std::time::Duration;
 
 use crate::support::{Answer, CALENDAR, Google, SIGN_IN};
@@ -20,7 +21,7 @@ async fn userinfo_says_what_the_scopes_allow_under_each_versions_names() {
         assert_eq!(info.body["given_name"], "Ada");
         assert_eq!(info.text("sub").len(), 21);
     }
-    for path in ["/oauth2/v1/userinfo", "/oauth2/v2/userinfo"] {
+    for path in ["/oauth2/v1/userinfo", "/oauth2/v2/userinfo", "/userinfo/v2/me"] {
         let info = userinfo(&google, path, &token).await;
         assert_eq!(info.body["verified_email"], true);
         assert_eq!(info.text("id").len(), 21);
@@ -55,4 +56,65 @@ async fn tokeninfo_speaks_in_strings_and_forgets_expired_tokens() {
     google.emulator.clock().advance(Duration::from_hours(1));
     let response = google.get(&format!("/tokeninfo?access_token={token}")).await;
     assert_eq!(Answer::of(response).await.error(), "400 invalid_token: Invalid Value");
+}
+
+#[tokio::test]
+async fn tokeninfo_reads_its_token_from_everywhere() {
+    let google = Google::with_ada().await;
+    let answer = google.sign_in(SIGN_IN, &[]).await;
+    let (access, id) = (answer.text("access_token"), answer.text("id_token"));
+    let path = |name: &str| google.url(&format!("/tokeninfo{name}"));
+    let requests = [
+        google.http.get(path(&format!("?access_token={access}"))),
+        google.http.post(path(&format!("?access_token={access}"))),
+        google.http.post(path("")).bearer_auth(&access),
+        google.http.post(path("")).form(&[("access_token", &access)]),
+        google.http.post(path("")).form(&[("id_token", &id)]),
+        google.http.post(path("")).json(&json!({"access_token": access})),
+        google.http.post(path("")).json(&json!({"id_token": id})),
+    ];
+    for (index, request) in requests.into_iter().enumerate() {
+        let response = request.send().await.unwrap();
+        assert_eq!(response.headers()["content-type"], "application/json; charset=UTF-8");
+        let info: Value = response.json().await.unwrap();
+        assert_eq!(info["aud"], google.emulator.client_id(), "{index}");
+        assert!(info.as_object().unwrap().values().all(Value::is_string), "{info}");
+    }
+    let nothing = google.http.post(path("")).send().await.unwrap();
+    assert_eq!(Answer::of(nothing).await.error(), "400 invalid_request: Bad Request");
+}
+
+#[tokio::test]
+async fn tokeninfo_repeats_an_id_token_in_its_own_order_and_adds_the_header() {
+    let google = Google::with_ada().await;
+    let id_token = google.sign_in(SIGN_IN, &[("nonce", "n")]).await.text("id_token");
+    let raw = google.get(&format!("/tokeninfo?id_token={id_token}")).await.text().await.unwrap();
+    let order = [
+        "iss",
+        "azp",
+        "aud",
+        "sub",
+        "email",
+        "email_verified",
+        "at_hash",
+        "nonce",
+        "name",
+        "picture",
+        "given_name",
+        "family_name",
+        "iat",
+        "exp",
+        "alg",
+        "kid",
+        "typ",
+    ];
+    let positions = order.map(|name| raw.find(&format!("\"{name}\":")).expect(name));
+    assert!(positions.is_sorted(), "{raw}");
+    let older = google.json(&format!("/oauth2/v1/tokeninfo?id_token={id_token}")).await;
+    assert_eq!(older["issuer"], google.emulator.origin());
+    assert_eq!(older["issued_to"], google.emulator.client_id());
+    assert!(older["expires_in"].is_number() && older["issued_at"].is_number());
+    let (message, _) = id_token.rsplit_once('.').unwrap();
+    let spoilt = google.get(&format!("/tokeninfo?id_token={message}.AAAA")).await;
+    assert_eq!(Answer::of(spoilt).await.error(), "400 invalid_token: Invalid Value");
 }
