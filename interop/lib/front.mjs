@@ -63,7 +63,7 @@ function pass(emulator, request, response) {
 }
 
 async function answerWith(path, answer, response) {
-  const headers = { ...answer.headers };
+  const { "transfer-encoding": _, ...headers } = answer.headers;
   if (headers.location) headers.location = asGoogles(headers.location);
   const content = path === DISCOVERY ? rehosted(await text(answer)) : await buffer(answer);
   response.writeHead(answer.statusCode, { ...headers, "content-length": Buffer.byteLength(content) });
