@@ -114,7 +114,9 @@ fn status(error: &Error) -> StatusCode {
     match error {
         Error::Refused(refusal) => status_of_refusal(*refusal),
         // What the provider sent proves nothing: to the browser that is a refused sign-in.
-        Error::IdToken(_) | Error::InsufficientScope { .. } => StatusCode::FORBIDDEN,
+        Error::IdToken(_) | Error::InsufficientScope { .. } | Error::UserinfoMismatch => {
+            StatusCode::FORBIDDEN
+        }
         Error::ReauthRequired { .. } => StatusCode::CONFLICT,
         Error::ProviderMisbehaved | Error::ProviderRefusesClient => StatusCode::BAD_GATEWAY,
         Error::ProviderUnavailable { .. } | Error::Store(_) => StatusCode::SERVICE_UNAVAILABLE,

@@ -57,6 +57,11 @@ pub enum Error {
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The provider's userinfo endpoint speaks about somebody else than its ID token (requirement ID-16).
+    #[error(
+        "the provider says two different things about who this is; start again, and tell the operator if it stays so"
+    )]
+    UserinfoMismatch,
     /// The vault.
     #[error(transparent)]
     Vault(#[from] VaultError),
@@ -84,6 +89,7 @@ impl Error {
             Self::ReauthRequired { .. } => "reauth_required",
             Self::Refused(refusal) => refusal.code(),
             Self::Store(_) => "storage_unavailable",
+            Self::UserinfoMismatch => "userinfo_subject_mismatch",
             Self::Vault(_) => "vault_error",
         }
     }

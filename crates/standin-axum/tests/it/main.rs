@@ -31,5 +31,6 @@ mod second_leg;
 mod session;
 mod signed_in;
 mod signin;
+mod userinfo;
 mod vault;
 mod vend;

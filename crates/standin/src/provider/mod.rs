@@ -10,6 +10,7 @@ pub(crate) mod google;
 mod jwks;
 mod scope;
 mod token;
+mod userinfo;
 
 use std::sync::Arc;
 

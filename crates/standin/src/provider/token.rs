@@ -63,6 +63,13 @@ pub struct TokenResponse {
     pub unverified_id_token: Option<IdToken>,
 }
 
+impl TokenResponse {
+    /// What was granted, which is what was asked if the answer does not say (RFC 6749 §5.1).
+    pub(crate) fn granted<'a>(&'a self, asked: &'a Scopes) -> &'a Scopes {
+        self.scopes.as_ref().unwrap_or(asked)
+    }
+}
+
 /// The `error` of RFC 6749 §5.2, as far as it is told apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OAuthError {

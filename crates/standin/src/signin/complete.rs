@@ -19,11 +19,13 @@ use crate::secret::{AuthorizationCode, Nonce};
 use crate::session::cookie::Cookies;
 use crate::store::{AttemptOutcome, AttemptRow, Event, EventKind};
 use crate::time::Timestamp;
-use crate::verify::{ExpectedNonce, ProviderId, VerifiedIdentity};
+use crate::verify::{ExpectedNonce, Profile, ProviderId, VerifiedIdentity};
 
 /// What the exchange brought, proved.
 pub(super) struct Proved {
     pub(super) identity: VerifiedIdentity,
+    /// What is known about the person; the identity's own attributes, or more.
+    pub(super) profile: Profile,
     pub(super) answer: TokenResponse,
     pub(super) asked_at: Timestamp,
 }
@@ -211,7 +213,10 @@ impl SignIn {
             code: &code,
         };
         let identity = provider.verify(&self.core, id_token, &proof).await?;
-        Ok(Proved { identity, answer, asked_at })
+        let granted = answer.granted(&attempt.scopes);
+        let profile =
+            provider.profile(&self.core, &identity, granted, &answer.access_token).await?;
+        Ok(Proved { identity, profile, answer, asked_at })
     }
 
     /// Leaves the reason with the attempt and in the events. Someone else's use of an attempt is no end of

@@ -115,7 +115,7 @@ impl Settling<'_> {
         crate::store::SignIn {
             attempt: self.attempt.id,
             identity: self.proved.identity.identity().clone(),
-            profile: self.proved.identity.profile().clone(),
+            profile: self.proved.profile.clone(),
             new_user: self.new_user,
             at: grant.updated_at,
             grant,
@@ -128,9 +128,8 @@ impl Settling<'_> {
         }
     }
 
-    /// What was granted, which is what was asked if the answer does not say (RFC 6749 §5.1).
     fn granted(&self) -> &Scopes {
-        self.proved.answer.scopes.as_ref().unwrap_or(&self.attempt.scopes)
+        self.proved.answer.granted(&self.attempt.scopes)
     }
 
     fn brings_refresh_token(&self) -> bool {

@@ -1,10 +1,10 @@
-//! The claims of an ID token (OpenID Connect Core §2, §5.1; `hd` is Google's).
+//! The claims of an ID token, and of a userinfo answer (OpenID Connect Core §2, §5.1; `hd` is Google's).
 //!
 //! The signed bytes go in, and each claim comes out as the JSON value it was: whether it is good enough is
 //! the business of the steps in `id_token.rs`. Claims that are not listed here are ignored, as they must be.
 
 use super::email;
-use super::identity::Profile;
+use super::identity::{LeftOut, Profile};
 use super::strict_json::{Members, Value};
 
 /// Longest name or picture address that is kept.
@@ -66,6 +66,15 @@ impl Claims<'_> {
             name: shown(&self.name),
             picture: shown(&self.picture).filter(is_https),
             hosted_domain: shown(&self.hd),
+        }
+    }
+
+    /// The attributes that are not mentioned.
+    pub(super) fn left_out(&self) -> LeftOut {
+        LeftOut {
+            email: self.email == Value::Absent,
+            name: self.name == Value::Absent,
+            picture: self.picture == Value::Absent,
         }
     }
 }

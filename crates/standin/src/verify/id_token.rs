@@ -85,7 +85,7 @@ pub fn verify_id_token(
         issuer: expected.issuer.to_owned(),
         subject: subject(&claims)?.to_owned(),
     };
-    Ok(VerifiedIdentity::new(identity, claims.profile()))
+    Ok(VerifiedIdentity::new(identity, claims.profile(), claims.left_out()))
 }
 
 /// Verifies the ID token that came with a refresh (OpenID Connect Core §12.2): as any other, but about the

@@ -87,12 +87,22 @@ pub struct Profile {
 pub struct VerifiedIdentity {
     identity: Identity,
     profile: Profile,
+    left_out: LeftOut,
+}
+
+/// Which attributes the ID token does not mention at all, so that they may be told elsewhere. One that it
+/// mentions and that is not what it should be is not among them: it has been told, and badly.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct LeftOut {
+    pub(crate) email: bool,
+    pub(crate) name: bool,
+    pub(crate) picture: bool,
 }
 
 impl VerifiedIdentity {
     /// Called in one function, at the end of the steps of `id_token.rs`.
-    pub(super) fn new(identity: Identity, profile: Profile) -> Self {
-        Self { identity, profile }
+    pub(super) fn new(identity: Identity, profile: Profile, left_out: LeftOut) -> Self {
+        Self { identity, profile, left_out }
     }
 
     /// Who it is.
@@ -101,9 +111,14 @@ impl VerifiedIdentity {
         &self.identity
     }
 
-    /// What the provider says about them.
+    /// What the ID token says about them.
     #[must_use]
     pub fn profile(&self) -> &Profile {
         &self.profile
+    }
+
+    /// What the ID token does not say about them.
+    pub(crate) fn left_out(&self) -> LeftOut {
+        self.left_out
     }
 }

@@ -21,12 +21,15 @@ mod strict_json;
 #[cfg(test)]
 pub(crate) mod test_signer;
 mod unverified;
+mod userinfo;
 
 pub use fault::IdTokenFault;
 pub use id_token::{
     Expected, ExpectedNonce, LEEWAY, MAX_LEEWAY, MAX_LIFETIME, verify_id_token,
     verify_refreshed_id_token,
 };
+pub(crate) use identity::LeftOut;
 pub use identity::{Identity, InvalidProviderId, Profile, ProviderId, VerifiedIdentity};
 pub use key_set::{KeySet, KeySetFault, MAX_KEYS};
 pub use unverified::{MAX_TOKEN_BYTES, UnverifiedIdToken};
+pub(crate) use userinfo::UnverifiedUserinfo;

@@ -1,0 +1,91 @@
+//! The userinfo endpoint: where some providers keep the claims that a scope promises (OpenID Connect Core
+//! §5.3, §5.4).
+//!
+//! ```text
+//! VerifiedIdentity ─ something promised is left out? ─▶ GET with the access token ─▶ UnverifiedUserinfo
+//!        └──────── no ──▶ its own profile                        sub is the same? ─▶ Profile
+//! ```
+//!
+//! Google puts everything into the ID token, so it is never asked.
+
+use bytes::Bytes;
+use http::header::{ACCEPT, AUTHORIZATION};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
+
+use super::{Endpoint, Provider, Scopes};
+use crate::core::Core;
+use crate::error::Error;
+use crate::http::{HttpClient, Request};
+use crate::secret::AccessToken;
+use crate::verify::{LeftOut, Profile, UnverifiedUserinfo, VerifiedIdentity};
+
+/// No answer about one person has reason to be larger.
+const MAX_ANSWER: usize = 64 * 1024;
+
+impl Provider {
+    /// What the provider says about a person: what was signed and, where the ID token left out what
+    /// `granted` promises, what the userinfo endpoint adds. An endpoint that fails adds nothing: whoever was
+    /// proved is signed in without an address or a name.
+    ///
+    /// # Errors
+    /// [`Error::UserinfoMismatch`] if the endpoint speaks about somebody else, or does not say about whom
+    /// (requirement ID-16): then the access token is not this person's either.
+    pub(crate) async fn profile(
+        &self,
+        core: &Core,
+        person: &VerifiedIdentity,
+        granted: &Scopes,
+        access_token: &AccessToken,
+    ) -> Result<Profile, Error> {
+        let signed = person.profile().clone();
+        if !is_incomplete(person.left_out(), granted) {
+            return Ok(signed);
+        }
+        let metadata = self.metadata(core).await?;
+        let Some(endpoint) = &metadata.userinfo_endpoint else {
+            return Ok(signed);
+        };
+        let answer = fetch(&*core.http, endpoint, access_token).await;
+        match answer.as_deref().map_err(|reason| *reason).and_then(read) {
+            Ok(userinfo) => userinfo.complete(person).ok_or(Error::UserinfoMismatch),
+            Err(reason) => {
+                tracing::warn!(provider = %self.config.id, reason, "userinfo adds nothing to a sign-in");
+                Ok(signed)
+            }
+        }
+    }
+}
+
+/// OpenID Connect Core §5.4: which claims a scope asks for.
+fn is_incomplete(left_out: LeftOut, granted: &Scopes) -> bool {
+    left_out.email && granted.contains("email")
+        || (left_out.name || left_out.picture) && granted.contains("profile")
+}
+
+/// The token goes in the header and nowhere else (RFC 6750 §2.1): a query would be written into logs.
+async fn fetch(
+    http: &dyn HttpClient,
+    endpoint: &Endpoint,
+    access_token: &AccessToken,
+) -> Result<Bytes, &'static str> {
+    let bearer = format!("Bearer {}", access_token.expose());
+    let mut bearer = HeaderValue::from_str(&bearer).map_err(|_| "the token fits in no header")?;
+    bearer.set_sensitive(true);
+    let accept = HeaderValue::from_static("application/json");
+    let request = Request {
+        method: Method::GET,
+        url: endpoint.url().clone(),
+        headers: HeaderMap::from_iter([(AUTHORIZATION, bearer), (ACCEPT, accept)]),
+        body: Bytes::new(),
+        max_response_bytes: MAX_ANSWER,
+    };
+    match http.send(request).await {
+        Ok(response) if response.status == StatusCode::OK => Ok(response.body),
+        Ok(_) => Err("the answer is not 200"),
+        Err(_) => Err("there is no whole answer"),
+    }
+}
+
+fn read(body: &[u8]) -> Result<UnverifiedUserinfo<'_>, &'static str> {
+    UnverifiedUserinfo::parse(body).ok_or("the answer is not one JSON object")
+}
