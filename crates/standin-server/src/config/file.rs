@@ -48,9 +48,20 @@ fn in_our_words(message: &str) -> String {
     match quoted.as_slice() {
         [unknown, known @ ..] if message.starts_with("unknown field") => {
             let hint = did_you_mean(unknown, known.iter().copied());
-            format!("unknown key `{unknown}`{hint}")
+            format!("unknown key `{unknown}`{}", not_a_choice(unknown).unwrap_or(&hint))
         }
         _ => without_values(message),
+    }
+}
+
+/// What other programs leave to the operator and this one does not (requirements AR-2, AR-9).
+fn not_a_choice(key: &str) -> Option<&'static str> {
+    match key {
+        "code_challenge_method" | "pkce" => Some("; PKCE with S256 is always on: leave it out"),
+        "grant_type" | "grant_types" | "response_type" | "response_types" => {
+            Some("; every sign-in is for a code, and there is no other way: leave it out")
+        }
+        _ => None,
     }
 }
 

@@ -239,6 +239,41 @@ fn a_key_that_is_not_known_is_named_with_its_line_and_the_likely_one() {
 }
 
 #[test]
+fn ar_2_ar_9_nothing_weakens_how_a_sign_in_is_asked_for() {
+    let place = Place::new();
+    let complaints = [
+        "pkce = \"plain\"",
+        "pkce = \"none\"",
+        "pkce = false",
+        "code_challenge_method = \"plain\"",
+        "response_type = \"token\"",
+        "response_types = [\"code\", \"id_token\"]",
+        "grant_type = \"password\"",
+    ]
+    .map(|line| {
+        let at_the_top = place.complaint(&plus(line), &[]);
+        let of_a_provider = place.complaint(&plus(&format!("provider: {line}")), &[]);
+        assert_eq!(at_the_top.replace(":1:", ":12:"), of_a_provider);
+        of_a_provider
+    })
+    .join("\n");
+    insta::assert_snapshot!(complaints, @r##"
+    standin.toml:12: unknown key `pkce`; PKCE with S256 is always on: leave it out
+    standin.toml:12: unknown key `pkce`; PKCE with S256 is always on: leave it out
+    standin.toml:12: unknown key `pkce`; PKCE with S256 is always on: leave it out
+    standin.toml:12: unknown key `code_challenge_method`; PKCE with S256 is always on: leave it out
+    standin.toml:12: unknown key `response_type`; every sign-in is for a code, and there is no other way: leave it out
+    standin.toml:12: unknown key `response_types`; every sign-in is for a code, and there is no other way: leave it out
+    standin.toml:12: unknown key `grant_type`; every sign-in is for a code, and there is no other way: leave it out
+    "##);
+    for (name, value) in [("PKCE", "plain"), ("RESPONSE_TYPE", "token")] {
+        let variable = format!("STANDIN__PROVIDER__0__{name}");
+        let complaint = place.complaint(GOOD, &[(&variable, value)]);
+        assert!(complaint.contains("names no key of the configuration"), "{complaint}");
+    }
+}
+
+#[test]
 fn variables_win_over_the_file_and_flags_over_both() {
     let place = Place::new();
     let text = plus("listen = \"127.0.0.1:1\"");
