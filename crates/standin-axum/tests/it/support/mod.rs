@@ -79,27 +79,41 @@ impl World {
 
     /// The same, over another HTTP client.
     pub async fn over(http: impl HttpClient, change: impl FnOnce(&mut ProviderConfig)) -> Self {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-        let app = Url::parse(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
-        let emulator = Emulator::builder()
-            .redirect_uri(app.join("/auth/google/callback").unwrap())
-            .javascript_origin(app.origin().ascii_serialization())
-            .start()
-            .await
-            .unwrap();
+        let (listener, app) = listen().await;
+        let emulator = emulator(&app, "google").await;
+        let mut provider = google(&emulator);
+        change(&mut provider);
+        Self::of(http, listener, app, emulator, vec![provider]).await
+    }
+
+    /// With a second provider, `other`, of the other kind and with an emulator of its own.
+    pub async fn with_another() -> (Self, Google) {
+        let (listener, app) = listen().await;
+        let (first, second) = (emulator(&app, "google").await, emulator(&app, "other").await);
+        let other = ProviderConfig {
+            id: "other".parse().unwrap(),
+            kind: ProviderKind::Oidc,
+            ..google(&second)
+        };
+        let (http, providers) = (ReqwestClient::new().unwrap(), vec![google(&first), other]);
+        (Self::of(http, listener, app, first, providers).await, Google::new(second))
+    }
+
+    async fn of(
+        http: impl HttpClient,
+        listener: TcpListener,
+        app: Url,
+        emulator: Emulator,
+        providers: Vec<ProviderConfig>,
+    ) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let url = format!("sqlite://{}", directory.path().join("standin.db").display());
         let store = standin_store::open(&url).unwrap();
-        let mut provider = google(&emulator);
-        change(&mut provider);
         let keys = KeyFile::generate(&SystemEntropy);
         let clock = SharedClock(emulator.clock());
-        let standin = Standin::builder(app.clone(), store, http)
-            .clock(clock)
-            .provider(provider)
-            .build(&keys)
-            .await
-            .unwrap();
+        let builder = Standin::builder(app.clone(), store, http).clock(clock);
+        let builder = providers.into_iter().fold(builder, standin::Builder::provider);
+        let standin = builder.build(&keys).await.unwrap();
         let server = serve(listener, &standin);
         Self { google: Google::new(emulator), standin, app, keys, server, directory }
     }
@@ -158,6 +172,21 @@ fn google(emulator: &Emulator) -> ProviderConfig {
         hosted_domains: Vec::new(),
         transport: Transport::LoopbackHttpAllowed,
     }
+}
+
+async fn listen() -> (TcpListener, Url) {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let app = Url::parse(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
+    (listener, app)
+}
+
+async fn emulator(app: &Url, provider: &str) -> Emulator {
+    Emulator::builder()
+        .redirect_uri(app.join(&format!("/auth/{provider}/callback")).unwrap())
+        .javascript_origin(app.origin().ascii_serialization())
+        .start()
+        .await
+        .unwrap()
 }
 
 #[expect(
