@@ -6,7 +6,7 @@ use url::Url;
 use crate::support::{ADA, Browser, World, with};
 
 /// Shapes on which browsers and parsers disagree, and plain attempts to leave the site. `{host}` is our own.
-pub const ELSEWHERE: &[&str] = &[
+const ELSEWHERE: &[&str] = &[
     "",
     " ",
     "notes",
