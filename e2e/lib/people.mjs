@@ -14,9 +14,14 @@ export async function visit(page, app, path = "/") {
 /** On the provider's chooser. */
 export const chooseAccount = (page, email) => page.locator(`[id="account-${email}"]`).click();
 
-/** On the provider's consent page: ticks these boxes, or all. */
+/**
+ * On the provider's consent pages: agrees to sign in, where that is asked on a page of its own, then
+ * ticks these boxes, or all.
+ */
 export async function consent(page, scopes) {
   await page.locator("#continue").waitFor();
+  if (await page.locator("#sign-in-page").count()) await page.locator("#continue").click();
+  await page.locator("#allow-all").waitFor();
   if (!scopes) return page.locator("#allow-all").click();
   for (const scope of scopes) await page.locator(`input[name=scope][value="${scope}"]`).check();
   return page.locator("#continue").click();

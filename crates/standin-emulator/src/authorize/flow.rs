@@ -1,29 +1,20 @@
-//! From a checked request to its outcome: which account, whether to ask, what was allowed.
+//! From a checked request to its outcome: which account, which pages, and in what order.
 
-use std::collections::BTreeSet;
+use std::collections::VecDeque;
 
 use axum::http::{HeaderValue, header};
 use axum::response::Response;
 
-use super::outcome::{self, Granted};
+use super::conclude::conclude;
+use super::consent::{self, Answer, Page};
+use super::error::AuthError;
 use super::request::AuthorizationRequest;
-use super::{Interaction, cookie_name, pages};
+use super::{Interaction, cookie_name, outcome, pages, policy};
 use crate::chance;
 use crate::reply;
 use crate::scopes;
-use crate::state::grants::{Code, Owner};
 use crate::state::ledger::{Event, Kind};
 use crate::state::{Autopilot, Decision, Shared, State};
-
-/// What the person, or the autopilot, says on the consent page.
-#[derive(Clone, Debug)]
-pub(super) enum Answer {
-    /// Everything but these, which can only be unticked where boxes are shown.
-    AllBut(BTreeSet<String>),
-    /// These, and what has no box.
-    Ticked(BTreeSet<String>),
-    Cancel,
-}
 
 /// Starts a checked request: straight on if nobody needs to be asked.
 pub(super) fn begin(shared: &Shared, interaction: Interaction, browser: Option<&str>) -> Response {
@@ -32,8 +23,8 @@ pub(super) fn begin(shared: &Shared, interaction: Interaction, browser: Option<&
     drop_stale(&mut state);
     drop(state);
     match chosen {
-        Some(sub) => with_account(shared, interaction, sub, browser),
-        None if interaction.request.prompt.none => {
+        Some(sub) => with_account(shared, interaction, &sub, browser),
+        None if interaction.request.prompt.silence.is_some() => {
             outcome::interaction_required(shared, &interaction)
         }
         None => show(shared, interaction, pages::CHOOSER),
@@ -65,119 +56,91 @@ fn choose_silently(
     }
 }
 
-/// Goes on with an account: the browser remembers it, and consent is asked for if it must be.
+/// What follows from the choice of an account.
+struct Next {
+    cookie: String,
+    autopilot: Option<Autopilot>,
+    refusal: Option<AuthError>,
+    pages: VecDeque<Page>,
+    boxes: bool,
+}
+
+/// Goes on with an account: the browser remembers it, its administrator is asked, and consent is asked
+/// for if it must be.
 pub(super) fn with_account(
     shared: &Shared,
     mut interaction: Interaction,
-    sub: String,
+    sub: &str,
     browser: Option<&str>,
 ) -> Response {
-    let (cookie, autopilot, needs_consent) = {
-        let mut state = shared.state();
-        let cookie = state.browsers.sign_in(browser, &sub, shared.clock.now_unix());
-        let needs_consent = needs_consent(&state, &interaction.request, &sub);
-        (cookie, state.autopilot.clone(), needs_consent)
+    let Some(next) = next(shared, &interaction.request, sub, browser) else {
+        return outcome::access_denied(shared, &interaction);
     };
-    interaction.sub = Some(sub);
-    let browser = Some(cookie.as_str());
-    let mut response = if needs_consent && interaction.request.prompt.none {
-        outcome::interaction_required(shared, &interaction)
-    } else if needs_consent {
-        record_consent_shown(shared, &interaction);
-        match autopilot {
-            Some(autopilot) => conclude(shared, &interaction, answer_of(&autopilot), true, browser),
-            None => show(shared, interaction, pages::CONSENT),
-        }
-    } else {
-        let asked = autopilot.filter(|_| !interaction.request.prompt.none);
-        let denied = asked.is_some_and(|autopilot| autopilot.decision == Decision::Deny);
-        let answer = if denied { Answer::Cancel } else { Answer::AllBut(BTreeSet::new()) };
-        conclude(shared, &interaction, answer, false, browser)
+    interaction.sub = Some(sub.to_owned());
+    interaction.pages = next.pages;
+    interaction.boxes = next.boxes;
+    let mut response = match next.refusal {
+        Some(error) => error.redirect(shared, &interaction.request.echo),
+        None => ask(shared, interaction, next.autopilot, &next.cookie),
     };
-    remember(shared, &mut response, &cookie);
+    remember(shared, &mut response, &next.cookie);
     response
 }
 
-/// Consent is skipped only if every requested scope was granted to the project before.
-fn needs_consent(state: &State, request: &AuthorizationRequest, sub: &str) -> bool {
-    let Some(client) = state.client(&request.client_id) else {
-        return true;
-    };
-    let allowed = state.grants.allowed(&Owner::new(client, sub));
-    request.prompt.consent || !request.scopes.is_subset(&allowed)
+fn next(
+    shared: &Shared,
+    request: &AuthorizationRequest,
+    sub: &str,
+    browser: Option<&str>,
+) -> Option<Next> {
+    let mut state = shared.state();
+    let cookie = state.browsers.sign_in(browser, sub, shared.clock.now_unix());
+    let (client, user) = (state.client(&request.client_id)?, state.users.by_sub(sub)?);
+    Some(Next {
+        refusal: policy::refusal(&state, client, user),
+        pages: consent::pages(&state, client, user, request),
+        boxes: consent::has_boxes(&state, client, user, request),
+        autopilot: state.autopilot.clone(),
+        cookie,
+    })
 }
 
-fn answer_of(autopilot: &Autopilot) -> Answer {
-    let untick = autopilot.untick.iter().map(|scope| scopes::canonical(scope).to_owned());
-    match autopilot.decision {
-        Decision::Deny => Answer::Cancel,
-        Decision::Allow | Decision::Ask => Answer::AllBut(untick.collect()),
+/// Shows the first page, lets the autopilot answer all of them, or goes on if there is none.
+fn ask(
+    shared: &Shared,
+    interaction: Interaction,
+    autopilot: Option<Autopilot>,
+    cookie: &str,
+) -> Response {
+    let silent = interaction.request.prompt.silence.is_some();
+    let Some(first) = interaction.pages.front().copied() else {
+        let denied = autopilot.is_some_and(|autopilot| autopilot.decision == Decision::Deny);
+        let answer = if denied && !silent { Answer::Cancel } else { consent::everything() };
+        return conclude(shared, &interaction, answer, false, Some(cookie));
+    };
+    if silent {
+        return outcome::interaction_required(shared, &interaction);
+    }
+    record_consent_shown(shared, &interaction);
+    match autopilot {
+        Some(autopilot) => {
+            let answer = consent::answer_of(&autopilot);
+            conclude(shared, &interaction, answer, true, Some(cookie))
+        }
+        None => show(shared, interaction, first.path()),
     }
 }
 
-/// Ends an interaction: writes the grant, issues the code, and sends the browser back.
-pub(super) fn conclude(
+/// After a page that was answered with yes: the next one, or the end.
+pub(super) fn advance(
     shared: &Shared,
-    interaction: &Interaction,
-    answer: Answer,
-    consent_shown: bool,
+    mut interaction: Interaction,
     browser: Option<&str>,
 ) -> Response {
-    let request = &interaction.request;
-    let granted = granted(&request.scopes, answer);
-    let Some(sub) = interaction.sub.as_deref().filter(|_| !granted.is_empty()) else {
-        return outcome::access_denied(shared, interaction);
-    };
-    let now = shared.clock.now_unix_ms();
-    let mut state = shared.state();
-    let Some(owner) = state.client(&request.client_id).map(|client| Owner::new(client, sub)) else {
-        drop(state);
-        return outcome::access_denied(shared, interaction);
-    };
-    state.grants.allow(&owner, &granted);
-    let covered =
-        if request.include_granted_scopes { state.grants.allowed(&owner) } else { granted };
-    let code = state.grants.add_code(Code {
-        owner,
-        client_id: request.client_id.clone(),
-        redirect_uri: request.redirect.bound().to_owned(),
-        scopes: covered.clone(),
-        challenge: request.challenge.clone(),
-        nonce: request.nonce.clone(),
-        extras: crate::id_token::Extras::default(),
-        offline: request.offline,
-        consent_shown,
-        issued_at: now,
-        redeemed: false,
-    });
-    let event = Event::new(Kind::CodeIssued).user(state.email_of(sub)).client(&*request.client_id);
-    let event = event.hashed("code", &code).with("scope", scopes::join(&covered));
-    state.ledger.record(now, event.with("consent_shown", consent_shown));
-    let accounts = state.browsers.accounts(browser);
-    let granted = Granted {
-        code,
-        scope: scopes::join_both_forms(&covered),
-        authuser: accounts.iter().position(|account| account == sub).unwrap_or(0),
-        hd: state.users.by_sub(sub).and_then(|user| user.hd.clone()),
-        consent_shown,
-    };
-    drop(state);
-    outcome::success(shared, interaction, &granted)
-}
-
-/// Sign-in scopes have no box; the others have one only where there is a choice.
-fn granted(requested: &BTreeSet<String>, answer: Answer) -> BTreeSet<String> {
-    let granular = scopes::is_granular(requested);
-    let keeps = |scope: &String| !granular || scopes::is_sign_in(scope);
-    let all = requested.iter();
-    match answer {
-        Answer::Cancel => BTreeSet::new(),
-        Answer::AllBut(unticked) => {
-            all.filter(|scope| keeps(scope) || !unticked.contains(*scope)).cloned().collect()
-        }
-        Answer::Ticked(ticked) => {
-            all.filter(|scope| keeps(scope) || ticked.contains(*scope)).cloned().collect()
-        }
+    interaction.pages.pop_front();
+    match interaction.pages.front().copied() {
+        Some(page) => show(shared, interaction, page.path()),
+        None => conclude(shared, &interaction, consent::everything(), true, browser),
     }
 }
 
@@ -211,23 +174,5 @@ pub(crate) fn remember(shared: &Shared, response: &mut Response, cookie: &str) {
     let line = format!("{name}={cookie}; Path={path}; HttpOnly; SameSite=Lax");
     if let Ok(value) = HeaderValue::from_str(&line) {
         response.headers_mut().append(header::SET_COOKIE, value);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn unticking_touches_only_what_has_a_box() {
-        let (calendar, drive) = (scopes::url("calendar.events"), scopes::url("drive.file"));
-        let requested = scopes::parse(&format!("openid email {calendar} {drive}"));
-        let answer = Answer::AllBut([drive.clone(), "openid".to_owned()].into());
-        let kept = granted(&requested, answer);
-        assert!(kept.contains(&calendar) && kept.contains("openid") && !kept.contains(&drive));
-        let none = granted(&requested, Answer::Ticked(BTreeSet::new()));
-        assert_eq!(none, scopes::parse("openid email"));
-        let alone = scopes::parse(&calendar);
-        assert_eq!(granted(&alone, Answer::Ticked(BTreeSet::new())), alone);
     }
 }

@@ -1,18 +1,27 @@
-//! The authorization endpoint and the pages a person sees on the way to a code.
+//! The authorization endpoint and the pages a person sees on the way to an answer.
 //!
 //! ```text
 //! /o/oauth2/v2/auth ─ request ─▶ error page            (never a redirect to a URI nobody registered)
-//!                        └────▶ flow ─▶ chooser ─▶ consent ─▶ outcome ─▶ redirect | form | popup
+//!                        └────▶ flow ─▶ chooser ─▶ policy ─▶ unverified ─▶ sign-in ─▶ scopes
+//!                                 │                  └─▶ error page                     │
+//!                                 └──────────── conclude: grant, code, tokens ◀─────────┘
+//!                                                   └─▶ outcome ─▶ redirect | form | popup
 //! ```
 //!
 //! Between pages, what was asked stays here under an opaque id (`part`) that the forms carry.
 
+mod conclude;
+mod consent;
 mod error;
 mod flow;
+mod front;
 mod outcome;
 mod pages;
+mod policy;
 mod request;
+mod user_agent;
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use axum::body::Bytes;
@@ -22,6 +31,8 @@ use axum::response::Response;
 use axum::routing::get;
 use axum::{Extension, Router};
 
+use self::consent::Page;
+pub(crate) use self::error::AuthError;
 use self::request::AuthorizationRequest;
 use crate::faults::Twist;
 use crate::state::Shared;
@@ -33,15 +44,21 @@ pub(crate) struct Interaction {
     request: AuthorizationRequest,
     /// The subject, once an account was chosen.
     sub: Option<String>,
+    /// What is still to be asked; the first is on the screen.
+    pages: VecDeque<Page>,
+    /// Whether each scope has a box.
+    boxes: bool,
     wrong_iss: bool,
 }
 
 /// The pages after the endpoint itself.
 pub(crate) fn page_routes() -> Router<Arc<Shared>> {
     Router::new()
-        .route("/signin/oauth/error", get(error::page))
-        .route(pages::CHOOSER, get(pages::chooser).post(pages::choose))
-        .route(pages::CONSENT, get(pages::consent).post(pages::decide))
+        .route(error::PAGE, get(error::page))
+        .route(pages::CHOOSER, get(pages::chooser::show).post(pages::chooser::choose))
+        .route(Page::Unverified.path(), get(pages::unverified::show).post(pages::unverified::go_on))
+        .route(Page::SignIn.path(), get(pages::sign_in::show).post(pages::sign_in::go_on))
+        .route(Page::Scopes.path(), get(pages::scopes::show).post(pages::scopes::decide))
 }
 
 /// `GET` and `POST /o/oauth2/v2/auth`.
@@ -56,21 +73,29 @@ pub(crate) async fn endpoint(
         form_urlencoded::parse(query.unwrap_or_default().as_bytes()).into_owned().collect();
     params.extend(form_urlencoded::parse(&body).into_owned());
     let checked = AuthorizationRequest::check(&shared.state(), &params);
-    match checked {
-        Ok(request) => {
-            record(&shared, &request);
-            let wrong_iss = matches!(twist, Some(Extension(Twist::WrongIss)));
-            let interaction = Interaction { request, sub: None, wrong_iss };
-            flow::begin(&shared, interaction, browser(&shared, &headers).as_deref())
+    let request = match checked {
+        Ok(_) if user_agent::is_embedded(&headers) => {
+            return AuthError::disallowed_useragent().redirect(&shared, &params);
         }
-        Err(error) => error.redirect(&shared, &params),
-    }
+        Ok(request) => request,
+        Err(error) => return error.redirect(&shared, &params),
+    };
+    record(&shared, &request);
+    let interaction = Interaction {
+        request,
+        sub: None,
+        pages: VecDeque::new(),
+        boxes: false,
+        wrong_iss: matches!(twist, Some(Extension(Twist::WrongIss))),
+    };
+    flow::begin(&shared, interaction, browser(&shared, &headers).as_deref())
 }
 
 fn record(shared: &Shared, request: &AuthorizationRequest) {
     let event = Event::new(Kind::Authorization)
         .client(request.client_id.as_str())
         .with("redirect_uri", request.redirect.bound())
+        .with("response_type", request.response.to_string())
         .with("scope", request.scope.as_str())
         .with("access_type", if request.offline { "offline" } else { "online" })
         .with("include_granted_scopes", request.include_granted_scopes)

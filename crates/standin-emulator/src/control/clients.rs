@@ -24,6 +24,7 @@ pub(super) struct ClientPatch {
     status: Option<ClientStatus>,
     name: Option<String>,
     project: Option<String>,
+    registered_before_2019: Option<bool>,
     redirect_uris: Option<Vec<String>>,
     javascript_origins: Option<Vec<String>>,
 }
@@ -39,6 +40,9 @@ impl ClientPatch {
             status: self.status.unwrap_or(known.status),
             name: self.name.unwrap_or(known.name),
             project: self.project.unwrap_or(known.project),
+            registered_before_2019: self
+                .registered_before_2019
+                .unwrap_or(known.registered_before_2019),
             redirect_uris: self.redirect_uris.unwrap_or(known.redirect_uris),
             javascript_origins: self.javascript_origins.unwrap_or(known.javascript_origins),
         }
@@ -89,6 +93,7 @@ pub(super) fn public(client: &Client) -> Value {
         "status": client.status,
         "name": client.name,
         "project": client.project,
+        "registered_before_2019": client.registered_before_2019,
         "redirect_uris": client.redirect_uris,
         "javascript_origins": client.javascript_origins,
     })

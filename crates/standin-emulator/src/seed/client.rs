@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{SeedError, project};
+use super::{SeedError, project, registration};
 use crate::chance;
 
 /// An OAuth client.
@@ -27,7 +27,10 @@ pub struct Client {
     /// The API project. Grants belong to it, so clients of one project share them.
     #[serde(default = "project::default_id")]
     pub project: String,
-    /// Where codes may be sent, compared byte for byte.
+    /// Whether it is so old that it may ask for consent without boxes: registered before 2019.
+    #[serde(default)]
+    pub registered_before_2019: bool,
+    /// Where codes may be sent, compared byte for byte; installed applications have more freedom.
     #[serde(default)]
     pub redirect_uris: Vec<String>,
     /// Origins whose pages may open the popup.
@@ -84,6 +87,7 @@ impl Client {
             status: ClientStatus::default(),
             name: default_application_name(),
             project: project::default_id(),
+            registered_before_2019: false,
             redirect_uris: Vec::new(),
             javascript_origins: Vec::new(),
         }
@@ -96,25 +100,25 @@ impl Client {
         if self.client_secret.is_empty() {
             self.client_secret = chance::client_secret();
         }
-        for uri in &self.redirect_uris {
-            let parsed =
-                url::Url::parse(uri).map_err(|_| self.refused("a redirect URI is not a URL"))?;
-            if parsed.fragment().is_some() {
-                return Err(self.refused("a redirect URI must not have a fragment"));
-            }
-        }
-        for origin in &self.javascript_origins {
-            let parsed =
-                url::Url::parse(origin).map_err(|_| self.refused("an origin is not a URL"))?;
-            if parsed.origin().ascii_serialization() != *origin {
-                return Err(self.refused("an origin is a scheme, a host and a port, nothing more"));
-            }
-        }
+        self.check_registrations()?;
         Ok(self)
     }
 
-    fn refused(&self, reason: &'static str) -> SeedError {
-        SeedError::Client { client_id: self.client_id.clone(), reason }
+    fn check_registrations(&self) -> Result<(), SeedError> {
+        let client_id = || self.client_id.clone();
+        for uri in &self.redirect_uris {
+            registration::check_redirect_uri(uri, self.kind).map_err(|rule| {
+                SeedError::RedirectUri { client_id: client_id(), uri: uri.clone(), rule }
+            })?;
+        }
+        for origin in &self.javascript_origins {
+            registration::check_origin(origin).map_err(|rule| SeedError::Origin {
+                client_id: client_id(),
+                origin: origin.clone(),
+                rule,
+            })?;
+        }
+        Ok(())
     }
 }
 
@@ -129,6 +133,7 @@ pub(super) fn default_clients() -> Vec<Client> {
         status: ClientStatus::Active,
         name: default_application_name(),
         project: project::default_id(),
+        registered_before_2019: false,
         redirect_uris: vec![
             "http://127.0.0.1:8080/auth/google/callback".to_owned(),
             "http://localhost:8080/auth/google/callback".to_owned(),

@@ -53,6 +53,7 @@ impl Client {
             client_id: named.client_id,
             name: named.name,
             status: named.status,
+            registered_before_2019: named.registered_before_2019,
         }
         .completed()
     }

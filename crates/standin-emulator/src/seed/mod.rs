@@ -7,6 +7,7 @@ mod client;
 mod client_file;
 mod profile;
 mod project;
+mod registration;
 mod user;
 
 use serde::Deserialize;
@@ -59,13 +60,25 @@ pub enum SeedError {
         /// What is wrong with it.
         reason: &'static str,
     },
-    /// A client that could never complete a sign-in.
-    #[error("client {client_id:?}: {reason}")]
-    Client {
-        /// The id as given.
+    /// A redirect URI that Google's console would not take.
+    #[error("client {client_id:?}: the redirect URI {uri:?} cannot be registered: {rule}")]
+    RedirectUri {
+        /// The client's id.
         client_id: String,
-        /// What is wrong with it.
-        reason: &'static str,
+        /// The URI as given.
+        uri: String,
+        /// The rule it breaks.
+        rule: &'static str,
+    },
+    /// A JavaScript origin that Google's console would not take.
+    #[error("client {client_id:?}: the JavaScript origin {origin:?} cannot be registered: {rule}")]
+    Origin {
+        /// The client's id.
+        client_id: String,
+        /// The origin as given.
+        origin: String,
+        /// The rule it breaks.
+        rule: &'static str,
     },
 }
 

@@ -26,6 +26,13 @@ pub struct Project {
     /// Whether Google has verified it. Without that, scopes beyond sign-in are preceded by a warning.
     #[serde(default = "super::yes")]
     pub verified: bool,
+    /// Workspace domains whose administrators trust it: for their users nothing is blocked, no warning
+    /// is shown, and consent is all or nothing.
+    #[serde(default)]
+    pub trusted_by: Vec<String>,
+    /// Whether its clients may ask for the `auth_time` claim.
+    #[serde(default)]
+    pub auth_time: bool,
     /// The address that error pages name.
     #[serde(default = "developer")]
     pub developer_email: String,
@@ -64,6 +71,8 @@ impl Project {
             publishing_status: PublishingStatus::Production,
             test_users: Vec::new(),
             verified: true,
+            trusted_by: Vec::new(),
+            auth_time: false,
             developer_email: developer(),
         }
     }

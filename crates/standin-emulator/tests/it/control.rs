@@ -132,7 +132,9 @@ async fn the_clock_can_be_moved_from_outside_and_inside() {
 #[tokio::test]
 async fn a_project_in_testing_gives_refresh_tokens_that_end_after_seven_days() {
     let google = Google::with_ada().await;
-    let testing = json!({"id": "emulated-project", "publishing_status": "testing"});
+    let testing = json!({
+        "id": "emulated-project", "publishing_status": "testing", "test_users": ["ada@example.com"]
+    });
     let response = google.put("/_emulator/projects", &testing).await;
     assert_eq!(response.status(), StatusCode::OK);
     let tokens =

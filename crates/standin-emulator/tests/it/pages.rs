@@ -55,9 +55,14 @@ async fn a_person_chooses_an_account_and_ticks_a_box() {
     let chooser = browser.open(&format!("{SIGN_IN} {CALENDAR} {DRIVE}"), &[]).await;
     let page = google.get(&chooser).await.text().await.unwrap();
     assert!(page.contains("EMULATOR") && page.contains("id=\"account-ada@example.com\""), "{page}");
-    let consent = browser.press(&chooser, &[("account", "ada@example.com")]).await;
+    let sign_in = browser.press(&chooser, &[("account", "ada@example.com")]).await;
+    let page = google.get(&sign_in).await.text().await.unwrap();
+    assert!(page.contains("Sign in to Example application") && page.contains("id=\"continue\""));
+    assert!(!page.contains("name=\"scope\""), "signing in has no box: {page}");
+    let consent = browser.press(&sign_in, &[("continue", "1")]).await;
     let page = google.get(&consent).await;
     assert_eq!(page.headers()["x-frame-options"], "DENY");
+    assert!(page.headers().contains_key("content-security-policy"));
     let page = page.text().await.unwrap();
     for expected in [
         &format!("name=\"scope\" value=\"{CALENDAR}\"") as &str,
@@ -80,7 +85,8 @@ async fn select_all_grants_everything_and_nothing_ticked_still_signs_in() {
     let mut browser = Browser::of(&google);
     let scope = format!("{SIGN_IN} {CALENDAR} {DRIVE}");
     let chooser = browser.open(&scope, &[]).await;
-    let consent = browser.press(&chooser, &[("account", "grace@example.com")]).await;
+    let sign_in = browser.press(&chooser, &[("account", "grace@example.com")]).await;
+    let consent = browser.press(&sign_in, &[("continue", "1")]).await;
     let back = browser.press(&consent, &[("continue", "1")]).await;
     let answer = google.redeem(&callback(&back).code()).await;
     assert_eq!(answer.claims()["email"], "grace@example.com");

@@ -1,0 +1,61 @@
+//! `GET` and `POST /signin/oauth/warning`: "Google hasn’t verified this app".
+//!
+//! The way on hides behind "Advanced"; an application in testing has it in the open.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::body::Bytes;
+use axum::extract::{Query, State};
+use axum::http::HeaderMap;
+use axum::response::Response;
+
+use super::{Form, Part, asked, gone, html, take};
+use crate::authorize::consent::Page;
+use crate::authorize::{browser, flow, outcome};
+use crate::seed::PublishingStatus;
+use crate::state::Shared;
+
+#[derive(Template)]
+#[template(path = "unverified.html")]
+struct UnverifiedPage<'a> {
+    action: String,
+    part: &'a str,
+    application: &'a str,
+    developer: &'a str,
+    testing: bool,
+}
+
+pub(in crate::authorize) async fn show(
+    State(shared): State<Arc<Shared>>,
+    Query(Part { part }): Query<Part>,
+) -> Response {
+    let state = shared.state();
+    let Some((_, client, _)) = asked(&state, &part, Page::Unverified) else {
+        return gone();
+    };
+    let project = state.project_of(client);
+    let page = UnverifiedPage {
+        action: shared.path(Page::Unverified.path()),
+        part: &part,
+        application: &client.name,
+        developer: &project.developer_email,
+        testing: project.publishing_status == PublishingStatus::Testing,
+    };
+    html(page.render())
+}
+
+pub(in crate::authorize) async fn go_on(
+    State(shared): State<Arc<Shared>>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let form = Form::parse(&body);
+    let Some(interaction) = take(&shared, &form, Some(Page::Unverified)) else {
+        return gone();
+    };
+    if form.has("cancel") {
+        return outcome::access_denied(&shared, &interaction);
+    }
+    flow::advance(&shared, interaction, browser(&shared, &headers).as_deref())
+}
