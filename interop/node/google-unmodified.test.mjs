@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
-import { OAuth2Client } from "google-auth-library";
+import { GoogleAuth, OAuth2Client } from "google-auth-library";
 import { google } from "googleapis";
 import {
   ADA,
@@ -61,4 +61,13 @@ test("a refresh, then a revocation", async () => {
   client.setCredentials({ refresh_token });
   await assert.rejects(client.getAccessToken(), /invalid_grant/);
   assert.equal((await ledger("revoked")).length, 1);
+});
+
+test("saved credentials of a user work again", async () => {
+  const { refresh_token } = (await signedIn()).credentials;
+  const saved = { type: "authorized_user", client_id: CLIENT_ID, client_secret: CLIENT_SECRET };
+  const auth = new GoogleAuth({ credentials: { ...saved, refresh_token } });
+  const { data } = await google.drive({ version: "v3", auth }).files.list();
+  assert.deepEqual(data.files, []);
+  assert.equal((await ledger("token_refreshed")).length, 1);
 });

@@ -11,6 +11,7 @@ import {
   REDIRECT_URI,
   control,
   newDay,
+  posted,
   visit,
 } from "./support.mjs";
 
@@ -64,6 +65,13 @@ test("discovery, a code with PKCE, state and nonce, and the ID token's claims", 
   assert.equal(tokens.claims().sub, ADA.sub);
   assert.equal(tokens.claims().email, ADA.email);
   assert.ok(tokens.claims().at_hash);
+});
+
+test("a code may come in a form that posts itself", async () => {
+  const config = await discover();
+  const { checks, ...page } = await ask(config, { response_mode: "form_post" });
+  const tokens = await openid.authorizationCodeGrant(config, await posted(page), checks);
+  assert.equal(tokens.claims().sub, ADA.sub);
 });
 
 test("the client may authenticate with HTTP Basic", async () => {

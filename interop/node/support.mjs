@@ -52,3 +52,16 @@ export async function visit(url, redirectUri = REDIRECT_URI) {
   }
   throw new Error(`no end of redirects at ${here}`);
 }
+
+/** Lets a page that posts itself do so: the request that reaches the application. */
+export async function posted({ response }) {
+  const page = await response.text();
+  const action = page.match(/<form[^>]* method="post" action="([^"]+)"/)[1];
+  const fields = page.matchAll(/<input type="hidden" name="([^"]+)" value="([^"]*)"/g);
+  const body = new URLSearchParams([...fields].map(([, name, value]) => [name, unescaped(value)]));
+  return new Request(unescaped(action), { method: "POST", body });
+}
+
+function unescaped(text) {
+  return text.replace(/&#(\d+);/g, (_, code) => String.fromCodePoint(Number(code)));
+}
