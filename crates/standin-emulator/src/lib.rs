@@ -37,8 +37,14 @@
 //! | `POST /revoke`; `GET, POST /o/oauth2/revoke` | `revoke.rs` |
 //! | `GET, POST /tokeninfo`, `/oauth2/{v1,v2,v3}/tokeninfo` | `tokeninfo/` |
 //! | `GET, POST /v1/userinfo`, `/oauth2/{v1,v2,v3}/userinfo`, `/userinfo/v2/me` | `userinfo.rs` |
-//! | `GET, POST /calendar/v3/calendars/{id}/events` | `api/calendar.rs` |
-//! | `POST /upload/drive/v3/files`, `GET /drive/v3/files`, `/drive/v3/files/{id}` | `api/drive.rs` |
+//! | `GET, POST /calendar/v3/calendars/{id}/events` | `api/calendar/{list,insert}.rs` |
+//! | `GET, PUT, PATCH, DELETE /calendar/v3/calendars/{id}/events/{event}` | `api/calendar/{get,update,delete}.rs` |
+//! | `GET /calendar/v3/calendars/{id}`, `/calendar/v3/users/me/calendarList` | `api/calendar/calendars.rs` |
+//! | `GET, POST /drive/v3/files` | `api/drive/{list,create}.rs` |
+//! | `GET, PATCH, DELETE /drive/v3/files/{id}` | `api/drive/{get,update,delete}.rs` |
+//! | `POST /upload/drive/v3/files`, `PATCH /upload/drive/v3/files/{id}` | `api/drive/upload.rs` |
+//! | `PUT, DELETE` of a resumable upload's URI | `api/drive/resumable.rs` |
+//! | `GET /drive/v3/about` | `api/drive/about.rs` |
 //! | `GET /gsi/client` | `gsi/` |
 //! | `GET /a/{sub}` | `avatar.rs` |
 //! | `/_emulator/…` | `control/`, one file per resource |

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::{from_fn, from_fn_with_state};
-use axum::routing::{get, post};
+use axum::routing::{get, post, put};
 
 use crate::faults::{self, Endpoint};
 use crate::state::Shared;
@@ -15,7 +15,6 @@ use crate::{
 };
 
 const BODY_LIMIT: usize = 1024 * 1024;
-const UPLOAD_LIMIT: usize = 5 * 1024 * 1024;
 
 pub(crate) fn router(shared: &Arc<Shared>) -> Router {
     let faulty = |endpoint, routes: Router<Arc<Shared>>| {
@@ -95,13 +94,31 @@ fn userinfo_routes() -> Router<Arc<Shared>> {
 }
 
 fn api_routes() -> Router<Arc<Shared>> {
-    let upload = post(api::drive::upload).layer(DefaultBodyLimit::max(UPLOAD_LIMIT));
+    calendar_routes().merge(drive_routes())
+}
+
+fn calendar_routes() -> Router<Arc<Shared>> {
+    use api::calendar::{calendars, delete, get, insert, list, update};
+
+    let event = || {
+        get(get::endpoint).put(update::endpoint).patch(update::endpoint).delete(delete::endpoint)
+    };
     Router::new()
-        .route(
-            "/calendar/v3/calendars/{id}/events",
-            get(api::calendar::list).post(api::calendar::insert),
-        )
-        .route("/upload/drive/v3/files", upload)
-        .route("/drive/v3/files", get(api::drive::list))
-        .route("/drive/v3/files/{id}", get(api::drive::get))
+        .route("/calendar/v3/users/me/calendarList", get(calendars::list))
+        .route("/calendar/v3/calendars/{id}", get(calendars::get))
+        .route("/calendar/v3/calendars/{id}/events", get(list::endpoint).post(insert::endpoint))
+        .route("/calendar/v3/calendars/{id}/events/{event}", event())
+}
+
+fn drive_routes() -> Router<Arc<Shared>> {
+    use api::drive::{about, create, delete, get, list, resumable, update, upload};
+
+    let file = || get(get::endpoint).patch(update::endpoint).delete(delete::endpoint);
+    let session = || put(resumable::endpoint).delete(resumable::endpoint);
+    Router::new()
+        .route("/drive/v3/about", get(about::endpoint))
+        .route("/drive/v3/files", get(list::endpoint).post(create::endpoint))
+        .route("/drive/v3/files/{id}", file())
+        .route("/upload/drive/v3/files", session().post(upload::create))
+        .route("/upload/drive/v3/files/{id}", session().patch(upload::update))
 }

@@ -11,13 +11,13 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use tokio::sync::Notify;
 
 use self::grants::Grants;
 use self::ledger::{Event, Ledger};
 use self::people::{Browsers, Users};
-use crate::api::drive::File;
+use crate::api::calendar::Calendars;
+use crate::api::drive::Drives;
 use crate::authorize::Interaction;
 use crate::clock::Clock;
 use crate::faults::Faults;
@@ -63,10 +63,8 @@ pub(crate) struct State {
     pub(crate) faults: Faults,
     pub(crate) ledger: Ledger,
     pub(crate) keys: Keys,
-    /// Events by (subject, calendar).
-    pub(crate) calendars: HashMap<(String, String), Vec<Value>>,
-    /// Drive files by subject.
-    pub(crate) files: HashMap<String, Vec<File>>,
+    pub(crate) calendars: Calendars,
+    pub(crate) drives: Drives,
 }
 
 /// Answers the account chooser and the consent page in a person's place.
@@ -147,8 +145,8 @@ impl State {
             faults: Faults::default(),
             ledger,
             keys,
-            calendars: HashMap::new(),
-            files: HashMap::new(),
+            calendars: Calendars::default(),
+            drives: Drives::default(),
         }
     }
 

@@ -8,8 +8,10 @@
 
 mod api;
 mod authorize;
+mod calendar;
 mod control;
 mod discovery;
+mod drive;
 mod faults;
 mod pages;
 mod revoke;
