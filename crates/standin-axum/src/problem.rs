@@ -118,7 +118,9 @@ fn status(error: &Error) -> StatusCode {
             StatusCode::FORBIDDEN
         }
         Error::ReauthRequired { .. } => StatusCode::CONFLICT,
-        Error::ProviderMisbehaved | Error::ProviderRefusesClient => StatusCode::BAD_GATEWAY,
+        Error::ProviderAddressRefused { .. }
+        | Error::ProviderMisbehaved
+        | Error::ProviderRefusesClient => StatusCode::BAD_GATEWAY,
         Error::ProviderUnavailable { .. } | Error::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
         Error::Vault(_) => StatusCode::INTERNAL_SERVER_ERROR,
     }
@@ -152,9 +154,12 @@ fn status_of_refusal(refusal: Refusal) -> StatusCode {
     }
 }
 
-/// What the database or the vault says is for the operator.
+/// What the database or the vault says, and where names lead, is for the operator.
 fn public_words(error: &Error) -> String {
     match error {
+        Error::ProviderAddressRefused { .. } => {
+            "the provider's address is none that this service may talk to; an operator must look at it".into()
+        }
         Error::Store(_) => {
             "the service cannot reach its database at the moment; try again shortly".into()
         }

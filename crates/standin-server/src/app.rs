@@ -72,7 +72,8 @@ pub async fn standin(
     clock: impl Clock,
 ) -> Result<Standin, AppError> {
     let key_file = config.key_file()?;
-    let http = ReqwestClient::new().map_err(|error| AppError::Http(error.to_string()))?;
+    let http = ReqwestClient::new(config.address_policy())
+        .map_err(|error| AppError::Http(error.to_string()))?;
     let settings = SessionSettings { idle: config.session.idle, absolute: config.session.absolute };
     let builder =
         Standin::builder(config.public_url.clone(), store, http).clock(clock).session(settings);

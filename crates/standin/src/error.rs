@@ -6,10 +6,11 @@
 
 use std::time::Duration;
 
-use crate::provider::{DiscoveryFault, KeysFault, Scopes, TokenError};
+use crate::http::{HttpError, RefusedAddress};
+use crate::provider::{DiscoveryFault, DocumentFault, KeysFault, Scopes, TokenError};
 use crate::store::StoreError;
 use crate::vault::{ReauthReason, VaultError};
-use crate::verify::IdTokenFault;
+use crate::verify::{IdTokenFault, ProviderId};
 
 /// Whatever a service of this library can answer instead of what was asked.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -26,6 +27,15 @@ pub enum Error {
         missing: Scopes,
         /// Where the user can give it.
         reconnect_url: String,
+    },
+    /// An address of the provider must not be talked to (requirement HH-7): nothing was sent, and only the
+    /// operator can mend it.
+    #[error("the provider \"{provider}\" is not talked to: {refused}")]
+    ProviderAddressRefused {
+        /// Which provider.
+        provider: ProviderId,
+        /// Which address, and what it is.
+        refused: RefusedAddress,
     },
     /// The provider's token endpoint gave an answer that cannot be used.
     #[error(
@@ -83,6 +93,7 @@ impl Error {
         match self {
             Self::IdToken(fault) => fault.code(),
             Self::InsufficientScope { .. } => "insufficient_scope",
+            Self::ProviderAddressRefused { .. } => "provider_address_refused",
             Self::ProviderMisbehaved => "provider_misbehaved",
             Self::ProviderRefusesClient => "provider_refuses_client",
             Self::ProviderUnavailable { .. } => "provider_unavailable",
@@ -95,23 +106,48 @@ impl Error {
     }
 }
 
-impl From<DiscoveryFault> for Error {
-    fn from(_: DiscoveryFault) -> Self {
-        Self::unavailable()
+/// What a provider's faults mean. An operator must be told which provider it is.
+impl Error {
+    /// No metadata.
+    pub(crate) fn of_discovery(provider: &ProviderId, fault: DiscoveryFault) -> Self {
+        match fault {
+            DiscoveryFault::Document(fault) => Self::of_document(provider, fault),
+            _ => Self::unavailable(),
+        }
     }
-}
 
-impl From<KeysFault> for Error {
-    fn from(_: KeysFault) -> Self {
-        Self::unavailable()
+    /// No keys.
+    pub(crate) fn of_keys(provider: &ProviderId, fault: KeysFault) -> Self {
+        match fault {
+            KeysFault::Document(fault) => Self::of_document(provider, fault),
+            _ => Self::unavailable(),
+        }
     }
-}
 
-impl From<TokenError> for Error {
-    /// For the exchange of a code; a refresh has its own classification.
-    fn from(error: TokenError) -> Self {
+    fn of_document(provider: &ProviderId, fault: DocumentFault) -> Self {
+        match fault {
+            DocumentFault::AddressRefused(refused) => Self::address_refused(provider, refused),
+            _ => Self::unavailable(),
+        }
+    }
+
+    /// No answer.
+    pub(crate) fn of_http(provider: &ProviderId, error: HttpError) -> Self {
+        match error {
+            HttpError::AddressRefused(refused) => Self::address_refused(provider, refused),
+            _ => Self::unavailable(),
+        }
+    }
+
+    fn address_refused(provider: &ProviderId, refused: RefusedAddress) -> Self {
+        Self::ProviderAddressRefused { provider: provider.clone(), refused }
+    }
+
+    /// No token for a code; a refresh has its own classification.
+    pub(crate) fn of_exchange(provider: &ProviderId, error: TokenError) -> Self {
         use crate::provider::OAuthError::{InvalidClient, InvalidGrant, UnauthorizedClient};
         match error {
+            TokenError::AddressRefused(refused) => Self::address_refused(provider, refused),
             TokenError::Refused(InvalidGrant) => Refusal::CodeRefused.into(),
             TokenError::Refused(InvalidClient | UnauthorizedClient) => Self::ProviderRefusesClient,
             TokenError::Refused(_) | TokenError::Malformed(_) => Self::ProviderMisbehaved,

@@ -2,7 +2,7 @@
 //!
 //! A [`Request`] goes out, a whole [`Response`] comes back, and a failure says the one thing its caller
 //! must know: whether the peer may have seen the request (an authorization code or a rotating refresh
-//! token must then not be sent again).
+//! token must then not be sent again). Whom the client talks to at all is an [`AddressPolicy`]'s to say.
 
 use std::time::Duration;
 
@@ -11,8 +11,13 @@ use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
 use url::Url;
 
+mod address;
 #[cfg(feature = "reqwest")]
 mod reqwest_client;
+#[cfg(feature = "reqwest")]
+mod resolver;
+
+pub use address::{AddressClass, AddressPolicy, InvalidNetwork, Network, RefusedAddress};
 #[cfg(feature = "reqwest")]
 pub use reqwest_client::ReqwestClient;
 
@@ -61,6 +66,9 @@ impl std::fmt::Debug for Response {
 /// Why there is no answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum HttpError {
+    /// The name leads, or the host is, where this client must not go: nothing was sent.
+    #[error(transparent)]
+    AddressRefused(#[from] RefusedAddress),
     /// The connection broke or ran out of time after bytes may have left: the peer may have acted.
     #[error("the connection broke before the answer was complete")]
     Ambiguous,

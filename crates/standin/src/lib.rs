@@ -20,6 +20,7 @@
 //!
 //! ```no_run
 //! # async fn run(store: std::sync::Arc<dyn standin::store::Store>) -> Result<(), Box<dyn std::error::Error>> {
+//! use standin::http::{AddressPolicy, ReqwestClient};
 //! use standin::provider::{ClientAuthentication, ProviderConfig, ProviderKind, Registration, Scopes, Transport};
 //! use standin::secret::ClientSecret;
 //!
@@ -27,7 +28,7 @@
 //! let standin = standin::Standin::builder(
 //!     "https://app.example.com".parse()?,
 //!     store,
-//!     standin::http::ReqwestClient::new()?,
+//!     ReqwestClient::new(AddressPolicy::public())?,
 //! )
 //! .provider(ProviderConfig {
 //!     id: "google".parse()?,

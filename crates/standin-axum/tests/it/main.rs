@@ -23,6 +23,7 @@ mod issuer;
 mod login;
 mod logout;
 mod logs;
+mod outbound;
 mod popup;
 mod provider_binding;
 mod refresh;

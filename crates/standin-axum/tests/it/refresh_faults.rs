@@ -11,7 +11,7 @@ use standin::provider::Scopes;
 use standin::vend::{DEFAULT_MIN_TTL, VendRequest};
 use standin::{Refusal, Standin};
 
-use crate::support::{ADA, Answer, CALENDAR, Caller, GRACE, World};
+use crate::support::{ADA, Answer, CALENDAR, Caller, GRACE, World, http_client};
 
 fn retry_after(answer: &Answer) -> u64 {
     answer.headers["retry-after"].to_str().unwrap().parse().unwrap()
@@ -338,7 +338,7 @@ impl HttpClient for Panicky {
 #[tokio::test]
 async fn rf_17_a_refresh_that_panics_is_one_failed_answer_and_nothing_more() {
     let panics = Arc::new(AtomicBool::new(false));
-    let client = Panicky(ReqwestClient::new().unwrap(), Arc::clone(&panics));
+    let client = Panicky(http_client(), Arc::clone(&panics));
     let world = World::over(client, |_| {}).await;
     let (caller, _) = world.away(ADA, "").await;
     panics.store(true, Ordering::SeqCst);
@@ -359,10 +359,8 @@ async fn rf_13_a_provider_that_is_no_longer_configured_is_never_asked() {
     let token = Caller::new(&world, &world.job().await, &user).token().await;
     let stored = standin::secret::sha256(token.as_bytes());
     let store = standin_store::open(&world.database_url()).unwrap();
-    let without = Standin::builder(world.app.clone(), store, ReqwestClient::new().unwrap())
-        .build(&world.keys)
-        .await
-        .unwrap();
+    let without =
+        Standin::builder(world.app.clone(), store, http_client()).build(&world.keys).await.unwrap();
     let clients = without.store().clients().await.unwrap();
     let request = VendRequest {
         user: user.parse().unwrap(),

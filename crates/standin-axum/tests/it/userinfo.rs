@@ -10,7 +10,7 @@ use standin::http::{HttpClient, HttpError, Request, ReqwestClient, Response};
 use standin::provider::Scopes;
 use url::Url;
 
-use crate::support::{ADA, CALENDAR, World, refused};
+use crate::support::{ADA, CALENDAR, World, http_client, refused};
 
 /// What went to the userinfo endpoint.
 type Heard = Arc<Mutex<Vec<(Url, HeaderMap)>>>;
@@ -40,7 +40,7 @@ struct Stage {
 impl Stage {
     async fn start() -> Self {
         let heard = Heard::default();
-        let client = ReqwestClient::new().unwrap();
+        let client = http_client();
         let world = World::over(Ear { client, heard: Arc::clone(&heard) }, |_| {}).await;
         world.google.allow(ADA).await;
         Self { world, heard }
@@ -242,7 +242,7 @@ async fn id_16_only_what_was_granted_is_asked_for() {
     ] {
         let scopes = Scopes::parse(scopes).unwrap();
         let world = World::over(
-            Ear { client: ReqwestClient::new().unwrap(), heard: Arc::clone(&stage.heard) },
+            Ear { client: http_client(), heard: Arc::clone(&stage.heard) },
             |provider| provider.scopes = scopes.clone(),
         )
         .await;

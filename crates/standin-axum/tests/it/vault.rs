@@ -5,10 +5,9 @@ use http::Method;
 use serde_json::json;
 use standin::Standin;
 use standin::entropy::SystemEntropy;
-use standin::http::ReqwestClient;
 use standin::vault::{KeyFile, KeyFileError, VaultError};
 
-use crate::support::{ADA, Caller, GRACE, Wire, World, contains};
+use crate::support::{ADA, Caller, GRACE, Wire, World, contains, http_client};
 
 /// As a thief would look for it.
 fn spellings(secret: &str) -> Vec<Vec<u8>> {
@@ -185,7 +184,7 @@ async fn vc_3_an_attempts_cookie_of_ones_own_making_opens_nothing() {
 
 async fn open_with(world: &World, keys: &KeyFile) -> Result<Standin, VaultError> {
     let store = standin_store::open(&world.database_url()).unwrap();
-    let client = ReqwestClient::new().unwrap();
+    let client = http_client();
     Standin::builder(world.app.clone(), store, client).build(keys).await
 }
 

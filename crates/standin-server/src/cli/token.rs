@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Context as _, anyhow, bail};
 use http::{HeaderMap, HeaderValue, Method, header};
 use serde_json::{Value, json};
-use standin::http::{HttpClient as _, Request, ReqwestClient};
+use standin::http::{AddressPolicy, HttpClient as _, Request, ReqwestClient};
 use standin::provider::Scopes;
 use standin::secret::ClientKey;
 use standin::verify::ProviderId;
@@ -43,7 +43,7 @@ pub(super) struct Args {
 }
 
 pub(super) async fn run(args: Args) -> anyhow::Result<()> {
-    let response = ReqwestClient::new()?
+    let response = ReqwestClient::new(AddressPolicy::everywhere())?
         .send(request(&args)?)
         .await
         .with_context(|| format!("no answer from {}", args.server))?;

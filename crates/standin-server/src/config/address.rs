@@ -1,7 +1,8 @@
 //! Addresses: the public URL, issuers and listeners, and which of them may go together.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
+use standin::http::AddressPolicy;
 use url::{Host, Url};
 
 use super::error::ConfigError;
@@ -34,7 +35,7 @@ pub(super) fn public_url(written: Option<String>) -> Result<Url, ConfigError> {
 pub(super) fn issuer(
     key: &str,
     written: String,
-    is_development: bool,
+    policy: &AddressPolicy,
 ) -> Result<String, ConfigError> {
     let wrong = |problem: &str| ConfigError::invalid(key, problem);
     let url = Url::parse(&written)
@@ -45,8 +46,12 @@ pub(super) fn issuer(
         ));
     }
     match url.scheme() {
-        "https" => Ok(written),
-        "http" if is_development && is_loopback(&url) => Ok(written),
+        "https" => {
+            let judged = written_address(&url).map_or(Ok(()), |address| policy.judge(address));
+            judged.map_err(|refused| wrong(&refused.to_string()))?;
+            Ok(written)
+        }
+        "http" if !policy.is_https_only() && is_loopback(&url) => Ok(written),
         "http" => Err(wrong(
             "must be https: over http anybody on the way could sign in as anybody; http is for an emulator on a loopback address, and only while public_url is http://localhost or another loopback address",
         )),
@@ -81,8 +86,15 @@ pub(super) fn listener(
 fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
+        _ => written_address(url).is_some_and(|address| address.is_loopback()),
+    }
+}
+
+/// The host, where it is an address and no name.
+fn written_address(url: &Url) -> Option<IpAddr> {
+    match url.host()? {
+        Host::Domain(_) => None,
+        Host::Ipv4(address) => Some(IpAddr::V4(address)),
+        Host::Ipv6(address) => Some(IpAddr::V6(address)),
     }
 }

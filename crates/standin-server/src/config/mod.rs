@@ -13,6 +13,7 @@ mod error;
 mod file;
 pub mod keys;
 mod limits;
+mod outbound;
 mod provider;
 pub mod raw;
 mod resolve;
@@ -24,6 +25,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use secrecy::SecretString;
+use standin::http::{AddressPolicy, Network};
 use standin::provider::Scopes;
 use standin::secret::ClientSecret;
 use standin::vault::KeyFile;
@@ -75,6 +77,8 @@ pub struct Config {
     pub allowed_hosts: Vec<String>,
     /// The proxies whose word on the client's address is taken.
     pub trusted_proxies: TrustedProxies,
+    /// The networks that providers may be in, beside the internet.
+    pub allow_networks: Vec<Network>,
     /// Where rows are kept. It may hold a password.
     pub database_url: SecretString,
     /// The key file.
@@ -102,6 +106,12 @@ impl Config {
         KeyFile::read(&self.keys_file).map_err(|error| {
             ConfigError::invalid("keys.file", format!("{}: {error}", self.keys_file.display()))
         })
+    }
+
+    /// Which addresses the service talks to (requirement HH-7).
+    #[must_use]
+    pub fn address_policy(&self) -> AddressPolicy {
+        outbound::policy(self.is_development(), &self.allow_networks)
     }
 
     /// Whether plain http is allowed: everything stays on this machine then (requirement EM-2).

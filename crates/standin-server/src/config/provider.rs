@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use standin::http::AddressPolicy;
 use standin::provider::Scopes;
 use standin::secret::ClientSecret;
 
@@ -16,7 +17,7 @@ const KINDS: [&str; 4] = ["google", "oidc", "entra", "github"];
 pub(super) fn resolve_all(
     raw: Vec<RawProvider>,
     directory: &Path,
-    is_development: bool,
+    policy: &AddressPolicy,
 ) -> Result<Vec<Provider>, ConfigError> {
     if raw.is_empty() {
         return Err(ConfigError::invalid(
@@ -26,7 +27,7 @@ pub(super) fn resolve_all(
     }
     let mut providers: Vec<Provider> = Vec::new();
     for (index, raw) in raw.into_iter().enumerate() {
-        let provider = resolve(raw, index, directory, is_development)?;
+        let provider = resolve(raw, index, directory, policy)?;
         if providers.iter().any(|other| other.id == provider.id) {
             let problem = "stands twice; ids are in URLs, so each provider needs its own";
             return Err(Keys::of(provider.id.as_str()).invalid("id", problem));
@@ -40,14 +41,14 @@ fn resolve(
     mut raw: RawProvider,
     index: usize,
     directory: &Path,
-    is_development: bool,
+    policy: &AddressPolicy,
 ) -> Result<Provider, ConfigError> {
     let unnamed = Keys(format!("provider {index}"));
     let id = raw.id.take();
     let id = id.ok_or_else(|| unnamed.invalid("id", "missing; such as \"google\""))?;
     let keys = Keys::of(&id);
     let kind = kind(&keys, raw.kind.as_deref())?;
-    let issuer = issuer(&keys, kind, raw.issuer.take(), is_development)?;
+    let issuer = issuer(&keys, kind, raw.issuer.take(), policy)?;
     let registration = registration(&keys, &mut raw, directory)?;
     let scopes = scopes_at_sign_in(&keys, raw.scopes.take())?;
     let extra_scopes = keys.scopes("extra_scopes", raw.extra_scopes)?;
@@ -113,10 +114,10 @@ fn issuer(
     keys: &Keys,
     kind: ProviderKind,
     written: Option<String>,
-    is_development: bool,
+    policy: &AddressPolicy,
 ) -> Result<String, ConfigError> {
     match (written, kind) {
-        (Some(written), _) => address::issuer(&keys.name("issuer"), written, is_development),
+        (Some(written), _) => address::issuer(&keys.name("issuer"), written, policy),
         (None, ProviderKind::Google) => Ok(GOOGLE.to_owned()),
         (None, ProviderKind::Oidc) => Err(keys.invalid(
             "issuer",

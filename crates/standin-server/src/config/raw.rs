@@ -23,6 +23,8 @@ pub struct RawConfig {
     pub allowed_hosts: Vec<String>,
     /// The proxies whose `X-Forwarded-For` is believed: addresses or networks (`10.0.0.0/8`).
     pub trusted_proxies: Vec<String>,
+    /// Whom the service talks to.
+    pub outbound: RawOutbound,
     /// Where rows are kept.
     pub database: RawDatabase,
     /// What seals the tokens in the rows.
@@ -45,6 +47,7 @@ impl Default for RawConfig {
             operator_listen: "127.0.0.1:8081".to_owned(),
             allowed_hosts: Vec::new(),
             trusted_proxies: Vec::new(),
+            outbound: RawOutbound::default(),
             database: RawDatabase::default(),
             keys: RawKeys::default(),
             session: RawSession::default(),
@@ -53,6 +56,15 @@ impl Default for RawConfig {
             provider: Vec::new(),
         }
     }
+}
+
+/// `[outbound]`
+#[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct RawOutbound {
+    /// Networks (`10.1.0.0/16`) or addresses that providers may be in, beside the internet; in development
+    /// loopback is allowed anyway. The link-local and metadata addresses of a cloud must be named exactly.
+    pub allow_networks: Vec<String>,
 }
 
 /// `[database]`

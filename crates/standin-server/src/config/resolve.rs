@@ -6,7 +6,7 @@ use secrecy::SecretString;
 
 use super::error::{ConfigError, did_you_mean};
 use super::raw::{RawConfig, RawDatabase, RawLog, RawSession};
-use super::{Config, Flags, Log, Session, address, duration, limits, provider, secrets};
+use super::{Config, Flags, Log, Session, address, duration, limits, outbound, provider, secrets};
 use crate::http::client_ip::TrustedProxies;
 use crate::telemetry::Format;
 
@@ -18,18 +18,21 @@ pub(super) fn resolve(
 ) -> Result<Config, ConfigError> {
     let public_url = address::public_url(raw.public_url)?;
     let is_development = public_url.scheme() == "http";
+    let allow_networks = outbound::allow_networks(&raw.outbound.allow_networks)?;
+    let policy = outbound::policy(is_development, &allow_networks);
     let listener = |key, written: &str, flag| address::listener(key, written, flag, is_development);
     Ok(Config {
         listen: listener("listen", &raw.listen, flags.listen)?,
         operator_listen: listener("operator_listen", &raw.operator_listen, flags.operator_listen)?,
         allowed_hosts: allowed_hosts(&raw.allowed_hosts)?,
         trusted_proxies: trusted_proxies(&raw.trusted_proxies)?,
+        allow_networks,
         database_url: database_url(raw.database, directory)?,
         keys_file: keys_file(raw.keys.file, directory)?,
         session: session(&raw.session)?,
         limits: limits::resolve(&raw.limits)?,
         log: log(raw.log)?,
-        providers: provider::resolve_all(raw.provider, directory, is_development)?,
+        providers: provider::resolve_all(raw.provider, directory, &policy)?,
         public_url,
     })
 }

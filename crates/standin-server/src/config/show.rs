@@ -18,12 +18,18 @@ pub struct Shown {
     operator_listen: String,
     allowed_hosts: Vec<String>,
     trusted_proxies: Vec<String>,
+    outbound: Outbound,
     database: Database,
     keys: Keys,
     session: Session,
     limits: ShownLimits,
     log: Log,
     provider: Vec<ShownProvider>,
+}
+
+#[derive(Debug, Serialize)]
+struct Outbound {
+    allow_networks: Vec<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -85,6 +91,9 @@ pub fn shown(config: &Config) -> Shown {
         operator_listen: config.operator_listen.to_string(),
         allowed_hosts: config.allowed_hosts.clone(),
         trusted_proxies: config.trusted_proxies.written(),
+        outbound: Outbound {
+            allow_networks: config.allow_networks.iter().map(ToString::to_string).collect(),
+        },
         database: Database { url: without_password(config.database_url.expose_secret()) },
         keys: Keys { file: config.keys_file.display().to_string() },
         session: Session {

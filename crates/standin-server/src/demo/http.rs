@@ -4,7 +4,7 @@ use ::http::header::{AUTHORIZATION, CONTENT_TYPE, InvalidHeaderValue};
 use ::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
-use standin::http::{HttpClient as _, HttpError, Request, ReqwestClient};
+use standin::http::{AddressPolicy, HttpClient as _, HttpError, Request, ReqwestClient};
 use url::Url;
 
 const MAX_ANSWER: usize = 4 * 1024 * 1024;
@@ -43,7 +43,7 @@ pub(super) enum Unanswered {
 
 impl Http {
     pub(super) fn new() -> anyhow::Result<Self> {
-        Ok(Self(ReqwestClient::new()?))
+        Ok(Self(ReqwestClient::new(AddressPolicy::public().and_loopback())?))
     }
 
     pub(super) async fn send(&self, call: Call) -> Result<Answer, Unanswered> {

@@ -68,6 +68,7 @@ fn config(args: &Args, data: &Data) -> anyhow::Result<Config> {
         operator_listen: args.operator_listen,
         allowed_hosts: Vec::new(),
         trusted_proxies: TrustedProxies::default(),
+        allow_networks: Vec::new(),
         database_url: SecretString::from(data.database_url()),
         keys_file: data.key_file(),
         session: Session { idle: 7 * DAY, absolute: 30 * DAY },

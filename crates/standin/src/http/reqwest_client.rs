@@ -1,52 +1,94 @@
-//! The client that ships: reqwest over rustls, certificates always verified.
+//! The client that ships: reqwest over rustls, certificates always verified, addresses always judged.
+
+use std::error::Error;
+use std::net::IpAddr;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
+use reqwest::dns::Resolve;
+use url::{Host, Url};
 
-use super::{CONNECT_TIMEOUT, HttpClient, HttpError, Request, Response, TOTAL_TIMEOUT};
+use super::resolver::{JudgingResolver, SystemResolver};
+use super::{
+    AddressPolicy, CONNECT_TIMEOUT, HttpClient, HttpError, RefusedAddress, Request, Response,
+    TOTAL_TIMEOUT,
+};
 
-/// Outbound HTTP with a provider's limits: no redirects, no proxies from the environment, no cookies, no
-/// decompression (a small body cannot become a large one), connections kept alive and shared.
+/// Outbound HTTP with a provider's limits: only to addresses of its policy, no redirects, no proxies from the
+/// environment, no cookies, no decompression (a small body cannot become a large one), connections kept alive
+/// and shared.
 #[derive(Clone, Debug)]
-pub struct ReqwestClient(reqwest::Client);
+pub struct ReqwestClient {
+    client: reqwest::Client,
+    policy: Arc<AddressPolicy>,
+}
 
 impl ReqwestClient {
-    /// A client with the limits above.
+    /// A client with the limits above, that talks to what `policy` allows: [`AddressPolicy::public`] but in
+    /// development and for providers on a network of one's own.
     ///
     /// # Errors
     /// When the TLS back end cannot be set up, for instance without any trusted certificate.
+    pub fn new(policy: AddressPolicy) -> Result<Self, reqwest::Error> {
+        Self::over(Arc::new(SystemResolver), policy)
+    }
+
     #[expect(clippy::disallowed_methods, reason = "the one place that builds an HTTP client")]
-    pub fn new() -> Result<Self, reqwest::Error> {
-        reqwest::Client::builder()
+    fn over(resolver: Arc<dyn Resolve>, policy: AddressPolicy) -> Result<Self, reqwest::Error> {
+        let policy = Arc::new(policy);
+        let client = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
             .connect_timeout(CONNECT_TIMEOUT)
             .timeout(TOTAL_TIMEOUT)
+            .https_only(policy.is_https_only())
             .no_proxy()
+            .dns_resolver(JudgingResolver { policy: Arc::clone(&policy), inner: resolver })
             .retry(reqwest::retry::never())
             .user_agent(concat!("standin/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .map(Self)
+            .build()?;
+        Ok(Self { client, policy })
+    }
+
+    /// An address in place of a name is dialled without asking the resolver.
+    fn judge_written(&self, url: &Url) -> Result<(), RefusedAddress> {
+        match url.host() {
+            Some(Host::Ipv4(address)) => self.policy.judge(IpAddr::V4(address)),
+            Some(Host::Ipv6(address)) => self.policy.judge(IpAddr::V6(address)),
+            Some(Host::Domain(_)) | None => Ok(()),
+        }
     }
 }
 
 #[async_trait]
 impl HttpClient for ReqwestClient {
     async fn send(&self, request: Request) -> Result<Response, HttpError> {
+        self.judge_written(&request.url)?;
         let limit = request.max_response_bytes;
-        let response =
-            self.0
-                .request(request.method, request.url)
-                .headers(request.headers)
-                .body(request.body)
-                .send()
-                .await
-                .map_err(|error| {
-                    if error.is_connect() { HttpError::Unsent } else { HttpError::Ambiguous }
-                })?;
+        let response = self
+            .client
+            .request(request.method, request.url)
+            .headers(request.headers)
+            .body(request.body)
+            .send()
+            .await
+            .map_err(|error| why(&error))?;
         let status = response.status();
         let headers = response.headers().clone();
         let body = read_body(response, limit).await?;
         Ok(Response { status, headers, body })
+    }
+}
+
+/// What the resolver refused is the cause of a connection that was not made.
+fn why(error: &reqwest::Error) -> HttpError {
+    let mut causes = std::iter::successors(error.source(), |&cause| cause.source());
+    if let Some(refused) = causes.find_map(|cause| cause.downcast_ref::<RefusedAddress>()) {
+        HttpError::AddressRefused(*refused)
+    } else if error.is_connect() || error.is_builder() {
+        HttpError::Unsent
+    } else {
+        HttpError::Ambiguous
     }
 }
 
@@ -60,3 +102,6 @@ async fn read_body(mut response: reqwest::Response, limit: usize) -> Result<Byte
     }
     Ok(body.freeze())
 }
+
+#[cfg(test)]
+mod tests;

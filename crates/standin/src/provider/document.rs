@@ -17,7 +17,7 @@ use http::header::{ACCEPT, AGE, CACHE_CONTROL};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 
 use super::endpoint::Endpoint;
-use crate::http::{HttpClient, HttpError, Request};
+use crate::http::{HttpClient, HttpError, RefusedAddress, Request};
 use crate::time::{Clock, Timestamp};
 
 /// No document of a provider has reason to be larger (requirements HH-7, ID-22).
@@ -37,6 +37,9 @@ const MAX_ABANDONED: u32 = 2;
 /// Why a document could not be had.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DocumentFault {
+    /// Its address must not be talked to (requirement HH-7).
+    #[error("the document is not asked for: {0}")]
+    AddressRefused(RefusedAddress),
     /// Those who asked for it did not wait for it.
     #[error("the document's fetch was given up")]
     Abandoned,
@@ -74,6 +77,7 @@ pub(super) async fn fetch(
         max_response_bytes: MAX_BYTES,
     };
     let response = http.send(request).await.map_err(|error| match error {
+        HttpError::AddressRefused(refused) => DocumentFault::AddressRefused(refused),
         HttpError::TooLarge(_) => DocumentFault::TooLarge,
         HttpError::Ambiguous | HttpError::Unsent => DocumentFault::Unreachable,
     })?;

@@ -17,6 +17,7 @@ use std::sync::Arc;
 use url::Url;
 
 pub use discovery::{DiscoveryFault, Metadata, MetadataCache};
+pub use document::DocumentFault;
 pub use endpoint::{Endpoint, EndpointFault, Transport};
 pub use google::ISSUER as GOOGLE_ISSUER;
 pub use jwks::{JwksCache, KeysFault};
@@ -26,7 +27,6 @@ pub use token::{ClientAuthentication, OAuthError, Registration, TokenError, Toke
 
 use crate::core::Core;
 use crate::error::Error;
-use crate::http::HttpError;
 use crate::secret::{AccessToken, AuthorizationCode, IdToken, RefreshToken};
 use crate::verify::{
     Expected, ExpectedNonce, IdTokenFault, Identity, LEEWAY, ProviderId, UnverifiedIdToken,
@@ -142,7 +142,8 @@ impl Provider {
     }
 
     pub(crate) async fn metadata(&self, core: &Core) -> Result<Arc<Metadata>, Error> {
-        Ok(self.metadata.get(&*core.http, &*core.clock).await?)
+        let metadata = self.metadata.get(&*core.http, &*core.clock).await;
+        metadata.map_err(|fault| Error::of_discovery(self.id(), fault))
     }
 
     /// Redeems a code, once. An answer without a `redirect_uri` of ours cannot come from here.
@@ -161,7 +162,8 @@ impl Provider {
         ];
         form.extend(verifier.map(|verifier| ("code_verifier", verifier)));
         let endpoint = metadata.token_endpoint.url();
-        Ok(token::post(&*core.http, endpoint, &self.config.registration, &form).await?)
+        let answer = token::post(&*core.http, endpoint, &self.config.registration, &form).await;
+        answer.map_err(|error| Error::of_exchange(self.id(), error))
     }
 
     /// Spends a refresh token for all it opens, or for less, at the endpoint that was pinned when it was
@@ -189,8 +191,8 @@ impl Provider {
         };
         let form = [("token", token.expose())];
         let request = token::request(endpoint.url(), &self.config.registration, &form);
-        let response =
-            core.http.send(request).await.map_err(|_: HttpError| Error::unavailable())?;
+        let response = core.http.send(request).await;
+        let response = response.map_err(|error| Error::of_http(self.id(), error))?;
         let is_dead_already = response.status == http::StatusCode::BAD_REQUEST
             && token::is_invalid_token(&response.body);
         if response.status.is_success() || is_dead_already {
@@ -254,7 +256,8 @@ impl Provider {
     ) -> Result<Arc<crate::verify::KeySet>, Error> {
         let metadata = self.metadata(core).await?;
         let kid = token.unverified_kid();
-        Ok(self.keys.keys_for(kid, &metadata, &*core.http, &*core.clock).await?)
+        let keys = self.keys.keys_for(kid, &metadata, &*core.http, &*core.clock).await;
+        keys.map_err(|fault| Error::of_keys(self.id(), fault))
     }
 }
 

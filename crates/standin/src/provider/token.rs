@@ -14,7 +14,7 @@ use serde::Deserialize;
 use url::Url;
 
 use super::Scopes;
-use crate::http::{HttpClient, HttpError, Request, Response};
+use crate::http::{HttpClient, HttpError, RefusedAddress, Request, Response};
 use crate::secret::{AccessToken, ClientSecret, IdToken, RefreshToken};
 
 /// No token answer is larger (requirement CB-11).
@@ -88,6 +88,9 @@ pub enum OAuthError {
 /// Why there is no token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TokenError {
+    /// The endpoint's address must not be talked to (requirement HH-7): nothing was sent.
+    #[error("the token endpoint is not asked: {0}")]
+    AddressRefused(RefusedAddress),
     /// Bytes may have left, and no answer came: the provider may have acted.
     #[error("the token endpoint may have heard the question, and no answer came")]
     Ambiguous,
@@ -121,6 +124,7 @@ pub(super) async fn post(
 ) -> Result<TokenResponse, TokenError> {
     let request = request(endpoint, registration, form);
     let response = http.send(request).await.map_err(|error| match error {
+        HttpError::AddressRefused(refused) => TokenError::AddressRefused(refused),
         HttpError::Ambiguous => TokenError::Ambiguous,
         HttpError::TooLarge(_) => TokenError::Malformed("it is too large"),
         HttpError::Unsent => TokenError::Unavailable { retry_after: None },

@@ -15,7 +15,7 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use super::{Endpoint, Provider, Scopes};
 use crate::core::Core;
 use crate::error::Error;
-use crate::http::{HttpClient, Request};
+use crate::http::{HttpClient, HttpError, Request};
 use crate::secret::AccessToken;
 use crate::verify::{LeftOut, Profile, UnverifiedUserinfo, VerifiedIdentity};
 
@@ -82,6 +82,9 @@ async fn fetch(
     match http.send(request).await {
         Ok(response) if response.status == StatusCode::OK => Ok(response.body),
         Ok(_) => Err("the answer is not 200"),
+        Err(HttpError::AddressRefused(_)) => {
+            Err("its address is refused, and not named in `outbound.allow_networks`")
+        }
         Err(_) => Err("there is no whole answer"),
     }
 }

@@ -5,11 +5,14 @@
 
 use std::time::Duration;
 
+use crate::http::RefusedAddress;
 use crate::provider::{OAuthError, TokenError};
 
 /// The fate of a refresh that brought no token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fate {
+    /// Nothing was sent, since the endpoint's address must not be talked to: an operator must act.
+    AddressRefused(RefusedAddress),
     /// The provider may have acted: with a rotating provider the old token may be spent.
     Ambiguous,
     /// Our registration is wrong, for every grant alike: an operator must act.
@@ -25,6 +28,7 @@ pub(crate) enum Fate {
 
 pub(crate) fn classify(error: TokenError) -> Fate {
     match error {
+        TokenError::AddressRefused(refused) => Fate::AddressRefused(refused),
         TokenError::Ambiguous => Fate::Ambiguous,
         TokenError::Malformed(_) => Fate::Later { retry_after: None },
         TokenError::Refused(OAuthError::InvalidGrant) => Fate::Dead,
@@ -43,13 +47,16 @@ pub(crate) fn classify(error: TokenError) -> Fate {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::AddressPolicy;
     use OAuthError::{InvalidClient, InvalidGrant, InvalidScope, Other, UnauthorizedClient};
 
     #[test]
     fn only_invalid_grant_says_anything_about_the_grant() {
         let later = Fate::Later { retry_after: None };
         let in_9_s = Some(Duration::from_secs(9));
+        let refused = AddressPolicy::public().judge([127, 0, 0, 1].into()).unwrap_err();
         for (error, fate) in [
+            (TokenError::AddressRefused(refused), Fate::AddressRefused(refused)),
             (TokenError::Ambiguous, Fate::Ambiguous),
             (TokenError::Malformed("html"), later),
             (TokenError::Refused(InvalidClient), Fate::ClientRefused),

@@ -160,6 +160,7 @@ impl Exchange {
 
     fn hold(&self, id: GrantId, fate: Fate) -> RefreshFailure {
         match fate {
+            Fate::AddressRefused(refused) => RefreshFailure::AddressRefused(refused),
             Fate::ClientRefused => {
                 tracing::error!(
                     "the provider refuses this application's registration: check client id and secret"

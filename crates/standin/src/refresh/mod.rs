@@ -28,6 +28,7 @@ use tokio_util::task::TaskTracker;
 use self::exchange::Exchange;
 use self::single_flight::SingleFlight;
 use crate::core::Core;
+use crate::http::RefusedAddress;
 use crate::id::GrantId;
 use crate::provider::Scopes;
 use crate::secret::{AccessToken, same_bytes};
@@ -67,6 +68,8 @@ impl Need {
 /// Why there is no fresh token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum RefreshFailure {
+    /// The provider must not be talked to where it is.
+    AddressRefused(RefusedAddress),
     /// The provider refuses our registration.
     ClientRefused,
     /// The grant is dead.

@@ -231,6 +231,9 @@ impl Vend {
 
     fn explain(&self, grant: &Grant, scopes: &Scopes, failure: RefreshFailure) -> Error {
         match failure {
+            RefreshFailure::AddressRefused(refused) => {
+                Error::ProviderAddressRefused { provider: grant.identity.provider.clone(), refused }
+            }
             RefreshFailure::ClientRefused => Error::ProviderRefusesClient,
             RefreshFailure::Dead(reason) => self.reauth(grant, scopes, reason),
             RefreshFailure::Gone => Refusal::NoGrant.into(),

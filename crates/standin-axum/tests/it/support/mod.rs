@@ -13,7 +13,7 @@ use std::net::SocketAddr;
 
 use standin::Standin;
 use standin::entropy::SystemEntropy;
-use standin::http::{HttpClient, ReqwestClient};
+use standin::http::{AddressPolicy, HttpClient, ReqwestClient};
 use standin::provider::{
     ClientAuthentication, ProviderConfig, ProviderKind, Registration, Scopes, Transport,
 };
@@ -74,16 +74,24 @@ impl World {
 
     /// With changes to the provider's configuration.
     pub async fn with(change: impl FnOnce(&mut ProviderConfig)) -> Self {
-        Self::over(ReqwestClient::new().unwrap(), change).await
+        Self::over(http_client(), change).await
     }
 
     /// The same, over another HTTP client.
     pub async fn over(http: impl HttpClient, change: impl FnOnce(&mut ProviderConfig)) -> Self {
+        Self::among(http, |providers| change(&mut providers[0])).await
+    }
+
+    /// The same, beside other providers.
+    pub async fn among(
+        http: impl HttpClient,
+        change: impl FnOnce(&mut Vec<ProviderConfig>),
+    ) -> Self {
         let (listener, app) = listen().await;
         let emulator = emulator(&app, "google").await;
-        let mut provider = google(&emulator);
-        change(&mut provider);
-        Self::of(http, listener, app, emulator, vec![provider]).await
+        let mut providers = vec![google(&emulator)];
+        change(&mut providers);
+        Self::of(http, listener, app, emulator, providers).await
     }
 
     /// With a second provider, `other`, of the other kind and with an emulator of its own.
@@ -95,8 +103,8 @@ impl World {
             kind: ProviderKind::Oidc,
             ..google(&second)
         };
-        let (http, providers) = (ReqwestClient::new().unwrap(), vec![google(&first), other]);
-        (Self::of(http, listener, app, first, providers).await, Google::new(second))
+        let providers = vec![google(&first), other];
+        (Self::of(http_client(), listener, app, first, providers).await, Google::new(second))
     }
 
     async fn of(
@@ -154,6 +162,11 @@ impl World {
     pub fn url(&self, path: &str) -> Url {
         self.app.join(path).unwrap()
     }
+}
+
+/// The client that ships, which may talk to the emulator on this machine.
+pub fn http_client() -> ReqwestClient {
+    ReqwestClient::new(AddressPolicy::public().and_loopback()).unwrap()
 }
 
 fn google(emulator: &Emulator) -> ProviderConfig {

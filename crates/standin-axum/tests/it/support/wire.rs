@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
+use super::http_client;
 use async_trait::async_trait;
 use serde_json::Value;
 use standin::http::{HttpClient, HttpError, Request, ReqwestClient, Response};
@@ -23,7 +24,7 @@ const FIELDS: [&str; 6] =
 
 impl Wire {
     pub fn new() -> Self {
-        Self { client: ReqwestClient::new().unwrap(), heard: Arc::default() }
+        Self { client: http_client(), heard: Arc::default() }
     }
 
     /// What went over it so far.
