@@ -3,13 +3,17 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use anyhow::ensure;
+use anyhow::{Context as _, ensure};
 use secrecy::ExposeSecret as _;
 use serde::Serialize;
 use standin::entropy::SystemEntropy;
+use standin::http::{AddressPolicy, CONNECT_TIMEOUT};
 use standin::store::Store;
 use standin::time::SystemClock;
 use standin::vault::{KeyFile, KeyRing};
+use tokio::net::lookup_host;
+use tokio::time::timeout;
+use url::{Host, Url};
 
 use super::output;
 use super::source::ConfigFile;
@@ -54,6 +58,7 @@ async fn look(file: &ConfigFile) -> Vec<Finding> {
     else {
         return findings;
     };
+    findings.extend(providers(&config).await);
     let key_path = config.keys_file.display().to_string();
     let keys = note(&mut findings, "key file", config.key_file(), key_path);
     let store = note(&mut findings, "database", database(&config).await, "answers");
@@ -77,6 +82,36 @@ fn note<T, E: Into<anyhow::Error>>(
     };
     findings.push(Finding { check, ok: value.is_some(), detail });
     value
+}
+
+/// Where the name of each provider leads, judged as a request to it will be (requirement HH-7).
+async fn providers(config: &Config) -> Vec<Finding> {
+    let policy = config.address_policy();
+    let mut findings = Vec::new();
+    for provider in &config.providers {
+        let led = lead(&provider.issuer, &policy).await;
+        let ok = led.is_ok();
+        let words = led.unwrap_or_else(|error| format!("{error:#}"));
+        let detail = format!("{}: {words}", provider.id);
+        findings.push(Finding { check: "provider", ok, detail });
+    }
+    findings
+}
+
+async fn lead(issuer: &str, policy: &AddressPolicy) -> anyhow::Result<String> {
+    let url = Url::parse(issuer)?;
+    let Some(Host::Domain(name)) = url.host() else {
+        // An address was judged with the configuration.
+        return Ok(issuer.to_owned());
+    };
+    let port = url.port_or_known_default().unwrap_or(443);
+    let Ok(Ok(found)) = timeout(CONNECT_TIMEOUT, lookup_host((name, port))).await else {
+        // The service can start without: the network of this machine may come later.
+        return Ok(format!("{name} has no address at the moment; nobody can sign in there"));
+    };
+    let allowed = policy.keep_allowed(found).with_context(|| name.to_owned())?;
+    let addresses: Vec<_> = allowed.iter().map(|address| address.ip().to_string()).collect();
+    Ok(format!("{name} is at {}", addresses.join(", ")))
 }
 
 async fn database(config: &Config) -> anyhow::Result<Arc<dyn Store>> {

@@ -97,6 +97,10 @@ fn one_bad_value_per_key() {
         plus("allowed_hosts = [\"*.example.com\"]"),
         plus("trusted_proxies = [\"0.0.0.0/0\"]"),
         plus("trusted_proxies = [\"proxy\"]"),
+        plus("[outbound]\nallow_networks = [\"10.1.0.0/33\"]"),
+        plus("[outbound]\nallow_networks = [\"10.1.0.0/16\", \"10.1.2.3/16\"]"),
+        plus("[outbound]\nallow_networks = [\"0.0.0.0/0\"]"),
+        plus("[outbound]\nallow_networks = [\"::ffff:10.1.0.0/112\"]"),
         with("url = \"sqlite:///var/lib/standin/standin.db\"", ""),
         with("sqlite:///var", "mysql:///var"),
         with("sqlite:///var", "postgres:///var"),
@@ -131,6 +135,9 @@ fn one_bad_value_per_key() {
         with("kind = \"google\"", "kind = \"oidc\""),
         plus("provider: issuer = \"http://accounts.google.com\""),
         plus("provider: issuer = \"http://127.0.0.1:9090\""),
+        plus("provider: issuer = \"https://10.1.2.3\""),
+        plus("provider: issuer = \"https://[::ffff:169.254.169.254]\""),
+        plus("provider: issuer = \"https://127.1:9443\""),
         with("client_id = \"id\"", ""),
         with("client_secret = \"canary-secret\"", ""),
         with("client_secret = \"canary-secret\"", "client_secret = \"\""),
@@ -164,6 +171,10 @@ fn one_bad_value_per_key() {
     allowed_hosts: "*.example.com" is not a host or host:port as a Host header has it, such as "standin.internal:8080"; there are no wildcards
     trusted_proxies: 0.0.0.0/0 is everybody, so any client could claim any address; name your proxies
     trusted_proxies: "proxy" is neither an address nor a network, such as "10.0.0.0/8"
+    outbound.allow_networks: "10.1.0.0/33" is neither an address nor a network, such as "10.1.0.0/16"
+    outbound.allow_networks: 10.1.2.3/16 is an address within a network; write the network, 10.1.0.0/16
+    outbound.allow_networks: 0.0.0.0/0 is every address, so nothing would be refused any more; name the provider's network
+    outbound.allow_networks: ::ffff:10.1.0.0/112 is an IPv4 network in the form of IPv6; write it as IPv4
     database.url: missing; such as "sqlite:///var/lib/standin/standin.db"
     database.url: must begin with sqlite://
     database.url: PostgreSQL is not supported yet; use sqlite:///…
@@ -194,6 +205,9 @@ fn one_bad_value_per_key() {
     provider "google": issuer: missing; the `issuer` of the provider's .well-known/openid-configuration
     provider "google": issuer: must be https: over http anybody on the way could sign in as anybody; http is for an emulator on a loopback address, and only while public_url is http://localhost or another loopback address
     provider "google": issuer: must be https: over http anybody on the way could sign in as anybody; http is for an emulator on a loopback address, and only while public_url is http://localhost or another loopback address
+    provider "google": issuer: 10.1.2.3 is a private address, and only public addresses are talked to; if it is meant, name its network in `outbound.allow_networks`
+    provider "google": issuer: ::ffff:169.254.169.254 is a link-local or metadata address, and only public addresses are talked to; if it is meant, name its network in `outbound.allow_networks`
+    provider "google": issuer: 127.0.0.1 is a loopback address, and only public addresses are talked to; if it is meant, name its network in `outbound.allow_networks`
     provider "google": client_id: missing; the provider's console shows it, and client_secret_json may bring it
     provider "google": client_secret: missing; one of client_secret, client_secret_file and client_secret_json
     provider "google": client_secret: is empty; a variable or a file without content, perhaps
@@ -295,6 +309,7 @@ fn everything_can_be_a_variable() {
         ("STANDIN__KEYS__FILE", "/k"),
         ("STANDIN__LIMITS__MAX_HEADERS", "50"),
         ("STANDIN__TRUSTED_PROXIES", "10.0.0.0/8, ::1"),
+        ("STANDIN__OUTBOUND__ALLOW_NETWORKS", "10.1.0.0/16, fd12::/32"),
         ("STANDIN__PROVIDER__1__ID", "second"),
         ("STANDIN__PROVIDER__1__KIND", "oidc"),
         ("STANDIN__PROVIDER__1__ISSUER", "https://id.example.com"),
@@ -309,6 +324,8 @@ fn everything_can_be_a_variable() {
     let config = Place::new().load("", &variables, Flags::default()).unwrap();
     assert_eq!(config.limits.max_headers, 50);
     assert_eq!(config.trusted_proxies.written(), ["10.0.0.0/8", "::1/128"]);
+    let networks: Vec<_> = config.allow_networks.iter().map(ToString::to_string).collect();
+    assert_eq!(networks, ["10.1.0.0/16", "fd12::/32"]);
     assert_eq!(config.providers[0].scopes.to_string(), "email openid");
     assert_eq!(config.providers[1].issuer, "https://id.example.com");
 }
@@ -371,6 +388,24 @@ fn development_stays_on_this_machine() {
     operator_listen: 192.168.0.1:8081 can be reached by others while public_url is plain http; listen on 127.0.0.1, or give an https public_url
     provider "google": issuer: must be https: over http anybody on the way could sign in as anybody; http is for an emulator on a loopback address, and only while public_url is http://localhost or another loopback address
     "##);
+}
+
+#[test]
+fn hh_7_a_network_of_ones_own_is_talked_to_once_it_is_named() {
+    let place = Place::new();
+    let inside = plus("provider: issuer = \"https://10.1.2.3\"");
+    let named = format!("{inside}[outbound]\nallow_networks = [\"10.1.0.0/16\"]\n");
+    let config = place.load(&named, &[], Flags::default()).unwrap();
+    let judge = |config: &Config, address: &str| {
+        config.address_policy().judge(address.parse().unwrap()).is_ok()
+    };
+    assert!(judge(&config, "10.1.2.3") && judge(&config, "1.1.1.1"));
+    assert!(!judge(&config, "10.2.0.1") && !judge(&config, "127.0.0.1"));
+    let printed = toml::to_string(&shown(&config)).unwrap();
+    assert!(printed.contains("[outbound]\nallow_networks = [\"10.1.0.0/16\"]"), "{printed}");
+    let local = with("https://app.example.com", "http://localhost:8080");
+    let development = place.load(&local, &[], Flags::default()).unwrap();
+    assert!(judge(&development, "127.0.0.1") && !judge(&development, "10.1.2.3"));
 }
 
 #[test]

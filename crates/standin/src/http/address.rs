@@ -12,7 +12,7 @@ mod class;
 mod network;
 
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 pub use class::AddressClass;
 pub use network::{InvalidNetwork, Network};
@@ -81,6 +81,26 @@ impl AddressPolicy {
             Ok(())
         } else {
             Err(RefusedAddress { address, class })
+        }
+    }
+
+    /// The addresses of a name that may be talked to. If all of them are refused, the first of them; no
+    /// addresses at all are none.
+    pub fn keep_allowed(
+        &self,
+        found: impl IntoIterator<Item = SocketAddr>,
+    ) -> Result<Vec<SocketAddr>, RefusedAddress> {
+        let mut allowed = Vec::new();
+        let mut first_refused = None;
+        for address in found {
+            match self.judge(address.ip()) {
+                Ok(()) => allowed.push(address),
+                Err(refused) => first_refused = first_refused.or(Some(refused)),
+            }
+        }
+        match first_refused {
+            Some(refused) if allowed.is_empty() => Err(refused),
+            _ => Ok(allowed),
         }
     }
 

@@ -4,12 +4,11 @@
 //! look-up that could answer otherwise (DNS rebinding). A connection that is kept alive stays with the address
 //! that it was opened to.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
-use super::{AddressPolicy, RefusedAddress};
+use super::AddressPolicy;
 
 /// Asks another resolver, and passes on only what the policy allows.
 pub(super) struct JudgingResolver {
@@ -22,26 +21,9 @@ impl Resolve for JudgingResolver {
         let policy = Arc::clone(&self.policy);
         let resolving = self.inner.resolve(name);
         Box::pin(async move {
-            let allowed = allowed(&policy, resolving.await?)?;
+            let allowed = policy.keep_allowed(resolving.await?)?;
             Ok(Box::new(allowed.into_iter()) as Addrs)
         })
-    }
-}
-
-/// The addresses that may be talked to. If there are only others, the first of them; no address at all is
-/// for the connector to complain about.
-fn allowed(policy: &AddressPolicy, found: Addrs) -> Result<Vec<SocketAddr>, RefusedAddress> {
-    let mut allowed = Vec::new();
-    let mut first_refused = None;
-    for address in found {
-        match policy.judge(address.ip()) {
-            Ok(()) => allowed.push(address),
-            Err(refused) => first_refused = first_refused.or(Some(refused)),
-        }
-    }
-    match first_refused {
-        Some(refused) if allowed.is_empty() => Err(refused),
-        _ => Ok(allowed),
     }
 }
 
