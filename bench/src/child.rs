@@ -1,15 +1,18 @@
 //! The programs that are measured, as children of this one; each is ended when its handle is dropped.
 
 use std::io::{BufRead as _, BufReader};
+use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use serde_json::Value;
 
 use crate::report::{Row, median};
 use crate::world::World;
+
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A running program that has said it is ready.
 pub(crate) struct Running {
@@ -44,8 +47,30 @@ impl Running {
         Ok(Self { child, ready, took })
     }
 
+    /// Starts a program that says nothing of use, and waits until `address` takes a connection.
+    #[expect(clippy::disallowed_methods, reason = "a benchmark measures time")]
+    pub(crate) fn start_silent(
+        program: &Path,
+        arguments: &[&str],
+        address: SocketAddr,
+    ) -> Result<Self> {
+        let mut command = pinned(program);
+        command.args(arguments).stdout(Stdio::null()).stderr(Stdio::null());
+        let start = Instant::now();
+        let mut running = Self { child: command.spawn()?, ready: Value::Null, took: f64::INFINITY };
+        while start.elapsed() < PATIENCE {
+            if TcpStream::connect(address).is_ok() {
+                running.took = start.elapsed().as_secs_f64() * 1000.0;
+                return Ok(running);
+            }
+            anyhow::ensure!(running.child.try_wait()?.is_none(), "{} ended", program.display());
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        anyhow::bail!("{} does not listen on {address}", program.display())
+    }
+
     /// Resident memory, in MiB. Linux only.
-    fn resident_mib(&self) -> Result<f64> {
+    pub(crate) fn resident_mib(&self) -> Result<f64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("VmRSS")?;
         let kib: f64 = line.split_whitespace().next().context("VmRSS")?.parse()?;
@@ -70,7 +95,7 @@ pub(crate) async fn start_and_memory(binary: &Path) -> Result<Vec<Row>> {
     let (mut times, mut memory) = (Vec::new(), Vec::new());
     for _ in 0..7 {
         let running = world.serve(binary)?;
-        tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+        tokio::time::sleep(Duration::from_millis(300)).await;
         times.push(running.took);
         memory.push(running.resident_mib()?);
     }
@@ -81,7 +106,13 @@ pub(crate) async fn start_and_memory(binary: &Path) -> Result<Vec<Row>> {
     ])
 }
 
-fn figure(work: &str, value: f64, unit: &str, goal: &'static str, is_reached: bool) -> Row {
+pub(crate) fn figure(
+    work: &str,
+    value: f64,
+    unit: &str,
+    goal: &'static str,
+    is_reached: bool,
+) -> Row {
     Row {
         work: work.to_owned(),
         ours: format!("{value:.1} {unit}"),

@@ -13,8 +13,19 @@ use anyhow::{Context as _, Result, ensure};
 const CONNECTIONS: usize = 32;
 
 /// Answers per second over `time`. Every answer must have this status.
-#[expect(clippy::disallowed_methods, reason = "a benchmark measures time")]
 pub(crate) fn per_second(
+    address: SocketAddr,
+    request: &[u8],
+    expected: u16,
+    time: Duration,
+) -> Result<f64> {
+    at_most(u32::MAX, address, request, expected, time)
+}
+
+/// As [`per_second`], for a peer that answers only so many times.
+#[expect(clippy::disallowed_methods, reason = "a benchmark measures time")]
+pub(crate) fn at_most(
+    most: u32,
     address: SocketAddr,
     request: &[u8],
     expected: u16,
@@ -28,7 +39,7 @@ pub(crate) fn per_second(
         connection.stream.write_all(request)?;
     }
     let (mut answers, start) = (0_u32, Instant::now());
-    while start.elapsed() < time {
+    while start.elapsed() < time && answers < most {
         for connection in &mut connections {
             if let Some(status) = connection.try_read()? {
                 ensure!(status == expected, "an answer was {status}");
@@ -95,11 +106,14 @@ fn answer(bytes: &[u8]) -> Result<Option<(u16, usize)>> {
     };
     let text = std::str::from_utf8(&bytes[..head])?;
     let status = text.get(9..12).context("a status")?.parse()?;
-    let length = text
-        .lines()
-        .filter_map(|line| line.split_once(':'))
-        .find(|(name, _)| name.eq_ignore_ascii_case("content-length"))
-        .context("an answer without a length")?;
-    let total = head + 4 + length.1.trim().parse::<usize>()?;
+    let header = |wanted: &str| {
+        let mut lines = text.lines().filter_map(|line| line.split_once(':'));
+        lines.find(|(name, _)| name.eq_ignore_ascii_case(wanted)).map(|(_, value)| value.trim())
+    };
+    if header("transfer-encoding") == Some("chunked") {
+        return Ok(bytes.ends_with(b"\r\n0\r\n\r\n").then_some((status, bytes.len())));
+    }
+    let length: usize = header("content-length").context("an answer without a length")?.parse()?;
+    let total = head + 4 + length;
     Ok((bytes.len() >= total).then_some((status, total)))
 }

@@ -5,13 +5,15 @@
 //! child; the limit is a bare axum handler, started the same way; one load generator asks both.
 
 mod child;
+mod emulator;
 mod http;
 mod load;
+mod peers;
 mod report;
 mod verify;
 mod world;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 
@@ -24,6 +26,7 @@ fn main() -> Result<()> {
     let runtime = tokio::runtime::Runtime::new()?;
     match arguments.next().as_deref() {
         Some("bare") => runtime.block_on(http::bare(&arguments.next().context("a body")?)),
+        Some("emulator") => runtime.block_on(only_emulator()),
         _ => runtime.block_on(run()),
     }
 }
@@ -37,6 +40,23 @@ async fn run() -> Result<()> {
     }
     report::row(&http::two_hundred_vends(&binary).await?);
     for row in child::start_and_memory(&binary).await? {
+        report::row(&row);
+    }
+    emulator_rows(&binary).await
+}
+
+async fn only_emulator() -> Result<()> {
+    let binary = service_binary()?;
+    report::heading();
+    emulator_rows(&binary).await
+}
+
+async fn emulator_rows(binary: &Path) -> Result<()> {
+    let ours = emulator::Ours::measure(binary).await?;
+    for row in ours.rows() {
+        report::row(&row);
+    }
+    for row in peers::beside(&ours).await {
         report::row(&row);
     }
     Ok(())
