@@ -2,7 +2,7 @@
 
 use axum::http::{HeaderMap, header};
 
-use crate::seed::User;
+use crate::seed::{ServiceAccount, User};
 use crate::state::Shared;
 use crate::state::grants::AccessToken;
 
@@ -12,12 +12,15 @@ pub(crate) fn token(headers: &HeaderMap) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
-/// A live token and its user; `None` if the token is unknown, revoked or expired.
+/// A live token and its user, who may be a service account; `None` if the token is unknown, revoked or expired.
 pub(crate) fn caller(shared: &Shared, token: &str) -> Option<(AccessToken, User)> {
     let now = shared.clock.now_unix();
     let state = shared.state();
     let token = state.grants.live_access(token, now)?.clone();
-    let user = state.users.by_sub(&token.owner.sub)?.clone();
+    let sub = &token.owner.sub;
+    let service = || state.service_accounts.iter().find(|account| account.client_id == *sub);
+    let user = state.users.by_sub(sub).cloned();
+    let user = user.or_else(|| service().map(ServiceAccount::as_user))?;
     Some((token, user))
 }
 

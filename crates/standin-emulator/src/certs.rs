@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::State;
+use axum::extract::{Path, State};
 use axum::http::{HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
@@ -49,6 +49,22 @@ pub(crate) async fn certificates(State(shared): State<Arc<Shared>>) -> Response 
     (caching, reply::json(StatusCode::OK, &map)).into_response()
 }
 
+/// `GET /robot/v1/metadata/x509/{email}`: the certificate of a service account's key.
+pub(crate) async fn of_service_account(
+    State(shared): State<Arc<Shared>>,
+    Path(email): Path<String>,
+) -> Response {
+    let now = shared.clock.now_unix();
+    let Some(account) = shared.state().service_account(&email).cloned() else {
+        return reply::not_found().await;
+    };
+    let map = match account.certificate(now) {
+        Some((kid, certificate)) => Object::default().with(kid, certificate),
+        None => Object::default(),
+    };
+    (caching(now, 0), reply::json(StatusCode::OK, &map)).into_response()
+}
+
 fn fetch(shared: &Shared) -> (Vec<Signer>, [(HeaderName, String); 3]) {
     let now = shared.clock.now_unix();
     let mut state = shared.state();
@@ -56,7 +72,7 @@ fn fetch(shared: &Shared) -> (Vec<Signer>, [(HeaderName, String); 3]) {
 }
 
 /// The headers of keys that a cache has had for `age` seconds.
-pub(crate) fn caching(now: i64, age: i64) -> [(HeaderName, String); 3] {
+fn caching(now: i64, age: i64) -> [(HeaderName, String); 3] {
     let max_age = MAX_AGE - age;
     [
         (

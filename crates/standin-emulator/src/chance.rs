@@ -15,6 +15,11 @@ pub(crate) fn access_token() -> String {
     format!("ya29.a0{}", base64url(200))
 }
 
+/// An access token of a service account.
+pub(crate) fn service_access_token() -> String {
+    format!("ya29.c.c0AS{}", base64url(240))
+}
+
 pub(crate) fn refresh_token() -> String {
     format!("1//0{}", base64url(99))
 }

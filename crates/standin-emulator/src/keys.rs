@@ -154,11 +154,7 @@ impl Signer {
     pub(crate) fn certificate(&self, now: i64) -> Option<String> {
         let common_name = "federated-signon.system.gserviceaccount.com";
         match &self.source {
-            Source::Pool(index) => {
-                let key = pooled(*index);
-                Subject { common_name, public_der: key.public_der(), signed_by: key }
-                    .certificate(now)
-            }
+            Source::Pool(index) => pooled(*index).certificate(common_name, now),
             Source::Retired(modulus) => {
                 let public_der = rsa::public_der(modulus);
                 Subject { common_name, public_der: &public_der, signed_by: pooled(0) }

@@ -98,6 +98,6 @@ mod x509;
 pub use clock::Clock;
 pub use seed::{
     Block, Client, ClientKind, ClientStatus, IssuerForm, IssuerForms, OriginError, Profile,
-    Project, PublishingStatus, Seed, SeedError, User, UserType,
+    Project, PublishingStatus, SecretErrorText, Seed, SeedError, ServiceAccount, User, UserType,
 };
 pub use server::{Builder, Emulator, EmulatorError};

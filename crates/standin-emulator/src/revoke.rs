@@ -67,6 +67,9 @@ fn bad_request() -> OAuthError {
 fn revoke(shared: &Shared, token: &str) -> Result<(), OAuthError> {
     let at = shared.clock.now_unix_ms();
     let mut state = shared.state();
+    if state.grants.is_service_token(token) {
+        return Err(OAuthError::bad_request("invalid_request", "Token is not revocable."));
+    }
     let Some((owner, client_id)) = state.grants.owner_of(token, at.div_euclid(1000)) else {
         return Err(OAuthError::bad_request("invalid_token", "Token expired or revoked"));
     };

@@ -52,6 +52,7 @@ fn jwks_routes() -> Router<Arc<Shared>> {
     Router::new()
         .route("/oauth2/v3/certs", get(certs::jwks))
         .route("/oauth2/v1/certs", get(certs::certificates))
+        .route("/robot/v1/metadata/x509/{email}", get(certs::of_service_account))
 }
 
 fn authorize_routes() -> Router<Arc<Shared>> {
@@ -61,7 +62,7 @@ fn authorize_routes() -> Router<Arc<Shared>> {
 
 fn token_routes() -> Router<Arc<Shared>> {
     let mut routes = Router::new();
-    for path in ["/token", "/o/oauth2/token", "/oauth2/v3/token", "/oauth2/v4/token"] {
+    for path in token::PATHS {
         routes = routes.route(path, post(token::endpoint));
     }
     routes

@@ -4,6 +4,7 @@
 
 use std::fmt;
 
+use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
 use aws_lc_rs::rsa::{KeyPair, KeySize};
 use aws_lc_rs::signature::{
     KeyPair as _, RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_SHA256, UnparsedPublicKey,
@@ -11,6 +12,7 @@ use aws_lc_rs::signature::{
 use data_encoding::{BASE64, BASE64URL_NOPAD};
 
 use crate::chance;
+use crate::x509::Subject;
 
 /// The public exponent of every key, as JWKs write it: 65537.
 pub(crate) const EXPONENT: &str = "AQAB";
@@ -53,6 +55,18 @@ impl RsaKey {
     pub(crate) fn modulus(&self) -> String {
         let der = self.public_der();
         BASE64URL_NOPAD.encode(der.get(DER_HEAD.len()..der.len() - DER_TAIL.len()).unwrap_or(&[]))
+    }
+
+    /// The private half as PKCS #8 in PEM.
+    #[expect(clippy::expect_used, reason = "a key that was generated can be encoded")]
+    pub(crate) fn private_pem(&self) -> String {
+        let der: Pkcs8V1Der<'_> = self.0.as_der().expect("a fresh key can be encoded");
+        pem("PRIVATE KEY", der.as_ref())
+    }
+
+    /// The public half in a certificate that the key signs itself.
+    pub(crate) fn certificate(&self, common_name: &str, now: i64) -> Option<String> {
+        Subject { common_name, public_der: self.public_der(), signed_by: self }.certificate(now)
     }
 }
 

@@ -65,6 +65,43 @@ pub(crate) fn is_known(scope: &str) -> bool {
     is_sign_in(canonical(scope)) || describe(scope).is_some()
 }
 
+/// Scopes that programs ask for and no consent page here knows.
+const FOR_SERVICES: [&str; 24] = [
+    "admin.directory.group.readonly",
+    "admin.directory.user",
+    "admin.directory.user.readonly",
+    "analytics.edit",
+    "analytics.readonly",
+    "androidpublisher",
+    "bigquery",
+    "cloud-platform",
+    "cloud-platform.read-only",
+    "datastore",
+    "devstorage.full_control",
+    "devstorage.read_only",
+    "devstorage.read_write",
+    "documents",
+    "firebase",
+    "firebase.database",
+    "firebase.messaging",
+    "gmail.modify",
+    "indexing",
+    "pubsub",
+    "spreadsheets",
+    "spreadsheets.readonly",
+    "webmasters",
+    "webmasters.readonly",
+];
+
+/// Whether a service account may be given this scope although no page offers it.
+pub(crate) fn is_for_services(scope: &str) -> bool {
+    let risc = ["risc.status.readonly", "risc.status.readwrite", "risc.verify"];
+    let risc_configuration = ["risc.configuration.readonly", "risc.configuration.readwrite"];
+    scope.strip_prefix(PREFIX).is_some_and(|name| {
+        FOR_SERVICES.contains(&name) || risc.contains(&name) || risc_configuration.contains(&name)
+    })
+}
+
 /// Takes a canonical scope.
 pub(crate) fn is_sign_in(scope: &str) -> bool {
     [OPENID, EMAIL, PROFILE].contains(&scope)

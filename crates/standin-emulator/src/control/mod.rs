@@ -14,6 +14,8 @@ pub(crate) mod page;
 mod problem;
 mod profile;
 mod projects;
+mod reauth;
+mod service_accounts;
 mod tenants;
 mod users;
 
@@ -41,6 +43,8 @@ pub(crate) fn routes(shared: &Arc<Shared>) -> Router<Arc<Shared>> {
         .route("/ledger", get(ledger::read))
         .route("/users", get(users::list).put(users::upsert))
         .route("/users/{user}/revoke", post(users::revoke))
+        .route("/users/{user}/reauth", post(reauth::demand))
+        .route("/service-accounts", get(service_accounts::list).put(service_accounts::upsert))
         .route("/clients", get(clients::list).put(clients::upsert))
         .route("/clients/{client_id}/file", get(clients::file))
         .route("/projects", get(projects::list).put(projects::upsert))

@@ -8,13 +8,15 @@ mod client_file;
 mod profile;
 mod project;
 mod registration;
+mod service_account;
 mod user;
 
 use serde::Deserialize;
 
 pub use self::client::{Client, ClientKind, ClientStatus};
-pub use self::profile::{IssuerForm, IssuerForms, OriginError, Profile};
+pub use self::profile::{IssuerForm, IssuerForms, OriginError, Profile, SecretErrorText};
 pub use self::project::{Project, PublishingStatus, UserType};
+pub use self::service_account::ServiceAccount;
 pub use self::user::{Block, User};
 
 /// The people, applications and behaviour an emulator starts with.
@@ -30,6 +32,9 @@ pub struct Seed {
     /// What is special about the projects that clients belong to. Those not listed are ordinary.
     #[serde(default)]
     pub projects: Vec<Project>,
+    /// Accounts of programs. Their keys are made when somebody asks for them.
+    #[serde(default)]
+    pub service_accounts: Vec<ServiceAccount>,
     /// Switches between behaviours that Google shows at different times or places.
     #[serde(default)]
     pub profile: Profile,
@@ -47,6 +52,14 @@ pub enum SeedError {
     /// A user that could not be told from others, or never sign in.
     #[error("user {email:?}: {reason}")]
     User {
+        /// The address as given.
+        email: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// A service account without an address.
+    #[error("service account {email:?}: {reason}")]
+    ServiceAccount {
         /// The address as given.
         email: String,
         /// What is wrong with it.
@@ -94,6 +107,11 @@ impl Seed {
         self.clients = self.clients.into_iter().map(Client::completed).collect::<Result<_, _>>()?;
         self.projects =
             self.projects.into_iter().map(Project::completed).collect::<Result<_, _>>()?;
+        self.service_accounts = self
+            .service_accounts
+            .into_iter()
+            .map(ServiceAccount::completed)
+            .collect::<Result<_, _>>()?;
         Ok(self)
     }
 }
@@ -104,6 +122,7 @@ impl Default for Seed {
             users: user::default_users(),
             clients: client::default_clients(),
             projects: Vec::new(),
+            service_accounts: Vec::new(),
             profile: Profile::default(),
         }
     }

@@ -20,6 +20,8 @@ pub struct Profile {
     pub testing_status: bool,
     /// Every refresh answers with a new refresh token, and the old one dies. Google does not.
     pub rotate_refresh_tokens: bool,
+    /// What the token endpoint says about a wrong secret.
+    pub secret_error_text: SecretErrorText,
     /// Discovery has the two members that were added in 2026: response modes, and whether answers
     /// carry `iss`.
     pub discovery_2026: bool,
@@ -48,6 +50,18 @@ pub enum OriginError {
     OriginMismatch,
     /// What Google said from 2022 to 2024.
     RedirectUriMismatch,
+}
+
+/// The token endpoint's words for a wrong client secret, by the year in which Google used them.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+pub enum SecretErrorText {
+    /// "The provided client secret is invalid."
+    #[default]
+    #[serde(rename = "2025")]
+    Y2025,
+    /// "Unauthorized"
+    #[serde(rename = "2024")]
+    Y2024,
 }
 
 /// The issuer's spelling for each way an ID token can take.
@@ -89,6 +103,7 @@ impl Default for Profile {
             origin_error: OriginError::default(),
             id_token_iss_form: IssuerForms::default(),
             admin_blocked_domains: Vec::new(),
+            secret_error_text: SecretErrorText::default(),
             discovery_2026: true,
             scheduled_keys: false,
         }

@@ -83,7 +83,7 @@ impl User {
 }
 
 /// 21 decimal digits that the same address always gets.
-fn derived_sub(email: &str) -> String {
+pub(super) fn derived_sub(email: &str) -> String {
     let hash = chance::sha256(email.to_lowercase().as_bytes());
     let digits: String = hash.iter().map(|byte| char::from(b'0' + byte % 10)).take(20).collect();
     format!("1{digits}")

@@ -63,6 +63,7 @@ pub(crate) enum Kind {
     FaultUsed,
     RefreshRefused,
     Revoked,
+    ServiceTokenIssued,
     TokenIssued,
     TokenRefreshed,
 }

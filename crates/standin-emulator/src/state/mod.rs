@@ -3,9 +3,13 @@
 //! A request locks, changes what it must and unlocks before it signs or answers; nothing waits
 //! while it holds the lock.
 
+mod aging;
+mod codes;
 pub(crate) mod grants;
+mod held;
 pub(crate) mod ledger;
 pub(crate) mod people;
+mod tokens;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -22,7 +26,7 @@ use crate::authorize::Interaction;
 use crate::clock::Clock;
 use crate::faults::Faults;
 use crate::keys::Keys;
-use crate::seed::{Client, Profile, Project, Seed};
+use crate::seed::{Client, Profile, Project, Seed, ServiceAccount};
 
 /// How others reach the process: what its URLs begin with.
 #[derive(Clone, Debug)]
@@ -56,6 +60,7 @@ pub(crate) struct State {
     pub(crate) users: Users,
     pub(crate) clients: Vec<Client>,
     pub(crate) projects: Vec<Project>,
+    pub(crate) service_accounts: Vec<ServiceAccount>,
     pub(crate) grants: Grants,
     pub(crate) browsers: Browsers,
     pub(crate) interactions: HashMap<String, Interaction>,
@@ -138,6 +143,7 @@ impl State {
             users: Users::new(seed.users.iter().cloned()),
             clients: seed.clients.clone(),
             projects: seed.projects.clone(),
+            service_accounts: seed.service_accounts.clone(),
             grants: Grants::default(),
             browsers: Browsers::default(),
             interactions: HashMap::new(),
@@ -160,8 +166,15 @@ impl State {
         described.cloned().unwrap_or_else(|| Project::named(&client.project))
     }
 
+    pub(crate) fn service_account(&self, email: &str) -> Option<&ServiceAccount> {
+        self.service_accounts.iter().find(|account| account.email == email)
+    }
+
     /// The address of a subject, for the ledger.
     pub(crate) fn email_of(&self, sub: &str) -> String {
-        self.users.by_sub(sub).map_or_else(|| sub.to_owned(), |user| user.email.clone())
+        let service = || self.service_accounts.iter().find(|account| account.client_id == sub);
+        let email = self.users.by_sub(sub).map(|user| &user.email);
+        let email = email.or_else(|| service().map(|account| &account.email));
+        email.map_or_else(|| sub.to_owned(), Clone::clone)
     }
 }

@@ -1,17 +1,14 @@
 //! `grant_type=authorization_code`: a code, once, within ten minutes, with all it was bound to.
 
 use super::Request;
-use super::client_auth::Credentials;
+use super::client_auth::{self, Credentials};
 use super::issue::{self, Basis};
 use crate::faults::Twist;
 use crate::object::Object;
 use crate::reply::OAuthError;
 use crate::seed::Client;
-use crate::state::grants::{Code, RefreshToken};
+use crate::state::grants::Code;
 use crate::state::ledger::{Event, Kind};
-
-/// How long a code lives, in milliseconds.
-const CODE_LIFETIME_MS: i64 = 10 * 60 * 1000;
 
 pub(super) fn redeem(request: &Request<'_>) -> Result<Object, OAuthError> {
     let redirect_uri = request.params.get("redirect_uri").ok_or_else(|| {
@@ -44,7 +41,7 @@ fn spend(request: &Request<'_>, client: &Client, text: &str) -> Result<Code, OAu
         return Err(refused());
     }
     if matches!(request.twist, Some(Twist::InvalidClient)) {
-        return Err(issue::invalid_client());
+        return Err(client_auth::wrong_secret(&state));
     }
     let Some(code) = state.grants.code(text) else {
         return Err(OAuthError::bad_request("invalid_grant", "Malformed auth code."));
@@ -58,7 +55,7 @@ fn spend(request: &Request<'_>, client: &Client, text: &str) -> Result<Code, OAu
         }
         return Err(refused());
     }
-    if code.issued_at + CODE_LIFETIME_MS < now {
+    if code.is_expired(now) {
         return Err(refused());
     }
     code.redeemed = true;
@@ -88,22 +85,13 @@ fn check_binding(
     Ok(())
 }
 
-/// A refresh token comes only with offline access and a consent page shown in this very round.
+/// A refresh token comes only with offline access and a consent page shown in this very round; to an
+/// installed application, always.
 fn answer(request: &Request<'_>, client: &Client, text: &str, code: &Code) -> Object {
-    let suppressed = matches!(request.twist, Some(Twist::NoRefreshToken));
-    let refresh_token = (code.offline && code.consent_shown && !suppressed).then(|| {
-        let mut state = request.shared.state();
-        let token = RefreshToken {
-            owner: code.owner.clone(),
-            client_id: client.client_id.clone(),
-            scopes: code.scopes.clone(),
-            code: text.to_owned(),
-            expires_at: issue::refresh_expiry(request.shared, &state, client, &code.scopes),
-            dead: false,
-        };
-        let limit = state.profile.refresh_token_limit;
-        state.grants.add_refresh(token, limit)
-    });
+    let installed = client.kind.is_installed();
+    let refresh_token = (installed || (code.offline && code.consent_shown))
+        .then(|| issue::refresh_token(request, client, &code.owner, &code.scopes, text))
+        .flatten();
     issue::issue(
         request,
         Basis {
@@ -112,7 +100,7 @@ fn answer(request: &Request<'_>, client: &Client, text: &str, code: &Code) -> Ob
             client_id: &client.client_id,
             scopes: code.scopes.clone(),
             code: text,
-            offline: code.offline,
+            offline: code.offline || installed,
             nonce: code.nonce.as_deref(),
             extras: code.extras.clone(),
             refresh_token,

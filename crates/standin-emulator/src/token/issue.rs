@@ -6,15 +6,14 @@ use super::Request;
 use crate::faults::Twist;
 use crate::id_token::{Channel, Extras, Statement};
 use crate::object::Object;
-use crate::reply::OAuthError;
 use crate::scopes;
 use crate::seed::{Client, PublishingStatus};
-use crate::state::grants::{AccessToken, Owner};
+use crate::state::grants::{AccessToken, Owner, RefreshToken};
 use crate::state::ledger::{Event, Kind};
 use crate::state::{Shared, State};
 
 /// Google says 3599, whatever its documentation shows.
-const LIFETIME: i64 = 3599;
+pub(super) const LIFETIME: i64 = 3599;
 const TESTING_LIFETIME: i64 = 604_799;
 
 /// What an access token is made from.
@@ -54,8 +53,33 @@ pub(super) fn issue(request: &Request<'_>, mut basis: Basis<'_>) -> Object {
         .with_some("refresh_token_expires_in", refresh_token_expires_in)
 }
 
+/// Stores a new refresh token, unless a fault keeps it back.
+pub(super) fn refresh_token(
+    request: &Request<'_>,
+    client: &Client,
+    owner: &Owner,
+    scopes: &BTreeSet<String>,
+    code: &str,
+) -> Option<String> {
+    if matches!(request.twist, Some(Twist::NoRefreshToken)) {
+        return None;
+    }
+    let mut state = request.shared.state();
+    let token = RefreshToken {
+        owner: owner.clone(),
+        client_id: client.client_id.clone(),
+        scopes: scopes.clone(),
+        code: code.to_owned(),
+        expires_at: refresh_expiry(request.shared, &state, client, scopes),
+        last_used: request.shared.clock.now_unix(),
+        dead: false,
+    };
+    let limit = state.profile.refresh_token_limit;
+    Some(state.grants.add_refresh(token, limit))
+}
+
 /// Seven days for an app in Testing that was given more than sign-in; otherwise no end.
-pub(super) fn refresh_expiry(
+fn refresh_expiry(
     shared: &Shared,
     state: &State,
     client: &Client,
@@ -66,10 +90,6 @@ pub(super) fn refresh_expiry(
         state.profile.testing_status || project.publishing_status == PublishingStatus::Testing;
     let limited = testing && !scopes.iter().all(|scope| scopes::is_sign_in(scope));
     limited.then(|| shared.clock.now_unix() + TESTING_LIFETIME)
-}
-
-pub(super) fn invalid_client() -> OAuthError {
-    OAuthError::unauthorized("invalid_client", "The provided client secret is invalid.")
 }
 
 fn expires_in(shared: &Shared, refresh_token: Option<&str>) -> Option<i64> {

@@ -1,17 +1,21 @@
 //! `POST /token`: codes and refresh tokens into access tokens.
 //!
 //! ```text
-//! body ─ params ─▶ grant_type ─▶ client_auth ─▶ code | refresh ─▶ issue ─▶ answer
+//! body ─ params ─▶ grant_type ─┬▶ client_auth ─▶ code | refresh ─▶ policy ─▶ issue ─▶ answer
+//!                              └▶ jwt_bearer ─────────────────────────────────────▶ answer
 //! ```
 //!
 //! The client is authenticated before a code is touched: somebody who merely saw a code cannot
 //! spend it.
 
-mod client_auth;
+pub(crate) mod client_auth;
 mod code;
 mod issue;
+mod jwt_bearer;
 mod params;
+mod policy;
 mod refresh;
+mod service_id_token;
 
 use std::sync::Arc;
 
@@ -26,6 +30,10 @@ use crate::faults::Twist;
 use crate::object::Object;
 use crate::reply::{self, OAuthError};
 use crate::state::Shared;
+
+/// Where the endpoint is: today's path, and those of older samples and libraries.
+pub(crate) const PATHS: [&str; 4] =
+    ["/token", "/o/oauth2/token", "/oauth2/v3/token", "/oauth2/v4/token"];
 
 /// Answers one token request.
 pub(crate) async fn endpoint(
@@ -57,6 +65,7 @@ fn exchange(
     match params.get("grant_type").unwrap_or_default() {
         "authorization_code" => code::redeem(&request),
         "refresh_token" => refresh::refresh(&request),
+        "urn:ietf:params:oauth:grant-type:jwt-bearer" => jwt_bearer::grant(&request),
         other => Err(OAuthError::bad_request(
             "unsupported_grant_type",
             format!("Invalid grant_type: {other}"),

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use super::Request;
-use super::client_auth::Credentials;
+use super::client_auth::{self, Credentials};
 use super::issue::{self, Basis};
+use super::{Request, policy};
 use crate::faults::Twist;
 use crate::id_token::Extras;
 use crate::object::Object;
@@ -24,7 +24,10 @@ pub(super) fn refresh(request: &Request<'_>) -> Result<Object, OAuthError> {
         Err(error) => {
             let event = Event::new(Kind::RefreshRefused).client(client.client_id);
             let event = event.hashed("refresh_token", text).with("error", error.error);
-            request.shared.record(event.with("error_description", error.description.as_str()));
+            let event = event.with("error_description", error.description.as_str());
+            request
+                .shared
+                .record(error.more.iter().fold(event, |e, (name, text)| e.with(name, *text)));
             Err(error)
         }
     }
@@ -42,7 +45,9 @@ fn accept(request: &Request<'_>, client: &Client, text: &str) -> Result<Accepted
     let dead = || OAuthError::bad_request("invalid_grant", "Token has been expired or revoked.");
     match request.twist {
         Some(Twist::InvalidGrant) => return Err(dead()),
-        Some(Twist::InvalidClient) => return Err(issue::invalid_client()),
+        Some(Twist::InvalidClient) => {
+            return Err(client_auth::wrong_secret(&request.shared.state()));
+        }
         _ => {}
     }
     let mut state = request.shared.state();
@@ -52,15 +57,19 @@ fn accept(request: &Request<'_>, client: &Client, text: &str) -> Result<Accepted
     if token.client_id != client.client_id {
         return Err(OAuthError::unauthorized("unauthorized_client", "Unauthorized"));
     }
-    let expired = token.expires_at.is_some_and(|at| at <= request.shared.clock.now_unix());
-    if token.dead || expired {
+    let user = policy::account(&state, &token.owner.sub)?;
+    let now = request.shared.clock.now_unix();
+    if !token.is_live(now) {
         return Err(dead());
     }
+    policy::check(&state, client, user)?;
+    policy::check_session(&state, &token.owner.sub)?;
     let asked = request.params.get("scope").map(scopes::parse);
     let scopes = asked.unwrap_or_else(|| token.scopes.clone());
     if !scopes.is_subset(&token.scopes) {
         return Err(OAuthError::bad_request("invalid_scope", "Bad Request"));
     }
+    state.grants.touch_refresh(text, now);
     let rotates =
         state.profile.rotate_refresh_tokens || matches!(request.twist, Some(Twist::Rotate));
     let successor = rotates.then(|| rotate(&mut state, text, &token));

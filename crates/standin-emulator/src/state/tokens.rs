@@ -1,0 +1,261 @@
+//! Access and refresh tokens: which live, which are dead, and what kills them.
+
+use std::collections::{BTreeSet, HashMap, VecDeque};
+
+use super::aging::Aging;
+use super::grants::{Grants, Owner};
+use crate::chance;
+
+/// A refresh token that gave nothing for six months is dead. In seconds.
+const UNUSED: i64 = 182 * 24 * 3600;
+
+/// More live access tokens than anybody looks at; the oldest go first.
+const MOST_ACCESS: usize = 200_000;
+
+/// So many refresh tokens are told from invented ones after they have died.
+const REMEMBERED: usize = 20_000;
+
+/// A live or expired access token.
+#[derive(Clone, Debug)]
+pub(crate) struct AccessToken {
+    pub(crate) owner: Owner,
+    pub(crate) client_id: String,
+    pub(crate) scopes: BTreeSet<String>,
+    pub(crate) offline: bool,
+    pub(crate) expires_at: i64,
+    /// The code at the root of this token, whose reuse kills it.
+    pub(crate) code: String,
+}
+
+/// A refresh token. Dead ones are kept, so that they are told from invented ones.
+#[derive(Clone, Debug)]
+pub(crate) struct RefreshToken {
+    pub(crate) owner: Owner,
+    pub(crate) client_id: String,
+    pub(crate) scopes: BTreeSet<String>,
+    pub(crate) code: String,
+    /// When it dies by itself, in seconds; most never do.
+    pub(crate) expires_at: Option<i64>,
+    /// When it last gave an access token, or was issued, in seconds.
+    pub(crate) last_used: i64,
+    pub(crate) dead: bool,
+}
+
+/// All tokens of one emulator.
+#[derive(Debug, Default)]
+pub(super) struct Tokens {
+    pub(super) access: Aging<AccessToken>,
+    pub(super) refresh: HashMap<String, RefreshToken>,
+    /// Live refresh tokens by (client, subject), oldest first.
+    live: HashMap<(String, String), VecDeque<String>>,
+    /// Dead ones in the order in which they died.
+    dead: VecDeque<String>,
+}
+
+impl AccessToken {
+    /// Takes seconds, as all tokens do.
+    pub(crate) fn is_live(&self, now: i64) -> bool {
+        self.expires_at > now
+    }
+}
+
+impl RefreshToken {
+    pub(crate) fn is_live(&self, now: i64) -> bool {
+        let ended = self.expires_at.is_some_and(|at| at <= now);
+        !self.dead && !ended && self.last_used + UNUSED > now
+    }
+}
+
+impl Tokens {
+    /// Marks a refresh token as dead; the longest dead are forgotten.
+    fn bury(&mut self, text: &str) {
+        if let Some(token) = self.refresh.get_mut(text) {
+            token.dead = true;
+            self.dead.push_back(text.to_owned());
+        }
+        while self.dead.len() > REMEMBERED {
+            let forgotten = self.dead.pop_front();
+            forgotten.map(|text| self.refresh.remove(&text));
+        }
+    }
+
+    /// Adds a live token to those of its user and client; returns the ones that are too many.
+    fn enlist(&mut self, text: &str, token: &RefreshToken, limit: usize) -> Vec<String> {
+        let key = (token.client_id.clone(), token.owner.sub.clone());
+        let live = self.live.entry(key).or_default();
+        live.push_back(text.to_owned());
+        let excess = live.len().saturating_sub(limit);
+        live.drain(..excess).collect()
+    }
+}
+
+impl Grants {
+    pub(crate) fn add_access(&mut self, token: AccessToken) -> String {
+        self.add_access_as(chance::access_token(), token)
+    }
+
+    /// An access token of a service account, which looks different.
+    pub(crate) fn add_service_access(&mut self, token: AccessToken) -> String {
+        self.add_access_as(chance::service_access_token(), token)
+    }
+
+    /// Whether this is an access token of a service account, which nobody can revoke.
+    pub(crate) fn is_service_token(&self, text: &str) -> bool {
+        text.starts_with("ya29.c.") && self.tokens.access.get(text).is_some()
+    }
+
+    fn add_access_as(&mut self, text: String, token: AccessToken) -> String {
+        if self.is_replayed(&token.code) {
+            return text;
+        }
+        // All live equally long, so what ends an hour before this one has ended.
+        let now = token.expires_at - 3600;
+        self.tokens.access.insert(text.clone(), token);
+        let gone = |count, token: &AccessToken| count > MOST_ACCESS || !token.is_live(now);
+        self.tokens.access.drop_oldest_while(gone);
+        text
+    }
+
+    /// Stores a refresh token; beyond `limit` per user and client the oldest dies without a word.
+    pub(crate) fn add_refresh(&mut self, mut token: RefreshToken, limit: usize) -> String {
+        let text = chance::refresh_token();
+        token.dead = false;
+        let stillborn = self.is_replayed(&token.code);
+        let tokens = &mut self.tokens;
+        let excess =
+            if stillborn { vec![text.clone()] } else { tokens.enlist(&text, &token, limit) };
+        tokens.refresh.insert(text.clone(), token);
+        for doomed in excess {
+            tokens.bury(&doomed);
+        }
+        text
+    }
+
+    pub(crate) fn refresh(&self, text: &str) -> Option<&RefreshToken> {
+        self.tokens.refresh.get(text)
+    }
+
+    /// A refresh token has given an access token.
+    pub(crate) fn touch_refresh(&mut self, text: &str, now: i64) {
+        if let Some(token) = self.tokens.refresh.get_mut(text) {
+            token.last_used = now;
+        }
+    }
+
+    /// An access token that is neither revoked nor expired.
+    pub(crate) fn live_access(&self, text: &str, now: i64) -> Option<&AccessToken> {
+        self.tokens.access.get(text).filter(|token| token.is_live(now))
+    }
+
+    /// Whose token this is, if it still is one.
+    pub(crate) fn owner_of(&self, token: &str, now: i64) -> Option<(Owner, String)> {
+        let refresh = self.refresh(token).filter(|token| token.is_live(now));
+        let refresh = refresh.map(|token| (token.owner.clone(), token.client_id.clone()));
+        refresh.or_else(|| {
+            let access = self.live_access(token, now)?;
+            Some((access.owner.clone(), access.client_id.clone()))
+        })
+    }
+
+    pub(crate) fn kill_refresh(&mut self, text: &str) {
+        let Some(token) = self.tokens.refresh.get(text) else {
+            return;
+        };
+        let key = (token.client_id.clone(), token.owner.sub.clone());
+        if let Some(live) = self.tokens.live.get_mut(&key) {
+            live.retain(|other| other != text);
+        }
+        self.tokens.bury(text);
+    }
+
+    /// Ends the tokens that `doomed` picks by their owner and the code they come from.
+    pub(super) fn kill_where(&mut self, doomed: impl Fn(&Owner, &str) -> bool) {
+        let tokens = &mut self.tokens;
+        tokens.access.retain(|token| !doomed(&token.owner, &token.code));
+        let refresh = tokens.refresh.iter().filter(|(_, token)| !token.dead);
+        let dying: Vec<String> = refresh
+            .filter(|(_, token)| doomed(&token.owner, &token.code))
+            .map(|(text, _)| text.clone())
+            .collect();
+        for text in dying {
+            self.kill_refresh(&text);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn token(sub: &str, code: &str) -> RefreshToken {
+        RefreshToken {
+            owner: Owner { project: "p".to_owned(), sub: sub.to_owned() },
+            client_id: "c".to_owned(),
+            scopes: BTreeSet::new(),
+            code: code.to_owned(),
+            expires_at: None,
+            last_used: 0,
+            dead: false,
+        }
+    }
+
+    #[test]
+    fn one_refresh_token_too_many_kills_the_oldest() {
+        let mut grants = Grants::default();
+        let first = grants.add_refresh(token("1", "a"), 2);
+        let second = grants.add_refresh(token("1", "b"), 2);
+        let other = grants.add_refresh(token("2", "c"), 2);
+        grants.add_refresh(token("1", "d"), 2);
+        assert!(grants.refresh(&first).unwrap().dead);
+        assert!(!grants.refresh(&second).unwrap().dead);
+        assert!(!grants.refresh(&other).unwrap().dead);
+    }
+
+    #[test]
+    fn a_dead_family_leaves_the_others_alone() {
+        let mut grants = Grants::default();
+        let first = grants.add_refresh(token("1", "a"), 9);
+        let second = grants.add_refresh(token("1", "b"), 9);
+        grants.replay("a");
+        let late = grants.add_refresh(token("1", "a"), 9);
+        assert!(grants.refresh(&first).unwrap().dead);
+        assert!(grants.refresh(&late).unwrap().dead);
+        assert!(!grants.refresh(&second).unwrap().dead);
+    }
+
+    #[test]
+    fn the_longest_dead_are_forgotten_and_the_living_are_not() {
+        let mut grants = Grants::default();
+        let living = grants.add_refresh(token("2", "x"), 1);
+        let first = grants.add_refresh(token("1", "a"), 1);
+        for _ in 0..=REMEMBERED {
+            grants.add_refresh(token("1", "a"), 1);
+        }
+        assert!(grants.refresh(&first).is_none());
+        assert!(!grants.refresh(&living).unwrap().dead);
+        assert_eq!(grants.tokens.refresh.len(), REMEMBERED + 2);
+    }
+
+    #[test]
+    fn expired_access_tokens_make_room() {
+        let mut grants = Grants::default();
+        let access = |expires_at| AccessToken {
+            owner: Owner { project: "p".to_owned(), sub: "1".to_owned() },
+            client_id: "c".to_owned(),
+            scopes: BTreeSet::new(),
+            offline: false,
+            expires_at,
+            code: "a".to_owned(),
+        };
+        let old = grants.add_access(access(3_599));
+        assert!(grants.live_access(&old, 3_598).is_some());
+        grants.add_access(access(7_199));
+        assert_eq!(grants.tokens.access.iter().count(), 1);
+    }
+
+    #[test]
+    fn six_months_without_use_are_too_many() {
+        let token = token("1", "a");
+        assert!(token.is_live(UNUSED - 1) && !token.is_live(UNUSED));
+    }
+}
