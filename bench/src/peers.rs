@@ -143,7 +143,7 @@ impl Theirs {
                 peer,
                 work,
                 format!("{ours:.1} {unit}"),
-                format!("{theirs:.1} {unit}"),
+                &format!("{theirs:.1} {unit}"),
                 times,
                 "less",
             )
