@@ -6,15 +6,16 @@ import { mkdirSync, readdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { openBrowser } from "./lib/browser.mjs";
-import { binary, startDemo } from "./lib/demo.mjs";
+import { binary, startDemo, startEmulator } from "./lib/demo.mjs";
 import { oracle } from "./lib/emulator.mjs";
+import { startSite } from "./lib/site.mjs";
 
 const HERE = dirname(fileURLToPath(import.meta.url));
 const SCREENSHOTS = join(HERE, "screenshots");
 
 /** What a story is told with; everything it opens is closed when it ends, however it ends. */
 class Stage {
-  #demos = [];
+  #servers = [];
   #browsers = [];
 
   constructor(name) {
@@ -25,11 +26,26 @@ class Stage {
     const demo = await startDemo(options);
     let stopped = null;
     const stop = () => (stopped ??= demo.stop());
-    this.#demos.push(async () => {
+    this.#servers.push(async () => {
       await stop();
       demo.remove();
     });
     return { ...demo, ...oracle(demo), stop };
+  }
+
+  /** The provider without an application. */
+  async emulator() {
+    const emulator = await startEmulator();
+    this.#servers.push(emulator.stop);
+    return { ...emulator, ...oracle(emulator) };
+  }
+
+  /** An application of the story's own on an origin of its own, which the provider's client knows. */
+  async site(emulator, routes, options) {
+    const site = await startSite(routes, options);
+    this.#servers.push(site.close);
+    if (options?.registered !== false) await site.registerAt(emulator);
+    return site;
   }
 
   async browser(options) {
@@ -58,7 +74,7 @@ class Stage {
 
   /** Browsers first: a page that is left without its server complains. */
   #closers() {
-    return [...this.#browsers.map(({ close }) => close), ...this.#demos];
+    return [...this.#browsers.map(({ close }) => close), ...this.#servers];
   }
 }
 

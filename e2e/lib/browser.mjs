@@ -23,9 +23,11 @@ const PATIENCE_MS = 15_000;
  * Starts a browser with a profile of its own.
  *
  * `profile` is a directory to keep, for a browser that is closed and comes back. `blocksPopups` leaves
- * Chromium's own popup blocking on, which Playwright turns off.
+ * Chromium's own popup blocking on, which Playwright turns off. With `holdsTokens`, pages may have tokens
+ * and cookies, as Google's own scripts want it; only errors are looked for then, on every page, except
+ * those that `expects` matches.
  */
-export async function openBrowser({ app, profile, blocksPopups = false }) {
+export async function openBrowser({ app, profile, blocksPopups = false, holdsTokens = false, expects = null }) {
   const directory = profile ?? mkdtempSync(join(tmpdir(), "standin-chromium-"));
   const context = await chromium.launchPersistentContext(directory, {
     executablePath: EXECUTABLE,
@@ -33,7 +35,7 @@ export async function openBrowser({ app, profile, blocksPopups = false }) {
     ignoreDefaultArgs: blocksPopups ? ["--disable-popup-blocking"] : [],
     viewport: { width: 1280, height: 900 },
   });
-  const watch = watchOver(context, app);
+  const watch = watchOver(context, { app, holdsTokens, expects });
   const close = async () => {
     await watch.end();
     await context.close();
@@ -43,7 +45,7 @@ export async function openBrowser({ app, profile, blocksPopups = false }) {
 }
 
 /** Notes console errors, broken policies and secrets, on every page and in every answer of the app. */
-function watchOver(context, app) {
+function watchOver(context, { app, holdsTokens, expects }) {
   const findings = [];
   const reading = new Set();
   context.setDefaultTimeout(PATIENCE_MS);
@@ -51,11 +53,12 @@ function watchOver(context, app) {
     page.on("pageerror", (error) => findings.push(`script error: ${error.message}`));
     page.on("console", (message) => {
       // The provider's own pages are the provider's business.
-      const isOurs = message.location().url.startsWith(app) || page.url().startsWith(app);
-      if (message.type() === "error" && isOurs && !isExpected(message)) {
+      const isOurs = holdsTokens || message.location().url.startsWith(app) || page.url().startsWith(app);
+      if (message.type() === "error" && isOurs && !isExpected(message, expects)) {
         findings.push(`console: ${message.text()} (${message.location().url})`);
       }
     });
+    if (holdsTokens) return;
     page.on("framenavigated", (frame) => {
       if (SECRET.test(decodeURIComponent(frame.url()))) findings.push(`a secret in ${frame.url()}`);
     });
@@ -65,15 +68,18 @@ function watchOver(context, app) {
   context.pages().forEach(meet);
   context.on("page", meet);
   const end = async () => {
-    await Promise.allSettled(context.pages().map((page) => inspect(page, app, findings)));
+    const left = holdsTokens ? [] : context.pages();
+    await Promise.allSettled(left.map((page) => inspect(page, app, findings)));
     await Promise.allSettled([...reading]);
   };
   return { findings, end };
 }
 
 /** "Who am I?" is answered 401 to whoever is signed out, and sign-in pages that fail have their status. */
-function isExpected(message) {
+function isExpected(message, expects) {
   const { url } = message.location();
+  // Browsers ask every origin for a picture, and the provider has none.
+  if (expects?.test(message.text()) || url.endsWith("/favicon.ico")) return true;
   const isStatus = /status of 4\d\d/.test(message.text());
   return isStatus && /\/auth\/(session|google\/(callback|login))/.test(url);
 }

@@ -1,4 +1,4 @@
-// One `standin demo` per story: free ports, a directory of its own, and an end.
+// One `standin demo`, or one `standin emulator`, per story: free ports, a directory of its own, and an end.
 
 import { spawn, spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
@@ -28,6 +28,20 @@ export async function startDemo({ before } = {}) {
   const args = ["demo", "--json", "--data", join(directory, "demo")];
   args.push("--listen", listen(before?.app), "--emulator-listen", listen(before?.emulator));
   args.push("--operator-listen", listen(before?.operator));
+  const remove = () => rmSync(directory, { recursive: true, force: true });
+  try {
+    return { ...(await launch(args)), remove, directory };
+  } catch (error) {
+    remove();
+    throw error;
+  }
+}
+
+/** Starts the provider alone, for pages of a story's own. */
+export const startEmulator = () => launch(["emulator", "--json", "--listen", "127.0.0.1:0"]);
+
+/** Starts the binary, waits for its ready line, and gives back what that says and how to stop it. */
+async function launch(args) {
   const child = spawn(binary(), args, { stdio: ["ignore", "pipe", "pipe"] });
   const log = [];
   child.stderr.on("data", (text) => log.push(text));
@@ -39,14 +53,12 @@ export async function startDemo({ before } = {}) {
     clearTimeout(stubborn);
     return end;
   };
-  const remove = () => rmSync(directory, { recursive: true, force: true });
   try {
     const addresses = JSON.parse(await readyLine(child, ended));
-    return { ...addresses, log: () => log.join(""), stop, remove, directory };
+    return { ...addresses, log: () => log.join(""), stop };
   } catch (error) {
     await stop();
-    remove();
-    throw new Error(`standin demo did not start: ${error.message}\n${log.join("")}`);
+    throw new Error(`standin ${args[0]} did not start: ${error.message}\n${log.join("")}`);
   }
 }
 

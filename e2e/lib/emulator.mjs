@@ -26,6 +26,7 @@ export function oracle({ app, emulator, client_key: key }) {
     of: async (kind) => (await events()).filter((event) => event.kind === kind),
     count: async (kind) => (await events()).filter((event) => event.kind === kind).length,
     advance: (seconds) => control("POST", "clock", { advance_seconds: seconds }),
+    autopilot: (autopilot) => control("PUT", "autopilot", autopilot),
     fault: (fault) => control("POST", "faults", [fault]),
     now: async () => (await control("GET", "clock")).body.now,
     /** What is really in the user's calendar and Drive. */

@@ -72,3 +72,14 @@ export async function outcome(page, text) {
   await line.waitFor();
   return line.textContent();
 }
+
+/** What happens to a popup that `press` opens: `answer` is what the person does in it. */
+export async function inPopup(page, press, answer) {
+  const [popup] = await Promise.all([page.context().waitForEvent("page"), press()]);
+  await answer(popup);
+  return popup;
+}
+
+/** The provider's button, which stands in a frame. */
+export const providerButton = (page) =>
+  page.frameLocator('iframe[title="Sign in with Google Button"]').first().locator("#sign-in");

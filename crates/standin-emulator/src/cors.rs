@@ -9,8 +9,11 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 /// Paths that pages may call; one that ends in `/` stands for all below it.
-const OPEN: [&str; 9] = [
+const OPEN: [&str; 12] = [
     "/.well-known/",
+    "/calendar/",
+    "/drive/",
+    "/upload/",
     "/oauth2/",
     "/userinfo/",
     "/v1/userinfo",
@@ -20,6 +23,22 @@ const OPEN: [&str; 9] = [
     "/o/oauth2/token",
     "/o/oauth2/revoke",
 ];
+
+/// The origin of the page that asks, as its browser says.
+pub(crate) fn origin(headers: &HeaderMap) -> Option<&str> {
+    headers.get(header::ORIGIN)?.to_str().ok()
+}
+
+/// Lets the page at `origin` read an answer that depends on our cookie. Who calls this has checked the
+/// origin, or says nothing that matters.
+pub(crate) fn with_credentials(origin: &str, mut response: Response) -> Response {
+    if let Ok(origin) = HeaderValue::from_str(origin) {
+        allow(response.headers_mut(), origin);
+        let yes = HeaderValue::from_static("true");
+        response.headers_mut().insert(header::ACCESS_CONTROL_ALLOW_CREDENTIALS, yes);
+    }
+    response
+}
 
 pub(crate) async fn open(request: Request, next: Next) -> Response {
     let origin = request.headers().get(header::ORIGIN).cloned();

@@ -45,6 +45,8 @@ pub(crate) struct Extras {
 /// The way an ID token reaches its client; each has a claim set of its own.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Channel {
+    /// `google.accounts.id`: says who it is in every case, and holds five minutes before its time.
+    Button,
     /// An answer of the token endpoint.
     Token,
     /// The redirect of an implicit or hybrid request: bare issuer, no profile, a `jti`.
@@ -74,11 +76,17 @@ impl Statement<'_> {
 
     fn claims(&self) -> Object {
         match self.channel {
+            Channel::Button => self.profile(self.early(self.identity())).with("iat", self.now),
             Channel::Token => self.profile(self.hashes(self.identity())).with("iat", self.now),
             Channel::Front => self.hashes(self.identity()).with("iat", self.now),
         }
         .with("exp", self.now + 3600)
         .with_some("jti", (self.channel != Channel::Token).then(chance::key_id))
+    }
+
+    /// The nonce, and an `nbf` in the past, which forgives clocks that are behind.
+    fn early(&self, claims: Object) -> Object {
+        claims.with_some("nonce", self.nonce).with("nbf", self.now - 300)
     }
 
     fn identity(&self) -> Object {
@@ -98,7 +106,7 @@ impl Statement<'_> {
     /// Google has two spellings: its front channel leaves out the scheme.
     fn issuer(&self) -> &str {
         let form = match self.channel {
-            Channel::Token => self.iss_forms.token,
+            Channel::Button | Channel::Token => self.iss_forms.token,
             Channel::Front => self.iss_forms.front,
         };
         match form {
@@ -183,5 +191,29 @@ mod tests {
     fn the_hashes_match_known_vectors() {
         assert_eq!(half_hash("ya29.a0TEST_ACCESS_TOKEN"), "TQF6n3c1prBP7HrrbNba4g");
         assert_eq!(half_hash("4/0ATEST_CODE"), "mPxIkLWqdWsZDamrFpBMOQ");
+    }
+    #[test]
+    fn a_credential_has_the_buttons_claims_in_their_order() {
+        let user = &crate::seed::Seed::default().users[2];
+        let statement = Statement {
+            origin: "http://127.0.0.1:1",
+            client_id: "c",
+            user,
+            scopes: &scopes::parse("openid email profile"),
+            access_token: None,
+            code: None,
+            nonce: Some("n"),
+            extras: &Extras::default(),
+            now: 1_000_000,
+            channel: Channel::Button,
+            iss_forms: IssuerForms::default(),
+        };
+        let claims = statement.claims();
+        let names: Vec<_> = claims.members().map(|(name, _)| name).collect();
+        let expected = "iss azp aud sub hd email email_verified nonce nbf name picture given_name \
+            family_name iat exp jti";
+        assert_eq!(names.join(" "), expected);
+        let nbf = claims.members().find(|(name, _)| *name == "nbf").map(|(_, value)| value.clone());
+        assert_eq!(nbf, Some(Value::from(999_700)));
     }
 }

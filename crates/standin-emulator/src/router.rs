@@ -30,7 +30,7 @@ pub(crate) fn router(shared: &Arc<Shared>) -> Router {
         .merge(faulty(Endpoint::Tokeninfo, tokeninfo_routes()))
         .merge(faulty(Endpoint::Userinfo, userinfo_routes()))
         .merge(faulty(Endpoint::Api, api_routes()))
-        .route("/gsi/client", get(gsi::script))
+        .merge(gsi::routes())
         .route("/a/{file}", get(avatar::picture))
         .route("/_emulator", get(control::page::with_slash))
         .route("/_emulator/", get(control::page::page))

@@ -33,6 +33,9 @@ use axum::{Extension, Router};
 
 use self::consent::Page;
 pub(crate) use self::error::AuthError;
+pub(crate) use self::flow::remember;
+pub(crate) use self::pages::form_post::html as post_form;
+pub(crate) use self::policy::refusal;
 use self::request::AuthorizationRequest;
 use crate::faults::Twist;
 use crate::state::Shared;

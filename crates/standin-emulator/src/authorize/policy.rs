@@ -6,7 +6,7 @@ use crate::seed::{Block, Client, Project, PublishingStatus, User, UserType};
 use crate::state::State;
 
 /// The first reason why this user may not go on.
-pub(super) fn refusal(state: &State, client: &Client, user: &User) -> Option<AuthError> {
+pub(crate) fn refusal(state: &State, client: &Client, user: &User) -> Option<AuthError> {
     let project = state.project_of(client);
     if project.user_type == UserType::Internal && project.organization != user.hd {
         return Some(AuthError::org_internal(&client.name));

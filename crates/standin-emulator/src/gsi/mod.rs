@@ -1,21 +1,42 @@
-//! `GET /gsi/client`: a working `google.accounts.oauth2` for pages, talking to this emulator.
+//! The browser scripts, and the pages and calls they live on.
+//!
+//! ```text
+//! a page ─ <script src="…/gsi/client"> ─▶ google.accounts.oauth2 ─▶ /o/oauth2/v2/auth   (authorize/)
+//!                                         google.accounts.id     ─▶ button ─▶ select ─┐
+//!                                                                   status ─▶ tap ────┴▶ credential
+//!          <script src="…/js/platform.js"> ─▶ gapi.auth2, gapi.auth ─▶ /o/oauth2/v2/auth
+//! ```
+//!
+//! What a page is told goes by [`crate::relay`] to its registered origin, or in redirect mode by a form
+//! to a registered URI. Nothing else of ours answers a page of another origin with more than whether
+//! it may ask.
+
+mod button;
+mod card;
+mod credential;
+mod revoke;
+mod script;
+mod select;
+mod site;
+mod status;
 
 use std::sync::Arc;
 
-use axum::extract::State;
-use axum::http::header;
-use axum::response::{IntoResponse, Response};
-use serde_json::Value;
+use axum::Router;
+use axum::routing::{get, post};
 
 use crate::state::Shared;
 
-const SCRIPT: &str = include_str!("oauth2.js");
-
-pub(crate) async fn script(State(shared): State<Arc<Shared>>) -> Response {
-    let origin = Value::from(shared.browser_origin.as_str()).to_string();
-    let headers = [
-        (header::CONTENT_TYPE, "text/javascript; charset=utf-8"),
-        (header::CACHE_CONTROL, "private, max-age=0"),
-    ];
-    (headers, SCRIPT.replace("EMULATOR_ORIGIN", &origin)).into_response()
+pub(crate) fn routes() -> Router<Arc<Shared>> {
+    let mut routes = Router::new();
+    for path in script::PLATFORM_PATHS {
+        routes = routes.route(path, get(script::platform));
+    }
+    routes
+        .route("/gsi/client", get(script::client))
+        .route("/gsi/button", get(button::page))
+        .route("/gsi/select", get(select::ask).post(select::answer))
+        .route("/gsi/iframe/select", get(card::ask).post(card::answer))
+        .route("/gsi/status", get(status::status))
+        .route("/gsi/revoke", post(revoke::revoke))
 }

@@ -60,6 +60,7 @@ pub(crate) enum Kind {
     CodeRedeemed,
     CodeRefused,
     ConsentShown,
+    CredentialIssued,
     FaultUsed,
     RefreshRefused,
     Revoked,

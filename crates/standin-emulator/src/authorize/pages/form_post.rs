@@ -20,7 +20,7 @@ struct FormPostPage<'a> {
     script: &'static str,
 }
 
-pub(in crate::authorize) fn html(action: &str, answer: &Object) -> Response {
+pub(crate) fn html(action: &str, answer: &Object) -> Response {
     let fields = answer.members().map(|(name, value)| (name, value.as_str().unwrap_or_default()));
     let page = FormPostPage { action, fields: fields.collect(), script: SCRIPT };
     let hash = BASE64.encode(&chance::sha256(SCRIPT.as_bytes()));
