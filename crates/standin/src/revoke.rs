@@ -137,6 +137,7 @@ impl Revocations {
 
     /// The refresh token stands for everything; without one, the access token.
     async fn queue(&self, grant: &Grant) -> Result<Option<RevocationRow>, Error> {
+        self.core.vault.learn(grant.tokens.iter()).await;
         let token = match self.core.vault.open_refresh(grant)? {
             Some(token) => Some(token),
             None => {
@@ -168,10 +169,9 @@ impl Revocations {
     }
 
     async fn attempt(&self, row: RevocationRow) -> Result<Revoked, Error> {
-        let token = self
-            .core
-            .vault
-            .open_revocation(row.grant, &Sealed::from_bytes(row.sealed_token.clone()))?;
+        let sealed = Sealed::from_bytes(row.sealed_token.clone());
+        self.core.vault.learn([&sealed]).await;
+        let token = self.core.vault.open_revocation(row.grant, &sealed)?;
         let asked = match self.core.providers.get(&row.provider) {
             Some(provider) => provider.revoke(&self.core, &token).await,
             // The provider is no longer configured: nobody is left to be asked.
@@ -191,22 +191,27 @@ impl Revocations {
     }
 }
 
-/// Queues a token. Two of one grant in one millisecond are told apart by the next.
+/// More than there can be tokens of one grant in one millisecond.
+const MAX_TRIES: usize = 64;
+
+/// Queues a token. Two of one grant in one millisecond are told apart by the next; and one that was sealed
+/// with a key which is retired by now is sealed again.
 async fn queued(
     core: &Core,
     grant: GrantId,
     provider: &ProviderId,
     token: &RefreshToken,
 ) -> Result<RevocationRow, Error> {
-    let mut row = row(core, grant, provider, token)?;
-    loop {
+    let mut now = core.now();
+    for _ in 0..MAX_TRIES {
+        core.vault.keep_up().await;
+        let row = row(core, grant, provider, token, now)?;
         match core.store.queue_revocation(row.clone()).await {
-            Err(StoreError::Conflict) => {
-                row.queued_at = row.queued_at.after(Duration::from_millis(1));
-            }
+            Err(StoreError::Conflict) => now = now.after(Duration::from_millis(1)),
             result => return Ok(result.map(|()| row)?),
         }
     }
+    Err(StoreError::Conflict.into())
 }
 
 fn row(
@@ -214,8 +219,8 @@ fn row(
     grant: GrantId,
     provider: &ProviderId,
     token: &RefreshToken,
+    now: Timestamp,
 ) -> Result<RevocationRow, Error> {
-    let now: Timestamp = core.now();
     let sealed = core.vault.seal_revocation(grant, token.expose(), &*core.entropy)?;
     Ok(RevocationRow {
         grant,

@@ -20,7 +20,7 @@ use crate::session::{SessionSettings, Sessions};
 use crate::signin::SignIn;
 use crate::store::Store;
 use crate::time::{Clock, SystemClock};
-use crate::vault::{KeyFile, KeyRing, Vault, VaultError};
+use crate::vault::{KeyFile, Vault, VaultError};
 use crate::vend::{Audit, Vend};
 use crate::verify::ProviderId;
 
@@ -88,16 +88,17 @@ impl Builder {
     /// Loads the key ring and puts everything together. Nothing is asked of any provider yet.
     ///
     /// # Errors
-    /// Those of [`KeyRing::load`]: a vault whose keys are missing does not open.
+    /// Those of [`Vault::open`]: a vault whose keys are missing does not open.
     pub async fn build(self, keys: &KeyFile) -> Result<Standin, VaultError> {
-        let ring = KeyRing::load(keys, &*self.store, &*self.clock, &*self.entropy).await?;
+        let (store, clock) = (Arc::clone(&self.store), Arc::clone(&self.clock));
+        let vault = Vault::open(keys, store, clock, &*self.entropy).await?;
         let core = Arc::new(Core {
             providers: providers(self.providers, &self.public_url),
             clock: self.clock,
             entropy: self.entropy,
             http: self.http,
             store: self.store,
-            vault: Vault::new(ring),
+            vault,
             public_url: self.public_url,
         });
         Ok(Standin::over(core, self.session))

@@ -46,7 +46,8 @@ pub(super) async fn post(
     require_same_origin(&headers, shared.standin.public_url())?;
     let scopes = Scopes::parse(body.scope.as_deref().unwrap_or_default())
         .map_err(|_| Refusal::ScopeNotAllowed)?;
-    let begun = shared.standin.signin().begin_code(&provider, &scopes, Cookies::of(&headers))?;
+    let begun =
+        shared.standin.signin().begin_code(&provider, &scopes, Cookies::of(&headers)).await?;
     let answer = Answer {
         attempt: begun.attempt,
         state: begun.state,

@@ -7,10 +7,11 @@ use standin::id::{GrantId, UserId};
 use standin::provider::Scopes;
 use standin::store::{Event, Grants, Result, RevocationRow, StoreError};
 use standin::time::Timestamp;
-use standin::vault::{Grant, GrantState, ReauthReason, Sealed, SealedTokens};
+use standin::vault::{Grant, GrantState, ReauthReason, Sealed, SealedTokens, header};
 use standin::verify::{Identity, ProviderId};
 
 use super::failure::Failure;
+use super::rewraps::none_retired;
 use super::rows::{Cells, all, execute, instant, limit, one, optional, value_of};
 use super::{SqliteStore, events, revocations};
 
@@ -35,18 +36,28 @@ const AT_PROVIDER: &str = select!("WHERE user_id = ?1 AND provider = ?2");
 const OF_USER: &str = select!("WHERE user_id = ?1");
 const PAGE: &str = select!("WHERE id > ?1 ORDER BY id LIMIT ?2");
 
+const TO_REWRAP: &str = select!(
+    "WHERE id > ?1 AND (substr(sealed_access, 1, 6) <> ?3 OR substr(sealed_refresh, 1, 6) <> ?3) \
+     ORDER BY id LIMIT ?2"
+);
+
 const INSERT: &str = concat!(
     "INSERT INTO grants (",
     columns!(),
-    ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19) \
-     ON CONFLICT DO NOTHING"
+    ") SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19 \
+     WHERE ",
+    none_retired!("?20, ?21"),
+    " ON CONFLICT DO NOTHING"
 );
 /// Takes the same parameters. What never changes is not written but compared.
-const REPLACE: &str = "UPDATE grants SET version = ?7, provider_client = ?8, token_endpoint = ?9, \
+const REPLACE: &str = concat!(
+    "UPDATE grants SET version = ?7, provider_client = ?8, token_endpoint = ?9, \
     scopes = ?10, requested = ?11, state = ?12, reason = ?13, generation = ?14, sealed_access = ?15, \
     sealed_refresh = ?16, access_expires_at = ?17, refresh_expires_at = ?18, updated_at = ?19 \
     WHERE id = ?1 AND version = ?7 - 1 AND user_id = ?2 AND provider = ?3 AND issuer = ?4 \
-    AND subject = ?5 AND ?6 IS NOT NULL";
+    AND subject = ?5 AND ?6 IS NOT NULL AND ",
+    none_retired!("?20, ?21")
+);
 
 const STATES: [GrantState; 3] = [GrantState::Active, GrantState::Reauth, GrantState::Revoked];
 
@@ -125,6 +136,17 @@ pub(super) fn put(connection: &Connection, grant: &Grant) -> std::result::Result
     write(connection, sql, grant)
 }
 
+/// Grants that hold a value which does not begin as the active key's do.
+pub(super) fn to_rewrap(
+    connection: &Connection,
+    active: u32,
+    after: Option<GrantId>,
+    rows: usize,
+) -> std::result::Result<Vec<Grant>, Failure> {
+    let after: &[u8] = after.as_ref().map_or(&[], |id| id.as_bytes());
+    all(connection, TO_REWRAP, params![after, limit(rows), header(active)], grant_of)
+}
+
 /// A user's grants, oldest first, inside whatever snapshot is open.
 pub(super) fn of_user(
     connection: &Connection,
@@ -163,6 +185,8 @@ fn write(
         grant.access_expires_at.unix_ms(),
         grant.refresh_expires_at.map(Timestamp::unix_ms),
         grant.updated_at.unix_ms(),
+        tokens.access.as_ref().and_then(Sealed::data_key),
+        tokens.refresh.as_ref().and_then(Sealed::data_key),
     ];
     match execute(connection, sql, row)? {
         1 => Ok(()),

@@ -21,6 +21,7 @@ mod housekeeping;
 mod reader;
 mod recent;
 mod revocations;
+mod rewraps;
 mod rows;
 mod schema;
 mod sessions;

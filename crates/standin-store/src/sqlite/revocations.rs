@@ -2,16 +2,24 @@
 
 use rusqlite::{Connection, Row, params};
 use standin::id::GrantId;
-use standin::store::{Result as StoreResult, RevocationRow};
+use standin::store::{Result as StoreResult, RevocationRow, StoreError};
 use standin::time::Timestamp;
+use standin::vault::{Sealed, header};
 
 use super::failure::Failure;
+use super::rewraps::none_retired;
 use super::rows::{Cells, all, execute, limit};
 
-const QUEUE: &str = "INSERT INTO revocations \
-    (grant_id, queued_at, provider, sealed_token, retry_at, attempts) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+const QUEUE: &str = concat!(
+    "INSERT INTO revocations (grant_id, queued_at, provider, sealed_token, retry_at, attempts) \
+     SELECT ?1, ?2, ?3, ?4, ?5, ?6 WHERE ",
+    none_retired!("?7")
+);
 const DUE: &str = "SELECT grant_id, queued_at, provider, sealed_token, retry_at, attempts \
     FROM revocations WHERE retry_at <= ?1 ORDER BY queued_at, grant_id LIMIT ?2";
+const TO_REWRAP: &str = "SELECT grant_id, queued_at, provider, sealed_token, retry_at, attempts FROM revocations \
+    WHERE (queued_at, grant_id) > (?1, ?2) AND substr(sealed_token, 1, 6) <> ?4 \
+    ORDER BY queued_at, grant_id LIMIT ?3";
 const FINISH: &str = "DELETE FROM revocations WHERE grant_id = ?1 AND queued_at = ?2";
 const POSTPONE: &str = "UPDATE revocations SET retry_at = ?3, attempts = attempts + 1 \
     WHERE grant_id = ?1 AND queued_at = ?2";
@@ -23,10 +31,13 @@ pub(super) fn queue(connection: &Connection, revocation: &RevocationRow) -> Resu
         revocation.provider.as_str(),
         revocation.sealed_token,
         revocation.retry_at.unix_ms(),
-        revocation.attempts
+        revocation.attempts,
+        Sealed::from_bytes(revocation.sealed_token.clone()).data_key(),
     ];
-    execute(connection, QUEUE, row)?;
-    Ok(())
+    match execute(connection, QUEUE, row)? {
+        1 => Ok(()),
+        _ => Err(StoreError::Conflict.into()),
+    }
 }
 
 pub(super) fn due(
@@ -35,6 +46,19 @@ pub(super) fn due(
     rows: usize,
 ) -> Result<Vec<RevocationRow>, Failure> {
     all(connection, DUE, params![now.unix_ms(), limit(rows)], revocation_of)
+}
+
+/// Revocations whose token does not begin as the active key's do.
+pub(super) fn to_rewrap(
+    connection: &Connection,
+    active: u32,
+    after: Option<(Timestamp, GrantId)>,
+    rows: usize,
+) -> Result<Vec<RevocationRow>, Failure> {
+    let queued_at = after.map_or(i64::MIN, |(queued_at, _)| queued_at.unix_ms());
+    let grant = after.map_or_else(Vec::new, |(_, grant)| grant.as_bytes().to_vec());
+    let page = params![queued_at, grant, limit(rows), header(active)];
+    all(connection, TO_REWRAP, page, revocation_of)
 }
 
 pub(super) fn finish(

@@ -1,11 +1,13 @@
 //! Bringing a schema up to date, and leaving alone what is too new.
 
 use std::fs;
+use std::path::Path;
 use std::sync::Arc;
 
 use rusqlite::Connection;
-use standin::store::Users;
 use standin::store::conformance::samples::sign_in;
+use standin::store::{DataKeys, Users};
+use standin::time::Timestamp;
 use standin_store::OpenError;
 use standin_store::sqlite::{SqliteStore, migrate, pending_migrations};
 
@@ -63,6 +65,47 @@ async fn a_migration_that_was_stopped_before_its_first_table_goes_on() {
     drop(raw);
     let store = SqliteStore::open(&path).unwrap();
     assert!(store.complete_sign_in(sign_in(1)).await.is_ok());
+}
+
+/// A file as the release before key rotation left it.
+fn of_the_first_release(path: &Path) {
+    let (_directory, newest) = Fixture::fresh().close();
+    let (old, new) = (Connection::open(path).unwrap(), Connection::open(newest).unwrap());
+    old.execute_batch(include_str!("../../migrations/sqlite/V1__vault.sql")).unwrap();
+    let history: String = new
+        .query_row(
+            "SELECT sql FROM sqlite_schema WHERE name = 'refinery_schema_history'",
+            [],
+            |row| row.get(0),
+        )
+        .unwrap();
+    old.execute_batch(&history).unwrap();
+    let first: (i64, String, String, String) = new
+        .query_row("SELECT * FROM refinery_schema_history WHERE version = 1", [], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+        })
+        .unwrap();
+    old.execute("INSERT INTO refinery_schema_history VALUES (?1, ?2, ?3, ?4)", first).unwrap();
+    old.execute_batch(
+        "INSERT INTO data_keys (id, wrapped_by, wrapped, created_at) \
+         VALUES (1, 'k1', x'01', 1000), (2, 'k1', x'02', 500)",
+    )
+    .unwrap();
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+    fs::set_permissions(path, mode).unwrap();
+}
+
+#[tokio::test]
+async fn the_data_keys_of_the_first_release_go_on_and_the_newest_seals() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("standin.db");
+    of_the_first_release(&path);
+    let store = SqliteStore::open(&path).unwrap();
+    let keys = store.data_keys().await.unwrap();
+    let shapes =
+        keys.iter().map(|key| (key.id, key.version, key.activated_at.map(Timestamp::unix_ms)));
+    assert_eq!(shapes.collect::<Vec<_>>(), [(1, 1, None), (2, 1, Some(500))]);
+    assert!(keys.iter().all(|key| key.retired_at.is_none() && key.removed_at.is_none()));
 }
 
 #[test]

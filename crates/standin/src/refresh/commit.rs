@@ -71,6 +71,8 @@ impl Exchange {
         for _ in 0..MAX_ROUNDS {
             let (id, generation) = (grant.id, grant.generation);
             let provider = grant.identity.provider.clone();
+            // The provider took its time, or the row was refused because its key is retired.
+            self.core.vault.keep_up().await;
             let renewed = self.renewed(grant, &answer, asked_at)?;
             let token = fresh(&renewed, answer.access_token.clone());
             let event = event(EventKind::TokenRefreshed, &renewed);

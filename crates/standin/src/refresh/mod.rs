@@ -142,6 +142,7 @@ impl Refresher {
     }
 
     async fn ensure(&self, grant: &Grant, target: Target, need: Need) -> Outcome {
+        self.exchange.core.vault.learn(grant.tokens.iter()).await;
         if let Some(token) = self.exchange.at_hand(grant, &target, need)? {
             return Ok(token);
         }

@@ -99,7 +99,7 @@ impl SignIn {
     ///
     /// # Errors
     /// As [`SignIn::begin`]; [`Refusal::UnknownProvider`] too if the provider has no such popup.
-    pub fn begin_code(
+    pub async fn begin_code(
         &self,
         provider: &ProviderId,
         scopes: &Scopes,
@@ -115,7 +115,7 @@ impl SignIn {
         };
         let mut attempt = Attempt::start(&self.core, provider, start);
         Ok(BegunCode {
-            cookies: self.cookies_for(&mut attempt, cookies)?,
+            cookies: self.cookies_for(&mut attempt, cookies).await?,
             attempt: attempt.id,
             state: attempt.state,
             client_id: attempt.client_id,
@@ -153,17 +153,18 @@ impl SignIn {
     ) -> Result<Begun, Error> {
         let metadata = provider.metadata(&self.core).await?;
         let mut attempt = Attempt::start(&self.core, provider, start);
-        let cookies = self.cookies_for(&mut attempt, cookies)?;
+        let cookies = self.cookies_for(&mut attempt, cookies).await?;
         let location = authorization_url(provider, &metadata, &attempt, ask);
         Ok(Begun { attempt: attempt.id, location, cookies })
     }
 
     /// The attempt's cookie; and where a browser has its fill of attempts, the oldest make room.
-    fn cookies_for(
+    async fn cookies_for(
         &self,
         attempt: &mut Attempt,
         cookies: Cookies<'_>,
     ) -> Result<Vec<SetCookie>, Error> {
+        self.core.vault.keep_up().await;
         let own = attempt.cookie(&self.core)?;
         let leaving = Attempt::make_room(&self.core, cookies, &own);
         Ok(leaving.into_iter().chain([own]).collect())

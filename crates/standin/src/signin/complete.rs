@@ -55,6 +55,7 @@ impl SignIn {
         answer: UnverifiedCallback,
         headers: &http::HeaderMap,
     ) -> Result<Completed, Failed> {
+        self.core.vault.keep_up().await;
         let attempt = Attempt::of_answer(&self.core, Cookies::of(headers), &answer.state)
             .map_err(Failed::before_attempt)?;
         let admitted = match self.admit(&attempt, provider, Way::Redirect) {
@@ -79,6 +80,7 @@ impl SignIn {
         post: UnverifiedCodePost,
         headers: &http::HeaderMap,
     ) -> Result<Completed, Failed> {
+        self.core.vault.keep_up().await;
         let attempt = Attempt::of_answer(&self.core, Cookies::of(headers), &post.state)
             .map_err(Failed::before_attempt)?;
         match self.admit(&attempt, provider, Way::Post) {

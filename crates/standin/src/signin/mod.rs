@@ -96,6 +96,7 @@ impl SignIn {
         id: AttemptId,
         cookies: Cookies<'_>,
     ) -> Result<Option<AttemptOutcome>, Error> {
+        self.core.vault.keep_up().await;
         let is_ours = Attempt::under_way(&self.core, cookies)
             .iter()
             .any(|(_, attempt)| attempt.as_ref().is_some_and(|attempt| attempt.id == id));

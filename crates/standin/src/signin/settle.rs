@@ -78,6 +78,7 @@ impl SignIn {
                 settling.nothing_yet(id, known.unwrap_or(settling.new_user))
             }
         };
+        self.core.vault.keep_up().await;
         let binding = settling.binding(&stored);
         let answer = &settling.proved.answer;
         let refresh = answer.refresh_token.as_ref();

@@ -14,6 +14,7 @@
 
 pub mod attempts;
 pub mod clients;
+pub mod data_keys;
 pub mod grants;
 pub mod housekeeping;
 pub mod journal;
@@ -46,6 +47,16 @@ macro_rules! store_laws {
                 a_revoked_client_is_not_found,
                 clients_with_a_taken_id_or_key_conflict,
             }
+            data_keys {
+                a_data_key_is_replaced_only_over_the_version_before_it,
+                a_data_key_whose_id_is_taken_conflicts_and_changes_nothing,
+                a_revocation_is_rewrapped_where_it_still_waits,
+                a_rewrap_loses_against_whoever_wrote_first,
+                data_keys_come_back_whole_in_the_order_of_their_ids,
+                grants_to_rewrap_are_those_with_any_other_key,
+                nothing_is_written_that_a_retired_data_key_has_sealed,
+                the_use_of_data_keys_is_counted_from_the_rows,
+            }
             grants {
                 a_grant_comes_back_with_every_field_as_it_was_written,
                 a_grant_is_replaced_only_over_the_version_before_it,
@@ -60,8 +71,6 @@ macro_rules! store_laws {
                 pruning_forgets_only_attempts_and_sessions_whose_time_is_over,
             }
             journal {
-                a_data_key_whose_id_is_taken_conflicts_and_changes_nothing,
-                data_keys_come_back_whole_in_the_order_of_their_ids,
                 events_come_back_whole_and_in_order_after_a_number_up_to_a_limit,
                 events_of_many_writers_get_growing_numbers,
             }
@@ -136,6 +145,7 @@ mod tests {
         let stages = [
             include_str!("conformance/attempts.rs"),
             include_str!("conformance/clients.rs"),
+            include_str!("conformance/data_keys.rs"),
             include_str!("conformance/grants.rs"),
             include_str!("conformance/housekeeping.rs"),
             include_str!("conformance/journal.rs"),

@@ -3,19 +3,20 @@
 //! One lock over plain maps. Each method is one critical section, and looks at everything that could be in
 //! the way before it changes anything: that makes each of them one transaction.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 
 use super::{
-    AttemptOutcome, AttemptRow, Attempts, ClientRow, Clients, DataKeyRow, DataKeys, Event, Events,
-    Grants, Housekeeping, NewSession, Result, RevocationRow, SessionHash, SessionRow, SessionView,
-    Sessions, SignIn, SignedIn, StoreError, StoredEvent, User, Users,
+    AttemptOutcome, AttemptRow, Attempts, ClientRow, Clients, DataKeyRow, DataKeyUse, DataKeys,
+    Event, Events, Grants, Housekeeping, NewSession, Result, RevocationRow, RewrappedGrant,
+    Rewraps, SessionHash, SessionRow, SessionView, Sessions, SignIn, SignedIn, StoreError,
+    StoredEvent, User, Users,
 };
 use crate::id::{AttemptId, ClientId, GrantId, SessionId, UserId};
 use crate::time::Timestamp;
-use crate::vault::Grant;
+use crate::vault::{Grant, Sealed, SealedTokens};
 use crate::verify::{Identity, ProviderId};
 
 /// Forgets everything when it is dropped.
@@ -63,7 +64,16 @@ impl Tables {
                     && stored.identity == grant.identity
             }
         };
+        let fits = fits && !self.is_retired(&grant.tokens);
         fits.then_some(()).ok_or(StoreError::Conflict)
+    }
+
+    fn is_retired(&self, tokens: &SealedTokens) -> bool {
+        keys_of(tokens).into_iter().flatten().any(|key| self.is_key_retired(key))
+    }
+
+    fn is_key_retired(&self, key: u32) -> bool {
+        self.data_keys.get(&key).is_some_and(|row| row.retired_at.is_some())
     }
 
     fn put_grant(&mut self, grant: Grant) {
@@ -98,6 +108,15 @@ impl Tables {
         let theirs = self.grants.values().filter(|grant| grant.user == user);
         theirs.cloned().collect()
     }
+}
+
+/// What the sealed values of a grant name, each once.
+fn keys_of(tokens: &SealedTokens) -> BTreeSet<Option<u32>> {
+    tokens.iter().map(Sealed::data_key).collect()
+}
+
+fn key_of(revocation: &RevocationRow) -> Option<u32> {
+    Sealed::from_bytes(revocation.sealed_token.clone()).data_key()
 }
 
 #[async_trait]
@@ -227,7 +246,8 @@ impl Grants for MemoryStore {
     async fn queue_revocation(&self, revocation: RevocationRow) -> Result<()> {
         let key = (revocation.queued_at, revocation.grant);
         let mut tables = self.tables();
-        if tables.revocations.contains_key(&key) {
+        let is_retired = key_of(&revocation).is_some_and(|key| tables.is_key_retired(key));
+        if is_retired || tables.revocations.contains_key(&key) {
             return Err(StoreError::Conflict);
         }
         tables.revocations.insert(key, revocation);
@@ -370,6 +390,87 @@ impl DataKeys for MemoryStore {
         }
         tables.data_keys.insert(key.id, key);
         Ok(())
+    }
+
+    async fn replace_data_key(&self, key: DataKeyRow) -> Result<()> {
+        let mut tables = self.tables();
+        let stored = tables.data_keys.get_mut(&key.id).ok_or(StoreError::Conflict)?;
+        if key.version == 0 || stored.version != key.version - 1 {
+            return Err(StoreError::Conflict);
+        }
+        *stored = DataKeyRow { created_at: stored.created_at, ..key };
+        Ok(())
+    }
+
+    async fn data_key_use(&self) -> Result<Vec<DataKeyUse>> {
+        let tables = self.tables();
+        let mut counts: BTreeMap<Option<u32>, (u64, u64)> = BTreeMap::new();
+        for key in tables.grants.values().flat_map(|grant| keys_of(&grant.tokens)) {
+            counts.entry(key).or_default().0 += 1;
+        }
+        for key in tables.revocations.values().map(key_of) {
+            counts.entry(key).or_default().1 += 1;
+        }
+        let count = |(key, (grants, revocations))| DataKeyUse { key, grants, revocations };
+        Ok(counts.into_iter().map(count).collect())
+    }
+}
+
+#[async_trait]
+impl Rewraps for MemoryStore {
+    async fn grants_to_rewrap(
+        &self,
+        active: u32,
+        after: Option<GrantId>,
+        limit: usize,
+    ) -> Result<Vec<Grant>> {
+        let tables = self.tables();
+        let needs_it = |row: &&Grant| keys_of(&row.tokens).iter().any(|key| *key != Some(active));
+        let rest = tables.grants.values().filter(|row| Some(row.id) > after).filter(needs_it);
+        Ok(rest.take(limit).cloned().collect())
+    }
+
+    async fn rewrap_grants(&self, grants: Vec<RewrappedGrant>) -> Result<usize> {
+        let mut tables = self.tables();
+        let mut written = 0;
+        for RewrappedGrant { id, version, tokens } in grants {
+            if tables.is_retired(&tokens) {
+                continue;
+            }
+            let stored = tables.grants.get_mut(&id).filter(|stored| stored.version == version);
+            if let Some(stored) = stored {
+                stored.tokens = tokens;
+                stored.version += 1;
+                written += 1;
+            }
+        }
+        Ok(written)
+    }
+
+    async fn revocations_to_rewrap(
+        &self,
+        active: u32,
+        after: Option<(Timestamp, GrantId)>,
+        limit: usize,
+    ) -> Result<Vec<RevocationRow>> {
+        let tables = self.tables();
+        let needs_it = |row: &&RevocationRow| key_of(row) != Some(active);
+        let rest = tables.revocations.iter().filter(|(key, _)| Some(**key) > after);
+        Ok(rest.map(|(_, row)| row).filter(needs_it).take(limit).cloned().collect())
+    }
+
+    async fn rewrap_revocations(&self, revocations: Vec<RevocationRow>) -> Result<usize> {
+        let mut tables = self.tables();
+        let mut written = 0;
+        for row in revocations {
+            let is_retired = key_of(&row).is_some_and(|key| tables.is_key_retired(key));
+            let stored = tables.revocations.get_mut(&(row.queued_at, row.grant));
+            if let Some(stored) = stored.filter(|_| !is_retired) {
+                stored.sealed_token = row.sealed_token;
+                written += 1;
+            }
+        }
+        Ok(written)
     }
 }
 

@@ -5,7 +5,8 @@
 //! a row is consumed by the statement that finds it, and a grant is written only over the version that was
 //! read ([`StoreError::Conflict`] otherwise: read again and decide again).
 //! A read sees everything that was written through the same store before it began; what another process wrote
-//! it sees within a second.
+//! it sees within a second. A value that a retired data key has sealed is not written ([`StoreError::Conflict`]:
+//! load the keys again and seal again), so that a key which no row needs stays needed by none.
 //! The laws in [`conformance`] say the rest, and every implementation is run against them.
 
 mod record;
@@ -23,8 +24,9 @@ use crate::vault::Grant;
 use crate::verify::{Identity, ProviderId};
 
 pub use record::{
-    AttemptOutcome, AttemptRow, ClientRow, DataKeyRow, Event, EventKind, NewSession, RevocationRow,
-    SessionHash, SessionRow, SessionView, SignIn, SignedIn, StoredEvent, User,
+    AttemptOutcome, AttemptRow, ClientRow, DataKeyRow, DataKeyUse, Event, EventKind, NewSession,
+    RevocationRow, RewrappedGrant, SessionHash, SessionRow, SessionView, SignIn, SignedIn,
+    StoredEvent, User,
 };
 
 /// Why the store did not do it. In every case nothing was changed.
@@ -163,10 +165,43 @@ pub trait Events {
 /// The wrapped data keys of the vault.
 #[async_trait]
 pub trait DataKeys {
-    /// All of them, in the order of their ids.
+    /// All of them, in the order of their ids; those that were removed, too.
     async fn data_keys(&self) -> Result<Vec<DataKeyRow>>;
     /// Adds one. [`StoreError::Conflict`] if its id is taken.
     async fn add_data_key(&self, key: DataKeyRow) -> Result<()>;
+    /// Writes the row over `key.version - 1`; [`StoreError::Conflict`] if that is not what is stored. When
+    /// it was made never changes.
+    async fn replace_data_key(&self, key: DataKeyRow) -> Result<()>;
+    /// Which keys the rows need, in the order of their ids, values in no format of ours first. It reads
+    /// every row: not for the way of a request.
+    async fn data_key_use(&self) -> Result<Vec<DataKeyUse>>;
+}
+
+/// Sealing again what other data keys have sealed, some rows at a time.
+#[async_trait]
+pub trait Rewraps {
+    /// Grants that hold a value sealed with another data key than `active`, or in another format, by id,
+    /// after `after`.
+    async fn grants_to_rewrap(
+        &self,
+        active: u32,
+        after: Option<GrantId>,
+        limit: usize,
+    ) -> Result<Vec<Grant>>;
+    /// One transaction: puts the tokens into each grant whose version is still what was read, and counts
+    /// that as a write of the row. A grant that has moved, is gone, or would be sealed with a retired key
+    /// is left as it is. How many were written.
+    async fn rewrap_grants(&self, grants: Vec<RewrappedGrant>) -> Result<usize>;
+    /// The same of revocations, by their keys, oldest first.
+    async fn revocations_to_rewrap(
+        &self,
+        active: u32,
+        after: Option<(Timestamp, GrantId)>,
+        limit: usize,
+    ) -> Result<Vec<RevocationRow>>;
+    /// One transaction: puts `sealed_token` into each row that is still there, and changes nothing else of
+    /// it. How many were written.
+    async fn rewrap_revocations(&self, revocations: Vec<RevocationRow>) -> Result<usize>;
 }
 
 /// Upkeep.
@@ -187,6 +222,7 @@ pub trait Store:
     + Clients
     + Events
     + DataKeys
+    + Rewraps
     + Housekeeping
     + Send
     + Sync
@@ -202,6 +238,7 @@ impl<T> Store for T where
         + Clients
         + Events
         + DataKeys
+        + Rewraps
         + Housekeeping
         + Send
         + Sync

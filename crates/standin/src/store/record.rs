@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::id::{AttemptId, ClientId, GrantId, SessionId, UserId};
 use crate::time::Timestamp;
-use crate::vault::Grant;
+use crate::vault::{Grant, SealedTokens};
 use crate::vend::Policy;
 use crate::verify::{Identity, Profile, ProviderId};
 
@@ -233,17 +233,48 @@ pub struct StoredEvent {
     pub event: Event,
 }
 
-/// A data key, wrapped by a key-encryption key.
+/// A data key, wrapped by a key-encryption key. Which of them seals is said by their times, so that making
+/// another the active one is a write of one row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DataKeyRow {
-    /// Named in the header of everything it seals.
+    /// Named in the header of everything it seals; never given to another key.
     pub id: u32,
+    /// Counts writes of the row; the compare-and-swap of every update.
+    pub version: u64,
     /// Which key-encryption key wraps it.
     pub wrapped_by: String,
-    /// Nonce, ciphertext and tag.
+    /// Nonce, ciphertext and tag; nothing once it is removed.
     pub wrapped: Vec<u8>,
     /// When it was made.
     pub created_at: Timestamp,
+    /// When it was last made the active one: the latest of all is.
+    pub activated_at: Option<Timestamp>,
+    /// Since when nothing may be sealed with it.
+    pub retired_at: Option<Timestamp>,
+    /// When the key itself was destroyed. The row stays, so that its id stays taken.
+    pub removed_at: Option<Timestamp>,
+}
+
+/// How many rows hold a value that a data key sealed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DataKeyUse {
+    /// The key that the values name; `None` for values in no format of ours.
+    pub key: Option<u32>,
+    /// Grants. One whose two tokens name two keys counts for both.
+    pub grants: u64,
+    /// Revocations that wait.
+    pub revocations: u64,
+}
+
+/// The tokens of a grant, sealed again with another data key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RewrappedGrant {
+    /// Which grant.
+    pub id: GrantId,
+    /// The version that was read.
+    pub version: u64,
+    /// The same tokens as they stood in it.
+    pub tokens: SealedTokens,
 }
 
 /// A token to be revoked at its provider. The token is sealed as it was in the grant.

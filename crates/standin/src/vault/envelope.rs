@@ -19,7 +19,8 @@ use crate::entropy::{Entropy, random_bytes};
 
 const FORMAT: u8 = 1;
 const SUITE_AES_256_GCM: u8 = 1;
-const HEADER: usize = 6;
+/// How many bytes say with what a value was sealed.
+pub const HEADER: usize = 6;
 const NONCE: usize = 12;
 const TAG: usize = 16;
 
@@ -40,13 +41,27 @@ impl Sealed {
         &self.0
     }
 
-    /// Which data key sealed it.
-    pub(super) fn key_id(&self) -> Result<u32, VaultError> {
+    /// Which data key it names; `None` if it is in no format of ours. Its first [`HEADER`] bytes are enough.
+    #[must_use]
+    pub fn data_key(&self) -> Option<u32> {
         match self.0.get(..HEADER) {
-            Some(&[FORMAT, SUITE_AES_256_GCM, a, b, c, d]) => Ok(u32::from_be_bytes([a, b, c, d])),
-            _ => Err(VaultError::UnknownFormat),
+            Some(&[FORMAT, SUITE_AES_256_GCM, a, b, c, d]) => {
+                Some(u32::from_be_bytes([a, b, c, d]))
+            }
+            _ => None,
         }
     }
+
+    pub(super) fn key_id(&self) -> Result<u32, VaultError> {
+        self.data_key().ok_or(VaultError::UnknownFormat)
+    }
+}
+
+/// What everything begins with that this data key seals now: how a database finds what it does not.
+#[must_use]
+pub const fn header(data_key: u32) -> [u8; HEADER] {
+    let [a, b, c, d] = data_key.to_be_bytes();
+    [FORMAT, SUITE_AES_256_GCM, a, b, c, d]
 }
 
 impl fmt::Debug for Sealed {
@@ -102,8 +117,7 @@ pub(super) fn seal(
     entropy: &dyn Entropy,
 ) -> Result<Sealed, VaultError> {
     let mut bytes = Vec::with_capacity(HEADER + NONCE + plain.len() + TAG);
-    bytes.extend_from_slice(&[FORMAT, SUITE_AES_256_GCM]);
-    bytes.extend_from_slice(&key_id.to_be_bytes());
+    bytes.extend_from_slice(&header(key_id));
     let associated = [&bytes, bound_to].concat();
     let nonce = random_bytes::<NONCE>(entropy);
     bytes.extend_from_slice(&nonce);

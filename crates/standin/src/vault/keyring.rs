@@ -1,136 +1,23 @@
-//! The key ring: key-encryption keys from a file, data keys from the database, keys per grant from both.
+//! The key ring: data keys from the database, unwrapped by the key file, and keys per grant from both.
 //!
-//! The file holds what must never be in the database or its backups. It is read once, at start; the data
-//! keys it unwraps live in memory, wiped when dropped. A vault that holds data keys and meets a file that
+//! Unwrapped keys live in memory, wiped when dropped. A vault that holds data keys and meets a file that
 //! cannot unwrap them refuses to start: making new keys would make every stored token worthless.
 
 use std::fmt;
-use std::path::Path;
 
 use aws_lc_rs::hkdf::{HKDF_SHA256, KeyType, Salt};
-use data_encoding::BASE64;
-use serde::{Deserialize, Serialize};
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroizing;
 
 use super::envelope::{self, Sealed, associated_data};
-use super::{Field, VaultError};
+use super::{Field, KeyFile, VaultError, data_key};
 use crate::entropy::{Entropy, random_bytes};
 use crate::store::{DataKeyRow, Store, StoreError};
-use crate::time::Clock;
+use crate::time::{Clock, Timestamp};
 
-type Key = Zeroizing<[u8; 32]>;
-
-/// What a key file holds, as TOML.
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct KeyFile {
-    /// The id of the key that wraps new data keys.
-    active: String,
-    key: Vec<WrittenKey>,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct WrittenKey {
-    id: String,
-    /// 32 bytes in base64.
-    secret: String,
-}
-
-impl Drop for WrittenKey {
-    fn drop(&mut self) {
-        self.secret.zeroize();
-    }
-}
-
-impl fmt::Debug for KeyFile {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "KeyFile({} keys)", self.key.len())
-    }
-}
-
-/// Why a key file cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum KeyFileError {
-    /// The active key is not in the file.
-    #[error("`active` names a key that is not in the file")]
-    ActiveMissing,
-    /// A key is not 32 bytes in base64, or two share an id.
-    #[error("key `{0}` is not 32 bytes in base64, or its id stands twice")]
-    BadKey(String),
-    /// The file cannot be read.
-    #[error("the key file cannot be read: {0}")]
-    Io(#[from] std::io::Error),
-    /// Others than its owner may read it (requirement VC-9).
-    #[error("the key file can be read by others than its owner: chmod 600 it")]
-    TooOpen,
-    /// It is not TOML of this shape. The parser's words are left out, since they quote the file.
-    #[error("the key file is not in the form that `standin init` writes")]
-    Syntax,
-}
-
-impl KeyFile {
-    /// A file with one new key.
-    #[must_use]
-    pub fn generate(entropy: &dyn Entropy) -> Self {
-        let secret = BASE64.encode(Zeroizing::new(random_bytes::<32>(entropy)).as_ref());
-        Self { active: "k1".into(), key: vec![WrittenKey { id: "k1".into(), secret }] }
-    }
-
-    /// Reads a file that only its owner can read.
-    ///
-    /// # Errors
-    /// [`KeyFileError`], which never quotes the file.
-    pub fn read(path: &Path) -> Result<Self, KeyFileError> {
-        refuse_if_too_open(path)?;
-        let text = Zeroizing::new(std::fs::read_to_string(path)?);
-        toml::from_str(&text).map_err(|_| KeyFileError::Syntax)
-    }
-
-    /// The text to write. It is the vault's secret: 0600, and not into a log.
-    #[must_use]
-    pub fn to_toml(&self) -> Zeroizing<String> {
-        let header = "# Standin's key-encryption keys. Whoever has this file and the database has every token.\n\
-                      # Keep a copy apart from the database's backups: without it they are worthless.\n";
-        let keys = Zeroizing::new(toml::to_string(self).unwrap_or_default());
-        Zeroizing::new(format!("{header}{}", keys.as_str()))
-    }
-
-    fn keys(&self) -> Result<Vec<(String, Key)>, KeyFileError> {
-        let mut keys: Vec<(String, Key)> = Vec::new();
-        for written in &self.key {
-            let bad = || KeyFileError::BadKey(written.id.clone());
-            let bytes =
-                Zeroizing::new(BASE64.decode(written.secret.as_bytes()).map_err(|_| bad())?);
-            let key = <[u8; 32]>::try_from(bytes.as_slice()).map_err(|_| bad())?;
-            if keys.iter().any(|(id, _)| *id == written.id) {
-                return Err(bad());
-            }
-            keys.push((written.id.clone(), Zeroizing::new(key)));
-        }
-        if keys.iter().any(|(id, _)| *id == self.active) {
-            Ok(keys)
-        } else {
-            Err(KeyFileError::ActiveMissing)
-        }
-    }
-}
-
-#[cfg(unix)]
-fn refuse_if_too_open(path: &Path) -> Result<(), KeyFileError> {
-    use std::os::unix::fs::PermissionsExt;
-    match std::fs::metadata(path)?.permissions().mode() & 0o077 {
-        0 => Ok(()),
-        _ => Err(KeyFileError::TooOpen),
-    }
-}
-
-#[cfg(not(unix))]
-fn refuse_if_too_open(_: &Path) -> Result<(), KeyFileError> {
-    Ok(())
-}
+pub(super) type Key = Zeroizing<[u8; 32]>;
 
 /// The data keys, unwrapped and ready.
+#[derive(Clone)]
 pub struct KeyRing {
     active: u32,
     keys: Vec<(u32, Key)>,
@@ -155,14 +42,41 @@ impl KeyRing {
         clock: &dyn Clock,
         entropy: &dyn Entropy,
     ) -> Result<Self, VaultError> {
-        let keks = file.keys().map_err(|error| VaultError::KeyFile(error.to_string()))?;
+        let wrapping = Wrapping::of(file)?;
         let mut rows = store.data_keys().await?;
         if rows.is_empty() {
-            rows = make_first_key(file, &keks, store, clock, entropy).await?;
+            rows = make_first_key(&wrapping, store, clock, entropy).await?;
         }
-        let keys = rows.iter().map(|row| unwrap(row, &keks)).collect::<Result<Vec<_>, _>>()?;
-        let active = rows.iter().map(|row| row.id).max().unwrap_or_default();
+        Self::of(&rows, |row| wrapping.unwrap(row))
+    }
+
+    /// The ring of these rows, each key as `unwrap` gives it; the keys that were removed are left out.
+    pub(super) fn of(
+        rows: &[DataKeyRow],
+        mut unwrap: impl FnMut(&DataKeyRow) -> Result<Key, VaultError>,
+    ) -> Result<Self, VaultError> {
+        let live = rows.iter().filter(|row| row.removed_at.is_none());
+        let keys = live.map(|row| Ok((row.id, unwrap(row)?))).collect::<Result<_, VaultError>>()?;
+        let active = data_key::active(rows).ok_or_else(none_active)?.id;
         Ok(Self { active, keys })
+    }
+
+    /// With keys that `other` has and this one does not.
+    pub(super) fn keeping(mut self, other: &Self, keeps: impl Fn(u32) -> bool) -> Self {
+        let lost = other.keys.iter().filter(|(id, _)| self.find(*id).is_none() && keeps(*id));
+        let lost: Vec<_> = lost.cloned().collect();
+        self.keys.extend(lost);
+        self
+    }
+
+    /// The id of the key that seals now.
+    pub(super) const fn active(&self) -> u32 {
+        self.active
+    }
+
+    /// A data key, if it is here.
+    pub(super) fn find(&self, id: u32) -> Option<&Key> {
+        self.keys.iter().find(|(known, _)| *known == id).map(|(_, key)| key)
     }
 
     /// The key that seals now, and its id, for the thing called `context`.
@@ -176,10 +90,13 @@ impl KeyRing {
     }
 
     fn key(&self, id: u32, context: &[u8]) -> Result<Key, VaultError> {
-        let (_, data_key) =
-            self.keys.iter().find(|(known, _)| *known == id).ok_or(VaultError::KeyMissing)?;
-        derive(data_key, context)
+        derive(self.find(id).ok_or(VaultError::KeyMissing)?, context)
     }
+}
+
+fn none_active() -> VaultError {
+    let row = "all".to_owned();
+    StoreError::Inconsistent { table: "data_keys", column: "activated_at", row }.into()
 }
 
 struct Bytes32;
@@ -201,37 +118,84 @@ fn derive(data_key: &Key, context: &[u8]) -> Result<Key, VaultError> {
     Ok(key)
 }
 
+/// The key-encryption keys of a file, decoded.
+pub(super) struct Wrapping {
+    active: String,
+    keks: Vec<(String, Key)>,
+}
+
+impl Wrapping {
+    pub(super) fn of(file: &KeyFile) -> Result<Self, VaultError> {
+        let keks = file.keys().map_err(|error| VaultError::KeyFile(error.to_string()))?;
+        Ok(Self { active: file.active().to_owned(), keks })
+    }
+
+    /// The id of the key that wraps now.
+    pub(super) fn active(&self) -> &str {
+        &self.active
+    }
+
+    /// A new data key of this id, which nothing is sealed with yet.
+    pub(super) fn new_key(
+        &self,
+        id: u32,
+        now: Timestamp,
+        entropy: &dyn Entropy,
+    ) -> Result<DataKeyRow, VaultError> {
+        let data_key = Zeroizing::new(random_bytes::<32>(entropy));
+        Ok(DataKeyRow {
+            id,
+            version: 1,
+            wrapped_by: self.active.clone(),
+            wrapped: self.wrap(id, &data_key, entropy)?,
+            created_at: now,
+            activated_at: None,
+            retired_at: None,
+            removed_at: None,
+        })
+    }
+
+    /// A data key under the active key-encryption key.
+    pub(super) fn wrap(
+        &self,
+        id: u32,
+        data_key: &Key,
+        entropy: &dyn Entropy,
+    ) -> Result<Vec<u8>, VaultError> {
+        let kek = self.kek(&self.active)?;
+        let bound_to = wrapping(id, &self.active);
+        let sealed = envelope::seal(kek, id, &bound_to, data_key.as_ref(), entropy)?;
+        Ok(sealed.as_bytes().to_vec())
+    }
+
+    pub(super) fn unwrap(&self, row: &DataKeyRow) -> Result<Key, VaultError> {
+        let kek = self.kek(&row.wrapped_by)?;
+        let sealed = Sealed::from_bytes(row.wrapped.clone());
+        let bound_to = wrapping(row.id, &row.wrapped_by);
+        let plain = Zeroizing::new(envelope::open(kek, &bound_to, &sealed)?);
+        let key = <[u8; 32]>::try_from(plain.as_slice()).map_err(|_| VaultError::UnknownFormat)?;
+        Ok(Zeroizing::new(key))
+    }
+
+    fn kek(&self, id: &str) -> Result<&Key, VaultError> {
+        let kek = self.keks.iter().find(|(known, _)| known == id);
+        kek.map(|(_, key)| key).ok_or(VaultError::KeyMissing)
+    }
+}
+
 async fn make_first_key(
-    file: &KeyFile,
-    keks: &[(String, Key)],
+    wrapping: &Wrapping,
     store: &dyn Store,
     clock: &dyn Clock,
     entropy: &dyn Entropy,
 ) -> Result<Vec<DataKeyRow>, VaultError> {
-    let (id, kek) = keks.iter().find(|(id, _)| *id == file.active).ok_or(VaultError::KeyMissing)?;
-    let data_key = Zeroizing::new(random_bytes::<32>(entropy));
-    let row_id = 1;
-    let wrapped = envelope::seal(kek, row_id, &wrapping(row_id, id), data_key.as_ref(), entropy)?;
-    let row = DataKeyRow {
-        id: row_id,
-        wrapped_by: id.clone(),
-        wrapped: wrapped.as_bytes().to_vec(),
-        created_at: clock.now(),
-    };
+    let now = clock.now();
+    let row = DataKeyRow { activated_at: Some(now), ..wrapping.new_key(1, now, entropy)? };
     match store.add_data_key(row).await {
         // Another process was first: its key is the vault's.
         Ok(()) | Err(StoreError::Conflict) => Ok(store.data_keys().await?),
         Err(error) => Err(error.into()),
     }
-}
-
-fn unwrap(row: &DataKeyRow, keks: &[(String, Key)]) -> Result<(u32, Key), VaultError> {
-    let (_, kek) =
-        keks.iter().find(|(id, _)| *id == row.wrapped_by).ok_or(VaultError::KeyMissing)?;
-    let sealed = Sealed::from_bytes(row.wrapped.clone());
-    let plain = Zeroizing::new(envelope::open(kek, &wrapping(row.id, &row.wrapped_by), &sealed)?);
-    let key = <[u8; 32]>::try_from(plain.as_slice()).map_err(|_| VaultError::UnknownFormat)?;
-    Ok((row.id, Zeroizing::new(key)))
 }
 
 fn wrapping(id: u32, wrapped_by: &str) -> Vec<u8> {

@@ -7,19 +7,33 @@
 //! A ciphertext is bound to its place: grant, identity, field, our registration at the provider, and the
 //! generation of the refresh token. Moved to another row, column or time, it does not open. There is no
 //! trying of keys, no pass-through of plain text, and no making of keys for a vault that has lost its own.
+//! Keys change while the vault is in use: [`Rotation`].
 
+mod data_key;
 mod envelope;
 mod grant;
+mod key_file;
 mod keyring;
+mod live_ring;
+mod rotate;
 
-pub use envelope::{Field, Sealed};
+pub use data_key::DataKeyState;
+pub use envelope::{Field, HEADER, Sealed, header};
 pub use grant::{Grant, GrantState, ReauthReason};
-pub use keyring::{KeyFile, KeyFileError, KeyRing};
+pub use key_file::{KeyFile, KeyFileError};
+pub use keyring::KeyRing;
+pub use rotate::{DataKey, Rewrap, Rewrapped, Rotation, RotationError, UnderWay};
 
+use std::sync::Arc;
+
+use zeroize::Zeroizing;
+
+use self::live_ring::LiveRing;
 use crate::entropy::Entropy;
 use crate::id::{AttemptId, GrantId};
 use crate::secret::{AccessToken, RefreshToken};
-use crate::store::StoreError;
+use crate::store::{RevocationRow, Store, StoreError};
+use crate::time::Clock;
 use crate::verify::{Identity, VerifiedIdentity};
 
 /// Why a value could not be sealed or opened. Each is an alarm; none is ever answered with another token.
@@ -51,6 +65,13 @@ pub struct SealedTokens {
     pub access: Option<Sealed>,
     /// The refresh token; without one there is no offline access.
     pub refresh: Option<Sealed>,
+}
+
+impl SealedTokens {
+    /// Those that are there.
+    pub fn iter(&self) -> impl Iterator<Item = &Sealed> {
+        [&self.access, &self.refresh].into_iter().flatten()
+    }
 }
 
 /// What a grant's ciphertexts are bound to. Made from a [`VerifiedIdentity`] for a grant that is being
@@ -101,16 +122,42 @@ impl<'a> Binding<'a> {
 }
 
 /// Seals and opens.
-#[derive(Debug)]
 pub struct Vault {
-    ring: KeyRing,
+    ring: LiveRing,
+}
+
+impl std::fmt::Debug for Vault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Vault").field(&self.ring.now()).finish()
+    }
 }
 
 impl Vault {
-    /// Over a loaded key ring.
-    #[must_use]
-    pub const fn new(ring: KeyRing) -> Self {
-        Self { ring }
+    /// Over the data keys of a store, which it goes on looking at.
+    ///
+    /// # Errors
+    /// Those of [`KeyRing::load`].
+    pub async fn open(
+        keys: &KeyFile,
+        store: Arc<dyn Store>,
+        clock: Arc<dyn Clock>,
+        entropy: &dyn Entropy,
+    ) -> Result<Self, VaultError> {
+        Ok(Self { ring: LiveRing::load(keys, store, clock, entropy).await? })
+    }
+
+    /// To be called before something is sealed: whoever seals does so with a key that was the active one two
+    /// seconds ago. If the keys cannot be read now, those at hand must do; a store refuses what a retired
+    /// one has sealed.
+    pub async fn keep_up(&self) {
+        report(self.ring.keep_up().await);
+    }
+
+    /// To be called with rows that were just read, before their values are opened: a key that was added
+    /// since is learned now. If that fails, opening says so.
+    pub async fn learn<'a>(&self, sealed: impl IntoIterator<Item = &'a Sealed>) {
+        let keys = sealed.into_iter().filter_map(Sealed::data_key);
+        report(self.ring.learn(keys).await);
     }
 
     /// Seals the tokens of a grant.
@@ -179,6 +226,51 @@ impl Vault {
         self.open_value(attempt.as_bytes(), Field::Attempt, sealed)
     }
 
+    /// The tokens of a grant under the active key; what is under it already stays as it is.
+    fn reseal_tokens(
+        &self,
+        grant: &Grant,
+        entropy: &dyn Entropy,
+    ) -> Result<SealedTokens, VaultError> {
+        let reseal = |field, sealed: &Option<Sealed>| {
+            let parts = Binding::of(grant, grant.generation).associated_data(field);
+            let reseal = |sealed| self.reseal(grant.id.as_bytes(), &parts, sealed, entropy);
+            sealed.as_ref().map(reseal).transpose()
+        };
+        Ok(SealedTokens {
+            access: reseal(Field::AccessToken, &grant.tokens.access)?,
+            refresh: reseal(Field::RefreshToken, &grant.tokens.refresh)?,
+        })
+    }
+
+    /// A revocation's token under the active key.
+    fn reseal_revocation(
+        &self,
+        row: &RevocationRow,
+        entropy: &dyn Entropy,
+    ) -> Result<Sealed, VaultError> {
+        let id = row.grant.as_bytes();
+        let bound_to = envelope::associated_data(Field::Revocation, &[id]);
+        self.reseal(id, &bound_to, &Sealed::from_bytes(row.sealed_token.clone()), entropy)
+    }
+
+    fn reseal(
+        &self,
+        context: &[u8],
+        bound_to: &[u8],
+        sealed: &Sealed,
+        entropy: &dyn Entropy,
+    ) -> Result<Sealed, VaultError> {
+        let ring = self.ring.now();
+        let (active, key) = ring.sealing_key(context)?;
+        if sealed.key_id()? == active {
+            return Ok(sealed.clone());
+        }
+        let old = ring.opening_key(sealed, context)?;
+        let plain = Zeroizing::new(envelope::open(&old, bound_to, sealed)?);
+        envelope::seal(&key, active, bound_to, &plain, entropy)
+    }
+
     fn seal_bound(
         &self,
         binding: &Binding<'_>,
@@ -186,7 +278,7 @@ impl Vault {
         plain: &[u8],
         entropy: &dyn Entropy,
     ) -> Result<Sealed, VaultError> {
-        let (key_id, key) = self.ring.sealing_key(binding.grant.as_bytes())?;
+        let (key_id, key) = self.ring.now().sealing_key(binding.grant.as_bytes())?;
         envelope::seal(&key, key_id, &binding.associated_data(field), plain, entropy)
     }
 
@@ -199,7 +291,7 @@ impl Vault {
         let Some(sealed) = sealed else {
             return Ok(None);
         };
-        let key = self.ring.opening_key(sealed, grant.id.as_bytes())?;
+        let key = self.ring.now().opening_key(sealed, grant.id.as_bytes())?;
         let bound_to = Binding::of(grant, grant.generation).associated_data(field);
         envelope::open(&key, &bound_to, sealed).and_then(text).map(Some)
     }
@@ -211,7 +303,7 @@ impl Vault {
         plain: &[u8],
         entropy: &dyn Entropy,
     ) -> Result<Sealed, VaultError> {
-        let (key_id, key) = self.ring.sealing_key(id)?;
+        let (key_id, key) = self.ring.now().sealing_key(id)?;
         envelope::seal(&key, key_id, &envelope::associated_data(field, &[id]), plain, entropy)
     }
 
@@ -221,8 +313,14 @@ impl Vault {
         field: Field,
         sealed: &Sealed,
     ) -> Result<Vec<u8>, VaultError> {
-        let key = self.ring.opening_key(sealed, id)?;
+        let key = self.ring.now().opening_key(sealed, id)?;
         envelope::open(&key, &envelope::associated_data(field, &[id]), sealed)
+    }
+}
+
+fn report(read: Result<(), VaultError>) {
+    if let Err(error) = read {
+        tracing::warn!(%error, "the vault's keys cannot be read again; those at hand are used");
     }
 }
 

@@ -1,8 +1,8 @@
-//! Events and data keys: what is only ever added.
+//! Events: what is only ever added.
 
 use super::in_parallel;
 use super::samples::{ODD, at, attempt_id, client, grant_id, user};
-use crate::store::{DataKeyRow, Event, EventKind, Store, StoreError, StoredEvent};
+use crate::store::{Event, EventKind, Store, StoredEvent};
 
 fn one_of_each_kind() -> Vec<Event> {
     let kinds = [
@@ -72,31 +72,4 @@ pub async fn events_of_many_writers_get_growing_numbers(store: &dyn Store) {
         let counts = all.iter().filter(is_theirs).map(|stored| stored.event.count);
         assert_eq!(counts.collect::<Vec<_>>(), [1, 2]);
     }
-}
-
-fn data_key(id: u32) -> DataKeyRow {
-    DataKeyRow {
-        id,
-        wrapped_by: format!("file:{ODD}"),
-        wrapped: id.to_be_bytes().repeat(15),
-        created_at: at(u64::from(id)),
-    }
-}
-
-/// With every id that the header of a sealed value can name.
-pub async fn data_keys_come_back_whole_in_the_order_of_their_ids(store: &dyn Store) {
-    for id in [7, u32::MAX, 1] {
-        assert_eq!(store.add_data_key(data_key(id)).await, Ok(()));
-    }
-    let all = vec![data_key(1), data_key(7), data_key(u32::MAX)];
-    assert_eq!(store.data_keys().await, Ok(all));
-}
-
-/// A data key that was overwritten would take every token with it.
-pub async fn a_data_key_whose_id_is_taken_conflicts_and_changes_nothing(store: &dyn Store) {
-    assert_eq!(store.add_data_key(data_key(1)).await, Ok(()));
-    let other = DataKeyRow { id: 1, ..data_key(2) };
-    let added = store.add_data_key(other).await;
-    assert_eq!(added, Err(StoreError::Conflict));
-    assert_eq!(store.data_keys().await, Ok(vec![data_key(1)]));
 }

@@ -1,0 +1,91 @@
+//! A data key's life, decided over the rows.
+//!
+//! ```text
+//!   added ─▶ Standby ──activate──▶ Active ──another is activated──▶ Opens ──retire──▶ Retired ──remove──▶ Removed
+//!               └───────────────────────────────retire──────────────────────────────────▲
+//! ```
+//!
+//! Everything but a removed key opens what it sealed; only the active one seals. Which one that is follows
+//! from the times in the rows: the one that was activated last. So each step is a write of one row, over the
+//! version that was read, and of two that happen at once no outcome leaves a vault without an active key.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::store::DataKeyRow;
+use crate::time::Timestamp;
+
+/// Where a data key stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DataKeyState {
+    /// Known to everybody, and used by nobody yet.
+    Standby,
+    /// It seals.
+    Active,
+    /// It was active: it opens, and seals no more.
+    Opens,
+    /// No row may be written with it any more.
+    Retired,
+    /// The key is gone, and its row keeps the id taken.
+    Removed,
+}
+
+impl std::fmt::Display for DataKeyState {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(match self {
+            Self::Standby => "standby",
+            Self::Active => "active",
+            Self::Opens => "opens",
+            Self::Retired => "retired",
+            Self::Removed => "removed",
+        })
+    }
+}
+
+/// The key that seals.
+pub(super) fn active(rows: &[DataKeyRow]) -> Option<&DataKeyRow> {
+    let usable = rows.iter().filter(|row| row.retired_at.is_none() && row.activated_at.is_some());
+    usable.max_by_key(|row| (row.activated_at, row.id))
+}
+
+pub(super) fn state(row: &DataKeyRow, rows: &[DataKeyRow]) -> DataKeyState {
+    let is_active = || active(rows).is_some_and(|active| active.id == row.id);
+    match row {
+        DataKeyRow { removed_at: Some(_), .. } => DataKeyState::Removed,
+        DataKeyRow { retired_at: Some(_), .. } => DataKeyState::Retired,
+        DataKeyRow { activated_at: None, .. } => DataKeyState::Standby,
+        _ if is_active() => DataKeyState::Active,
+        _ => DataKeyState::Opens,
+    }
+}
+
+/// Since when another key has sealed instead of this one; `None` if this one never did.
+pub(super) fn superseded_at(row: &DataKeyRow, rows: &[DataKeyRow]) -> Option<Timestamp> {
+    let own = row.activated_at?;
+    rows.iter().filter_map(|other| other.activated_at).filter(|other| *other > own).min()
+}
+
+/// The row as it is when it is made the active one: later than all others, whatever the clock says.
+pub(super) fn activated(row: DataKeyRow, rows: &[DataKeyRow], now: Timestamp) -> DataKeyRow {
+    let latest = rows.iter().filter_map(|row| row.activated_at).max();
+    let next = latest.map(|latest| latest.after(Duration::from_millis(1)));
+    let activated_at = next.map_or(now, |next| next.max(now));
+    DataKeyRow { version: row.version + 1, activated_at: Some(activated_at), ..row }
+}
+
+/// The row as it is from when nothing may be sealed with it.
+pub(super) fn retired(row: DataKeyRow, now: Timestamp) -> DataKeyRow {
+    DataKeyRow { version: row.version + 1, retired_at: Some(now), ..row }
+}
+
+/// The row without its key.
+pub(super) fn removed(row: DataKeyRow, now: Timestamp) -> DataKeyRow {
+    DataKeyRow { version: row.version + 1, removed_at: Some(now), wrapped: Vec::new(), ..row }
+}
+
+/// The row with its key wrapped by another.
+pub(super) fn wrapped_again(row: &DataKeyRow, wrapped_by: &str, wrapped: Vec<u8>) -> DataKeyRow {
+    DataKeyRow { version: row.version + 1, wrapped_by: wrapped_by.to_owned(), wrapped, ..*row }
+}

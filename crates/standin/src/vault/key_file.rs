@@ -1,0 +1,272 @@
+//! The key file: the key-encryption keys (KEK), which must never be in the database or its backups.
+//!
+//! One of them is active: it wraps new data keys. The others only unwrap what they wrapped before, until
+//! that is wrapped again. The file is changed as a whole, by a rename, so that whoever reads it finds the
+//! old one or the new one.
+
+use std::fmt;
+use std::fs::{self, File, OpenOptions};
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use data_encoding::BASE64;
+use serde::{Deserialize, Serialize};
+use zeroize::{Zeroize, Zeroizing};
+
+use super::keyring::Key;
+use crate::entropy::{Entropy, random_bytes};
+
+/// What a key file holds, as TOML.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KeyFile {
+    /// The id of the key that wraps new data keys.
+    active: String,
+    key: Vec<WrittenKey>,
+    /// Where it was read, and can be read again.
+    #[serde(skip)]
+    path: Option<PathBuf>,
+}
+
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenKey {
+    id: String,
+    /// 32 bytes in base64.
+    secret: String,
+}
+
+impl Drop for WrittenKey {
+    fn drop(&mut self) {
+        self.secret.zeroize();
+    }
+}
+
+impl fmt::Debug for KeyFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "KeyFile({} keys)", self.key.len())
+    }
+}
+
+/// Why a key file cannot be used, or not be changed so.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyFileError {
+    /// The active key is not in the file.
+    #[error("`active` names a key that is not in the file")]
+    ActiveMissing,
+    /// A key is not 32 bytes in base64, or two share an id.
+    #[error("key `{0}` is not 32 bytes in base64, or its id stands twice")]
+    BadKey(String),
+    /// Another change is under way, or was cut off.
+    #[error(
+        "{0} is there: another process changes the key file, or was stopped while it did; remove it if none does"
+    )]
+    Busy(PathBuf),
+    /// The file cannot be read.
+    #[error("the key file cannot be read: {0}")]
+    Io(#[from] std::io::Error),
+    /// The active key cannot be taken out.
+    #[error("`{0}` is the active key-encryption key: activate another one first")]
+    IsActive(String),
+    /// Others than its owner may read it (requirement VC-9).
+    #[error("the key file can be read by others than its owner: chmod 600 it")]
+    TooOpen,
+    /// It is not TOML of this shape. The parser's words are left out, since they quote the file.
+    #[error("the key file is not in the form that `standin init` writes")]
+    Syntax,
+    /// No such key.
+    #[error("there is no key-encryption key `{0}` in the key file")]
+    Unknown(String),
+    /// The changed file cannot be written; the old one stands as it was.
+    #[error("the key file cannot be written: {0}")]
+    Unwritable(std::io::Error),
+}
+
+impl KeyFile {
+    /// A file with one new key.
+    #[must_use]
+    pub fn generate(entropy: &dyn Entropy) -> Self {
+        Self { active: "k1".into(), key: vec![WrittenKey::new("k1", entropy)], path: None }
+    }
+
+    /// Reads a file that only its owner can read.
+    ///
+    /// # Errors
+    /// [`KeyFileError`], which never quotes the file.
+    pub fn read(path: &Path) -> Result<Self, KeyFileError> {
+        refuse_if_too_open(path)?;
+        let text = Zeroizing::new(fs::read_to_string(path)?);
+        let file: Self = toml::from_str(&text).map_err(|_| KeyFileError::Syntax)?;
+        Ok(Self { path: Some(path.to_owned()), ..file })
+    }
+
+    /// Reads the file at `path`, changes it, and puts the result in its place, of the same owner. Nothing is
+    /// written if `change` fails. Only one process at a time gets that far.
+    ///
+    /// # Errors
+    /// Those of [`KeyFile::read`] and of `change`; [`KeyFileError::Busy`] and [`KeyFileError::Unwritable`].
+    pub fn change<T>(
+        path: &Path,
+        change: impl FnOnce(&mut Self) -> Result<T, KeyFileError>,
+    ) -> Result<T, KeyFileError> {
+        let mut name = path.as_os_str().to_owned();
+        name.push(".new");
+        let draft = PathBuf::from(name);
+        let file = open_draft(&draft)?;
+        let changed = Self::read(path).and_then(|mut keys| {
+            let made = change(&mut keys)?;
+            keys.keys()?;
+            put(file, &draft, path, &keys).map_err(KeyFileError::Unwritable)?;
+            Ok(made)
+        });
+        if changed.is_err() {
+            // What is left of it would only be in the way of the next change.
+            drop(fs::remove_file(&draft));
+        }
+        changed
+    }
+
+    /// The text to write. It is the vault's secret: 0600, and not into a log.
+    #[must_use]
+    pub fn to_toml(&self) -> Zeroizing<String> {
+        let header = "# Standin's key-encryption keys. Whoever has this file and the database has every token.\n\
+                      # Keep a copy apart from the database's backups: without it they are worthless.\n";
+        let keys = Zeroizing::new(toml::to_string(self).unwrap_or_default());
+        Zeroizing::new(format!("{header}{}", keys.as_str()))
+    }
+
+    /// The id of the key that wraps new data keys.
+    #[must_use]
+    pub fn active(&self) -> &str {
+        &self.active
+    }
+
+    /// The ids of all keys, in the order of the file.
+    pub fn ids(&self) -> impl Iterator<Item = &str> {
+        self.key.iter().map(|key| key.id.as_str())
+    }
+
+    /// Adds a new key, which wraps nothing until it is activated. Its id: `k` and a number that none has.
+    pub fn add(&mut self, entropy: &dyn Entropy) -> String {
+        let taken = |id: &String| self.ids().any(|known| known == id);
+        let numbers = self.key.len() + 1..;
+        let id = numbers.map(|number| format!("k{number}")).find(|id| !taken(id));
+        let id = id.unwrap_or_default();
+        self.key.push(WrittenKey::new(&id, entropy));
+        id
+    }
+
+    /// Makes a key the one that wraps new data keys.
+    ///
+    /// # Errors
+    /// [`KeyFileError::Unknown`].
+    pub fn activate(&mut self, id: &str) -> Result<(), KeyFileError> {
+        self.known(id)?;
+        id.clone_into(&mut self.active);
+        Ok(())
+    }
+
+    /// Takes a key out.
+    ///
+    /// # Errors
+    /// [`KeyFileError::Unknown`]; [`KeyFileError::IsActive`].
+    ///
+    /// # Security
+    /// Whatever it still wraps is lost with it: [`Rotation::refuse_if_wrapping`](super::Rotation::refuse_if_wrapping)
+    /// says whether it does. Backups of the database from before need the key file from before.
+    pub fn remove(&mut self, id: &str) -> Result<(), KeyFileError> {
+        self.known(id)?;
+        if id == self.active {
+            return Err(KeyFileError::IsActive(id.to_owned()));
+        }
+        self.key.retain(|key| key.id != id);
+        Ok(())
+    }
+
+    fn known(&self, id: &str) -> Result<(), KeyFileError> {
+        let is_known = self.ids().any(|known| known == id);
+        is_known.then_some(()).ok_or_else(|| KeyFileError::Unknown(id.to_owned()))
+    }
+
+    pub(super) fn path(&self) -> Option<&Path> {
+        self.path.as_deref()
+    }
+
+    pub(super) fn keys(&self) -> Result<Vec<(String, Key)>, KeyFileError> {
+        let mut keys: Vec<(String, Key)> = Vec::new();
+        for written in &self.key {
+            let bad = || KeyFileError::BadKey(written.id.clone());
+            let bytes =
+                Zeroizing::new(BASE64.decode(written.secret.as_bytes()).map_err(|_| bad())?);
+            let key = <[u8; 32]>::try_from(bytes.as_slice()).map_err(|_| bad())?;
+            if keys.iter().any(|(id, _)| *id == written.id) {
+                return Err(bad());
+            }
+            keys.push((written.id.clone(), Zeroizing::new(key)));
+        }
+        if keys.iter().any(|(id, _)| *id == self.active) {
+            Ok(keys)
+        } else {
+            Err(KeyFileError::ActiveMissing)
+        }
+    }
+}
+
+impl WrittenKey {
+    fn new(id: &str, entropy: &dyn Entropy) -> Self {
+        let secret = BASE64.encode(Zeroizing::new(random_bytes::<32>(entropy)).as_ref());
+        Self { id: id.to_owned(), secret }
+    }
+}
+
+/// The file that will take the other's place. That it is there keeps others from changing the same.
+fn open_draft(draft: &Path) -> Result<File, KeyFileError> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(draft).map_err(|error| match error.kind() {
+        std::io::ErrorKind::AlreadyExists => KeyFileError::Busy(draft.to_owned()),
+        _ => KeyFileError::Unwritable(error),
+    })
+}
+
+fn put(mut file: File, draft: &Path, path: &Path, keys: &KeyFile) -> std::io::Result<()> {
+    keep_owner(&file, path)?;
+    file.write_all(keys.to_toml().as_bytes())?;
+    file.sync_all()?;
+    // Where links lead to the file, it is the file that is replaced and not the link.
+    let path = fs::canonicalize(path)?;
+    fs::rename(draft, &path)?;
+    path.parent().map_or(Ok(()), |directory| File::open(directory)?.sync_all())
+}
+
+/// An administrator who changes the file of a service must not lock the service out.
+#[cfg(unix)]
+fn keep_owner(file: &File, path: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::MetadataExt;
+    let (old, new) = (fs::metadata(path)?, file.metadata()?);
+    if (old.uid(), old.gid()) == (new.uid(), new.gid()) {
+        return Ok(());
+    }
+    std::os::unix::fs::fchown(file, Some(old.uid()), Some(old.gid()))
+}
+
+#[cfg(not(unix))]
+fn keep_owner(_: &File, _: &Path) -> std::io::Result<()> {
+    Ok(())
+}
+
+#[cfg(unix)]
+fn refuse_if_too_open(path: &Path) -> Result<(), KeyFileError> {
+    use std::os::unix::fs::PermissionsExt;
+    match fs::metadata(path)?.permissions().mode() & 0o077 {
+        0 => Ok(()),
+        _ => Err(KeyFileError::TooOpen),
+    }
+}
+
+#[cfg(not(unix))]
+fn refuse_if_too_open(_: &Path) -> Result<(), KeyFileError> {
+    Ok(())
+}

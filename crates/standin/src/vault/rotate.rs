@@ -1,0 +1,453 @@
+//! Changing keys while the vault is in use (requirement VC-6).
+//!
+//! ```text
+//! add ─ 5 s ─▶ activate ─▶ rewrap … rewrap ─▶ retire ─ 5 s ─▶ remove
+//! ```
+//!
+//! Nothing here remembers how far it has come: which rows still need an old key is read from the rows. So a
+//! process that is killed at any point leaves a vault in which everything opens, and whoever goes on begins
+//! where it stopped. A row is sealed again only as it was read; a refresh that comes in between wins.
+//!
+//! The waits are for other processes: they look at the keys before they seal ([`live_ring`](super::live_ring)),
+//! so one that was added five seconds ago is known everywhere, and one that was superseded five seconds ago
+//! seals nowhere. A process that slept through that is refused by the store, reads the keys and seals again.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::data_key::{self, DataKeyState};
+use super::keyring::Wrapping;
+use super::live_ring::SETTLED;
+use super::{Grant, KeyFile, Vault, VaultError};
+use crate::entropy::Entropy;
+use crate::id::GrantId;
+use crate::signin::ATTEMPT_LIFETIME;
+use crate::store::{DataKeyRow, DataKeyUse, RevocationRow, RewrappedGrant, Store, StoreError};
+use crate::time::{Clock, Timestamp};
+
+/// Why a key was not changed. Nothing was, in every case.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RotationError {
+    /// Another process was faster.
+    #[error(
+        "the keys were changed by another process meanwhile; look at `standin keys list` and try again"
+    )]
+    Changed,
+    /// The active key cannot go.
+    #[error("data key {0} is the active one: activate another one first")]
+    IsActive(u32),
+    /// Rows need the key.
+    #[error(
+        "data key {key} is still needed by {grants} grants and {revocations} waiting revocations; \
+         run `standin keys rewrap` (rows that do not open under it must be revoked)"
+    )]
+    InUse {
+        /// The key.
+        key: u32,
+        /// Grants with a token under it.
+        grants: u64,
+        /// Revocations under it.
+        revocations: u64,
+    },
+    /// It was retired or removed, and neither seals again nor is retired again.
+    #[error("data key {0} is retired already")]
+    IsRetired(u32),
+    /// Only what is retired can be removed.
+    #[error("data key {0} is not retired: retire it first")]
+    NotRetired(u32),
+    /// Sign-ins that were begun under the key may not be over.
+    #[error(
+        "sign-ins that were begun under data key {key} may be under way for {} more seconds; wait, or \
+         cut them off with --now", .wait.as_secs() + 1
+    )]
+    SignInsUnderWay {
+        /// The key.
+        key: u32,
+        /// How long.
+        wait: Duration,
+    },
+    /// The rows cannot be read or written.
+    #[error(transparent)]
+    Store(StoreError),
+    /// No such key.
+    #[error("there is no data key {0}")]
+    Unknown(u32),
+    /// Other processes may not know of the last change yet.
+    #[error("running services may not know of the last change of data key {key} yet; wait {} s", .wait.as_secs() + 1)]
+    Unsettled {
+        /// The key.
+        key: u32,
+        /// How long.
+        wait: Duration,
+    },
+    /// The keys cannot be unwrapped.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
+    /// A key-encryption key is needed.
+    #[error(
+        "key-encryption key `{kek}` wraps {data_keys} data keys; run `standin keys rewrap` first"
+    )]
+    Wraps {
+        /// The key-encryption key.
+        kek: String,
+        /// How many data keys.
+        data_keys: usize,
+    },
+}
+
+impl From<StoreError> for RotationError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Conflict => Self::Changed,
+            error => Self::Store(error),
+        }
+    }
+}
+
+type Result<T> = std::result::Result<T, RotationError>;
+
+/// A data key, as an operator sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DataKey {
+    /// Its row.
+    pub row: DataKeyRow,
+    /// Where it stands.
+    pub state: DataKeyState,
+    /// Grants with a token under it.
+    pub grants: u64,
+    /// Revocations under it that wait.
+    pub revocations: u64,
+}
+
+/// What becomes of sign-ins that were begun under a key which is to be retired: their cookies are sealed
+/// with it, too, and live ten minutes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UnderWay {
+    /// They are let finish: the key is retired ten minutes after another took its place.
+    LetFinish,
+    /// They may have to be begun again.
+    CutOff,
+}
+
+/// Changes the keys of one vault.
+pub struct Rotation {
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+    vault: Vault,
+}
+
+impl Rotation {
+    /// Over the vault of `store`, whose first key is made if it has none.
+    ///
+    /// # Errors
+    /// Those of [`KeyRing::load`](super::KeyRing::load).
+    pub async fn open(
+        keys: &KeyFile,
+        store: Arc<dyn Store>,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+    ) -> Result<Self> {
+        let vault = Vault::open(keys, Arc::clone(&store), Arc::clone(&clock), &*entropy).await?;
+        Ok(Self { store, clock, entropy, vault })
+    }
+
+    /// All data keys of a vault, and how many rows need each: it reads every row.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn list(store: &dyn Store) -> Result<Vec<DataKey>> {
+        let (rows, counts) = (store.data_keys().await?, store.data_key_use().await?);
+        let with_use = |row: &DataKeyRow| {
+            let count = use_of(&counts, row.id);
+            DataKey {
+                state: data_key::state(row, &rows),
+                row: row.clone(),
+                grants: count.grants,
+                revocations: count.revocations,
+            }
+        };
+        Ok(rows.iter().map(with_use).collect())
+    }
+
+    /// Adds a data key, wrapped by the active key-encryption key. It seals nothing until it is activated.
+    ///
+    /// # Errors
+    /// Those of the key file and the store; [`RotationError::Changed`].
+    pub async fn add(&self) -> Result<u32> {
+        let newest = self.store.data_keys().await?.iter().map(|row| row.id).max();
+        let id = newest.unwrap_or_default().saturating_add(1);
+        let row = self.wrapping()?.new_key(id, self.clock.now(), &*self.entropy)?;
+        self.store.add_data_key(row).await?;
+        Ok(id)
+    }
+
+    /// Makes a data key the one that seals. The one before goes on opening what it sealed.
+    ///
+    /// # Errors
+    /// [`RotationError::Unknown`], [`RotationError::IsRetired`]; [`RotationError::Unsettled`] until every
+    /// running process has had the time to learn of it; [`RotationError::Changed`].
+    pub async fn activate(&self, id: u32) -> Result<()> {
+        let (row, rows) = self.find(id).await?;
+        match data_key::state(&row, &rows) {
+            DataKeyState::Active => return Ok(()),
+            DataKeyState::Retired | DataKeyState::Removed => {
+                return Err(RotationError::IsRetired(id));
+            }
+            DataKeyState::Standby | DataKeyState::Opens => {}
+        }
+        self.settled(id, row.created_at)?;
+        let activated = data_key::activated(row, &rows, self.clock.now());
+        Ok(self.store.replace_data_key(activated).await?)
+    }
+
+    /// Bars a data key that no row needs from being sealed with.
+    ///
+    /// # Errors
+    /// [`RotationError::Unknown`], [`RotationError::IsActive`], [`RotationError::IsRetired`];
+    /// [`RotationError::InUse`] with the count of those that need it; [`RotationError::Unsettled`] and
+    /// [`RotationError::SignInsUnderWay`]; [`RotationError::Changed`].
+    pub async fn retire(&self, id: u32, under_way: UnderWay) -> Result<()> {
+        let (row, rows) = self.find(id).await?;
+        match data_key::state(&row, &rows) {
+            DataKeyState::Active => return Err(RotationError::IsActive(id)),
+            DataKeyState::Retired | DataKeyState::Removed => {
+                return Err(RotationError::IsRetired(id));
+            }
+            DataKeyState::Standby | DataKeyState::Opens => {}
+        }
+        self.refuse_if_in_use(id).await?;
+        if let Some(superseded_at) = data_key::superseded_at(&row, &rows) {
+            self.settled(id, superseded_at)?;
+            let over_at = superseded_at.after(ATTEMPT_LIFETIME + SETTLED);
+            let wait = over_at.remaining(self.clock.now());
+            if under_way == UnderWay::LetFinish && !wait.is_zero() {
+                return Err(RotationError::SignInsUnderWay { key: id, wait });
+            }
+        }
+        let retired = data_key::retired(row, self.clock.now());
+        Ok(self.store.replace_data_key(retired).await?)
+    }
+
+    /// Destroys a retired key. What backups hold under it stays readable with the key file of that time, and
+    /// with nothing else.
+    ///
+    /// # Errors
+    /// [`RotationError::Unknown`], [`RotationError::NotRetired`], [`RotationError::InUse`],
+    /// [`RotationError::Unsettled`] until writes that were under way are over, [`RotationError::Changed`].
+    pub async fn remove(&self, id: u32) -> Result<()> {
+        let (row, rows) = self.find(id).await?;
+        match data_key::state(&row, &rows) {
+            DataKeyState::Removed => return Ok(()),
+            DataKeyState::Retired => {}
+            _ => return Err(RotationError::NotRetired(id)),
+        }
+        self.settled(id, row.retired_at.unwrap_or_default())?;
+        self.refuse_if_in_use(id).await?;
+        let removed = data_key::removed(row, self.clock.now());
+        Ok(self.store.replace_data_key(removed).await?)
+    }
+
+    /// Wraps every data key again that is not wrapped by the active key-encryption key. How many.
+    ///
+    /// # Errors
+    /// Those of the key file and the store. What was wrapped before stays so; go on by calling it again.
+    pub async fn rewrap_data_keys(&self) -> Result<usize> {
+        let wrapping = self.wrapping()?;
+        let mut rewrapped = 0;
+        for row in self.store.data_keys().await? {
+            if row.removed_at.is_some() || row.wrapped_by == wrapping.active() {
+                continue;
+            }
+            let data_key = wrapping.unwrap(&row)?;
+            let wrapped = wrapping.wrap(row.id, &data_key, &*self.entropy)?;
+            let row = data_key::wrapped_again(&row, wrapping.active(), wrapped);
+            self.store.replace_data_key(row).await?;
+            rewrapped += 1;
+        }
+        Ok(rewrapped)
+    }
+
+    /// Whether a key-encryption key can be taken out of the key file.
+    ///
+    /// # Errors
+    /// [`RotationError::Wraps`] if a data key would be lost; those of the store.
+    pub async fn refuse_if_wrapping(store: &dyn Store, kek: &str) -> Result<()> {
+        let rows = store.data_keys().await?;
+        let needs_it = |row: &&DataKeyRow| row.removed_at.is_none() && row.wrapped_by == kek;
+        match rows.iter().filter(needs_it).count() {
+            0 => Ok(()),
+            data_keys => Err(RotationError::Wraps { kek: kek.to_owned(), data_keys }),
+        }
+    }
+
+    /// Begins to seal again, under the active key, whatever is sealed with another one.
+    #[must_use]
+    pub fn rewrap(&self) -> Rewrap<'_> {
+        Rewrap {
+            rotation: self,
+            at: Position::Grants(None),
+            moved: 0,
+            done: Rewrapped::default(),
+            unreadable: BTreeSet::new(),
+        }
+    }
+
+    /// How many rows are sealed with other keys than the active one, or in another format: it reads every row.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn left(&self) -> Result<u64> {
+        let rows = self.store.data_keys().await?;
+        let active = data_key::active(&rows).map(|row| row.id);
+        let counts = self.store.data_key_use().await?;
+        let others = counts.iter().filter(|count| count.key != active);
+        Ok(others.map(|count| count.grants + count.revocations).sum())
+    }
+
+    async fn find(&self, id: u32) -> Result<(DataKeyRow, Vec<DataKeyRow>)> {
+        let rows = self.store.data_keys().await?;
+        let row = rows.iter().find(|row| row.id == id).cloned();
+        Ok((row.ok_or(RotationError::Unknown(id))?, rows))
+    }
+
+    async fn refuse_if_in_use(&self, key: u32) -> Result<()> {
+        let DataKeyUse { grants, revocations, .. } = use_of(&self.store.data_key_use().await?, key);
+        if grants + revocations == 0 {
+            return Ok(());
+        }
+        Err(RotationError::InUse { key, grants, revocations })
+    }
+
+    fn settled(&self, key: u32, changed_at: Timestamp) -> Result<()> {
+        let wait = changed_at.after(SETTLED).remaining(self.clock.now());
+        if wait.is_zero() { Ok(()) } else { Err(RotationError::Unsettled { key, wait }) }
+    }
+
+    fn wrapping(&self) -> Result<Wrapping> {
+        Ok(self.vault.ring.wrapping()?)
+    }
+}
+
+fn use_of(counts: &[DataKeyUse], key: u32) -> DataKeyUse {
+    let none = DataKeyUse { key: Some(key), grants: 0, revocations: 0 };
+    counts.iter().find(|count| count.key == Some(key)).copied().unwrap_or(none)
+}
+
+/// How far a rewrap has come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Rewrapped {
+    /// Rows that were sealed again.
+    pub rows: u64,
+    /// Rows that do not open, and stay as they are: they were changed or moved. Each is in the log.
+    pub unreadable: u64,
+}
+
+/// A rewrap under way. Dropping it at any point is safe: another one goes on where it stopped.
+pub struct Rewrap<'a> {
+    rotation: &'a Rotation,
+    at: Position,
+    /// Rows of this round that somebody else wrote first: they are looked at once more.
+    moved: usize,
+    done: Rewrapped,
+    unreadable: BTreeSet<(Option<Timestamp>, GrantId)>,
+}
+
+#[derive(Clone, Copy)]
+enum Position {
+    Grants(Option<GrantId>),
+    Revocations(Option<(Timestamp, GrantId)>),
+    Over,
+}
+
+impl Rewrap<'_> {
+    /// How far it has come.
+    #[must_use]
+    pub fn done(&self) -> Rewrapped {
+        Rewrapped { unreadable: self.unreadable.len() as u64, ..self.done }
+    }
+
+    /// Seals up to `rows` rows again, in one transaction. `false` when nothing is left to do.
+    ///
+    /// # Errors
+    /// Those of the store. What was committed stays.
+    ///
+    /// # Cancel safety
+    /// A batch is written or it is not.
+    pub async fn next_batch(&mut self, rows: usize) -> Result<bool> {
+        self.rotation.vault.keep_up().await;
+        let active = self.rotation.vault.ring.now().active();
+        match self.at {
+            Position::Grants(after) => {
+                let batch = self.rotation.store.grants_to_rewrap(active, after, rows).await?;
+                self.grants(batch).await?;
+            }
+            Position::Revocations(after) => {
+                let batch = self.rotation.store.revocations_to_rewrap(active, after, rows).await?;
+                self.revocations(batch).await?;
+            }
+            Position::Over => {}
+        }
+        Ok(!matches!(self.at, Position::Over))
+    }
+
+    async fn grants(&mut self, batch: Vec<Grant>) -> Result<()> {
+        self.at = match batch.last() {
+            Some(last) => Position::Grants(Some(last.id)),
+            None => Position::Revocations(None),
+        };
+        self.rotation.vault.learn(batch.iter().flat_map(|grant| grant.tokens.iter())).await;
+        let mut rewrapped = Vec::with_capacity(batch.len());
+        for grant in batch {
+            match self.rotation.vault.reseal_tokens(&grant, &*self.rotation.entropy) {
+                Ok(tokens) => {
+                    let (id, version) = (grant.id, grant.version);
+                    rewrapped.push(RewrappedGrant { id, version, tokens });
+                }
+                Err(error) => self.give_up(None, grant.id, &error),
+            }
+        }
+        let (read, written) =
+            (rewrapped.len(), self.rotation.store.rewrap_grants(rewrapped).await?);
+        self.count(read, written);
+        Ok(())
+    }
+
+    async fn revocations(&mut self, batch: Vec<RevocationRow>) -> Result<()> {
+        self.at = match batch.last() {
+            Some(last) => Position::Revocations(Some((last.queued_at, last.grant))),
+            // Whoever moved while it was read is found in another round, unless they are well by then.
+            None if std::mem::take(&mut self.moved) > 0 => Position::Grants(None),
+            None => Position::Over,
+        };
+        let mut rewrapped = Vec::with_capacity(batch.len());
+        for row in batch {
+            match self.rotation.vault.reseal_revocation(&row, &*self.rotation.entropy) {
+                Ok(sealed) => {
+                    let sealed_token = sealed.as_bytes().to_vec();
+                    rewrapped.push(RevocationRow { sealed_token, ..row });
+                }
+                Err(error) => self.give_up(Some(row.queued_at), row.grant, &error),
+            }
+        }
+        let (read, written) =
+            (rewrapped.len(), self.rotation.store.rewrap_revocations(rewrapped).await?);
+        self.count(read, written);
+        Ok(())
+    }
+
+    fn count(&mut self, read: usize, written: usize) {
+        self.done.rows += written as u64;
+        self.moved += read.saturating_sub(written);
+    }
+
+    fn give_up(&mut self, queued_at: Option<Timestamp>, grant: GrantId, error: &VaultError) {
+        if self.unreadable.insert((queued_at, grant)) {
+            tracing::error!(grant.id = %grant, %error, "a row cannot be sealed again, and stays as it is");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,492 @@
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::entropy::SystemEntropy;
+use crate::secret::{AccessToken, RefreshToken};
+use crate::store::conformance::samples::{grant_id, next, sign_in};
+use crate::store::memory::MemoryStore;
+use crate::store::{DataKeys as _, Grants as _, Rewraps as _, Users as _};
+use crate::time::MockClock;
+use crate::vault::{Binding, SealedTokens};
+
+/// A vault, the operator who changes its keys, and a service that does not know of him.
+struct Place {
+    keys: KeyFile,
+    store: Arc<MemoryStore>,
+    clock: Arc<MockClock>,
+    service: Vault,
+    rotation: Rotation,
+}
+
+impl Place {
+    async fn new() -> Self {
+        let keys = KeyFile::generate(&SystemEntropy);
+        let store = Arc::new(MemoryStore::default());
+        let clock = Arc::new(MockClock::new(Timestamp::from_unix_ms(1_766_000_000_000)));
+        let service = vault(&keys, &store, &clock).await.unwrap();
+        let rotation = rotation(&keys, &store, &clock).await;
+        Self { keys, store, clock, service, rotation }
+    }
+
+    async fn with_grants(count: u64) -> Self {
+        let place = Self::new().await;
+        for number in 1..=count {
+            place.sign_in(number).await;
+        }
+        place
+    }
+
+    fn seal(&self, grant: &Grant, access: &str, refresh: &str) -> SealedTokens {
+        let binding = Binding::of(grant, grant.generation);
+        let (access, refresh) = (AccessToken::new(access), RefreshToken::new(refresh));
+        self.service.seal_tokens(&binding, &access, Some(&refresh), &SystemEntropy).unwrap()
+    }
+
+    async fn sign_in(&self, number: u64) {
+        let mut first = sign_in(number);
+        first.grant.tokens = self.seal(&first.grant, "access", &format!("refresh-{number}"));
+        self.store.complete_sign_in(first).await.unwrap();
+    }
+
+    async fn grant(&self, number: u64) -> Grant {
+        self.store.grant(grant_id(number)).await.unwrap().unwrap()
+    }
+
+    /// As a service does it that has read the grant.
+    async fn refresh(&self, grant: &Grant, refresh: &str) -> Result<()> {
+        self.service.keep_up().await;
+        let mut grant = next(grant, self.clock.now());
+        grant.generation += 1;
+        grant.tokens = self.seal(&grant, "access", refresh);
+        Ok(self.store.replace_grant(grant, None).await?)
+    }
+
+    async fn opened(&self, number: u64) -> String {
+        let grant = self.grant(number).await;
+        self.service.learn(grant.tokens.iter()).await;
+        self.service.open_refresh(&grant).unwrap().unwrap().expose().to_owned()
+    }
+
+    /// Another data key, as an operator changes to it who takes his time.
+    async fn change_key(&self) -> u32 {
+        let id = self.rotation.add().await.unwrap();
+        self.clock.advance(SETTLED);
+        self.rotation.activate(id).await.unwrap();
+        id
+    }
+
+    async fn rewrap_all(&self) -> Rewrapped {
+        let mut rewrap = self.rotation.rewrap();
+        while rewrap.next_batch(3).await.unwrap() {}
+        rewrap.done()
+    }
+
+    async fn states(&self) -> Vec<(u32, DataKeyState, u64)> {
+        let keys = Rotation::list(&*self.store).await.unwrap();
+        keys.iter().map(|key| (key.row.id, key.state, key.grants)).collect()
+    }
+}
+
+async fn vault(
+    keys: &KeyFile,
+    store: &Arc<MemoryStore>,
+    clock: &Arc<MockClock>,
+) -> std::result::Result<Vault, VaultError> {
+    Vault::open(keys, store.clone(), clock.clone(), &SystemEntropy).await
+}
+
+async fn rotation(keys: &KeyFile, store: &Arc<MemoryStore>, clock: &Arc<MockClock>) -> Rotation {
+    let entropy = Arc::new(SystemEntropy);
+    Rotation::open(keys, store.clone(), clock.clone(), entropy).await.unwrap()
+}
+
+#[tokio::test]
+async fn vc_6_the_whole_way_ends_with_no_row_under_the_old_key_and_all_opens() {
+    let place = Place::with_grants(10).await;
+    assert_eq!(place.change_key().await, 2);
+    assert_eq!(place.rotation.left().await, Ok(10));
+    assert_eq!(place.rewrap_all().await, Rewrapped { rows: 10, unreadable: 0 });
+    assert_eq!(place.rotation.left().await, Ok(0));
+    place.clock.advance(ATTEMPT_LIFETIME + SETTLED);
+    place.rotation.retire(1, UnderWay::LetFinish).await.unwrap();
+    place.clock.advance(SETTLED);
+    place.rotation.remove(1).await.unwrap();
+    let removed = (1, DataKeyState::Removed, 0);
+    assert_eq!(place.states().await, [removed, (2, DataKeyState::Active, 10)]);
+    assert!(place.store.data_keys().await.unwrap()[0].wrapped.is_empty());
+
+    let restarted = vault(&place.keys, &place.store, &place.clock).await.unwrap();
+    for number in 1..=10 {
+        assert_eq!(place.opened(number).await, format!("refresh-{number}"));
+        assert!(restarted.open_access(&place.grant(number).await).unwrap().is_some());
+    }
+    assert_eq!(place.rotation.add().await, Ok(3), "an id is never given twice");
+}
+
+#[tokio::test]
+async fn vc_6_whoever_stops_after_any_batch_goes_on_from_there() {
+    const ROWS: u64 = 7;
+    for batch in 1..=3 {
+        for stops_after in 0..=ROWS + 2 {
+            let place = Place::with_grants(ROWS).await;
+            place.change_key().await;
+            let mut rewrap = place.rotation.rewrap();
+            for _ in 0..stops_after {
+                rewrap.next_batch(batch).await.unwrap();
+            }
+            let before = rewrap.done().rows;
+            drop(rewrap);
+            assert_eq!(place.rotation.left().await, Ok(ROWS - before));
+            // The next process reads its keys anew.
+            let again = rotation(&place.keys, &place.store, &place.clock).await;
+            let mut rewrap = again.rewrap();
+            while rewrap.next_batch(batch).await.unwrap() {}
+            assert_eq!(before + rewrap.done().rows, ROWS, "each row once");
+            assert_eq!(again.left().await, Ok(0));
+            for number in 1..=ROWS {
+                assert_eq!(place.opened(number).await, format!("refresh-{number}"));
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn vc_6_a_refresh_during_a_batch_is_never_overwritten() {
+    let place = Place::with_grants(2).await;
+    place.change_key().await;
+    place.rotation.vault.keep_up().await;
+    let batch = place.store.grants_to_rewrap(2, None, 10).await.unwrap();
+    let mut rewrap = place.rotation.rewrap();
+
+    place.refresh(&batch[0], "rotated").await.unwrap();
+    rewrap.grants(batch.clone()).await.unwrap();
+    assert_eq!((rewrap.done().rows, rewrap.moved), (1, 1));
+    assert_eq!(place.opened(1).await, "rotated");
+
+    // And the other way round: the refresh was decided over a row that has been sealed again since.
+    let late = place.refresh(&batch[1], "late").await;
+    assert_eq!(late, Err(RotationError::Changed));
+    place.refresh(&place.grant(2).await, "on time").await.unwrap();
+    while rewrap.next_batch(10).await.unwrap() {}
+    assert_eq!(place.rotation.left().await, Ok(0));
+    assert_eq!([place.opened(1).await, place.opened(2).await], ["rotated", "on time"]);
+}
+
+#[tokio::test]
+async fn vc_6_a_key_is_needed_until_its_last_row_is_rewrapped() {
+    let place = Place::with_grants(2).await;
+    let id = place.change_key().await;
+    place.clock.advance(ATTEMPT_LIFETIME + SETTLED);
+    for grants in [2, 1] {
+        let in_use = RotationError::InUse { key: 1, grants, revocations: 0 };
+        let retired = place.rotation.retire(1, UnderWay::LetFinish).await;
+        assert_eq!(retired, Err(in_use));
+        place.rotation.rewrap().next_batch(1).await.unwrap();
+    }
+    assert_eq!(place.rotation.retire(id, UnderWay::CutOff).await, Err(RotationError::IsActive(id)));
+    assert_eq!(place.rotation.remove(1).await, Err(RotationError::NotRetired(1)));
+    assert_eq!(place.rotation.retire(9, UnderWay::CutOff).await, Err(RotationError::Unknown(9)));
+    place.rotation.retire(1, UnderWay::LetFinish).await.unwrap();
+    let again = place.rotation.retire(1, UnderWay::CutOff).await;
+    assert_eq!(again, Err(RotationError::IsRetired(1)));
+    assert_eq!(place.rotation.activate(1).await, Err(RotationError::IsRetired(1)));
+}
+
+#[tokio::test]
+async fn vc_6_every_wait_is_kept_to_the_millisecond() {
+    let place = Place::with_grants(1).await;
+    let millisecond = Duration::from_millis(1);
+    let almost = SETTLED.saturating_sub(millisecond);
+    let id = place.rotation.add().await.unwrap();
+    place.clock.advance(almost);
+    let early = RotationError::Unsettled { key: id, wait: millisecond };
+    assert_eq!(place.rotation.activate(id).await, Err(early));
+    place.clock.advance(millisecond);
+    place.rotation.activate(id).await.unwrap();
+
+    place.rewrap_all().await;
+    place.clock.advance(almost);
+    let early = RotationError::Unsettled { key: 1, wait: millisecond };
+    assert_eq!(place.rotation.retire(1, UnderWay::CutOff).await, Err(early));
+    place.clock.advance(ATTEMPT_LIFETIME);
+    let early = RotationError::SignInsUnderWay { key: 1, wait: millisecond };
+    assert_eq!(place.rotation.retire(1, UnderWay::LetFinish).await, Err(early));
+    place.clock.advance(millisecond);
+    place.rotation.retire(1, UnderWay::LetFinish).await.unwrap();
+
+    place.clock.advance(almost);
+    let early = RotationError::Unsettled { key: 1, wait: millisecond };
+    assert_eq!(place.rotation.remove(1).await, Err(early));
+    place.clock.advance(millisecond);
+    place.rotation.remove(1).await.unwrap();
+}
+
+#[tokio::test]
+async fn vc_6_a_service_learns_of_a_new_key_without_a_restart() {
+    let place = Place::with_grants(1).await;
+    let id = place.rotation.add().await.unwrap();
+    assert!(place.service.ring.now().find(id).is_none());
+    place.clock.advance(SETTLED);
+    place.rotation.activate(id).await.unwrap();
+    place.rewrap_all().await;
+
+    // By a row that names it,
+    assert_eq!(place.opened(1).await, "refresh-1");
+    assert_eq!(place.service.ring.now().active(), id);
+    // and two seconds later in any case, before it seals.
+    let third = place.change_key().await;
+    place.service.keep_up().await;
+    assert_eq!(place.service.ring.now().active(), third);
+}
+
+#[tokio::test]
+async fn vc_6_a_key_that_nobody_has_is_looked_for_once_and_then_missed() {
+    let place = Place::with_grants(1).await;
+    let mut grant = place.grant(1).await;
+    let unknown = [&super::super::header(77)[..], &[0; 40]].concat();
+    grant.tokens.refresh = Some(super::super::Sealed::from_bytes(unknown));
+    place.clock.advance(SETTLED);
+    place.service.learn(grant.tokens.iter()).await;
+    assert_eq!(place.service.open_refresh(&grant), Err(VaultError::KeyMissing));
+    let read = place.service.ring.now();
+    place.service.learn(grant.tokens.iter()).await;
+    assert!(Arc::ptr_eq(&read, &place.service.ring.now()), "not read again within a second");
+}
+
+#[tokio::test]
+async fn vc_6_a_process_that_slept_through_the_rotation_cannot_write_under_the_old_key() {
+    let place = Place::with_grants(1).await;
+    let read = place.grant(1).await;
+    let asleep = {
+        let mut grant = next(&read, place.clock.now());
+        grant.tokens = place.seal(&grant, "access", "rotated");
+        grant
+    };
+    place.change_key().await;
+    let unmoved = place.grant(1).await;
+    place.rewrap_all().await;
+    place.clock.advance(ATTEMPT_LIFETIME + SETTLED);
+    place.rotation.retire(1, UnderWay::LetFinish).await.unwrap();
+    let over_the_newest = Grant { version: unmoved.version + 2, ..asleep };
+    let written = place.store.replace_grant(over_the_newest, None).await;
+    assert_eq!(written, Err(StoreError::Conflict));
+    // Read again, seal again: what every caller does who hears of a conflict.
+    place.refresh(&place.grant(1).await, "rotated").await.unwrap();
+    assert_eq!(place.opened(1).await, "rotated");
+    assert_eq!(place.rotation.left().await, Ok(0));
+}
+
+#[tokio::test]
+async fn vc_6_a_copy_that_was_read_before_the_key_was_removed_still_opens_for_a_moment() {
+    let place = Place::with_grants(1).await;
+    let copy = place.grant(1).await;
+    place.change_key().await;
+    place.rewrap_all().await;
+    place.clock.advance(SETTLED);
+    place.rotation.retire(1, UnderWay::CutOff).await.unwrap();
+    place.clock.advance(SETTLED);
+    place.rotation.remove(1).await.unwrap();
+    place.clock.advance(SETTLED);
+    place.service.keep_up().await;
+    assert!(place.service.open_refresh(&copy).is_ok());
+    place.clock.advance(Duration::from_secs(10));
+    place.service.keep_up().await;
+    assert_eq!(place.service.open_refresh(&copy), Err(VaultError::KeyMissing));
+    assert_eq!(place.opened(1).await, "refresh-1");
+}
+
+#[tokio::test]
+async fn vc_6_a_row_that_does_not_open_is_left_as_it_is_and_keeps_its_key() {
+    let place = Place::with_grants(3).await;
+    let mut damaged = next(&place.grant(2).await, place.clock.now());
+    damaged.tokens.refresh = place.grant(1).await.tokens.refresh;
+    place.store.replace_grant(damaged.clone(), None).await.unwrap();
+    place.change_key().await;
+    assert_eq!(place.rewrap_all().await, Rewrapped { rows: 2, unreadable: 1 });
+    assert_eq!(place.grant(2).await, damaged);
+    place.clock.advance(ATTEMPT_LIFETIME + SETTLED);
+    let in_use = RotationError::InUse { key: 1, grants: 1, revocations: 0 };
+    assert_eq!(place.rotation.retire(1, UnderWay::LetFinish).await, Err(in_use));
+}
+
+#[tokio::test]
+async fn vc_6_waiting_revocations_are_rewrapped_too() {
+    let place = Place::with_grants(1).await;
+    let sealed = place.service.seal_revocation(grant_id(1), "1//dying", &SystemEntropy).unwrap();
+    let row = RevocationRow {
+        sealed_token: sealed.as_bytes().to_vec(),
+        ..crate::store::conformance::samples::revocation(1)
+    };
+    place.store.queue_revocation(row).await.unwrap();
+    place.change_key().await;
+    assert_eq!(place.rewrap_all().await.rows, 2);
+    let due = place.store.due_revocations(Timestamp::from_unix_ms(i64::MAX), 10).await.unwrap();
+    let sealed = super::super::Sealed::from_bytes(due[0].sealed_token.clone());
+    assert_eq!(sealed.data_key(), Some(2));
+    place.service.learn([&sealed]).await;
+    let token = place.service.open_revocation(grant_id(1), &sealed).unwrap();
+    assert_eq!(token.expose(), "1//dying");
+}
+
+#[tokio::test]
+async fn vc_6_a_new_key_encryption_key_takes_over_and_the_old_one_can_go() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("keys.toml");
+    write_private(&path, &KeyFile::generate(&SystemEntropy));
+    let place = {
+        let keys = KeyFile::read(&path).unwrap();
+        let store = Arc::new(MemoryStore::default());
+        let clock = Arc::new(MockClock::new(Timestamp::from_unix_ms(1_766_000_000_000)));
+        let service = vault(&keys, &store, &clock).await.unwrap();
+        let rotation = rotation(&keys, &store, &clock).await;
+        Place { keys, store, clock, service, rotation }
+    };
+    place.sign_in(1).await;
+    let second = KeyFile::change(&path, |keys| Ok(keys.add(&SystemEntropy))).unwrap();
+    assert_eq!(second, "k2");
+    assert_eq!(place.rotation.rewrap_data_keys().await, Ok(0));
+    KeyFile::change(&path, |keys| keys.activate("k2")).unwrap();
+    let wraps = RotationError::Wraps { kek: "k1".into(), data_keys: 1 };
+    assert_eq!(Rotation::refuse_if_wrapping(&*place.store, "k1").await, Err(wraps));
+    assert_eq!(place.rotation.rewrap_data_keys().await, Ok(1));
+    assert_eq!(place.rotation.rewrap_data_keys().await, Ok(0));
+    Rotation::refuse_if_wrapping(&*place.store, "k1").await.unwrap();
+    KeyFile::change(&path, |keys| keys.remove("k1")).unwrap();
+
+    // A service that began with the old file learns a data key that only the new one unwraps.
+    place.change_key().await;
+    place.rewrap_all().await;
+    assert_eq!(place.opened(1).await, "refresh-1");
+    // A copy of the old file does not open the vault any more (requirement VC-7).
+    let old = vault(&place.keys, &place.store, &place.clock).await;
+    assert_eq!(old.err(), Some(VaultError::KeyMissing));
+    let new = vault(&KeyFile::read(&path).unwrap(), &place.store, &place.clock).await.unwrap();
+    assert!(new.open_refresh(&place.grant(1).await).unwrap().is_some());
+}
+
+#[test]
+fn vc_6_the_key_file_is_changed_as_a_whole_or_not_at_all() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("keys.toml");
+    let draft = directory.path().join("keys.toml.new");
+    write_private(&path, &KeyFile::generate(&SystemEntropy));
+    let before = std::fs::read(&path).unwrap();
+    for refused in [
+        KeyFile::change(&path, |keys| keys.remove("k1")),
+        KeyFile::change(&path, |keys| keys.activate("k2")),
+        KeyFile::change(&path, |keys| keys.remove("k2")),
+    ] {
+        assert!(refused.is_err() && !draft.exists());
+    }
+    std::fs::write(&draft, "").unwrap();
+    let busy = KeyFile::change(&path, |keys| Ok(keys.add(&SystemEntropy)));
+    assert!(matches!(busy, Err(crate::vault::KeyFileError::Busy(_))));
+    assert!(draft.exists(), "it may be another process's");
+    assert_eq!(std::fs::read(&path).unwrap(), before);
+
+    std::fs::remove_file(&draft).unwrap();
+    KeyFile::change(&path, |keys| Ok(keys.add(&SystemEntropy))).unwrap();
+    assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    assert!(KeyFile::read(&path).unwrap().ids().eq(["k1", "k2"]) && !draft.exists());
+}
+
+fn write_private(path: &std::path::Path, keys: &KeyFile) {
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::write(path, keys.to_toml().as_bytes()).unwrap();
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).unwrap();
+}
+
+/// What may happen, in any order.
+#[derive(Clone, Debug)]
+enum Step {
+    Add,
+    Activate(u32),
+    Batch(usize),
+    /// The rewrap is killed; the next one begins anew.
+    Kill,
+    Refresh(u64),
+    /// A service reads a grant; its refresh is written when it finishes.
+    Read(u64),
+    Finish,
+    Retire(u32),
+    Remove(u32),
+    Wait(u64),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        1 => Just(Step::Add),
+        2 => (1..5_u32).prop_map(Step::Activate),
+        6 => (1..4_usize).prop_map(Step::Batch),
+        1 => Just(Step::Kill),
+        2 => (1..6_u64).prop_map(Step::Refresh),
+        2 => (1..6_u64).prop_map(Step::Read),
+        2 => Just(Step::Finish),
+        2 => (1..5_u32).prop_map(Step::Retire),
+        1 => (1..5_u32).prop_map(Step::Remove),
+        3 => (0..7_u64).prop_map(Step::Wait),
+    ]
+}
+
+/// Runs the steps; in the end every grant opens to the token that its last successful writer gave it.
+async fn in_any_order(steps: Vec<Step>) {
+    let place = Place::with_grants(5).await;
+    let name = |number| format!("refresh-{number}");
+    let mut tokens: BTreeMap<u64, String> = (1..=5).map(|number| (number, name(number))).collect();
+    let (mut rewrap, mut under_way, mut count) = (place.rotation.rewrap(), None, 0);
+    for step in steps {
+        count += 1;
+        match step {
+            Step::Add => drop(place.rotation.add().await),
+            Step::Activate(id) => drop(place.rotation.activate(id).await),
+            Step::Batch(rows) => {
+                if !rewrap.next_batch(rows).await.unwrap() {
+                    rewrap = place.rotation.rewrap();
+                }
+            }
+            Step::Kill => rewrap = place.rotation.rewrap(),
+            Step::Refresh(number) => {
+                let token = format!("refreshed-{count}");
+                place.refresh(&place.grant(number).await, &token).await.unwrap();
+                tokens.insert(number, token);
+            }
+            Step::Read(number) => under_way = Some((number, place.grant(number).await)),
+            Step::Finish => {
+                if let Some((number, grant)) = under_way.take() {
+                    let token = format!("finished-{count}");
+                    if place.refresh(&grant, &token).await.is_ok() {
+                        tokens.insert(number, token);
+                    }
+                }
+            }
+            Step::Retire(id) => drop(place.rotation.retire(id, UnderWay::CutOff).await),
+            Step::Remove(id) => drop(place.rotation.remove(id).await),
+            Step::Wait(seconds) => place.clock.advance(Duration::from_secs(seconds)),
+        }
+        let states = place.states().await;
+        let active = states.iter().filter(|key| key.1 == DataKeyState::Active).count();
+        assert_eq!(active, 1, "{states:?}");
+        assert!(
+            states.iter().all(|key| key.2 == 0 || key.1 != DataKeyState::Removed),
+            "{states:?}"
+        );
+    }
+    let restarted = vault(&place.keys, &place.store, &place.clock).await.unwrap();
+    for (number, token) in tokens {
+        let opened = restarted.open_refresh(&place.grant(number).await).unwrap();
+        assert_eq!(opened.unwrap().expose(), token);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn vc_6_no_order_of_changes_loses_a_token(steps in prop::collection::vec(step(), 1..60)) {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(in_any_order(steps));
+    }
+}
