@@ -12,6 +12,7 @@ mod emulator;
 mod grants;
 mod healthcheck;
 mod init;
+mod keys;
 mod migrate;
 pub mod output;
 mod person;
@@ -55,6 +56,9 @@ enum Command {
     /// The configuration in force.
     #[command(subcommand)]
     Config(config::Command),
+    /// The vault's keys: look at them, and change them while the service runs.
+    #[command(subcommand)]
+    Keys(keys::Command),
     /// Jobs and services that may ask for tokens.
     #[command(subcommand)]
     Clients(clients::Command),
@@ -89,6 +93,7 @@ impl Cli {
             Command::Migrate(args) => migrate::run(&args).map(done),
             Command::Healthcheck(args) => healthcheck::run(args).await.map(done),
             Command::Config(command) => config::run(command).map(done),
+            Command::Keys(command) => keys::run(command).await.map(done),
             Command::Clients(command) => clients::run(command).await.map(done),
             Command::Users(command) => users::run(command).await.map(done),
             Command::Grants(command) => grants::run(command).await.map(done),

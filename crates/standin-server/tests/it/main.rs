@@ -9,5 +9,6 @@
 
 mod cli;
 mod config;
+mod keys;
 mod net;
 mod outbound;

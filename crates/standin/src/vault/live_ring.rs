@@ -22,7 +22,7 @@ const MAX_AGE: Duration = Duration::from_secs(2);
 /// must not keep the database busy. [`SETTLED`] is longer, so no key that is in use is ever missed.
 const MIN_AGE: Duration = Duration::from_secs(1);
 /// After this long, every process that seals knows of a change.
-pub(super) const SETTLED: Duration = Duration::from_secs(5);
+pub(super) const SETTLED: Duration = Duration::from_secs(3);
 /// How long a key that was removed still opens copies of rows that were read before.
 const LINGERS: Duration = Duration::from_secs(10);
 

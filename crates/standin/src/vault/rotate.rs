@@ -1,7 +1,7 @@
 //! Changing keys while the vault is in use (requirement VC-6).
 //!
 //! ```text
-//! add ─ 5 s ─▶ activate ─▶ rewrap … rewrap ─▶ retire ─ 5 s ─▶ remove
+//! add ─ 3 s ─▶ activate ─▶ rewrap … rewrap ─▶ retire ─ 3 s ─▶ remove
 //! ```
 //!
 //! Nothing here remembers how far it has come: which rows still need an old key is read from the rows. So a
@@ -9,7 +9,7 @@
 //! where it stopped. A row is sealed again only as it was read; a refresh that comes in between wins.
 //!
 //! The waits are for other processes: they look at the keys before they seal ([`live_ring`](super::live_ring)),
-//! so one that was added five seconds ago is known everywhere, and one that was superseded five seconds ago
+//! so one that was added three seconds ago is known everywhere, and one that was superseded three seconds ago
 //! seals nowhere. A process that slept through that is refused by the store, reads the keys and seals again.
 
 use std::collections::BTreeSet;

@@ -1,0 +1,82 @@
+//! `standin keys …`: changing the vault's keys while the service runs.
+//!
+//! Two kinds: data keys, which seal tokens and have numbers, live in the database; key-encryption keys,
+//! which wrap data keys and have names (`k1`), live in the key file. `--kek` says that the latter are meant.
+
+mod activate;
+mod add;
+mod list;
+mod remove;
+mod retire;
+mod rewrap;
+
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use standin::entropy::SystemEntropy;
+use standin::store::Store;
+use standin::time::SystemClock;
+use standin::vault::{Rotation, RotationError};
+
+use super::output;
+use super::source::ConfigFile;
+use crate::app;
+use crate::config::{Config, Flags};
+
+/// The commands.
+#[derive(Debug, clap::Subcommand)]
+pub(super) enum Command {
+    /// Print the keys, and how many rows need each.
+    List(list::Args),
+    /// Add a key, which is used for nothing until it is activated.
+    Add(add::Args),
+    /// Make a key the one that is used from now on.
+    Activate(activate::Args),
+    /// Seal again whatever other keys than the active ones have sealed. It can be stopped and started again.
+    Rewrap(rewrap::Args),
+    /// Bar a data key that no row needs from being used.
+    Retire(retire::Args),
+    /// Destroy a retired data key, or take a key-encryption key that wraps nothing out of the key file.
+    Remove(remove::Args),
+}
+
+pub(super) async fn run(command: Command) -> anyhow::Result<()> {
+    match command {
+        Command::List(args) => list::run(args).await,
+        Command::Add(args) => add::run(args).await,
+        Command::Activate(args) => activate::run(args).await,
+        Command::Rewrap(args) => rewrap::run(args).await,
+        Command::Retire(args) => retire::run(args).await,
+        Command::Remove(args) => remove::run(args).await,
+    }
+}
+
+/// The configuration and the database of a command.
+fn open(file: &ConfigFile) -> anyhow::Result<(Config, Arc<dyn Store>)> {
+    let config = file.load(Flags::default())?;
+    let store = app::open_store(&config)?;
+    Ok((config, store))
+}
+
+/// What changes data keys.
+async fn rotation(config: &Config, store: Arc<dyn Store>) -> anyhow::Result<Rotation> {
+    let keys = config.key_file()?;
+    let (clock, entropy) = (Arc::new(SystemClock), Arc::new(SystemEntropy));
+    Rotation::open(&keys, store, clock, entropy).await.context("the vault cannot be opened")
+}
+
+/// Waits out the seconds in which a service that runs may not know of the last change yet.
+async fn once_settled<F>(change: impl Fn() -> F) -> Result<(), RotationError>
+where
+    F: Future<Output = Result<(), RotationError>>,
+{
+    loop {
+        match change().await {
+            Err(RotationError::Unsettled { wait, .. }) => {
+                output::complain("Waiting until every running service knows of the last change.");
+                tokio::time::sleep(wait).await;
+            }
+            changed => return changed,
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! `standin keys rewrap`: everything under the active keys.
+//!
+//! First the data keys, under the active key-encryption key; then tokens, under the active data key, some
+//! rows at a time. Whatever stops it, what is done is done, and the next run goes on from there.
+
+use anyhow::{bail, ensure};
+use serde_json::json;
+use standin::vault::{Rewrap, Rotation};
+
+use crate::cli::output;
+use crate::cli::source::ConfigFile;
+
+/// The arguments.
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct Args {
+    /// How many rows share a transaction: a service that runs waits for one of them at most.
+    #[arg(long, value_name = "ROWS", default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    batch: u32,
+    #[command(flatten)]
+    config: ConfigFile,
+    /// Print the result as JSON. Progress goes to stderr all the same.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) async fn run(args: Args) -> anyhow::Result<()> {
+    let (config, store) = super::open(&args.config)?;
+    let rotation = super::rotation(&config, store).await?;
+    let data_keys = rotation.rewrap_data_keys().await?;
+    let mut rewrap = rotation.rewrap();
+    let is_over = batches(&rotation, &mut rewrap, args.batch as usize).await?;
+    let (done, left) = (rewrap.done(), rotation.left().await?);
+    if args.json {
+        output::json(&json!({
+            "data_keys": data_keys, "rows": done.rows, "unreadable": done.unreadable, "left": left,
+        }))?;
+    } else {
+        output::line(&format!(
+            "{data_keys} data keys and {} rows were sealed again, {left} are left",
+            done.rows
+        ))?;
+    }
+    ensure!(
+        is_over,
+        "interrupted; what is done is done, and `standin keys rewrap` goes on from there"
+    );
+    match (done.unreadable, left) {
+        (0, 0) => Ok(()),
+        (0, left) => bail!("{left} rows were sealed with another key meanwhile; run it again"),
+        (unreadable, _) => bail!(
+            "{unreadable} rows do not open and stay as they are; the log above names their grants: revoke them"
+        ),
+    }
+}
+
+/// `false` if it was interrupted, between two batches.
+async fn batches(
+    rotation: &Rotation,
+    rewrap: &mut Rewrap<'_>,
+    rows: usize,
+) -> anyhow::Result<bool> {
+    let total = rotation.left().await?;
+    let interrupted = tokio::signal::ctrl_c();
+    tokio::pin!(interrupted);
+    let mut shown = None;
+    loop {
+        // Between two batches and not within one, so that what was done is counted.
+        tokio::select! {
+            biased;
+            _ = &mut interrupted => return Ok(false),
+            () = std::future::ready(()) => {}
+        }
+        let goes_on = rewrap.next_batch(rows).await?;
+        if !goes_on {
+            return Ok(true);
+        }
+        let done = rewrap.done().rows;
+        let percent = (done * 100).checked_div(total).map(|percent| percent.min(100));
+        if percent != shown {
+            shown = percent;
+            output::complain(&format!("{done} of {total} rows"));
+        }
+    }
+}
