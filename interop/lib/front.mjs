@@ -7,6 +7,7 @@
 // The emulator is one that calls itself Google's issuer, and has all paths there. So its addresses are put where
 // Google has them, in `Location` and in the discovery document; nothing else is touched.
 
+import { once } from "node:events";
 import http from "node:http";
 import https from "node:https";
 import { buffer, text } from "node:stream/consumers";
@@ -23,7 +24,10 @@ export async function startFront(emulator, hosts) {
   const refused = [];
   const { authority, certificate, key } = throwAway(HOSTS);
   const inside = https.createServer({ key, cert: certificate }, (request, response) => {
-    if (serves(request.headers.host, request.url)) return pass(emulator, request, response);
+    if (serves(request.headers.host, request.url)) {
+      pass(emulator, request, response).catch(() => response.destroy());
+      return;
+    }
     refused.push(`${request.method} https://${request.headers.host}${request.url}`);
     response.writeHead(404).end();
   });
@@ -52,14 +56,14 @@ function receive(inside, socket, head) {
   inside.emit("connection", socket);
 }
 
-function pass(emulator, request, response) {
+async function pass(emulator, request, response) {
   const headers = { ...request.headers, host: new URL(ISSUER).host };
-  const options = { method: request.method, headers };
-  const onward = http.request(new URL(request.url, emulator), options, (answer) => {
-    answerWith(request.url, answer, response).catch(() => response.destroy());
-  });
-  onward.on("error", () => response.destroy());
-  request.pipe(onward);
+  const body = await buffer(request);
+  const onward = http.request(new URL(request.url, emulator), { method: request.method, headers });
+  // What fails before there is an answer rejects `once`; what fails later shows in the answer.
+  onward.on("error", () => {}).end(body);
+  const [answer] = await once(onward, "response");
+  await answerWith(request.url, answer, response);
 }
 
 async function answerWith(path, answer, response) {

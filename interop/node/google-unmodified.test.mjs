@@ -52,6 +52,18 @@ test("a sign-in with both APIs, tokeninfo and userinfo", async () => {
   assert.equal(userinfo.data.email, ADA.email);
 });
 
+test("an ID token verifies, with either spelling of the issuer", async () => {
+  const client = await signedIn();
+  const verified = (idToken) => client.verifyIdToken({ idToken, audience: CLIENT_ID });
+  const { id_token } = client.credentials;
+  assert.equal((await verified(id_token)).getPayload().iss, "https://accounts.google.com");
+  const address = new URL(client.generateAuthUrl({ scope: "openid email", response_type: "id_token", nonce: "n" }));
+  address.pathname = "/o/oauth2/auth";
+  const { url } = await visit(address);
+  const { iss, sub } = (await verified(new URLSearchParams(url.hash.slice(1)).get("id_token"))).getPayload();
+  assert.deepEqual({ iss, sub }, { iss: "accounts.google.com", sub: ADA.sub });
+});
+
 test("a refresh, then a revocation", async () => {
   const client = await signedIn();
   const { refresh_token, access_token } = client.credentials;

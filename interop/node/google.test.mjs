@@ -1,7 +1,6 @@
 // google-auth-library and googleapis, pointed at the emulator by their own options.
 
 import assert from "node:assert/strict";
-import { createPublicKey } from "node:crypto";
 import { beforeEach, test } from "node:test";
 import { CodeChallengeMethod, OAuth2Client } from "google-auth-library";
 import { google } from "googleapis";
@@ -122,7 +121,7 @@ test("a sign-in without offline access brings no refresh token, nor does a secon
   assert.match(asked.tokens.refresh_token, /^1\/\//);
 });
 
-test("calendar: what is inserted is listed", async () => {
+test("calendar: what is inserted is listed, changed and deleted", async () => {
   const { events } = calendar(await signedIn());
   const requestBody = {
     summary: "Tea",
@@ -142,6 +141,11 @@ test("calendar: what is inserted is listed", async () => {
   assert.deepEqual(listed.data.items.map(({ id, summary }) => ({ id, summary })), [
     { id: inserted.id, summary: "Tea" },
   ]);
+  const event = { calendarId: "primary", eventId: inserted.id };
+  await events.patch({ ...event, requestBody: { location: "Ockham Park" } });
+  assert.equal((await events.get(event)).data.location, "Ockham Park");
+  assert.equal((await events.delete(event)).status, 204);
+  await assert.rejects(events.delete(event), ({ status }) => status === 410);
 });
 
 test("drive: what is uploaded is listed and read back", async () => {
@@ -211,18 +215,32 @@ test("what the user takes back is gone for the client too", async () => {
   await assert.rejects(client.getAccessToken(), refusal(400, body));
 });
 
-test("an ID token is good by the keys of the JWK set, and no other audience's", async () => {
+test("an ID token verifies by the published certificates, for its audience and its issuer only", async () => {
   const client = await signedIn();
   const { id_token: idToken } = client.credentials;
-  const { keys } = await (await fetch(client.endpoints.oauth2FederatedSignonJwkCertsUrl)).json();
-  const pem = (key) => createPublicKey({ key, format: "jwk" }).export({ type: "spki", format: "pem" });
-  const byId = Object.fromEntries(keys.map((key) => [key.kid, pem(key)]));
-  const verify = (audience) =>
-    client.verifySignedJwtWithCertsAsync(idToken, byId, audience, [EMULATOR]);
-  const payload = (await verify(CLIENT_ID)).getPayload();
+  const payload = (await client.verifyIdToken({ idToken, audience: CLIENT_ID })).getPayload();
   assert.equal(payload.sub, ADA.sub);
   assert.equal(payload.email_verified, true);
-  await assert.rejects(verify("another.apps.googleusercontent.com"), /Wrong recipient/);
+  const audience = "another.apps.googleusercontent.com";
+  await assert.rejects(client.verifyIdToken({ idToken, audience }), /Wrong recipient/);
+  const ofGoogle = newClient({ issuers: undefined });
+  await assert.rejects(ofGoogle.verifyIdToken({ idToken, audience: CLIENT_ID }), /Invalid issuer/);
+});
+
+test("an ID token with a broken signature, or of a key that nobody published, does not verify", async () => {
+  for (const [fault, reason] of [["bad_signature", /Invalid token signature/], ["unknown_kid", /No pem found/]]) {
+    await control("POST", "faults", [{ endpoint: "token", fault }]);
+    const client = await signedIn();
+    const { id_token: idToken } = client.credentials;
+    await assert.rejects(client.verifyIdToken({ idToken, audience: CLIENT_ID }), reason);
+  }
+});
+
+test("after a rotation of keys the new certificate is found", async () => {
+  await control("POST", "keys/rotate");
+  const client = await signedIn();
+  const { id_token: idToken } = client.credentials;
+  assert.ok(await client.verifyIdToken({ idToken, audience: CLIENT_ID }));
 });
 
 test("tokeninfo says whose an access token is and what it may", async () => {

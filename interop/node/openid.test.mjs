@@ -74,6 +74,30 @@ test("a code may come in a form that posts itself", async () => {
   assert.equal(tokens.claims().sub, ADA.sub);
 });
 
+for (const response_mode of ["fragment", "form_post"]) {
+  test(`hybrid: a code and an ID token that vouches for it, by ${response_mode}`, async () => {
+    const config = await discover();
+    openid.useCodeIdTokenResponseType(config);
+    const { checks, ...page } = await ask(config, { response_mode });
+    const answer = response_mode === "fragment" ? page.url : await posted(page);
+    const tokens = await openid.authorizationCodeGrant(config, answer, checks);
+    assert.equal(tokens.claims().sub, ADA.sub);
+    assert.match(tokens.refresh_token, /^1\/\//);
+  });
+}
+
+test("implicit: an ID token alone, with the nonce that was asked for", async () => {
+  const config = await discover(openid.None());
+  openid.useIdTokenResponseType(config);
+  const nonce = openid.randomNonce();
+  const params = { redirect_uri: REDIRECT_URI, scope: "openid email", nonce };
+  const { url } = await visit(openid.buildAuthorizationUrl(config, params));
+  const claims = await openid.implicitAuthentication(config, url, nonce);
+  assert.equal(claims.sub, ADA.sub);
+  const another = openid.implicitAuthentication(config, url, openid.randomNonce());
+  await assert.rejects(another, because(/"nonce"/));
+});
+
 test("the client may authenticate with HTTP Basic", async () => {
   const tokens = await signIn(await discover(openid.ClientSecretBasic(CLIENT_SECRET)));
   assert.equal(tokens.claims().sub, ADA.sub);

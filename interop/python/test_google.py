@@ -6,7 +6,7 @@ from google.auth.exceptions import RefreshError
 from google.auth.transport.requests import AuthorizedSession, Request
 from google.oauth2 import id_token
 from google.oauth2.credentials import Credentials
-from google_auth_oauthlib.flow import Flow
+from google_auth_oauthlib.flow import Flow, InstalledAppFlow
 from googleapiclient.discovery import build
 from googleapiclient.errors import HttpError
 from oauthlib.oauth2.rfc6749.errors import AccessDeniedError, InvalidGrantError
@@ -64,6 +64,17 @@ class Google(NewDay):
         self.assertEqual(set(credentials.granted_scopes), set(SCOPES))
         self.assertTrue(ledger("authorization")[0]["pkce"])
 
+    def test_an_installed_app_with_a_browser_and_a_server_of_its_own(self):
+        desktop = {"client_id": "9-desktop.apps.googleusercontent.com", "kind": "desktop"}
+        [made] = control("PUT", "clients", desktop)["clients"]
+        client = {**CLIENT, "client_id": desktop["client_id"], "client_secret": made["client_secret"]}
+        installed = {"installed": {**client, "redirect_uris": ["http://localhost"]}}
+        flow = InstalledAppFlow.from_client_config(installed, scopes=SCOPES)
+        credentials = flow.run_local_server(
+            port=0, browser="interop", authorization_prompt_message=None, timeout_seconds=20
+        )
+        self.assertTrue(credentials.refresh_token)
+
     def test_a_code_works_once(self):
         flow = new_flow()
         answer = visit(flow.authorization_url()[0])
@@ -107,12 +118,18 @@ class Google(NewDay):
         credentials.refresh(Request())
         self.assertEqual(len(ledger("fault_used")), 1)
 
-    def test_an_id_token_verifies_against_the_jwk_set_for_its_audience_only(self):
+    def test_an_id_token_verifies_against_both_forms_of_the_keys_for_its_audience_only(self):
         token = sign_in().id_token
-        claims = id_token.verify_token(token, Request(), CLIENT_ID, JWKS)
-        self.assertEqual((claims["sub"], claims["email"], claims["iss"]), (ADA_SUB, ADA, EMULATOR))
-        with self.assertRaisesRegex(Exception, "Audience"):
-            id_token.verify_token(token, Request(), "another.apps.googleusercontent.com", JWKS)
+        for keys in (JWKS, CLIENT["auth_provider_x509_cert_url"]):
+            claims = id_token.verify_token(token, Request(), CLIENT_ID, keys)
+            self.assertEqual((claims["sub"], claims["email"], claims["iss"]), (ADA_SUB, ADA, EMULATOR))
+            with self.assertRaisesRegex(Exception, "[Aa]udience"):
+                id_token.verify_token(token, Request(), "another.apps.googleusercontent.com", keys)
+
+    def test_an_id_token_whose_time_is_over_does_not_verify(self):
+        control("POST", "faults", [{"endpoint": "token", "fault": "expired"}])
+        with self.assertRaisesRegex(ValueError, "Token expired"):
+            id_token.verify_token(sign_in().id_token, Request(), CLIENT_ID, CLIENT["auth_provider_x509_cert_url"])
 
     def test_calendar_what_is_inserted_is_listed(self):
         events = calendar(sign_in()).events()
