@@ -49,8 +49,10 @@ pub(crate) enum Channel {
     Button,
     /// An answer of the token endpoint.
     Token,
-    /// The redirect of an implicit or hybrid request: bare issuer, no profile, a `jti`.
+    /// The redirect of an implicit or hybrid request: no profile, a `jti`.
     Front,
+    /// The same from the endpoint before: a bare issuer.
+    OldFront,
 }
 
 impl Statement<'_> {
@@ -78,7 +80,9 @@ impl Statement<'_> {
         match self.channel {
             Channel::Button => self.profile(self.early(self.identity())).with("iat", self.now),
             Channel::Token => self.profile(self.hashes(self.identity())).with("iat", self.now),
-            Channel::Front => self.hashes(self.identity()).with("iat", self.now),
+            Channel::Front | Channel::OldFront => {
+                self.hashes(self.identity()).with("iat", self.now)
+            }
         }
         .with("exp", self.now + 3600)
         .with_some("jti", (self.channel != Channel::Token).then(chance::key_id))
@@ -103,11 +107,13 @@ impl Statement<'_> {
         claims.with("email", user.email.as_str()).with("email_verified", user.email_verified)
     }
 
-    /// Google has two spellings: its front channel leaves out the scheme.
+    /// Google has two spellings: its older front channel leaves out the scheme. OpenID Connect Core
+    /// 3.1.3.7 wants the discovered one, and clients hold the newer endpoint to it.
     fn issuer(&self) -> &str {
         let form = match self.channel {
             Channel::Button | Channel::Token => self.iss_forms.token,
             Channel::Front => self.iss_forms.front,
+            Channel::OldFront => self.iss_forms.old_front,
         };
         match form {
             IssuerForm::Https => self.origin,

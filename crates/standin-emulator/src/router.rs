@@ -57,7 +57,7 @@ fn jwks_routes() -> Router<Arc<Shared>> {
 
 fn authorize_routes() -> Router<Arc<Shared>> {
     let endpoint = || get(authorize::endpoint).post(authorize::endpoint);
-    Router::new().route("/o/oauth2/v2/auth", endpoint()).route("/o/oauth2/auth", endpoint())
+    Router::new().route("/o/oauth2/v2/auth", endpoint()).route(authorize::OLD_PATH, endpoint())
 }
 
 fn token_routes() -> Router<Arc<Shared>> {

@@ -73,7 +73,11 @@ fn id_token(
         nonce: decided.interaction.request.nonce.as_deref(),
         extras: &decided.extras,
         now: decided.now.div_euclid(1000),
-        channel: Channel::Front,
+        channel: if decided.interaction.from_old_endpoint {
+            Channel::OldFront
+        } else {
+            Channel::Front
+        },
         iss_forms,
     };
     Some(statement.sign(&signer, None))

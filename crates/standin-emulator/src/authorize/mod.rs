@@ -25,8 +25,8 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use axum::body::Bytes;
-use axum::extract::{RawQuery, State};
-use axum::http::{HeaderMap, header};
+use axum::extract::State;
+use axum::http::{HeaderMap, Uri, header};
 use axum::response::Response;
 use axum::routing::get;
 use axum::{Extension, Router};
@@ -41,6 +41,9 @@ use crate::faults::Twist;
 use crate::state::Shared;
 use crate::state::ledger::{Event, Kind};
 
+/// The endpoint before the one that discovery names; old clients and `client_secret.json` still name it.
+pub(crate) const OLD_PATH: &str = "/o/oauth2/auth";
+
 /// An authorization request waiting for a person.
 #[derive(Clone, Debug)]
 pub(crate) struct Interaction {
@@ -51,6 +54,7 @@ pub(crate) struct Interaction {
     pages: VecDeque<Page>,
     /// Whether each scope has a box.
     boxes: bool,
+    from_old_endpoint: bool,
     wrong_iss: bool,
 }
 
@@ -69,11 +73,11 @@ pub(crate) async fn endpoint(
     State(shared): State<Arc<Shared>>,
     twist: Option<Extension<Twist>>,
     headers: HeaderMap,
-    RawQuery(query): RawQuery,
+    uri: Uri,
     body: Bytes,
 ) -> Response {
     let mut params: Vec<(String, String)> =
-        form_urlencoded::parse(query.unwrap_or_default().as_bytes()).into_owned().collect();
+        form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes()).into_owned().collect();
     params.extend(form_urlencoded::parse(&body).into_owned());
     let checked = AuthorizationRequest::check(&shared.state(), &params);
     let request = match checked {
@@ -89,6 +93,7 @@ pub(crate) async fn endpoint(
         sub: None,
         pages: VecDeque::new(),
         boxes: false,
+        from_old_endpoint: uri.path() == OLD_PATH,
         wrong_iss: matches!(twist, Some(Extension(Twist::WrongIss))),
     };
     flow::begin(&shared, interaction, browser(&shared, &headers).as_deref())

@@ -70,8 +70,10 @@ pub enum SecretErrorText {
 pub struct IssuerForms {
     /// In answers of the token endpoint.
     pub token: IssuerForm,
-    /// In redirects of implicit and hybrid requests.
+    /// In redirects of implicit and hybrid requests, from the endpoint that discovery names.
     pub front: IssuerForm,
+    /// The same from the endpoint before it, `/o/oauth2/auth`.
+    pub old_front: IssuerForm,
 }
 
 /// Google's two spellings of its issuer.
@@ -86,7 +88,7 @@ pub enum IssuerForm {
 
 impl Default for IssuerForms {
     fn default() -> Self {
-        Self { token: IssuerForm::Https, front: IssuerForm::Bare }
+        Self { token: IssuerForm::Https, front: IssuerForm::Https, old_front: IssuerForm::Bare }
     }
 }
 
