@@ -1,3 +1,5 @@
+// Requirement OC-7.
+
 import assert from "node:assert/strict";
 import { ADA, chooseAccount, consent, newestRun, session, signedIn, visit } from "../lib/people.mjs";
 import { until } from "../lib/until.mjs";

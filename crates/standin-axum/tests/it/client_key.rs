@@ -1,6 +1,7 @@
 //! The job's door: who may come in, and what they must bring.
 
-use http::{Method, StatusCode};
+use http::header::AUTHORIZATION;
+use http::{HeaderValue, Method, StatusCode};
 use serde_json::json;
 
 use crate::support::{ADA, World};
@@ -53,6 +54,39 @@ async fn tv_1_only_a_whole_key_of_ours_in_a_single_header_is_a_key() {
             .await
             .assert_status(200);
     }
+}
+
+#[tokio::test]
+async fn hh_8_an_authorization_that_cannot_be_read_is_answered_401() {
+    let world = World::start().await;
+    let (_, user) = world.signed_in(ADA, "").await;
+    let job = world.job().await;
+    let path = format!("/v1/users/{user}/grants/google/token");
+    let (key, half) = (job.key.as_bytes(), "x".repeat(64 * 1024));
+    let malformed: [&[u8]; 14] = [
+        b"Bearer \xff\xfe",
+        b"\xc3\x28",
+        &[b"Bearer ", key, b"\x80"].concat(),
+        &[b"Bearer\xa0", key].concat(),
+        half.as_bytes(),
+        &[b"Bearer ", half.as_bytes()].concat(),
+        &[b"Bearer sk_", half.as_bytes()].concat(),
+        b"Bearer %",
+        b"Bearer %73k_",
+        b"Bearer sk_%",
+        b"Basic %",
+        b"Basic Og==",
+        b"Bearer",
+        b"",
+    ];
+    for bytes in malformed {
+        let mut browser = world.browser();
+        browser.headers.insert(AUTHORIZATION, HeaderValue::from_bytes(bytes).unwrap());
+        let answer = browser.send(Method::POST, &path, &[], String::new()).await;
+        answer.assert_refused(401, "invalid_client");
+        assert_eq!(answer.headers["www-authenticate"], "Bearer realm=\"standin\"");
+    }
+    job.vend(&user, json!({})).await.assert_status(200);
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use serde_json::json;
 use standin::secret::sha256;
 
-use crate::support::{ADA, Answer, Browser, GRACE, World, param, refused};
+use crate::support::{ADA, Answer, Browser, GRACE, Wire, World, param, refused};
 
 /// What the page says to the one that opened it.
 fn told(answer: &Answer, name: &str) -> String {
@@ -53,7 +53,27 @@ async fn cb_8_the_pages_policy_allows_the_script_in_it_and_no_other() {
     assert!(policy.contains(&format!("script-src 'sha256-{hash}'")), "{policy}");
     assert!(policy.contains("default-src 'none'") && policy.contains("frame-ancestors 'none'"));
     assert!(!policy.contains("unsafe"));
-    assert!(!script.contains("'*'"), "a message goes to one origin (requirement OC-6)");
+}
+
+#[tokio::test]
+async fn oc_6_the_page_speaks_to_its_own_origin_and_has_no_secret_to_tell() {
+    let wire = Wire::new();
+    let world = World::over(wire.clone(), |_| {}).await;
+    world.google.allow(ADA).await;
+    let mut browser = world.browser();
+    let done = browser.sign_in("?mode=popup").await;
+    let (_, script) = done.body.split_once("<script>").unwrap();
+    let calls: Vec<&str> = script.split("postMessage(").skip(1).collect();
+    let [channel, opener] = calls.as_slice() else { panic!("{script}") };
+    assert!(channel.starts_with("message);"), "a channel reaches its own origin only: {channel}");
+    assert!(opener.starts_with("message, location.origin);"), "{opener}");
+    let parts = "{ type: from.type, attempt: from.attempt || null, code: from.code || null }";
+    assert!(script.contains(&format!("message = {parts};")), "{script}");
+    for (name, secret) in wire.secrets() {
+        assert!(!done.body.contains(&secret), "{name}");
+    }
+    let cookie = browser.cookie("__Host-standin").unwrap();
+    assert!(!done.body.contains(cookie));
 }
 
 #[tokio::test]

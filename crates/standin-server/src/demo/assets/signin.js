@@ -84,7 +84,7 @@ async function finished(popup, instead) {
   const { signal } = waiting;
   try {
     return await Promise.race([
-      announced(signal),
+      announced(popup, signal),
       abandoned(popup, session().catch(() => null), signal).then((change) => {
         if (change) return { type: "standin:done" };
         throw failure("popup_closed", { url: instead });
@@ -96,21 +96,20 @@ async function finished(popup, instead) {
 }
 
 /**
- * The first word of the window. It speaks twice, over a channel of this origin and to its opener: a
- * page with `Cross-Origin-Opener-Policy: same-origin` has no opener's tie, and hears the channel only.
+ * The first word of the window, and of no other. It speaks twice, to its opener and over a channel of
+ * this origin: a page with `Cross-Origin-Opener-Policy: same-origin` has no opener's tie, and hears the
+ * channel only. The channel does not say who speaks, so it counts only where the tie is cut: such a
+ * window reads as closed.
  */
-function announced(signal) {
+function announced(popup, signal) {
   return new Promise((resolve) => {
     const channel = new BroadcastChannel(CHANNEL);
     const hear = ({ data }) => {
       if (data?.type === "standin:done" || data?.type === "standin:failed") resolve(data);
     };
-    channel.addEventListener("message", hear);
-    window.addEventListener(
-      "message",
-      (event) => event.origin === location.origin && hear(event),
-      { signal },
-    );
+    const isItsOwn = ({ origin, source }) => origin === location.origin && source === popup;
+    channel.addEventListener("message", (event) => popup.closed && hear(event));
+    window.addEventListener("message", (event) => isItsOwn(event) && hear(event), { signal });
     signal.addEventListener("abort", () => channel.close());
   });
 }
