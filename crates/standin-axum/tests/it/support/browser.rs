@@ -181,6 +181,10 @@ impl Browser {
         self.headers.insert(HeaderName::from_static(name), HeaderValue::from_str(value).unwrap());
     }
 
+    pub fn is_ours(&self, url: &Url) -> bool {
+        url.origin() == self.app.origin()
+    }
+
     pub fn origin(&self) -> String {
         self.app.origin().ascii_serialization()
     }

@@ -74,7 +74,12 @@ impl Browser {
                 self.post_form(path.as_str(), &fields).await.location()
             };
             if next.path().ends_with("/callback") {
-                return self.get(&next).await;
+                let answer = self.get(&next).await;
+                // Perhaps to the provider once more, for consent.
+                if answer.status != 303 || self.is_ours(&answer.location()) {
+                    return answer;
+                }
+                next = answer.location();
             }
         }
     }
