@@ -1,18 +1,23 @@
 //! The authorization endpoint: what it refuses, what it answers without a page.
 
-use reqwest::StatusCode;
+use reqwest::{RequestBuilder, StatusCode};
 use serde_json::json;
 
 use crate::support::{CALENDAR, DRIVE, Google, SIGN_IN, location};
 
 /// The text of the error page a request ends on.
-async fn error_page(google: &Google, scope: &str, more: &[(&str, &str)]) -> String {
-    let response = google.authorize(scope, more).send().await.unwrap();
-    let location = location(&response);
+pub(crate) async fn error_page(google: &Google, scope: &str, more: &[(&str, &str)]) -> String {
+    error_page_of(google, google.authorize(scope, more)).await
+}
+
+pub(crate) async fn error_page_of(google: &Google, request: RequestBuilder) -> String {
+    let location = location(&request.send().await.unwrap());
     assert!(location.starts_with("/signin/oauth/error?authError="), "{location}");
     let page = google.get(&location).await;
     assert_eq!(page.status(), StatusCode::OK, "Google's error page is a 200");
     assert_eq!(page.headers()["x-frame-options"], "DENY");
+    let policy = page.headers()["content-security-policy"].to_str().unwrap();
+    assert!(policy.contains("default-src 'none'") && policy.contains("frame-ancestors 'none'"));
     page.text().await.unwrap().replace("&#39;", "'").replace("&#x27;", "'")
 }
 
@@ -54,6 +59,46 @@ const REFUSALS: &[(Changes, &str, &str)] = &[
         "Conflict params: approval_prompt and prompt",
     ),
     (&[("nonce", "1"), ("nonce", "2")], "400: invalid_request", "single value: nonce"),
+    (&[("prompt", "login")], "400: invalid_request", "Invalid prompt: login"),
+    (&[("approval_prompt", "yes")], "400: invalid_request", "Invalid approval_prompt: yes"),
+    (&[("access_type", "Offline")], "400: invalid_request", "Invalid access_type: Offline"),
+    (&[("include_granted_scopes", "1")], "400: invalid_request", "Invalid include_granted_scopes"),
+    (&[("code_challenge_method", "S256")], "400: invalid_request", "parameter: code_challenge"),
+    (&[("claims", "{")], "400: invalid_request", "Invalid claims"),
+    (&[("client_secret", "s")], "400: invalid_request", "message type: client_secret"),
+    (&[("response_mode", "jwt")], "400: invalid_request", "Invalid response_mode: jwt"),
+    (&[("response_type", "code none")], "400: invalid_request", "Invalid response_type: code none"),
+    (&[("response_type", "id_token")], "400: invalid_request", "Missing required parameter: nonce"),
+    (
+        &[("response_type", "token"), ("response_mode", "query")],
+        "400: invalid_request",
+        "Invalid response_mode: query",
+    ),
+    (
+        &[("response_type", "token"), ("nonce", "n")],
+        "400: invalid_request",
+        "Parameter not allowed for this message type: nonce",
+    ),
+    (
+        &[("response_type", "token"), ("code_challenge_method", "S256")],
+        "400: invalid_request",
+        "Parameter not allowed for this message type: code_challenge_method",
+    ),
+    (
+        &[("redirect_uri", "http://192.168.0.112:8080/cb")],
+        "400: invalid_request",
+        "device_id and device_name are required for private IP: http://192.168.0.112:8080/cb",
+    ),
+    (
+        &[("redirect_uri", "com.example.app:/cb")],
+        "400: invalid_request",
+        "Custom scheme URIs are not allowed for 'WEB' client type.",
+    ),
+    (
+        &[("redirect_uri", "urn:ietf:wg:oauth:2.0:oob")],
+        "400: redirect_uri_mismatch",
+        "It is not allowed for the WEB client type.",
+    ),
 ];
 
 #[tokio::test]
@@ -65,6 +110,95 @@ async fn faulty_requests_end_on_googles_error_page_and_never_at_the_client() {
         assert!(page.contains(text), "{more:?}: {page}");
     }
     assert!(google.events("authorization").await.is_empty());
+}
+
+/// Each wrong by itself, in the order in which Google looks.
+#[tokio::test]
+async fn the_first_complaint_wins() {
+    let google = Google::with_ada().await;
+    let mut wrong = vec![
+        ("client_id", "x", "invalid_client"),
+        ("redirect_uri", "https://evil.example/", "redirect_uri_mismatch"),
+        ("response_type", "foo", "Invalid response_type"),
+        ("scope", "foo", "invalid_scope"),
+        ("code_challenge", "short", "Invalid code_challenge"),
+    ];
+    while !wrong.is_empty() {
+        let more: Vec<_> = wrong.iter().map(|(name, value, _)| (*name, *value)).collect();
+        let page = error_page(&google, SIGN_IN, &more).await;
+        assert!(page.contains(wrong[0].2), "{more:?}: {page}");
+        wrong.remove(0);
+    }
+}
+
+/// What changes nothing: hints, old parameters, and those that nobody knows.
+#[tokio::test]
+async fn accepted_parameters_without_effect_have_none() {
+    let google = Google::with_ada().await;
+    let cases: &[&[(&str, &str)]] = &[
+        &[("display", "page")],
+        &[("display", "popup")],
+        &[("display", "touch")],
+        &[("display", "wap")],
+        &[("hl", "de"), ("ui_locales", "de-AT de")],
+        &[("hd", "*")],
+        &[("login_hint", "nobody@example.com")],
+        &[("gsiwebsdk", "3"), ("fetch_basic_profile", "true"), ("ss_domain", "http://x")],
+        &[("proxy", "p"), ("cookie_policy", "single_host_origin")],
+        &[("device_id", "d"), ("device_name", "n")],
+        &[("enable_granular_consent", "false"), ("enable_serial_consent", "true")],
+        &[("approval_prompt", "auto")],
+        &[("claims", "{\"userinfo\":{}}")],
+        &[("whatever", "1"), ("whatever", "2")],
+        &[("nonce", "")],
+    ];
+    for more in cases {
+        let callback = google.callback(SIGN_IN, more).await;
+        assert_eq!(callback.code().len(), 73, "{more:?}");
+    }
+}
+
+#[tokio::test]
+async fn approval_prompt_force_asks_again() {
+    let google = Google::with_ada().await;
+    google.callback(SIGN_IN, &[]).await;
+    let auto = google.callback(SIGN_IN, &[("approval_prompt", "auto")]).await;
+    assert_eq!(auto.get("prompt"), Some("none"));
+    let forced = google.callback(SIGN_IN, &[("approval_prompt", "force")]).await;
+    assert_eq!(forced.get("prompt"), Some("consent"));
+}
+
+#[tokio::test]
+async fn a_challenge_without_a_method_is_plain() {
+    let google = Google::with_ada().await;
+    let verifier = "a-verifier-of-forty-three-characters-at-least";
+    let code = google.code(SIGN_IN, &[("code_challenge", verifier)]).await;
+    let answer = google.redeem_with(&code, &[("code_verifier", verifier)]).await;
+    assert_eq!(answer.status, StatusCode::OK, "{}", answer.raw);
+}
+
+/// `auth_time` needs the request to call it essential, and the project to have switched it on.
+#[tokio::test]
+async fn the_id_token_says_more_only_if_it_is_asked_to() {
+    let google = Google::with_ada().await;
+    let essential = [("claims", r#"{"id_token":{"auth_time":{"essential":true}}}"#)];
+    let before = google.sign_in(SIGN_IN, &essential).await.claims();
+    assert!(before.get("auth_time").is_none(), "the project has not switched it on");
+    let project = json!({"id": "emulated-project", "auth_time": true});
+    google.put("/_emulator/projects", &project).await;
+    let voluntary = [("claims", r#"{"id_token":{"auth_time":null}}"#)];
+    assert!(google.sign_in(SIGN_IN, &voluntary).await.claims().get("auth_time").is_none());
+    let claims = google.sign_in(SIGN_IN, &essential).await.claims();
+    let age = claims["iat"].as_i64().unwrap() - claims["auth_time"].as_i64().unwrap();
+    assert!((0..60).contains(&age), "{claims}");
+    assert!(claims.get("openid_id").is_none());
+    let realm = [("openid.realm", "http://127.0.0.1:8080")];
+    let first = google.sign_in(SIGN_IN, &realm).await.claims();
+    let id = first["openid_id"].as_str().unwrap();
+    assert!(id.starts_with("https://www.google.com/accounts/o8/id?id=AItOawk"), "{id}");
+    assert_eq!(google.sign_in(SIGN_IN, &realm).await.claims()["openid_id"], id);
+    let other = [("openid.realm", "http://localhost:8080")];
+    assert_ne!(google.sign_in(SIGN_IN, &other).await.claims()["openid_id"], id);
 }
 
 #[tokio::test]

@@ -9,6 +9,9 @@
 mod api;
 mod authorize;
 mod calendar;
+mod authorize_answers;
+mod authorize_clients;
+mod authorize_refusals;
 mod control;
 mod discovery;
 mod drive;
