@@ -30,9 +30,10 @@
 //! |---|---|
 //! | `GET /.well-known/openid-configuration` | `discovery.rs` |
 //! | `GET /oauth2/v3/certs`, `/oauth2/v1/certs` | `certs.rs`, `keys.rs`, `x509.rs` |
-//! | `GET, POST /o/oauth2/v2/auth`, `/o/oauth2/auth` | `authorize/{mod,request,flow}.rs` |
-//! | `GET /signin/oauth/error` | `authorize/error.rs` |
-//! | `GET, POST /v3/signin/accountchooser`, `/signin/oauth/consent` | `authorize/pages.rs` |
+//! | `GET, POST /o/oauth2/v2/auth`, `/o/oauth2/auth` | `authorize/mod.rs`, `authorize/request/` |
+//! | `GET /signin/oauth/error` | `authorize/error/` |
+//! | `GET, POST /v3/signin/accountchooser` | `authorize/pages/chooser.rs` |
+//! | `GET, POST /signin/oauth/{warning,id,consent}` | `authorize/pages/{unverified,sign_in,scopes}.rs` |
 //! | `POST /token`, `/o/oauth2/token`, `/oauth2/v3/token`, `/oauth2/v4/token` | `token/` |
 //! | `POST /revoke`; `GET, POST /o/oauth2/revoke` | `revoke.rs` |
 //! | `GET, POST /tokeninfo`, `/oauth2/{v1,v2,v3}/tokeninfo` | `tokeninfo/` |
