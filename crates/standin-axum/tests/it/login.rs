@@ -332,8 +332,6 @@ async fn ar_10_a_flood_of_starts_leaves_no_row_and_five_cookies() {
     flooder.get(&callback).await.assert_status(303);
 }
 
-/// What common proxies take in one header line is 8 KiB; the app's own cookies need room in it, too.
-
 /// How much memory this process has in use.
 fn resident_bytes() -> u64 {
     let pages = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
@@ -341,6 +339,7 @@ fn resident_bytes() -> u64 {
     pages * 4096
 }
 
+/// What common proxies take in one header line is 8 KiB; the app's own cookies need room in it, too.
 #[tokio::test]
 async fn ar_10_a_page_that_starts_sign_ins_cannot_fill_a_browsers_cookie_header() {
     let world = World::start().await;
