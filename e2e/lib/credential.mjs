@@ -2,10 +2,12 @@
 
 import { createRemoteJWKSet, jwtVerify } from "jose";
 
-/** The claims of a token of this provider for this client; throws if the token is not good. */
-export async function verify({ emulator, client_id }, token, { issuer = emulator } = {}) {
+/** The claims of a token of this provider for this client, by its clock; throws if the token is not good. */
+export async function verify({ emulator, client_id, now }, token, { issuer = emulator } = {}) {
   const keys = createRemoteJWKSet(new URL(`${emulator}/oauth2/v3/certs`));
-  const { payload } = await jwtVerify(token, keys, { issuer, audience: client_id, algorithms: ["RS256"] });
+  const currentDate = new Date((await now()) * 1000);
+  const expected = { issuer, audience: client_id, algorithms: ["RS256"], currentDate };
+  const { payload } = await jwtVerify(token, keys, expected);
   return payload;
 }
 

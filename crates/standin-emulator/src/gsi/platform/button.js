@@ -31,6 +31,7 @@ function signInButton({ label, theme, width, height = 36, onPress }) {
 /** Draws the button of `g-signin2`; whoever is signed in already is told to `onsuccess` at once. */
 function renderSignin2(target, options = {}) {
   const element = typeof target === "string" ? document.getElementById(target) : target;
+  initFromMeta();
   const { scope, width, height, longtitle, theme, onsuccess, onfailure } = options;
   const succeed = () => pageFunction(onsuccess)?.(instance.auth.currentUser.get());
   const fail = (error) => pageFunction(onfailure)?.(error);

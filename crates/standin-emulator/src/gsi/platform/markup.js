@@ -2,11 +2,12 @@
 
 const metaContent = (name) => document.querySelector(`meta[name="${name}"]`)?.content;
 
-/** `<meta name="google-signin-client_id">` starts gapi.auth2 without a word of script. */
+/** `<meta name="google-signin-client_id">` starts gapi.auth2 without a word of script, for the first button. */
 function initFromMeta() {
   const meta = (name) => metaContent(`google-signin-${name}`);
   const client_id = meta("client_id");
-  if (!client_id || instance || !document.querySelector(".g-signin2")) return;
+  if (!client_id || instance) return;
+  load("auth2");
   init({
     client_id,
     scope: meta("scope"),
@@ -25,7 +26,6 @@ function readClassicMarkup(root) {
 
 function readMarkup() {
   if (window.___gcfg?.parsetags === "explicit") return;
-  initFromMeta();
   for (const element of document.querySelectorAll(".g-signin2")) renderSignin2(element, { ...element.dataset });
   readClassicMarkup(document);
 }

@@ -1,9 +1,9 @@
 // What the page gets: `gapi`, its own function by `?onload=…`, and its markup read.
 
 const ONLOAD = document.currentScript?.src && new URL(document.currentScript.src).searchParams.get("onload");
-const LIBRARIES = { auth2, signin2: { render: renderSignin2 } };
+const LIBRARIES = { auth2 };
 
-/** All libraries are here already; they become visible when they are asked for, as Google's do. */
+/** All libraries are here already; `gapi.auth2` becomes visible when it is asked for, as Google's does. */
 function load(names, done) {
   for (const name of names.split(":")) {
     if (LIBRARIES[name]) window.gapi[name] ??= LIBRARIES[name];
@@ -13,10 +13,9 @@ function load(names, done) {
 }
 
 window.gapi ??= {};
-Object.assign(window.gapi, { load, auth: classicAuth, signin: classicSignin });
+Object.assign(window.gapi, { load, auth: classicAuth, signin: classicSignin, signin2: { render: renderSignin2 } });
 
 function start() {
-  if (document.querySelector(".g-signin2")) load("auth2:signin2");
   readMarkup();
   if (ONLOAD) pageFunction(ONLOAD)?.();
 }
