@@ -36,6 +36,18 @@ pub(crate) fn client_id() -> String {
     )
 }
 
+/// What a device polls with.
+pub(crate) fn device_code() -> String {
+    format!("AH-1Ng{}", base64url(94))
+}
+
+/// What a person types: two times four capital letters.
+pub(crate) fn user_code() -> String {
+    let letters = random::<8>().map(|byte| char::from(b'A' + byte % 26));
+    let (left, right) = letters.split_at(4);
+    format!("{}-{}", String::from_iter(left), String::from_iter(right))
+}
+
 /// An identifier of one of our own records: a page's interaction, a browser, a file.
 pub(crate) fn opaque_id() -> String {
     base64url(33)
@@ -114,5 +126,7 @@ mod tests {
         assert!(access_token().len() > 163 && access_token().len() < 224);
         assert_eq!(client_secret().len(), 35);
         assert_eq!(key_id().len(), 40);
+        let code = user_code();
+        assert!(code.len() == 9 && code.as_bytes()[4] == b'-', "{code}");
     }
 }

@@ -35,6 +35,9 @@
 //! | `GET, POST /v3/signin/accountchooser` | `authorize/pages/chooser.rs` |
 //! | `GET, POST /signin/oauth/{warning,id,consent}` | `authorize/pages/{unverified,sign_in,scopes}.rs` |
 //! | `POST /token`, `/o/oauth2/token`, `/oauth2/v3/token`, `/oauth2/v4/token` | `token/` |
+//! | `POST /device/code`, `/o/oauth2/device/code` | `device/code.rs` |
+//! | `GET, POST /device`; `POST /device/account`, `/device/consent` | `device/pages.rs` |
+//! | `GET /robot/v1/metadata/x509/{email}` | `certs.rs` |
 //! | `POST /revoke`; `GET, POST /o/oauth2/revoke` | `revoke.rs` |
 //! | `GET, POST /tokeninfo`, `/oauth2/{v1,v2,v3}/tokeninfo` | `tokeninfo/` |
 //! | `GET, POST /v1/userinfo`, `/oauth2/{v1,v2,v3}/userinfo`, `/userinfo/v2/me` | `userinfo.rs` |
@@ -72,6 +75,7 @@ mod chance;
 mod clock;
 mod control;
 mod cors;
+mod device;
 mod discovery;
 mod faults;
 mod gsi;

@@ -10,8 +10,8 @@ use axum::routing::{get, post, put};
 use crate::faults::{self, Endpoint};
 use crate::state::Shared;
 use crate::{
-    api, authorize, avatar, certs, control, cors, discovery, gsi, guard, reply, revoke, tick,
-    token, tokeninfo, userinfo,
+    api, authorize, avatar, certs, control, cors, device, discovery, gsi, guard, reply, revoke,
+    tick, token, tokeninfo, userinfo,
 };
 
 const BODY_LIMIT: usize = 1024 * 1024;
@@ -25,6 +25,8 @@ pub(crate) fn router(shared: &Arc<Shared>) -> Router {
         .merge(faulty(Endpoint::Jwks, jwks_routes()))
         .merge(faulty(Endpoint::Authorize, authorize_routes()))
         .merge(authorize::page_routes())
+        .merge(faulty(Endpoint::Device, device::routes()))
+        .merge(device::page_routes())
         .merge(faulty(Endpoint::Token, token_routes()))
         .merge(faulty(Endpoint::Revoke, revoke_routes()))
         .merge(faulty(Endpoint::Tokeninfo, tokeninfo_routes()))

@@ -22,7 +22,7 @@ pub(super) enum Page {
 
 /// What the person, or the autopilot, says in the end.
 #[derive(Clone, Debug)]
-pub(super) enum Answer {
+pub(crate) enum Answer {
     /// Everything but these, which can only be unticked where boxes are shown.
     AllBut(BTreeSet<String>),
     /// These, and what has no box.
@@ -88,7 +88,7 @@ pub(super) fn has_boxes(
         && !policy::is_trusted(&state.project_of(client), user)
 }
 
-pub(super) fn answer_of(autopilot: &Autopilot) -> Answer {
+pub(crate) fn answer_of(autopilot: &Autopilot) -> Answer {
     let untick = autopilot.untick.iter().map(|scope| scopes::canonical(scope).to_owned());
     match autopilot.decision {
         Decision::Deny => Answer::Cancel,
@@ -97,7 +97,7 @@ pub(super) fn answer_of(autopilot: &Autopilot) -> Answer {
 }
 
 /// Sign-in scopes have no box; the others have one only if there are `boxes`.
-pub(super) fn granted(
+pub(crate) fn granted(
     requested: &BTreeSet<String>,
     boxes: bool,
     answer: Answer,

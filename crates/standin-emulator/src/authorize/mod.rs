@@ -11,7 +11,7 @@
 //! Between pages, what was asked stays here under an opaque id (`part`) that the forms carry.
 
 mod conclude;
-mod consent;
+pub(crate) mod consent;
 mod error;
 mod flow;
 mod front;

@@ -28,6 +28,7 @@ use crate::state::ledger::{Event, Kind};
 pub(crate) enum Endpoint {
     Api,
     Authorize,
+    Device,
     Discovery,
     Jwks,
     Revoke,

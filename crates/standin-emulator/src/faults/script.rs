@@ -44,8 +44,17 @@ pub(crate) enum Refusal {
     Invalid { field: &'static str, reason: &'static str },
 }
 
-const ENDPOINTS: &[&str] =
-    &["authorize", "token", "jwks", "discovery", "userinfo", "tokeninfo", "revoke", "api"];
+const ENDPOINTS: &[&str] = &[
+    "authorize",
+    "device",
+    "token",
+    "jwks",
+    "discovery",
+    "userinfo",
+    "tokeninfo",
+    "revoke",
+    "api",
+];
 const TOKEN: &[&str] = &["token"];
 
 /// A fault's name, where it works, and the fields it takes (`!` marks the ones it needs).

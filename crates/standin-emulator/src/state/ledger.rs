@@ -61,6 +61,7 @@ pub(crate) enum Kind {
     CodeRefused,
     ConsentShown,
     CredentialIssued,
+    DeviceCodeIssued,
     FaultUsed,
     RefreshRefused,
     Revoked,

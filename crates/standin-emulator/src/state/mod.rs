@@ -5,6 +5,7 @@
 
 mod aging;
 mod codes;
+pub(crate) mod device;
 pub(crate) mod grants;
 mod held;
 pub(crate) mod ledger;
@@ -17,6 +18,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 
+use self::device::DeviceCodes;
 use self::grants::Grants;
 use self::ledger::{Event, Ledger};
 use self::people::{Browsers, Users};
@@ -62,6 +64,7 @@ pub(crate) struct State {
     pub(crate) projects: Vec<Project>,
     pub(crate) service_accounts: Vec<ServiceAccount>,
     pub(crate) grants: Grants,
+    pub(crate) device_codes: DeviceCodes,
     pub(crate) browsers: Browsers,
     pub(crate) interactions: HashMap<String, Interaction>,
     pub(crate) autopilot: Option<Autopilot>,
@@ -145,6 +148,7 @@ impl State {
             projects: seed.projects.clone(),
             service_accounts: seed.service_accounts.clone(),
             grants: Grants::default(),
+            device_codes: DeviceCodes::default(),
             browsers: Browsers::default(),
             interactions: HashMap::new(),
             autopilot: None,

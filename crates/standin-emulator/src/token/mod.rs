@@ -1,8 +1,8 @@
 //! `POST /token`: codes and refresh tokens into access tokens.
 //!
 //! ```text
-//! body ─ params ─▶ grant_type ─┬▶ client_auth ─▶ code | refresh ─▶ policy ─▶ issue ─▶ answer
-//!                              └▶ jwt_bearer ─────────────────────────────────────▶ answer
+//! body ─ params ─▶ grant_type ─┬▶ client_auth ─▶ code | device_code | refresh ─▶ policy ─▶ issue ─▶ answer
+//!                              └▶ jwt_bearer ───────────────────────────────────────────────────▶ answer
 //! ```
 //!
 //! The client is authenticated before a code is touched: somebody who merely saw a code cannot
@@ -10,9 +10,10 @@
 
 pub(crate) mod client_auth;
 mod code;
+mod device_code;
 mod issue;
 mod jwt_bearer;
-mod params;
+pub(crate) mod params;
 mod policy;
 mod refresh;
 mod service_id_token;
@@ -65,6 +66,9 @@ fn exchange(
     match params.get("grant_type").unwrap_or_default() {
         "authorization_code" => code::redeem(&request),
         "refresh_token" => refresh::refresh(&request),
+        "urn:ietf:params:oauth:grant-type:device_code" | device_code::LEGACY => {
+            device_code::poll(&request)
+        }
         "urn:ietf:params:oauth:grant-type:jwt-bearer" => jwt_bearer::grant(&request),
         other => Err(OAuthError::bad_request(
             "unsupported_grant_type",

@@ -22,6 +22,9 @@ pub(super) fn check(state: &State, client: &Client, user: &User) -> Result<(), O
     if project.user_type == UserType::Internal && project.organization != user.hd {
         return Err(OAuthError::new(StatusCode::FORBIDDEN, "org_internal", ""));
     }
+    if user.hd.as_ref().is_some_and(|domain| project.trusted_by.contains(domain)) {
+        return Ok(());
+    }
     let blocked = &state.profile.admin_blocked_domains;
     let domain_blocked = user.hd.as_ref().is_some_and(|domain| blocked.contains(domain));
     match user.block {

@@ -13,6 +13,7 @@ mod authorize_answers;
 mod authorize_clients;
 mod authorize_refusals;
 mod control;
+mod device;
 mod discovery;
 mod drive;
 mod faults;
