@@ -12,7 +12,7 @@ import http from "node:http";
 import https from "node:https";
 import { buffer, text } from "node:stream/consumers";
 import { throwAway } from "./certificate.mjs";
-import { HOSTS, ISSUER, asGoogles, serves } from "./google.mjs";
+import { HOSTS, ISSUER, REGIONS, asGoogles, serves } from "./google.mjs";
 
 const DISCOVERY = "/.well-known/openid-configuration";
 
@@ -22,13 +22,15 @@ const DISCOVERY = "/.well-known/openid-configuration";
  */
 export async function startFront(emulator, hosts) {
   const refused = [];
-  const { authority, certificate, key } = throwAway(HOSTS);
+  const { authority, certificate, key } = throwAway([...HOSTS, REGIONS]);
   const inside = https.createServer({ key, cert: certificate }, (request, response) => {
     if (serves(request.headers.host, request.url)) {
       pass(emulator, request, response).catch(() => response.destroy());
       return;
     }
-    refused.push(`${request.method} https://${request.headers.host}${request.url}`);
+    if (request.headers.host !== REGIONS) {
+      refused.push(`${request.method} https://${request.headers.host}${request.url}`);
+    }
     response.writeHead(404).end();
   });
   const proxy = http.createServer((request, response) => {
@@ -36,7 +38,7 @@ export async function startFront(emulator, hosts) {
     response.writeHead(403).end();
   });
   proxy.on("connect", ({ url }, socket, head) => {
-    if (hosts.some((host) => url === `${host}:443`)) return receive(inside, socket, head);
+    if ([...hosts, REGIONS].some((host) => url === `${host}:443`)) return receive(inside, socket, head);
     refused.push(`CONNECT ${url}`);
     socket.end("HTTP/1.1 403 Forbidden\r\n\r\n");
   });

@@ -10,6 +10,11 @@ const PATHS = {
 };
 
 export const HOSTS = Object.keys(PATHS);
+/**
+ * Google's Python library asks here, in the background and whatever it is told, which regions a service account
+ * is confined to. None: 404.
+ */
+export const REGIONS = "iamcredentials.googleapis.com";
 export const ISSUER = "https://accounts.google.com";
 
 /** Whether Google would look for this path at this host. */

@@ -11,6 +11,7 @@ import {
   CLIENT_SECRET,
   DRIVE,
   REDIRECT_URI,
+  control,
   ledger,
   newDay,
   visit,
@@ -82,4 +83,17 @@ test("saved credentials of a user work again", async () => {
   const { data } = await google.drive({ version: "v3", auth }).files.list();
   assert.deepEqual(data.files, []);
   assert.equal((await ledger("token_refreshed")).length, 1);
+});
+
+test("a service account gets a token for itself, and one that says who it is", async () => {
+  const email = "backup@emulated-project.iam.gserviceaccount.com";
+  const credentials = await control("PUT", "service-accounts", { email });
+  const auth = new GoogleAuth({ credentials, scopes: [DRIVE] });
+  const { data } = await google.drive({ version: "v3", auth }).about.get({ fields: "user" });
+  assert.equal(data.user.emailAddress, email);
+  const audience = "https://service.example";
+  const client = await new GoogleAuth({ credentials }).getIdTokenClient(audience);
+  const idToken = await client.idTokenProvider.fetchIdToken(audience);
+  const ticket = await new OAuth2Client().verifyIdToken({ idToken, audience });
+  assert.equal(ticket.getPayload().email, email);
 });

@@ -28,14 +28,8 @@ from support import (
     visit,
 )
 
-CLIENT = {
-    "client_id": CLIENT_ID,
-    "client_secret": CLIENT_SECRET,
-    "project_id": "emulated-project",
-    "auth_uri": f"{EMULATOR}/o/oauth2/auth",
-    "token_uri": f"{EMULATOR}/token",
-    "auth_provider_x509_cert_url": f"{EMULATOR}/oauth2/v1/certs",
-}
+# As the console's button gives it.
+CLIENT = control("GET", f"clients/{CLIENT_ID}/file")["web"]
 JWKS = f"{EMULATOR}/oauth2/v3/certs"
 
 

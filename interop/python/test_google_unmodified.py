@@ -7,14 +7,16 @@ import os
 
 from google.auth.exceptions import RefreshError
 from google.auth.transport.requests import AuthorizedSession, Request
-from google.oauth2 import id_token
+from google.oauth2 import id_token, service_account
 from google.oauth2.credentials import Credentials
 from google_auth_oauthlib.flow import Flow
 from googleapiclient.discovery import build
 from googleapiclient.errors import HttpError
 from googleapiclient.http import MediaInMemoryUpload, MediaIoBaseDownload
 
-from support import ADA, CLIENT_ID, CLIENT_SECRET, REDIRECT_URI, SCOPES, NewDay, control, ledger, visit
+from support import ADA, CLIENT_ID, CLIENT_SECRET, DRIVE, REDIRECT_URI, SCOPES, NewDay, control, ledger, visit
+
+ROBOT = "backup@emulated-project.iam.gserviceaccount.com"
 
 # The smallest that Google takes.
 CHUNK = 256 * 1024
@@ -115,6 +117,15 @@ class Unmodified(NewDay):
         saved.refresh(Request())
         self.assertTrue(saved.valid)
         self.assertEqual(len(ledger("token_refreshed")), 1)
+
+    def test_a_service_account_uploads_for_itself(self):
+        key = control("PUT", "service-accounts", {"email": ROBOT})
+        key["token_uri"] = CLIENT["web"]["token_uri"]
+        robot = service_account.Credentials.from_service_account_info(key, scopes=[DRIVE])
+        files = build("drive", "v3", credentials=robot).files()
+        media = MediaInMemoryUpload(b"a backup", mimetype="text/plain")
+        made = files.create(body={"name": "backup"}, media_body=media, fields="owners").execute()
+        self.assertEqual(made["owners"][0]["emailAddress"], ROBOT)
 
     def test_a_refresh_then_a_revocation(self):
         self.credentials.refresh(Request())
