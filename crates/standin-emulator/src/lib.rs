@@ -69,6 +69,7 @@
 mod api;
 mod authorize;
 mod avatar;
+mod background;
 mod bearer;
 mod certs;
 mod chance;
@@ -87,6 +88,7 @@ mod object;
 mod relay;
 mod reply;
 mod revoke;
+mod risc;
 mod router;
 mod rsa;
 mod scopes;

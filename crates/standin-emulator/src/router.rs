@@ -11,7 +11,7 @@ use crate::faults::{self, Endpoint};
 use crate::state::Shared;
 use crate::{
     api, authorize, avatar, certs, control, cors, device, discovery, gsi, guard, reply, revoke,
-    tick, token, tokeninfo, userinfo,
+    risc, tick, token, tokeninfo, userinfo,
 };
 
 const BODY_LIMIT: usize = 1024 * 1024;
@@ -34,6 +34,7 @@ pub(crate) fn router(shared: &Arc<Shared>) -> Router {
         .merge(faulty(Endpoint::Api, api_routes()))
         .merge(gsi::routes())
         .route("/a/{file}", get(avatar::picture))
+        .merge(risc::routes())
         .route("/_emulator", get(control::page::with_slash))
         .route("/_emulator/", get(control::page::page))
         .nest("/_emulator", control::routes(shared))

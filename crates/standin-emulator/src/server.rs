@@ -14,10 +14,9 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
+use crate::background::Background;
 use crate::clock::Clock;
 use crate::control::Problem;
 use crate::keys;
@@ -31,8 +30,7 @@ use crate::tenants::Tenants;
 pub struct Emulator {
     address: SocketAddr,
     tenants: Arc<Tenants>,
-    stop: CancellationToken,
-    tasks: TaskTracker,
+    background: Background,
 }
 
 /// Settings of an emulator that is not the default one.
@@ -124,16 +122,14 @@ impl Emulator {
 
     /// Stops, and waits until no connection is left.
     pub async fn stop(self) {
-        self.stop.cancel();
-        self.tasks.close();
-        self.tasks.wait().await;
+        self.background.cancel();
+        self.background.ended().await;
     }
 }
 
 impl Drop for Emulator {
     fn drop(&mut self) {
-        self.stop.cancel();
-        self.tasks.close();
+        self.background.cancel();
     }
 }
 
@@ -224,12 +220,13 @@ impl Builder {
         let bound = listener.local_addr().map_err(listen)?;
         let origin = origin_or(self.origin, || format!("http://{bound}"))?;
         let browser_origin = origin_or(self.browser_origin, || origin.clone())?;
-        let address = Address { origin, browser_origin, port: bound.port() };
+        let background = Background::default();
+        let address =
+            Address { origin, browser_origin, port: bound.port(), background: background.clone() };
         let tenants = Arc::new(Tenants::new(address, seed));
-        let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
-        tasks.spawn_blocking(keys::warm_up);
-        tasks.spawn(accept(listener, tenants.clone(), stop.clone(), tasks.clone()));
-        Ok(Emulator { address: bound, tenants, stop, tasks })
+        background.spawn_blocking(keys::warm_up);
+        background.spawn(accept(listener, tenants.clone(), background.clone()));
+        Ok(Emulator { address: bound, tenants, background })
     }
 }
 
@@ -248,28 +245,10 @@ fn origin_or(
     }
 }
 
-async fn accept(
-    listener: TcpListener,
-    tenants: Arc<Tenants>,
-    stop: CancellationToken,
-    tasks: TaskTracker,
-) {
+async fn accept(listener: TcpListener, tenants: Arc<Tenants>, background: Background) {
     loop {
-        let accepted = tokio::select! {
-            () = stop.cancelled() => return,
-            accepted = listener.accept() => accepted,
-        };
-        match accepted {
-            Ok((stream, _)) => {
-                let connection = serve(stream, tenants.clone());
-                let stop = stop.clone();
-                tasks.spawn(async move {
-                    tokio::select! {
-                        () = stop.cancelled() => {}
-                        () = connection => {}
-                    }
-                });
-            }
+        match listener.accept().await {
+            Ok((stream, _)) => background.spawn(serve(stream, tenants.clone())),
             // Out of file descriptors, most likely: give the others time to finish.
             Err(error) => {
                 tracing::warn!(%error, "cannot accept a connection");

@@ -15,6 +15,7 @@ mod problem;
 mod profile;
 mod projects;
 mod reauth;
+mod risc;
 mod service_accounts;
 mod tenants;
 mod users;
@@ -50,6 +51,7 @@ pub(crate) fn routes(shared: &Arc<Shared>) -> Router<Arc<Shared>> {
         .route("/projects", get(projects::list).put(projects::upsert))
         .route("/tenants", get(tenants::list))
         .route("/tenants/{name}", delete(tenants::remove))
+        .route("/risc/send", post(risc::send))
         .route("/autopilot", get(autopilot::read).put(autopilot::set).delete(autopilot::clear))
         .route("/clock", get(clock::read).post(clock::advance))
         .route("/faults", get(faults::list).post(faults::add).delete(faults::clear))

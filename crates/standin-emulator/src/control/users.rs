@@ -10,6 +10,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::problem::{self, Problem};
+use crate::risc;
 use crate::seed::{Block, User};
 use crate::state::Shared;
 use crate::state::grants::Owner;
@@ -94,19 +95,19 @@ pub(super) async fn revoke(
     let Revocation { project } =
         if body.is_empty() { Revocation::default() } else { problem::read(&body)? };
     let mut state = shared.state();
-    let Some((sub, email)) =
-        state.users.find(&user).map(|user| (user.sub.clone(), user.email.clone()))
-    else {
-        return Err(Problem::unknown_user(&user));
-    };
-    let mut event = Event::new(Kind::Revoked).user(email).with("by", "user");
+    let user = state.users.find(&user).cloned().ok_or_else(|| Problem::unknown_user(&user))?;
+    let mut tokens = state.grants.live_refresh_of(&user.sub, shared.clock.now_unix());
+    let mut event = Event::new(Kind::Revoked).user(user.email.as_str()).with("by", "user");
     match project {
         Some(project) => {
             event = event.with("project", project.as_str());
-            state.grants.revoke(&Owner { project, sub });
+            tokens.retain(|(other, _)| *other == project);
+            state.grants.revoke(&Owner { project, sub: user.sub.clone() });
         }
-        None => state.grants.revoke_user(&sub),
+        None => state.grants.revoke_user(&user.sub),
     }
     state.ledger.record(shared.clock.now_unix_ms(), event);
+    drop(state);
+    risc::revoked(&shared, &user, tokens);
     Ok(StatusCode::NO_CONTENT)
 }

@@ -30,6 +30,13 @@ impl Shortened {
 }
 
 impl Grants {
+    /// The refresh tokens of a user that still work, each with its project.
+    pub(crate) fn live_refresh_of(&self, sub: &str, now: i64) -> Vec<(String, String)> {
+        let tokens = self.tokens.refresh.iter();
+        let live = tokens.filter(|(_, token)| token.owner.sub == sub && token.is_live(now));
+        live.map(|(text, token)| (token.owner.project.clone(), text.clone())).collect()
+    }
+
     /// All that users have allowed, with the tokens that came of it, for people to look at.
     pub(crate) fn held(&self, now: i64) -> Vec<Held> {
         let mut held: Vec<Held> = self

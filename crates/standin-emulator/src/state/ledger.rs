@@ -65,6 +65,7 @@ pub(crate) enum Kind {
     FaultUsed,
     RefreshRefused,
     Revoked,
+    RiscDelivered,
     ServiceTokenIssued,
     TokenIssued,
     TokenRefreshed,

@@ -25,9 +25,11 @@ use self::people::{Browsers, Users};
 use crate::api::calendar::Calendars;
 use crate::api::drive::Drives;
 use crate::authorize::Interaction;
+use crate::background::Background;
 use crate::clock::Clock;
 use crate::faults::Faults;
 use crate::keys::Keys;
+use crate::risc::Streams;
 use crate::seed::{Client, Profile, Project, Seed, ServiceAccount};
 
 /// How others reach the process: what its URLs begin with.
@@ -36,6 +38,7 @@ pub(crate) struct Address {
     pub(crate) origin: String,
     pub(crate) browser_origin: String,
     pub(crate) port: u16,
+    pub(crate) background: Background,
 }
 
 /// What all handlers share.
@@ -51,6 +54,8 @@ pub(crate) struct Shared {
     pub(crate) clock: Clock,
     /// Wakes those who wait for the ledger to grow.
     pub(crate) grown: Arc<Notify>,
+    /// What goes on after a request was answered.
+    pub(crate) background: Background,
     seed: Seed,
     state: Mutex<State>,
 }
@@ -63,6 +68,7 @@ pub(crate) struct State {
     pub(crate) clients: Vec<Client>,
     pub(crate) projects: Vec<Project>,
     pub(crate) service_accounts: Vec<ServiceAccount>,
+    pub(crate) streams: Streams,
     pub(crate) grants: Grants,
     pub(crate) device_codes: DeviceCodes,
     pub(crate) browsers: Browsers,
@@ -105,6 +111,7 @@ impl Shared {
             port: address.port,
             clock: Clock::default(),
             grown,
+            background: address.background.clone(),
             seed,
             state,
         }
@@ -147,6 +154,7 @@ impl State {
             clients: seed.clients.clone(),
             projects: seed.projects.clone(),
             service_accounts: seed.service_accounts.clone(),
+            streams: Streams::default(),
             grants: Grants::default(),
             device_codes: DeviceCodes::default(),
             browsers: Browsers::default(),

@@ -8,10 +8,10 @@
 
 mod api;
 mod authorize;
-mod calendar;
 mod authorize_answers;
 mod authorize_clients;
 mod authorize_refusals;
+mod calendar;
 mod control;
 mod device;
 mod discovery;
@@ -20,6 +20,7 @@ mod faults;
 mod pages;
 mod refresh;
 mod revoke;
+mod risc;
 mod service_accounts;
 mod support;
 mod token;

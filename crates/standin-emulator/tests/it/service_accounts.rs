@@ -9,8 +9,8 @@ use crate::support::{Answer, CALENDAR, Google};
 const ROBOT: &str = "robot@emulated-project.iam.gserviceaccount.com";
 const CLOUD: &str = "https://www.googleapis.com/auth/cloud-platform";
 
-struct Robot {
-    google: Google,
+pub(crate) struct Robot {
+    pub(crate) google: Google,
     file: Value,
 }
 
@@ -21,7 +21,7 @@ impl Robot {
         Self { google, file: file.json().await.unwrap() }
     }
 
-    async fn alone() -> Self {
+    pub(crate) async fn alone() -> Self {
         Self::new(json!({"email": ROBOT})).await
     }
 
@@ -31,7 +31,7 @@ impl Robot {
     }
 
     /// Claims that are good, with `change` merged in; `null` removes.
-    fn claims(&self, change: &Value) -> Value {
+    pub(crate) fn claims(&self, change: &Value) -> Value {
         let now = self.google.emulator.clock().now_unix_ms() / 1000;
         let mut claims = json!({
             "iss": ROBOT, "scope": CLOUD, "aud": self.file["token_uri"], "iat": now, "exp": now + 3600
@@ -46,13 +46,13 @@ impl Robot {
         claims
     }
 
-    fn sign(&self, claims: &Value) -> String {
+    pub(crate) fn sign(&self, claims: &Value) -> String {
         let mut header = Header::new(Algorithm::RS256);
         header.kid = self.file["private_key_id"].as_str().map(str::to_owned);
         jsonwebtoken::encode(&header, claims, &self.key()).unwrap()
     }
 
-    async fn send(&self, assertion: &str) -> Answer {
+    pub(crate) async fn send(&self, assertion: &str) -> Answer {
         let form = [
             ("grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer"),
             ("assertion", assertion),
