@@ -116,8 +116,7 @@ async fn the_front_channels_id_token_is_bound_to_what_comes_with_it() {
     let google = Google::with_ada().await;
     let (_, pairs) = answer(&google, SIGN_IN, &with("code token id_token", &[])).await;
     let claims = payload(get(&pairs, "id_token"));
-    let bare = google.emulator.origin().strip_prefix("http://").unwrap();
-    assert_eq!(claims["iss"], bare);
+    assert_eq!(claims["iss"], google.emulator.origin());
     assert_eq!(claims["nonce"], "n-0S6");
     assert_eq!(claims["at_hash"], half_hash(get(&pairs, "access_token")));
     assert_eq!(claims["c_hash"], half_hash(get(&pairs, "code")));
@@ -132,16 +131,31 @@ async fn the_front_channels_id_token_is_bound_to_what_comes_with_it() {
     assert_eq!(verified["sub"], claims["sub"], "a published key signed it");
 }
 
+/// The endpoint before the one that discovery names leaves out the scheme.
 #[tokio::test]
-async fn the_issuer_is_spelt_as_the_profile_says() {
+async fn the_issuer_is_spelt_by_endpoint_and_as_the_profile_says() {
     let google = Google::with_ada().await;
     let origin = google.emulator.origin();
-    let forms = json!({"id_token_iss_form": {"token": "bare", "front": "https"}});
+    let bare = origin.strip_prefix("http://").unwrap();
+    assert_eq!(issuers(&google).await, [origin, bare, origin]);
+    let forms =
+        json!({"id_token_iss_form": {"front": "bare", "old_front": "https", "token": "bare"}});
     google.put("/_emulator/profile", &forms).await;
-    let (_, pairs) = answer(&google, SIGN_IN, &with("code id_token", &[])).await;
-    assert_eq!(payload(get(&pairs, "id_token"))["iss"], origin);
-    let claims = google.redeem(get(&pairs, "code")).await.claims();
-    assert_eq!(claims["iss"], origin.strip_prefix("http://").unwrap());
+    assert_eq!(issuers(&google).await, [bare, origin, bare]);
+}
+
+/// What ID tokens of both authorization endpoints and of the token endpoint call their issuer.
+async fn issuers(google: &Google) -> [String; 3] {
+    let params = with("code id_token", &[]);
+    let (_, new) = answer(google, SIGN_IN, &params).await;
+    let url = google.authorize(SIGN_IN, &params).build().unwrap().url().clone();
+    let old = google.get(&format!("/o/oauth2/auth?{}", url.query().unwrap())).await;
+    let old = location(&old);
+    let fragment = old.split_once('#').unwrap().1;
+    let old = form_urlencoded::parse(fragment.as_bytes()).into_owned().collect();
+    let redeemed = google.redeem(get(&new, "code")).await.claims();
+    let claims = [payload(get(&new, "id_token")), payload(get(&old, "id_token")), redeemed];
+    claims.map(|claims| claims["iss"].as_str().unwrap().to_owned())
 }
 
 #[tokio::test]

@@ -92,12 +92,23 @@ async fn an_origin_is_refused_in_the_words_of_its_time() {
 async fn accounts_that_may_not_use_the_application_end_on_the_error_page() {
     let corp = "linus@corp.example";
     let ada = "ada@example.com";
+    let eve = "eve@other.example";
+    let other = ("/_emulator/users", json!({"email": eve, "hd": "other.example"}));
     let internal =
         project(&[("user_type", json!("internal")), ("organization", json!("corp.example"))]);
     let testing =
         [("publishing_status", json!("testing")), ("developer_email", json!("d@x.example"))];
     let blocked_domain = ("/_emulator/profile", json!({"admin_blocked_domains": ["corp.example"]}));
     let cases = [
+        (
+            eve,
+            vec![other, internal.clone()],
+            "403: org_internal",
+            [
+                "Access blocked: Example application can only be used within its organization",
+                "Example application is restricted to users within its organization",
+            ],
+        ),
         (
             ada,
             vec![internal],
