@@ -124,6 +124,8 @@ async fn vc_2_whatever_a_ciphertext_is_bound_to_cannot_be_changed_under_it() {
         "subject = subject || '0'",
         "issuer = issuer || '/'",
         "provider_client = 'evil'",
+        "token_endpoint = 'https://evil.example/token'",
+        "token_endpoint = 'https://evil.example/token', access_expires_at = 0",
         "generation = generation + 1",
         "generation = 0",
     ] {

@@ -176,23 +176,38 @@ impl Settling<'_> {
         }
     }
 
-    fn binding(&self, stored: &Grant) -> Binding<'_> {
+    fn binding<'b>(&'b self, stored: &'b Grant) -> Binding<'b> {
         let generation = stored.generation + u64::from(self.brings_refresh_token());
-        Binding::new(stored.id, &self.proved.identity, self.client_id, generation)
+        let endpoint = self.endpoint(stored);
+        Binding::new(stored.id, &self.proved.identity, self.client_id, endpoint, generation)
     }
 
-    /// The stored grant with this answer over it. A refresh token that was given to another registration
-    /// of ours is no use to this one, so it does not stay.
+    /// Whether the stored refresh token stays: one that was given to another registration of ours is no
+    /// use to this one.
+    fn keeps_refresh_token(&self, stored: &Grant) -> bool {
+        stored.tokens.refresh.is_some()
+            && stored.provider_client == self.client_id
+            && !self.brings_refresh_token()
+    }
+
+    /// A refresh token that stays goes where it was pinned to go, wherever the provider is now
+    /// (requirement RF-15).
+    fn endpoint<'b>(&'b self, stored: &'b Grant) -> &'b str {
+        if self.keeps_refresh_token(stored) { &stored.token_endpoint } else { &self.token_endpoint }
+    }
+
+    /// The stored grant with this answer over it.
     fn authorize(&self, stored: Grant, sealed: SealedTokens) -> Grant {
         let brings_refresh_token = self.brings_refresh_token();
         let heals = brings_refresh_token || stored.state == GrantState::Revoked;
-        let is_same_client = stored.provider_client == self.client_id;
-        let kept = stored.tokens.refresh.filter(|_| is_same_client);
+        let token_endpoint = self.endpoint(&stored).to_owned();
+        let keeps = self.keeps_refresh_token(&stored);
+        let kept = stored.tokens.refresh.filter(|_| keeps);
         let life = self.proved.answer.refresh_expires_in;
         let stored_life = stored.refresh_expires_at.filter(|_| !brings_refresh_token);
         Grant {
             provider_client: self.client_id.to_owned(),
-            token_endpoint: self.token_endpoint.clone(),
+            token_endpoint,
             scopes: self.granted().clone(),
             requested: stored.requested.union(&self.attempt.scopes),
             state: if heals { GrantState::Active } else { stored.state },

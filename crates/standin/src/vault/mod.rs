@@ -4,8 +4,8 @@
 //! key file (KEK) ──wraps──▶ data key (row) ──HKDF(grant id)──▶ per-grant key ──AES-256-GCM──▶ ciphertext
 //! ```
 //!
-//! A ciphertext is bound to its place: grant, identity, field, our registration at the provider, and the
-//! generation of the refresh token. Moved to another row, column or time, it does not open. There is no
+//! A ciphertext is bound to its place: grant, identity, field, our registration at the provider, where the
+//! refresh token may be sent, and its generation. Moved to another row, column or time, it does not open. There is no
 //! trying of keys, no pass-through of plain text, and no making of keys for a vault that has lost its own.
 //! Keys change while the vault is in use: [`Rotation`].
 
@@ -80,19 +80,23 @@ pub struct Binding<'a> {
     grant: GrantId,
     identity: &'a Identity,
     provider_client: &'a str,
+    token_endpoint: &'a str,
     generation: u64,
 }
 
 impl<'a> Binding<'a> {
-    /// For the grant that this person is giving to our registration `provider_client`.
+    /// For the grant that this person is giving to our registration `provider_client`, to be refreshed at
+    /// `token_endpoint`: whoever can write a row must not be able to send its token elsewhere.
     #[must_use]
     pub fn new(
         grant: GrantId,
         verified: &'a VerifiedIdentity,
         provider_client: &'a str,
+        token_endpoint: &'a str,
         generation: u64,
     ) -> Self {
-        Self { grant, identity: verified.identity(), provider_client, generation }
+        let identity = verified.identity();
+        Self { grant, identity, provider_client, token_endpoint, generation }
     }
 
     /// For a grant that is stored, at the generation `generation` of its refresh token.
@@ -102,6 +106,7 @@ impl<'a> Binding<'a> {
             grant: grant.id,
             identity: &grant.identity,
             provider_client: &grant.provider_client,
+            token_endpoint: &grant.token_endpoint,
             generation,
         }
     }
@@ -115,6 +120,7 @@ impl<'a> Binding<'a> {
                 self.identity.issuer.as_bytes(),
                 self.identity.subject.as_bytes(),
                 self.provider_client.as_bytes(),
+                self.token_endpoint.as_bytes(),
                 &self.generation.to_be_bytes(),
             ],
         )
