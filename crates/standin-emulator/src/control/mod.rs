@@ -4,6 +4,7 @@
 //! with a stable `code`; a body with an unknown field is refused, because a misspelt one would make
 //! a test pass for nothing.
 
+mod account_deletion;
 mod autopilot;
 mod clients;
 mod clock;
@@ -44,6 +45,7 @@ pub(crate) fn routes(shared: &Arc<Shared>) -> Router<Arc<Shared>> {
         .route("/ledger", get(ledger::read))
         .route("/users", get(users::list).put(users::upsert))
         .route("/users/{user}/revoke", post(users::revoke))
+        .route("/users/{user}", delete(account_deletion::delete))
         .route("/users/{user}/reauth", post(reauth::demand))
         .route("/service-accounts", get(service_accounts::list).put(service_accounts::upsert))
         .route("/clients", get(clients::list).put(clients::upsert))

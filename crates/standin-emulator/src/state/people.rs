@@ -40,6 +40,12 @@ impl Users {
         }
     }
 
+    /// Removes an account; its subject is nobody's from now on.
+    pub(crate) fn remove(&mut self, sub: &str) {
+        let others = std::mem::take(&mut self.all).into_iter().filter(|user| user.sub != sub);
+        *self = Self::new(others);
+    }
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = &User> {
         self.all.iter()
     }
@@ -68,6 +74,16 @@ struct Browser {
 }
 
 impl Browsers {
+    /// Signs a subject out everywhere.
+    pub(crate) fn forget(&mut self, sub: &str) {
+        for browser in self.0.values_mut() {
+            while let Some(index) = browser.accounts.iter().position(|known| known == sub) {
+                browser.accounts.remove(index);
+                browser.since.remove(index);
+            }
+        }
+    }
+
     pub(crate) fn accounts(&self, cookie: Option<&str>) -> &[String] {
         let browser = cookie.and_then(|cookie| self.0.get(cookie));
         browser.map_or(&[], |browser| &browser.accounts)

@@ -1,8 +1,8 @@
 //! `grant_type=authorization_code`: a code, once, within ten minutes, with all it was bound to.
 
-use super::Request;
 use super::client_auth::{self, Credentials};
 use super::issue::{self, Basis};
+use super::{Request, policy};
 use crate::faults::Twist;
 use crate::object::Object;
 use crate::reply::OAuthError;
@@ -43,6 +43,8 @@ fn spend(request: &Request<'_>, client: &Client, text: &str) -> Result<Code, OAu
     if matches!(request.twist, Some(Twist::InvalidClient)) {
         return Err(client_auth::wrong_secret(&state));
     }
+    let owner = state.grants.code(text).map(|code| code.owner.sub.clone());
+    let account = owner.map_or(Ok(()), |sub| policy::account(&state, &sub).map(|_| ()));
     let Some(code) = state.grants.code(text) else {
         return Err(OAuthError::bad_request("invalid_grant", "Malformed auth code."));
     };
@@ -58,6 +60,7 @@ fn spend(request: &Request<'_>, client: &Client, text: &str) -> Result<Code, OAu
     if code.is_expired(now) {
         return Err(refused());
     }
+    account?;
     code.redeemed = true;
     Ok(code.clone())
 }

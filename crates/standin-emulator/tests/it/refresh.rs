@@ -144,3 +144,25 @@ async fn the_answers_date_is_the_second_of_the_id_token() {
     let date = time::PrimitiveDateTime::parse(&date, format).unwrap().assume_utc();
     assert!((0..=1).contains(&(date.unix_timestamp() - iat)));
 }
+
+#[tokio::test]
+async fn a_deleted_account_is_named_and_can_be_restored() {
+    let google = linus().await;
+    let answer = google.sign_in(SIGN_IN, &[("access_type", "offline")]).await;
+    let code = google.code(SIGN_IN, &[]).await;
+    let path = google.url("/_emulator/users/linus@corp.example");
+    let delete = async || google.http.delete(&path).send().await.unwrap().status();
+    assert_eq!(delete().await, StatusCode::NO_CONTENT);
+    assert_eq!(delete().await, StatusCode::NOT_FOUND);
+    let refresh_token = answer.text("refresh_token");
+    let gone = "400 invalid_grant: Account has been deleted";
+    assert_eq!(google.refresh(&refresh_token).await.error(), gone);
+    assert_eq!(google.redeem(&code).await.error(), gone);
+    let info =
+        google.get(&format!("/tokeninfo?access_token={}", answer.text("access_token"))).await;
+    assert_eq!(info.status(), StatusCode::BAD_REQUEST);
+    let sub = answer.claims()["sub"].clone();
+    let again = json!({"email": "linus@corp.example", "sub": sub});
+    google.put("/_emulator/users", &again).await;
+    assert_eq!(google.refresh(&refresh_token).await.claims()["sub"], sub);
+}
