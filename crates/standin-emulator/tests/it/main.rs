@@ -17,6 +17,7 @@ mod device;
 mod discovery;
 mod drive;
 mod faults;
+mod gsi;
 mod pages;
 mod refresh;
 mod revoke;

@@ -147,17 +147,6 @@ async fn a_page_is_answered_once() {
 }
 
 #[tokio::test]
-async fn the_popup_script_speaks_to_this_emulator() {
-    let google = Google::start().await;
-    let script = google.get("/gsi/client").await;
-    assert_eq!(script.headers()["content-type"], "text/javascript; charset=utf-8");
-    let script = script.text().await.unwrap();
-    assert!(script.contains(&format!("\"{}\"", google.emulator.origin())));
-    assert!(!script.contains("EMULATOR_ORIGIN"));
-}
-
-/// What is known of the project, the scopes, the pages in their order, and whether the last has boxes.
-#[tokio::test]
 async fn which_pages_come_depends_on_what_is_asked_and_who_asks() {
     let unverified = json!({"id": "emulated-project", "verified": false});
     let trusted =

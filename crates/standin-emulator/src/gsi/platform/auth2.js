@@ -140,7 +140,7 @@ function leaveForRedirect(params, redirectUri) {
   const state = crypto.randomUUID();
   sessionStorage.setItem(redirectMemory(params.client_id), state);
   const redirect_uri = redirectUri ?? location.href.split("#")[0];
-  location.assign(address("/o/oauth2/v2/auth", { ...params, redirect_uri, state, nonce: crypto.randomUUID() }));
+  location.assign(address("/o/oauth2/auth", { ...params, redirect_uri, state, nonce: crypto.randomUUID() }));
   return new Promise(() => {});
 }
 

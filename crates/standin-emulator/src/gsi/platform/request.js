@@ -1,4 +1,4 @@
-// Requests of the older library: the same endpoint, older names, and a frame where nobody is asked.
+// Requests of the older library: the older endpoint, older names, and a frame where nobody is asked.
 
 const SIGN_IN_SCOPES = ["openid", "email", "profile"];
 
@@ -21,7 +21,7 @@ const union = (...lists) => [...new Set(lists.flatMap(words))].join(" ");
 function authorize(params, { silent = false } = {}) {
   const id = newId();
   const needsNonce = words(params.response_type).includes("id_token");
-  const url = address("/o/oauth2/v2/auth", {
+  const url = address("/o/oauth2/auth", {
     gsiwebsdk: "2",
     ss_domain: location.origin,
     include_granted_scopes: "true",
