@@ -52,7 +52,17 @@ export async function tell(stage) {
   await page.evaluate(() => gapi.auth2.getAuthInstance().disconnect());
   const userinfo = await fetch(`${emulator.emulator}/oauth2/v3/userinfo?access_token=${response.access_token}`);
   assert.equal(userinfo.status, 401);
+  await byRedirect(emulator, page);
   await unregistered(stage, emulator, text);
+}
+
+/** The answer comes back in the address, is taken out of it, and signs in although the user had left. */
+async function byRedirect(emulator, page) {
+  await emulator.autopilot({ user: ADA, decision: "allow" });
+  const leave = () => void auth.signIn({ ux_mode: "redirect", redirect_uri: location.origin + "/" });
+  await Promise.all([page.waitForEvent("load"), page.evaluate(leave)]);
+  assert.equal(await noted(page, "ready"), ADA);
+  assert.equal(new URL(page.url()).hash, "");
 }
 
 async function signsIn(emulator, page) {

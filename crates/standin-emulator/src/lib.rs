@@ -49,7 +49,12 @@
 //! | `POST /upload/drive/v3/files`, `PATCH /upload/drive/v3/files/{id}` | `api/drive/upload.rs` |
 //! | `PUT, DELETE` of a resumable upload's URI | `api/drive/resumable.rs` |
 //! | `GET /drive/v3/about` | `api/drive/about.rs` |
-//! | `GET /gsi/client` | `gsi/` |
+//! | `GET /gsi/client` | `gsi/script.rs`, `gsi/*.js` |
+//! | `GET /js/platform.js`, `/js/api.js`, `/js/client.js` and their older names | `gsi/script.rs`, `gsi/platform/*.js` |
+//! | `GET /gsi/button` | `gsi/button.rs` |
+//! | `GET, POST /gsi/select` | `gsi/select.rs` |
+//! | `GET, POST /gsi/iframe/select` | `gsi/card.rs` |
+//! | `GET /gsi/status`, `POST /gsi/revoke` | `gsi/{status,revoke}.rs` |
 //! | `GET /a/{sub}` | `avatar.rs` |
 //! | `/_emulator/…` | `control/`, one file per resource |
 //!

@@ -38,6 +38,7 @@ const PLATFORM: &str = concat!(
     include_str!("relay.js"),
     include_str!("platform/request.js"),
     include_str!("platform/user.js"),
+    include_str!("platform/session.js"),
     include_str!("platform/auth2.js"),
     include_str!("platform/classic.js"),
     include_str!("platform/button.js"),

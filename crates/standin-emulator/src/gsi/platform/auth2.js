@@ -2,36 +2,23 @@
 
 let instance = null;
 
-/** Something that has a value and tells when it changes. */
-function observable(value) {
-  const listeners = [];
-  return {
-    get: () => value,
-    listen: (listener) => void listeners.push(listener),
-    set(next) {
-      value = next;
-      listeners.forEach((listener) => listener(next));
-    },
-  };
-}
-
-const readOnly = ({ get, listen }) => ({ get, listen });
-
 function init(config) {
   if (instance) {
     if (config?.client_id && config.client_id !== instance.clientId) {
-      throw new Error("gapi.auth2 has been initialized with different options. Consider calling gapi.auth2.getAuthInstance() instead of gapi.auth2.init().");
+      throw new Error(
+        "gapi.auth2 has been initialized with different options. Consider calling " +
+          "gapi.auth2.getAuthInstance() instead of gapi.auth2.init().",
+      );
     }
     return instance.thenable;
   }
   if (!config?.client_id) throw new Error("Missing required parameter 'client_id'");
-  const auth = googleAuth(config);
-  const ready = auth.begin();
+  const { auth, begin } = googleAuth(config);
+  const ready = begin();
   ready.catch(() => {});
-  const { begin, ...rest } = auth;
   // Only what `init` gives back has `then`: a promise that was fulfilled with a thenable would wait for it again.
-  const thenable = { ...rest, then: (done, failed) => ready.then(() => rest).then(done, failed) };
-  instance = { clientId: config.client_id, auth: rest, thenable, ready };
+  const thenable = { ...auth, then: (done, failed) => ready.then(() => auth).then(done, failed) };
+  instance = { clientId: config.client_id, auth, thenable, ready };
   return thenable;
 }
 
@@ -48,68 +35,47 @@ async function initFailure(clientId) {
   return { error, details };
 }
 
-function googleAuth(config) {
-  const memory = signOutMemory(config.client_id);
+/** The parameters of a request of this client's: its own settings, and those of one call. */
+function requestParams(config, options) {
   const basic = config.fetch_basic_profile === false ? "" : SIGN_IN_SCOPES;
-  const params = (options) => ({
+  const forced = options?.approval_prompt === "force" ? "consent" : undefined;
+  return {
     client_id: config.client_id,
     scope: union(basic, config.scope, options?.scope),
-    prompt: options?.prompt,
+    prompt: options?.prompt ?? forced,
     login_hint: options?.login_hint,
     hd: config.hosted_domain,
     "openid.realm": config.openid_realm,
     fetch_basic_profile: config.fetch_basic_profile,
-  });
-  const forTokens = (options) => ({ ...params(options), response_type: "token id_token" });
-  let session = null;
-  const isSignedIn = observable(false);
-  const enter = async (result) => {
-    session = await sessionFrom(result);
-    memory.forget();
-    const wasSignedIn = isSignedIn.get();
-    currentUser.set(user);
-    if (!wasSignedIn) isSignedIn.set(true);
-    return user;
   };
-  const leave = () => {
-    const wasSignedIn = session !== null;
-    session = null;
-    memory.note();
-    if (!wasSignedIn) return;
-    currentUser.set(user);
-    isSignedIn.set(false);
+}
+
+function googleAuth(config) {
+  const session = pageSession(config.client_id);
+  const forTokens = (options) => ({ ...requestParams(config, options), response_type: "token id_token" });
+  const silently = async () => {
+    const login_hint = session.get()?.claims.sub;
+    await session.enter(await authorize(forTokens({ login_hint }), { silent: true }));
   };
-  const silently = async () => enter(await authorize(forTokens({ login_hint: session?.claims.sub }), { silent: true }));
   const auth = {
-    isSignedIn: readOnly(isSignedIn),
-    async begin() {
-      const failed = await initFailure(config.client_id);
-      if (failed) throw failed;
-      const returned = returnedByRedirect(config.client_id);
-      if (returned) await enter(returned);
-      else if (!memory.has()) await silently().catch(() => {});
-    },
+    isSignedIn: readOnly(session.isSignedIn),
     async signIn(options) {
       if ((options?.ux_mode ?? config.ux_mode) === "redirect") {
         return leaveForRedirect(forTokens(options), options?.redirect_uri ?? config.redirect_uri);
       }
-      return enter(await authorize(forTokens(options)));
-    },
-    async reload() {
-      await silently();
-      return user.getAuthResponse(true);
+      await session.enter(await authorize(forTokens(options)));
+      return user;
     },
     async grantOfflineAccess(options) {
-      const prompt = options?.prompt ?? (options?.approval_prompt === "force" ? "consent" : undefined);
-      const wanted = { ...params({ ...options, prompt }), response_type: "code", access_type: "offline" };
-      return { code: (await authorize(wanted)).code };
+      const params = { ...requestParams(config, options), response_type: "code", access_type: "offline" };
+      return { code: (await authorize(params)).code };
     },
     async signOut() {
-      leave();
+      session.leave();
     },
     async disconnect() {
-      const token = session?.response.access_token;
-      leave();
+      const token = session.get()?.response.access_token;
+      session.leave();
       if (token) await revokeToken(token);
     },
     attachClickHandler(container, options, onSuccess, onFailure) {
@@ -117,50 +83,27 @@ function googleAuth(config) {
       element.addEventListener("click", () => auth.signIn(options).then(onSuccess, onFailure));
     },
   };
-  const user = googleUser(auth, config, () => session);
-  const currentUser = observable(user);
-  auth.currentUser = readOnly(currentUser);
-  return auth;
+  const user = googleUser(auth, config, { get: session.get, renew: silently });
+  const currentUser = { get: () => user, listen: (listener) => session.changes.listen(() => listener(user)) };
+  return { auth: Object.assign(auth, { currentUser }), begin: () => begin(config, session, silently) };
 }
 
-/** Whether the user signed out of this page: a session at the provider is then not taken up again. */
-function signOutMemory(clientId) {
-  const name = `oauth2_signed_out::${clientId}`;
-  return {
-    has: () => localStorage.getItem(name) !== null,
-    note: () => localStorage.setItem(name, "1"),
-    forget: () => localStorage.removeItem(name),
-  };
-}
-
-const redirectMemory = (clientId) => `oauth2_redirect::${clientId}`;
-
-/** Leaves the page; the answer comes back in the address of `redirectUri`. */
-function leaveForRedirect(params, redirectUri) {
-  const state = crypto.randomUUID();
-  sessionStorage.setItem(redirectMemory(params.client_id), state);
-  const redirect_uri = redirectUri ?? location.href.split("#")[0];
-  location.assign(address("/o/oauth2/auth", { ...params, redirect_uri, state, nonce: crypto.randomUUID() }));
-  return new Promise(() => {});
-}
-
-/** The answer in this page's address, if it is the one that was asked for; it is taken out. */
-function returnedByRedirect(clientId) {
-  const answer = Object.fromEntries(new URLSearchParams(location.hash.slice(1)));
-  const name = redirectMemory(clientId);
-  if (!answer.state || answer.state !== sessionStorage.getItem(name)) return null;
-  sessionStorage.removeItem(name);
-  history.replaceState(history.state, "", location.pathname + location.search);
-  return answer.access_token ? answer : null;
+/** Checks the page, then takes up what was there before: an answer in the address, or the provider's session. */
+async function begin({ client_id }, session, silently) {
+  const failed = await initFailure(client_id);
+  if (failed) throw failed;
+  const returned = returnedByRedirect(client_id);
+  if (returned) await session.enter(returned);
+  else if (!session.memory.has()) await silently().catch(() => {});
 }
 
 /** One request, one answer, no session: `gapi.auth2.authorize`. */
 function authorizeOnce(config, callback) {
-  const { client_id, scope, response_type = "token", prompt, login_hint, hosted_domain, include_granted_scopes } = config;
+  const { client_id, response_type = "token", prompt, login_hint, include_granted_scopes } = config;
   const params = {
     client_id, response_type, login_hint, include_granted_scopes,
-    scope: union(scope),
-    hd: hosted_domain,
+    scope: union(config.scope),
+    hd: config.hosted_domain,
     prompt: prompt === "none" ? undefined : prompt,
     access_type: words(response_type).includes("code") ? "offline" : undefined,
   };

@@ -20,7 +20,9 @@ function classicAuthorize(config, callback) {
 }
 
 /** A page's function by its name, as markup gives it. */
-const pageFunction = (name) => (typeof name === "function" ? name : name?.split(".").reduce((at, part) => at?.[part], window));
+function pageFunction(name) {
+  return typeof name === "string" ? name.split(".").reduce((at, part) => at?.[part], window) : name;
+}
 
 /** The settings of one Google+ sign-in, from markup or from `gapi.signin.render`. */
 function classicConfig(options) {

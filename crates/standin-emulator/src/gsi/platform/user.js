@@ -32,10 +32,9 @@ function basicProfile({ sub, name, given_name, family_name, picture, email }) {
   };
 }
 
-/** One GoogleUser per GoogleAuth; `session()` is null while nobody is signed in. */
-function googleUser(auth, config, session) {
-  const scopes = () => session()?.response.scope ?? "";
-  const hasGrantedScopes = (wanted) => words(wanted).every((scope) => words(scopes()).includes(scope));
+/** One GoogleUser per GoogleAuth; `get` gives null while nobody is signed in, `renew` asks anew in silence. */
+function googleUser(auth, config, { get: session, renew }) {
+  const granted = () => words(session()?.response.scope);
   const sharesAccess = () => config.fetch_basic_profile === false || words(config.scope).length > 0;
   return {
     getId: () => session()?.claims.sub ?? null,
@@ -44,8 +43,8 @@ function googleUser(auth, config, session) {
     getGrantedScopes: () => session()?.response.scope ?? null,
     getBasicProfile: () => (session()?.claims.name ? basicProfile(session().claims) : undefined),
     getAuthResponse: (withAccess) => authResponse(session(), withAccess || sharesAccess()),
-    reloadAuthResponse: () => auth.reload(),
-    hasGrantedScopes: (wanted) => session() !== null && hasGrantedScopes(wanted),
+    reloadAuthResponse: () => renew().then(() => authResponse(session(), true)),
+    hasGrantedScopes: (wanted) => session() !== null && words(wanted).every((scope) => granted().includes(scope)),
     grant: (options) => auth.signIn(options),
     signIn: (options) => auth.signIn(options),
     grantOfflineAccess: (options) => auth.grantOfflineAccess(options),
