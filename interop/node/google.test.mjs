@@ -121,6 +121,17 @@ test("a sign-in without offline access brings no refresh token, nor does a secon
   assert.match(asked.tokens.refresh_token, /^1\/\//);
 });
 
+test("what is asked for later comes on top of what was granted before", async () => {
+  const first = newClient();
+  await first.getToken(await newCode(first, { scope: ["openid", DRIVE] }));
+  const client = newClient();
+  const more = { scope: ["openid", CALENDAR], include_granted_scopes: true };
+  const { tokens } = await client.getToken(await newCode(client, more));
+  assert.deepEqual(tokens.scope.split(" ").sort(), [CALENDAR, DRIVE, "openid"].sort());
+  client.setCredentials(tokens);
+  assert.deepEqual((await drive(client).files.list()).data.files, []);
+});
+
 test("calendar: what is inserted is listed, changed and deleted", async () => {
   const { events } = calendar(await signedIn());
   const requestBody = {

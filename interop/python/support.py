@@ -19,6 +19,7 @@ DRIVE = "https://www.googleapis.com/auth/drive.file"
 SCOPES = ["openid", EMAIL, PROFILE, CALENDAR, DRIVE]
 
 ADA = "ada@example.com"
+LINUS = "linus@corp.example"
 ADA_SUB = "108151210181518451210"
 
 # The loopback addresses of an emulator are plain HTTP, which oauthlib takes only when told to.

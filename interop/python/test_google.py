@@ -19,6 +19,7 @@ from support import (
     CLIENT_SECRET,
     DRIVE,
     EMULATOR,
+    LINUS,
     REDIRECT_URI,
     SCOPES,
     NewDay,
@@ -104,6 +105,13 @@ class Google(NewDay):
         with self.assertRaisesRegex(RefreshError, "invalid_grant: Token has been expired or revoked.") as caught:
             credentials.refresh(Request())
         self.assertFalse(caught.exception.retryable)
+
+    def test_an_organization_that_wants_its_people_to_sign_in_again_is_understood(self):
+        control("PUT", "autopilot", {"user": LINUS, "decision": "allow"})
+        credentials = sign_in()
+        control("POST", f"users/{LINUS}/reauth")
+        with self.assertRaisesRegex(RefreshError, "Reauthentication is needed"):
+            credentials.refresh(Request())
 
     def test_an_outage_is_retried_by_the_library(self):
         credentials = sign_in()

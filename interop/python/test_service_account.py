@@ -6,10 +6,9 @@ from google.auth.transport.requests import AuthorizedSession, Request
 from google.oauth2 import id_token
 from google.oauth2.service_account import Credentials, IDTokenCredentials
 
-from support import ADA, CALENDAR, DRIVE, EMULATOR, NewDay, control
+from support import ADA, CALENDAR, DRIVE, EMULATOR, LINUS, NewDay, control
 
 ROBOT = "backup@emulated-project.iam.gserviceaccount.com"
-LINUS = "linus@corp.example"
 EVENTS = f"{EMULATOR}/calendar/v3/calendars/primary/events"
 
 
