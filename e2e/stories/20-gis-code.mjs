@@ -26,10 +26,16 @@ export async function tell(stage) {
   const emulator = await stage.emulator();
   const site = await stage.site(emulator, { "/": sitePage({ ...emulator, body, then: script(emulator) }) });
   const { page } = await stage.browser({ app: site.origin, holdsTokens: true });
+  await page.addInitScript(() => {
+    const open = window.open;
+    window.open = (url, ...more) => open.call(window, (window.opened = url), ...more);
+  });
   await page.goto(site.origin);
   await noted(page, "ready");
 
   const popup = await inPopup(page, () => page.locator("#ask").click(), async (window) => {
+    await window.locator("#cancel").waitFor();
+    await forge(page, emulator);
     await chooseAccount(window, ADA);
     await stage.screenshot(window, "consent");
     await consent(window);
@@ -48,6 +54,14 @@ export async function tell(stage) {
   await secondTime(stage, emulator, page);
   await endings(emulator, page);
 }
+
+/** A message with the right words that comes from another origin, and from a window nobody opened. */
+const forge = (page, { client_id }) =>
+  page.evaluate((clientId) => {
+    const id = new URL(new URL(window.opened).searchParams.get("redirect_uri")).searchParams.get("id");
+    const params = { id, clientId, type: "authResult", authResult: { code: "forged" } };
+    window.postMessage(JSON.stringify({ params }), location.origin);
+  }, client_id);
 
 /** Consent is remembered, so there is no second refresh token; a redirect URI is not `postmessage`. */
 async function secondTime(stage, emulator, page) {
