@@ -100,12 +100,18 @@ mod scopes;
 mod seed;
 mod server;
 mod state;
+pub mod support;
 mod tenants;
 mod tick;
 mod token;
 mod tokeninfo;
 mod userinfo;
 mod x509;
+
+/// The snippets of the README compile.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
 
 pub use clock::Clock;
 pub use seed::{

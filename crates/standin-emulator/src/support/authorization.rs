@@ -1,8 +1,8 @@
 //! The authorization endpoint: requests, refusals, answers.
 
 use super::source::{
-    CORE, FORM_POST, NATIVE, OAUTH, OOB, OPENID, POLICIES, REFERENCE, RESPONSE_TYPES, RFC6749, RFC7636,
-    RFC8252, RFC9207, SCRIPTS, SEEN, WEB,
+    CORE, FORM_POST, NATIVE, OAUTH, OOB, OPENID, POLICIES, REFERENCE, RESPONSE_TYPES, RFC6749,
+    RFC7636, RFC8252, RFC9207, SCRIPTS, SEEN, WEB,
 };
 use super::{Row, not, partly, yes};
 
@@ -34,6 +34,7 @@ pub(super) const ROWS: [Row; 24] = [
         .by(&[
             "it::authorize_answers::each_response_type_answers_with_its_own_members_in_its_own_place",
             "it::authorize_answers::an_implicit_access_token_works_and_cannot_be_renewed",
+            "interop:node/openid.test.mjs implicit: an ID token alone, with the nonce that was asked for",
         ]),
     yes("`response_mode` `query`, `fragment`, `form_post`")
         .from(&[REFERENCE, FORM_POST])
@@ -72,6 +73,7 @@ pub(super) const ROWS: [Row; 24] = [
         .by(&[
             "it::authorize_clients::each_kind_of_client_is_answered_only_where_it_may_be",
             "it::authorize_clients::an_app_is_answered_under_a_scheme_it_has_registered",
+            "interop:python/test_google.py an installed app with a browser and a server of its own",
             "it::authorize_clients::an_installed_application_is_told_less_and_is_always_offline",
         ]),
     yes("`device_id` and `device_name` for addresses of a private network")

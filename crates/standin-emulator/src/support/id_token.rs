@@ -6,8 +6,8 @@ use super::{Row, not, yes};
 pub(super) const ROWS: [Row; 10] = [
     yes("RS256, `kid` and `typ`; claims in Google's order").from(&[OPENID, SEEN]).by(&[
         "it::token::a_code_gives_googles_answer_in_googles_order",
-        "interop:node/google.test.mjs an ID token is good by the keys of the JWK set, and no other audience's",
-        "interop:python/test_google.py an id token verifies against the jwk set for its audience only",
+        "interop:node/google.test.mjs an ID token verifies by the published certificates, for its audience and its issuer only",
+        "interop:python/test_google.py an id token verifies against both forms of the keys for its audience only",
     ]),
     yes("`email`, `email_verified`, `name`, `picture` and the rest as the scopes allow")
         .from(&[OPENID])

@@ -24,6 +24,7 @@ mod revoke;
 mod risc;
 mod service_accounts;
 mod support;
+mod support_table;
 mod token;
 mod token_clients;
 mod userinfo;
