@@ -12,7 +12,7 @@ const ALLOWED: [(&str, &[&str]); 9] = [
     ("standin-axum", &["standin", "standin-client"]),
     (EMULATOR, &[]),
     ("standin-server", &["standin", "standin-store", "standin-axum", "standin-client", EMULATOR]),
-    ("xtask", &["standin-server", "standin-axum"]),
+    ("xtask", &["standin-server", "standin-axum", EMULATOR]),
     (
         "standin-bench",
         &["standin", "standin-store", "standin-axum", "standin-client", "standin-server", EMULATOR],

@@ -2,6 +2,7 @@
 
 mod cli;
 mod configuration;
+mod emulator;
 
 use std::fs;
 use std::path::Path;
@@ -40,11 +41,12 @@ pub(crate) fn run(root: &Path, check: bool) -> anyhow::Result<ExitCode> {
     Ok(if stale == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn pages() -> anyhow::Result<[Page; 3]> {
+fn pages() -> anyhow::Result<[Page; 4]> {
     Ok([
         Page { path: "docs/reference/config.schema.json", content: configuration::schema()? },
         Page { path: "docs/reference/configuration.md", content: configuration::table() },
         Page { path: "docs/reference/cli.md", content: cli::reference() },
+        Page { path: "docs/emulator.md", content: emulator::page() },
     ])
 }
 

@@ -82,12 +82,12 @@ pub(super) const CALENDAR: [Row; 10] = [
         .at(&["GET /calendar/v3/calendars/{calendar}", "GET /calendar/v3/users/me/calendarList"])
         .from(&[CALENDAR_PAGE])
         .by(&["it::calendar::the_calendar_itself_answers_to_primary_and_to_the_address"]),
-    partly("Recurring events", "stored and not expanded; a time without an offset sorts as UTC")
+    partly("Recurring events", "stored and not expanded")
         .from(&[CALENDAR_PAGE])
-        .by(&["it::calendar::a_list_is_bounded_in_time_searched_and_sorted"]),
+        .by(&["it::calendar::a_recurring_event_is_stored_and_not_expanded"]),
     partly("Invitations (`sendUpdates`)", "checked, and nothing is sent")
         .from(&[CALENDAR_PAGE])
-        .by(&["it::calendar::an_event_has_googles_members_in_googles_order"]),
+        .by(&["it::calendar::what_cannot_be_an_event_is_refused_with_googles_text"]),
     not("Instances, import, moving, quick adding", "they say nothing about a token")
         .at(&[
             "GET /calendar/v3/calendars/{calendar}/events/{event}/instances",

@@ -57,7 +57,7 @@ pub(super) const ROWS: [Row; 24] = [
         .by(&["it::authorize_refusals::clients_that_were_switched_off_say_so"]),
     partly(
         "Exact match of `redirect_uri`, and the console's rules for what may be registered",
-        "hosts that exist only in tests (`web`, `app.test`, `10.0.0.5`) may be registered as well",
+        "hosts that exist only in tests (`web`, `app.test`, `10.0.0.5`) may be registered as well, and public suffixes are not looked up",
     )
     .from(&[WEB, POLICIES])
     .by(&[
@@ -129,13 +129,13 @@ pub(super) const ROWS: [Row; 24] = [
         .by(&["it::authorize::accepted_parameters_without_effect_have_none"]),
     not(
         "Request objects (`request`, `request_uri`), `id_token_hint`, `max_age`, `acr_values`",
-        "Google reads none of them",
+        "Google's pages know none of them",
     )
     .ignores(&["request", "request_uri", "id_token_hint", "max_age", "acr_values"])
     .from(&[OPENID, CORE]),
     not(
         "A code for each resource (`resource`), pushed requests, rich requests, DPoP, mutual TLS",
-        "Google offers none of them to OAuth clients",
+        "Google's pages know none of them",
     )
     .ignores(&["resource", "authorization_details", "dpop_jkt"])
     .at(&["POST /par", "POST /as/par"])

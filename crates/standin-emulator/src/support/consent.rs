@@ -65,9 +65,9 @@ pub(super) const ROWS: [Row; 15] = [
     yes("A picture for each account")
         .at(&["GET /a/{picture}"])
         .from(&[OURS])
-        .by(&["it::userinfo::userinfo_says_what_the_scopes_allow_under_each_versions_names"]),
+        .by(&["it::userinfo::a_user_has_a_picture_that_can_be_fetched"]),
     partly(
-        "Rules that a page cannot be skipped, answered twice or taken from another browser",
+        "A page cannot be skipped or answered twice",
         "the form's hidden value is one opaque id; Google's are encoded messages",
     )
     .from(&[SEEN])

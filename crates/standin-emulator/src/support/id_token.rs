@@ -16,7 +16,7 @@ pub(super) const ROWS: [Row; 10] = [
         .from(&[SEEN])
         .by(&["it::token::claims_follow_the_scopes"]),
     yes("`sub`: decimal digits, the same for every client").from(&[OPENID]).by(&[
-        "it::token::consent_given_to_one_client_counts_for_the_others_of_its_project",
+        "it::token::a_user_has_one_subject_whatever_the_project",
     ]),
     yes("`hd` of Workspace accounts, and of nobody else").from(&[OPENID]).by(&[
         "it::token::a_workspace_account_shows_its_domain",

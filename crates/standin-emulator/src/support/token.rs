@@ -99,7 +99,7 @@ pub(super) const ROWS: [Row; 24] = [
         "it::refresh::an_ended_session_refuses_every_refresh_until_the_next_sign_in",
         "it::refresh::the_other_form_of_an_ended_session_has_no_description",
     ]),
-    yes("An organization that forbids later, an account that was deleted")
+    yes("An organization that forbids later what it once allowed")
         .from(&[OAUTH])
         .by(&["it::refresh::an_organization_can_stop_what_it_once_allowed"]),
     yes("Incremental authorization: a newer token has the union, an older one does not grow")
@@ -121,7 +121,7 @@ pub(super) const ROWS: [Row; 24] = [
     ]),
     not(
         "Time-based access, chosen by the user",
-        "no page of Google's offers it to most applications; `testing_status` gives the same member",
+        "the pages here do not offer that choice; `testing_status` gives a token that ends, and the same member",
     )
     .from(&[WEB])
     .by(&["it::token::an_app_in_testing_loses_its_refresh_tokens_after_seven_days"]),

@@ -218,6 +218,16 @@ async fn a_list_is_bounded_in_time_searched_and_sorted() {
 }
 
 #[tokio::test]
+async fn a_recurring_event_is_stored_and_not_expanded() {
+    let api = Api::with(CALENDAR).await;
+    let mut daily = meeting("daily", 9);
+    daily["recurrence"] = json!(["RRULE:FREQ=DAILY;COUNT=5"]);
+    assert_eq!(api.post(EVENTS, &daily).await.body["recurrence"], daily["recurrence"]);
+    let list = api.get(&format!("{EVENTS}?singleEvents=true")).await;
+    assert_eq!(summaries(&list), ["daily"]);
+}
+
+#[tokio::test]
 async fn pages_follow_each_other_and_only_the_last_has_a_sync_token() {
     let api = Api::with(CALENDAR).await;
     for hour in 1..=5 {

@@ -285,6 +285,19 @@ async fn the_hundred_and_first_refresh_token_kills_the_first_silently() {
 }
 
 #[tokio::test]
+async fn a_user_has_one_subject_whatever_the_project() {
+    let google = Google::with_ada().await;
+    let sub = google.sign_in(SIGN_IN, &[]).await.claims()["sub"].clone();
+    let stranger = serde_json::json!({
+        "client_id": "stranger", "client_secret": "s", "project": "p", "redirect_uris": [CALLBACK],
+    });
+    google.put("/_emulator/clients", &stranger).await;
+    let code = google.code(SIGN_IN, &[("client_id", "stranger")]).await;
+    let credentials = [("client_id", "stranger"), ("client_secret", "s")];
+    assert_eq!(google.redeem_with(&code, &credentials).await.claims()["sub"], sub);
+}
+
+#[tokio::test]
 async fn a_workspace_account_shows_its_domain() {
     let google = Google::start().await;
     let linus = serde_json::json!({"user": "linus@corp.example", "decision": "allow"});

@@ -32,6 +32,16 @@ async fn userinfo_says_what_the_scopes_allow_under_each_versions_names() {
 }
 
 #[tokio::test]
+async fn a_user_has_a_picture_that_can_be_fetched() {
+    let google = Google::with_ada().await;
+    let token = google.sign_in(SIGN_IN, &[]).await.text("access_token");
+    let url = userinfo(&google, "/v1/userinfo", &token).await.text("picture");
+    let picture = google.http.get(url).send().await.unwrap();
+    assert_eq!(picture.status(), StatusCode::OK);
+    assert_eq!(picture.headers()["content-type"], "image/svg+xml");
+}
+
+#[tokio::test]
 async fn a_bad_token_is_refused_in_each_versions_words() {
     let google = Google::with_ada().await;
     let v3 = userinfo(&google, "/oauth2/v3/userinfo", "nonsense").await;
