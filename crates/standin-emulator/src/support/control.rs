@@ -33,6 +33,7 @@ pub(super) const ROWS: [Row; 13] = [
         .at(&[
             "GET /_emulator/users",
             "PUT /_emulator/users",
+            "DELETE /_emulator/users/{user}",
             "POST /_emulator/users/{user}/revoke",
             "POST /_emulator/users/{user}/reauth",
         ])
@@ -40,6 +41,7 @@ pub(super) const ROWS: [Row; 13] = [
         .by(&[
             "it::control::users_and_clients_change_at_run_time_and_keep_what_is_not_named",
             "it::control::a_user_who_revokes_ends_every_grant",
+            "it::refresh::a_deleted_account_is_named_and_can_be_restored",
             "it::refresh::an_ended_session_refuses_every_refresh_until_the_next_sign_in",
         ]),
     yes("Clients, and the console's file of one")

@@ -28,7 +28,7 @@ pub(super) const ROWS: [Row; 10] = [
     ]),
     yes("`iss` with and without `https://`: profile `id_token_iss_form`")
         .from(&[OPENID])
-        .by(&["it::authorize_answers::the_issuer_is_spelt_as_the_profile_says"]),
+        .by(&["it::authorize_answers::the_issuer_is_spelt_by_endpoint_and_as_the_profile_says"]),
     yes("`auth_time` where the project may ask for it; `openid_id`")
         .from(&[OPENID])
         .by(&["it::authorize::the_id_token_says_more_only_if_it_is_asked_to"]),

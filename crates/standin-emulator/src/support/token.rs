@@ -99,9 +99,10 @@ pub(super) const ROWS: [Row; 24] = [
         "it::refresh::an_ended_session_refuses_every_refresh_until_the_next_sign_in",
         "it::refresh::the_other_form_of_an_ended_session_has_no_description",
     ]),
-    yes("An organization that forbids later what it once allowed")
+    yes("An organization that forbids later what it once allowed, an account that was deleted")
         .from(&[OAUTH])
-        .by(&["it::refresh::an_organization_can_stop_what_it_once_allowed"]),
+        .by(&["it::refresh::an_organization_can_stop_what_it_once_allowed",
+            "it::refresh::a_deleted_account_is_named_and_can_be_restored"]),
     yes("Incremental authorization: a newer token has the union, an older one does not grow")
         .from(&[WEB])
         .by(&["it::refresh::a_token_of_a_combined_authorization_keeps_its_scopes_and_an_older_one_does_not_grow"]),

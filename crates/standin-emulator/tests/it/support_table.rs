@@ -151,7 +151,7 @@ fn example(google: &Google, path: &str, ada: &str) -> String {
         .replace("{picture}", &format!("{ada}=s96-c"))
         .replace("{service_account}", SERVICE_ACCOUNT)
         .replace("{tenant}", "somebody")
-        .replace("{user}", "ada@example.com");
+        .replace("{user}", "grace@example.com");
     assert!(!path.contains('{'), "no example for {path}");
     match path.as_str() {
         "/signin/oauth/error" => format!("{path}?authError=Cg5pbnZhbGlkX2NsaWVudA"),
@@ -318,6 +318,20 @@ fn the_readme_knows_every_kind_of_event() {
     let kinds = block(&text, "pub(crate) enum Kind {", "}");
     let kinds = kinds.into_iter().filter_map(|line| line.trim().strip_suffix(','));
     assert_in_readme("the ledger", &kinds.map(snake_case).collect());
+}
+
+/// The blocks of the README in one language.
+fn snippets(language: &str) -> Vec<String> {
+    let (readme, fence) = (read("README.md"), format!("```{language}\n"));
+    let blocks = readme.split(&fence).skip(1);
+    blocks.map(|rest| rest.split("```").next().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn the_readmes_seed_can_be_used() {
+    let seeds = snippets("toml");
+    assert_eq!(seeds.len(), 1);
+    Seed::from_toml(&seeds[0]).unwrap();
 }
 
 fn snake_case(name: &str) -> String {
