@@ -57,14 +57,15 @@ fn table(area: &Area) -> String {
 
 /// Each path once, with all of its methods.
 fn places(row: &Row) -> String {
-    let mut places: Vec<(&str, String)> = Vec::new();
+    let mut places: Vec<(&str, Vec<&str>)> = Vec::new();
     for (method, path) in row.paths.iter().filter_map(|path| path.split_once(' ')) {
         match places.iter_mut().find(|(known, _)| *known == path) {
-            Some((_, methods)) => *methods += &format!(", {method}"),
-            None => places.push((path, method.to_owned())),
+            Some((_, methods)) => methods.push(method),
+            None => places.push((path, vec![method])),
         }
     }
-    let paths = places.into_iter().map(|(path, methods)| format!("`{methods} {path}`"));
+    let paths =
+        places.into_iter().map(|(path, methods)| format!("`{} {path}`", methods.join(", ")));
     let ignored = row.ignored.iter().map(|name| format!("`{name}`"));
     paths.chain(ignored).collect::<Vec<_>>().join("<br>")
 }

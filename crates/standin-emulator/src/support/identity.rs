@@ -7,7 +7,7 @@ pub(super) const ROWS: [Row; 14] = [
     yes("The script: `google.accounts.id` and `google.accounts.oauth2`; `onGoogleLibraryLoad`")
         .at(&["GET /gsi/client"])
         .from(&[GSI, GSI_OAUTH])
-        .by(&["it::pages::the_popup_script_speaks_to_this_emulator", "e2e:27-gis-markup"]),
+        .by(&["it::gsi::the_scripts_may_be_loaded_by_every_page_and_know_where_they_come_from", "e2e:27-gis-markup"]),
     yes("`initCodeClient` by popup: the code is bound to `postmessage` and to one origin")
         .from(&[GSI_OAUTH])
         .by(&[
