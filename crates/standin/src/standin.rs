@@ -28,7 +28,7 @@ use crate::verify::ProviderId;
 const AUDIT_INTERVAL: Duration = Duration::from_secs(1);
 /// How often queued revocations are looked at.
 const REVOCATION_INTERVAL: Duration = Duration::from_secs(30);
-/// How often old attempts and sessions are forgotten.
+/// How often old attempts, sessions and spent tokens are forgotten.
 const PRUNE_INTERVAL: Duration = Duration::from_mins(10);
 
 /// The whole of Standin. Cheap to clone; clones are the same one.

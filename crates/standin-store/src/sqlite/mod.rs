@@ -25,6 +25,7 @@ mod rewraps;
 mod rows;
 mod schema;
 mod sessions;
+mod spent;
 mod users;
 mod writer;
 

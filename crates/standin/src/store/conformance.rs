@@ -22,6 +22,7 @@ pub mod revocations;
 pub mod samples;
 pub mod sessions;
 pub mod sign_in;
+pub mod spent;
 pub mod users;
 
 use std::future::Future;
@@ -98,6 +99,11 @@ macro_rules! store_laws {
                 signing_in_again_finds_the_user_and_updates_the_profile,
                 the_session_that_is_replaced_ends,
             }
+            spent {
+                a_kind_spends_no_token_of_another,
+                a_token_is_spent_exactly_once_by_fifty_parallel_callers,
+                a_spent_token_is_remembered_until_its_time_and_pruned_then,
+            }
             users {
                 a_subject_names_a_user_only_if_issuers_agree,
                 deleting_a_user_takes_everything_of_theirs_and_nothing_else,
@@ -152,6 +158,7 @@ mod tests {
             include_str!("conformance/revocations.rs"),
             include_str!("conformance/sessions.rs"),
             include_str!("conformance/sign_in.rs"),
+            include_str!("conformance/spent.rs"),
             include_str!("conformance/users.rs"),
         ];
         let laws = stages.iter().flat_map(|stage| stage.split("pub async fn ").skip(1));

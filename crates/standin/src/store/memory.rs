@@ -11,8 +11,8 @@ use async_trait::async_trait;
 use super::{
     AttemptOutcome, AttemptRow, Attempts, ClientRow, Clients, DataKeyRow, DataKeyUse, DataKeys,
     Event, Events, Grants, Housekeeping, NewSession, Result, RevocationRow, RewrappedGrant,
-    Rewraps, SessionHash, SessionRow, SessionView, Sessions, SignIn, SignedIn, StoreError,
-    StoredEvent, User, Users,
+    Rewraps, SessionHash, SessionRow, SessionView, Sessions, SignIn, SignedIn, Spent, SpentKind,
+    StoreError, StoredEvent, User, Users,
 };
 use crate::id::{AttemptId, ClientId, GrantId, SessionId, UserId};
 use crate::time::Timestamp;
@@ -28,6 +28,7 @@ pub struct MemoryStore {
 #[derive(Debug, Default)]
 struct Tables {
     attempts: BTreeMap<AttemptId, (Timestamp, AttemptOutcome)>,
+    spent: BTreeMap<(SpentKind, [u8; 32]), Timestamp>,
     users: BTreeMap<UserId, User>,
     identities: HashMap<Identity, UserId>,
     grants: BTreeMap<GrantId, Grant>,
@@ -139,6 +140,16 @@ impl Attempts for MemoryStore {
     async fn attempt_outcome(&self, id: AttemptId) -> Result<Option<AttemptOutcome>> {
         let tables = self.tables();
         Ok(tables.attempts.get(&id).map(|(_, outcome)| outcome.clone()))
+    }
+}
+
+#[async_trait]
+impl Spent for MemoryStore {
+    async fn spend(&self, kind: SpentKind, sha256: &[u8; 32], until: Timestamp) -> Result<bool> {
+        let mut tables = self.tables();
+        let is_first = !tables.spent.contains_key(&(kind, *sha256));
+        tables.spent.entry((kind, *sha256)).or_insert(until);
+        Ok(is_first)
     }
 }
 
@@ -478,10 +489,13 @@ impl Rewraps for MemoryStore {
 impl Housekeeping for MemoryStore {
     async fn prune(&self, now: Timestamp) -> Result<usize> {
         let mut tables = self.tables();
-        let before = tables.attempts.len() + tables.sessions.len();
+        let rows =
+            |tables: &Tables| tables.attempts.len() + tables.sessions.len() + tables.spent.len();
+        let before = rows(&tables);
         tables.attempts.retain(|_, (expires_at, _)| *expires_at > now);
         tables.sessions.retain(|_, row| row.expires_at > now);
-        Ok(before - tables.attempts.len() - tables.sessions.len())
+        tables.spent.retain(|_, until| *until > now);
+        Ok(before - rows(&tables))
     }
 
     async fn ping(&self) -> Result<()> {

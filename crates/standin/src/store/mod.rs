@@ -26,7 +26,7 @@ use crate::verify::{Identity, ProviderId};
 pub use record::{
     AttemptOutcome, AttemptRow, ClientRow, DataKeyRow, DataKeyUse, Event, EventKind, NewSession,
     RevocationRow, RewrappedGrant, SessionHash, SessionRow, SessionView, SignIn, SignedIn,
-    StoredEvent, User,
+    SpentKind, StoredEvent, User,
 };
 
 /// Why the store did not do it. In every case nothing was changed.
@@ -62,6 +62,15 @@ pub trait Attempts {
     async fn finish_attempt(&self, id: AttemptId, outcome: AttemptOutcome) -> Result<()>;
     /// How the attempt ended; `None` if it has not come back.
     async fn attempt_outcome(&self, id: AttemptId) -> Result<Option<AttemptOutcome>>;
+}
+
+/// Signed tokens that are good for one use, remembered until they are good for none.
+#[async_trait]
+pub trait Spent {
+    /// Marks a token as used, by the SHA-256 of what makes it this one and no other. `false` if that had
+    /// been done before: exactly one caller ever gets `true`. It is remembered until `until`, which must not
+    /// be before the token itself is worthless; spending it again does not change that.
+    async fn spend(&self, kind: SpentKind, sha256: &[u8; 32], until: Timestamp) -> Result<bool>;
 }
 
 /// People, and how providers know them.
@@ -207,7 +216,7 @@ pub trait Rewraps {
 /// Upkeep.
 #[async_trait]
 pub trait Housekeeping {
-    /// Forgets attempts and sessions whose time was over at `now`. How many rows went.
+    /// Forgets attempts, sessions and spent tokens whose time was over at `now`. How many rows went.
     async fn prune(&self, now: Timestamp) -> Result<usize>;
     /// Whether the database answers.
     async fn ping(&self) -> Result<()>;
@@ -216,6 +225,7 @@ pub trait Housekeeping {
 /// All of it: what a `Standin` needs.
 pub trait Store:
     Attempts
+    + Spent
     + Users
     + Grants
     + Sessions
@@ -232,6 +242,7 @@ pub trait Store:
 
 impl<T> Store for T where
     T: Attempts
+        + Spent
         + Users
         + Grants
         + Sessions

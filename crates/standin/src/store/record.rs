@@ -34,6 +34,17 @@ pub enum AttemptOutcome {
     },
 }
 
+/// What kind of token is good for one use. A token of one kind spends none of another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum SpentKind {
+    /// The ID token of a provider's sign-in button (requirement ID-20).
+    Credential,
+    /// An OpenID Connect logout token.
+    LogoutToken,
+    /// A security event token.
+    SecurityEvent,
+}
+
 /// A person.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct User {

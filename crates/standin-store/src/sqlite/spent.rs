@@ -1,0 +1,32 @@
+//! Spent tokens: the insert that finds a row in its way is the one that came too late.
+
+use async_trait::async_trait;
+use rusqlite::params;
+use standin::store::{Result, Spent, SpentKind};
+use standin::time::Timestamp;
+
+use super::SqliteStore;
+use super::rows::execute;
+
+const SPEND: &str = "INSERT INTO spent (sha256, kind, until_ms) VALUES (?1, ?2, ?3) \
+    ON CONFLICT DO NOTHING";
+
+#[async_trait]
+impl Spent for SqliteStore {
+    async fn spend(&self, kind: SpentKind, sha256: &[u8; 32], until: Timestamp) -> Result<bool> {
+        let sha256 = *sha256;
+        self.write(move |connection| {
+            let row = params![sha256, kind_word(kind), until.unix_ms()];
+            Ok(execute(connection, SPEND, row)? == 1)
+        })
+        .await
+    }
+}
+
+const fn kind_word(kind: SpentKind) -> &'static str {
+    match kind {
+        SpentKind::Credential => "credential",
+        SpentKind::LogoutToken => "logout_token",
+        SpentKind::SecurityEvent => "security_event",
+    }
+}
