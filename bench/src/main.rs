@@ -5,6 +5,7 @@
 //! child; the limit is a bare axum handler, started the same way; one load generator asks both.
 
 mod child;
+mod constant_time;
 mod emulator;
 mod http;
 mod load;
@@ -26,6 +27,10 @@ fn main() -> Result<()> {
     let runtime = tokio::runtime::Runtime::new()?;
     match arguments.next().as_deref() {
         Some("bare") => runtime.block_on(http::bare(&arguments.next().context("a body")?)),
+        Some("constant-time") => {
+            report::row(&constant_time::comparison());
+            Ok(())
+        }
         Some("emulator") => runtime.block_on(only_emulator()),
         _ => runtime.block_on(run()),
     }
@@ -35,6 +40,7 @@ async fn run() -> Result<()> {
     let binary = service_binary()?;
     report::heading();
     report::row(&verify::against_raw()?);
+    report::row(&constant_time::comparison());
     for row in http::against_bare(&binary).await? {
         report::row(&row);
     }

@@ -49,7 +49,7 @@ pub struct Builder {
 #[derive(Debug, thiserror::Error)]
 pub enum EmulatorError {
     /// The address is taken, or not ours.
-    #[error("cannot listen on {address}")]
+    #[error("cannot listen on {address}: {source}")]
     Listen {
         /// The address that was asked for.
         address: SocketAddr,

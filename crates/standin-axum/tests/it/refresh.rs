@@ -218,11 +218,12 @@ async fn rf_5_a_sign_in_that_lands_during_a_refresh_is_adopted() {
     let world = World::start().await;
     let (caller, _) = world.away(ADA, "").await;
     world.google.control("POST", &format!("users/{ADA}/revoke"), json!(null)).await;
-    world.google.fault("token", "invalid_grant", json!({ "delay_ms": 400 })).await;
+    world.google.fault("token", "invalid_grant", json!({ "held": true })).await;
     let vend = caller.ask(json!({}));
     let sign_in = async {
         world.google.happened("fault_used", 1).await;
         world.browser().sign_in("").await.assert_status(303);
+        world.google.control("POST", "faults/release", json!(null)).await;
     };
 
     let (answer, ()) = join(vend, sign_in).await;
@@ -237,10 +238,11 @@ async fn rf_5_a_sign_in_that_lands_during_a_refresh_is_adopted() {
 async fn rf_5_a_sign_in_without_a_refresh_token_does_not_undo_a_rotation_in_flight() {
     let world = World::start().await;
     let (caller, _) = world.away(ADA, "").await;
-    world.google.fault("token", "rotate", json!({ "delay_ms": 400 })).await;
+    world.google.fault("token", "rotate", json!({ "held": true })).await;
     let sign_in = async {
         world.google.happened("fault_used", 1).await;
         world.browser().sign_in("").await.assert_status(303);
+        world.google.control("POST", "faults/release", json!(null)).await;
     };
     let (answer, ()) = join(caller.ask(json!({})), sign_in).await;
     answer.assert_status(200);

@@ -37,7 +37,14 @@ pub(super) async fn add(
 pub(super) async fn clear(State(shared): State<Arc<Shared>>) -> Json<Value> {
     let unconsumed = unconsumed(&shared);
     shared.state().faults.clear();
+    shared.hold.release();
     unconsumed
+}
+
+/// `POST faults/release`: requests that are held go on.
+pub(super) async fn release(State(shared): State<Arc<Shared>>) -> StatusCode {
+    shared.hold.release();
+    StatusCode::NO_CONTENT
 }
 
 pub(super) fn unconsumed(shared: &Shared) -> Json<Value> {

@@ -58,6 +58,7 @@ pub(crate) fn routes(shared: &Arc<Shared>) -> Router<Arc<Shared>> {
         .route("/clock", get(clock::read).post(clock::advance))
         .route("/faults", get(faults::list).post(faults::add).delete(faults::clear))
         .route("/keys/publish", post(keys::publish))
+        .route("/faults/release", post(faults::release))
         .route("/keys/rotate", post(keys::rotate))
         .route("/profile", get(profile::read).put(profile::set))
         .fallback(unknown)

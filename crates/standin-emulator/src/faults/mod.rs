@@ -2,7 +2,8 @@
 //!
 //! Faults queue per endpoint and are used up in order, one per request. Those of the transport
 //! (a status, a delay, a cut connection) are played here, around the handler; those of the content
-//! travel to the handler as a [`Twist`] in the request's extensions.
+//! travel to the handler as a [`Twist`] in the request's extensions. Any of them can be held until a
+//! test lets go.
 
 mod script;
 
@@ -16,6 +17,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use tokio::sync::watch;
 
 pub(crate) use self::script::Script;
 use crate::reply::Abort;
@@ -44,7 +46,26 @@ pub(crate) struct Fault {
     pub(crate) name: &'static str,
     pub(crate) remaining: u32,
     delay: Duration,
+    /// Whether the request waits until somebody says [`Hold::release`].
+    held: bool,
     action: Action,
+}
+
+/// Where held requests wait. What a test wants to happen meanwhile happens, however slow the machine is.
+#[derive(Debug)]
+pub(crate) struct Hold(watch::Sender<u64>);
+
+impl Default for Hold {
+    fn default() -> Self {
+        Self(watch::Sender::new(0))
+    }
+}
+
+impl Hold {
+    /// Lets go all requests that wait now.
+    pub(crate) fn release(&self) {
+        self.0.send_modify(|releases| *releases += 1);
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -124,9 +145,14 @@ pub(crate) async fn inject(
     mut request: Request,
     next: Next,
 ) -> Response {
+    // Before the ledger tells of it: whoever reads that may let go at once.
+    let mut hold = shared.hold.0.subscribe();
     let Some(fault) = take_and_record(&shared, endpoint) else {
         return next.run(request).await;
     };
+    if fault.held {
+        let _ = hold.changed().await;
+    }
     tokio::time::sleep(fault.delay).await;
     match fault.action {
         Action::Answer(canned) => canned.into_response(),

@@ -19,6 +19,8 @@ pub(crate) struct Script {
     fault: String,
     times: Option<u32>,
     delay_ms: Option<u64>,
+    #[serde(default)]
+    held: bool,
     status: Option<u16>,
     body: Option<Value>,
     content_type: Option<String>,
@@ -63,6 +65,7 @@ type Definition = (&'static str, &'static [&'static str], &'static [&'static str
 const FAULTS: &[Definition] = &[
     ("status", ENDPOINTS, &["!status", "body", "content_type", "retry_after"]),
     ("delay", ENDPOINTS, &["!delay_ms"]),
+    ("hold", ENDPOINTS, &[]),
     ("drop_before", ENDPOINTS, &[]),
     ("drop_after", ENDPOINTS, &[]),
     ("malformed", ENDPOINTS, &["body", "content_type"]),
@@ -112,7 +115,8 @@ impl Script {
             return Err(Refusal::Invalid { field: "times", reason: "at least 1" });
         }
         let delay = Duration::from_millis(self.delay_ms.unwrap_or(0));
-        Ok(Fault { endpoint, name, remaining, delay, action: self.action()? })
+        let held = self.held || name == "hold";
+        Ok(Fault { endpoint, name, remaining, delay, held, action: self.action()? })
     }
 
     fn endpoint(&self) -> Result<Endpoint, Refusal> {
@@ -123,7 +127,7 @@ impl Script {
         })
     }
 
-    /// `delay_ms` goes with every fault: a slow wrong answer is a wrong answer too.
+    /// `delay_ms` and `held` go with every fault: a slow wrong answer is a wrong answer too.
     fn check_fields(&self, fault: &'static str, takes: &[&'static str]) -> Result<(), Refusal> {
         let given = [
             ("delay_ms", self.delay_ms.is_some()),
@@ -153,7 +157,7 @@ impl Script {
             "status" | "malformed" => Action::Answer(self.canned()?),
             "drop_before" => Action::DropBefore,
             "drop_after" => Action::DropAfter,
-            "delay" => Action::Proceed,
+            "delay" | "hold" => Action::Proceed,
             "wrong_iss" => Action::Twist(Twist::WrongIss),
             "wrong_aud" => Action::Twist(Twist::WrongAud),
             "wrong_nonce" => Action::Twist(Twist::WrongNonce),

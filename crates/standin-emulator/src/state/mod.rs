@@ -27,7 +27,7 @@ use crate::api::drive::Drives;
 use crate::authorize::Interaction;
 use crate::background::Background;
 use crate::clock::Clock;
-use crate::faults::Faults;
+use crate::faults::{Faults, Hold};
 use crate::keys::Keys;
 use crate::risc::Streams;
 use crate::seed::{Client, Profile, Project, Seed, ServiceAccount};
@@ -54,6 +54,8 @@ pub(crate) struct Shared {
     pub(crate) clock: Clock,
     /// Wakes those who wait for the ledger to grow.
     pub(crate) grown: Arc<Notify>,
+    /// Where requests wait that a fault holds.
+    pub(crate) hold: Hold,
     /// What goes on after a request was answered.
     pub(crate) background: Background,
     seed: Seed,
@@ -111,6 +113,7 @@ impl Shared {
             port: address.port,
             clock: Clock::default(),
             grown,
+            hold: Hold::default(),
             background: address.background.clone(),
             seed,
             state,
@@ -133,6 +136,7 @@ impl Shared {
         *state = State::new(&self.seed, keys, Ledger::new(self.grown.clone()));
         self.clock.reset();
         self.grown.notify_waiters();
+        self.hold.release();
     }
 
     pub(crate) fn record(&self, event: Event) {

@@ -68,10 +68,7 @@ pub(super) const ROWS: [Row; 24] = [
     yes("JavaScript origins: `origin_mismatch`, or the text of 2022 (profile `origin_error`)")
         .from(&[SCRIPTS])
         .by(&["it::authorize_refusals::an_origin_is_refused_in_the_words_of_its_time"]),
-    partly(
-        "Installed applications: loopback on any port, custom schemes, offline by themselves",
-        "desktop, Android and iOS; no kinds of their own for Chrome and Windows apps",
-    )
+    yes("Installed applications: loopback on any port, custom schemes, offline by themselves")
         .from(&[NATIVE, RFC8252])
         .by(&[
             "it::authorize_clients::each_kind_of_client_is_answered_only_where_it_may_be",

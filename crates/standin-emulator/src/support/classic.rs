@@ -3,7 +3,7 @@
 use super::source::{GAPI, SEEN};
 use super::{Row, not, yes};
 
-pub(super) const ROWS: [Row; 7] = [
+pub(super) const ROWS: [Row; 6] = [
     yes("`platform.js`, `api.js` and `client.js`: `gapi.load`, `gapi.auth2`, `gapi.auth`")
         .at(&[
             "GET /js/platform.js",
@@ -18,10 +18,6 @@ pub(super) const ROWS: [Row; 7] = [
     yes("`gapi.auth2`: `init`, `signIn`, `signOut`, `disconnect`, `grantOfflineAccess`, `authorize`")
         .from(&[GAPI])
         .by(&["e2e:28-gapi-auth2"]),
-    yes("The one-time code of a page's popup, for its server").from(&[GAPI]).by(&[
-        "e2e:28-gapi-auth2",
-        "e2e:03-one-time-code",
-    ]),
     yes("The markup `g-signin2`, `g-signin` and the `google-signin-…` elements of the head")
         .from(&[GAPI, SEEN])
         .by(&["e2e:28-gapi-auth2", "e2e:29-gapi-classic"]),

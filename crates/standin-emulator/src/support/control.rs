@@ -86,11 +86,17 @@ pub(super) const ROWS: [Row; 13] = [
         .from(&[OURS])
         .by(&["it::control::the_clock_can_be_moved_from_outside_and_inside"]),
     yes("Faults: what goes wrong next")
-        .at(&["GET /_emulator/faults", "POST /_emulator/faults", "DELETE /_emulator/faults"])
+        .at(&[
+            "GET /_emulator/faults",
+            "POST /_emulator/faults",
+            "DELETE /_emulator/faults",
+            "POST /_emulator/faults/release",
+        ])
         .from(&[OURS])
         .by(&[
             "it::faults::a_status_is_answered_without_doing_anything",
             "it::faults::what_was_queued_can_be_taken_back",
+            "it::faults::a_held_request_waits_until_somebody_lets_go",
             "it::control::what_was_ordered_and_never_happened_is_told_at_the_end",
         ]),
     yes("Keys and the profile")

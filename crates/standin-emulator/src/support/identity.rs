@@ -27,7 +27,7 @@ pub(super) const ROWS: [Row; 14] = [
         .by(&["e2e:23-gis-button"]),
     yes("The button by redirect: a form post across sites, with `g_csrf_token` to compare")
         .from(&[GSI, GSI_CHECK])
-        .by(&["e2e:24-gis-button-redirect", "it::gsi::a_credential_is_posted_to_registered_uris_only"]),
+        .by(&["e2e:24-gis-button-redirect"]),
     yes("One Tap: its card, its moments, `auto_select`, `disableAutoSelect`, `cancel`, and two hours \
          of silence after it was closed")
     .at(&["GET /gsi/status", "GET /gsi/iframe/select", "POST /gsi/iframe/select"])
@@ -35,17 +35,13 @@ pub(super) const ROWS: [Row; 14] = [
     .by(&["e2e:25-gis-one-tap"]),
     yes("`google.accounts.id.revoke`").at(&["POST /gsi/revoke"]).from(&[GSI]).by(&[
         "e2e:23-gis-button",
-        "it::gsi::consent_is_taken_back_by_name_from_a_registered_origin",
     ]),
     yes("The HTML API: `g_id_onload`, `g_id_signin`, `g_id_signout`")
         .from(&[GSI_HTML])
         .by(&["e2e:27-gis-markup"]),
     yes("Pages whose origin is not registered: Google's errors and nothing else")
         .from(&[GSI])
-        .by(&["e2e:26-gis-origin",
-            "it::gsi::a_page_learns_whether_it_may_ask_and_not_who_is_there",
-            "it::gsi::the_button_shows_anywhere_and_says_what_is_not_registered",
-        ]),
+        .by(&["e2e:26-gis-origin"]),
     partly(
         "What script and popup say to each other",
         "a protocol of its own; the checks are Google's: a registered origin, and an answer that \

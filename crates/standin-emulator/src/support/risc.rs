@@ -3,7 +3,7 @@
 use super::source::{OURS, RISC, SEEN};
 use super::{Row, not, partly, yes};
 
-pub(super) const ROWS: [Row; 10] = [
+pub(super) const ROWS: [Row; 9] = [
     yes("The configuration, with Google's peculiar names")
         .at(&["GET /.well-known/risc-configuration"])
         .from(&[RISC, SEEN])
@@ -48,12 +48,6 @@ pub(super) const ROWS: [Row; 10] = [
     .at(&["POST /v1beta/subjects:add"])
     .from(&[RISC])
     .by(&["it::risc::a_stream_is_configured_in_googles_words"]),
-    not(
-        "Subjects as `id_token_claims`",
-        "a user is named by issuer and subject, a token by a trace of it",
-    )
-    .from(&[RISC])
-    .by(&["it::risc::an_event_is_signed_for_the_projects_clients_and_never_expires"]),
     not("The newer `ssf-configuration`", "Google answers 404 there")
         .at(&["GET /.well-known/ssf-configuration"])
         .from(&[RISC, SEEN]),

@@ -3,7 +3,7 @@
 use super::source::{NATIVE, OAUTH, OURS, RFC6749, RFC7523, RFC7636, SEEN, SERVICE, WEB};
 use super::{Row, not, partly, yes};
 
-pub(super) const ROWS: [Row; 28] = [
+pub(super) const ROWS: [Row; 24] = [
     yes("`authorization_code`: Google's members in Google's order, 3599 seconds, scopes as URLs")
         .at(&[
             "POST /token",
@@ -16,13 +16,6 @@ pub(super) const ROWS: [Row; 28] = [
             "it::token::a_code_gives_googles_answer_in_googles_order",
             "interop:node/google.test.mjs a code is exchanged with PKCE, and the answer has Google's members",
             "interop:python/test_google_unmodified.py calendar and userinfo",
-        ]),
-    yes("The shapes of codes and tokens (`4/0A…`, `ya29.…`, `1//0…`), and the answers' headers")
-        .from(&[OAUTH, SEEN])
-        .by(&[
-            "it::token::a_code_gives_googles_answer_in_googles_order",
-            "it::token::basic_authentication_works_and_an_empty_header_does_not",
-            "it::refresh::the_answers_date_is_the_second_of_the_id_token",
         ]),
     yes("A form, or JSON with camelCase keys").from(&[SEEN]).by(&[
         "it::token::a_json_body_with_camel_case_keys_is_understood",
@@ -113,9 +106,6 @@ pub(super) const ROWS: [Row; 28] = [
     yes("Incremental authorization: a newer token has the union, an older one does not grow")
         .from(&[WEB])
         .by(&["it::refresh::a_token_of_a_combined_authorization_keeps_its_scopes_and_an_older_one_does_not_grow"]),
-    yes("Saved credentials of a user (`authorized_user`) work again")
-        .from(&[SEEN])
-        .by(&["interop:node/google-unmodified.test.mjs saved credentials of a user work again"]),
     yes("A rotated refresh token, as others do it: profile `rotate_refresh_tokens`")
         .from(&[OURS])
         .by(&["it::faults::a_rotation_gives_a_new_refresh_token_and_kills_the_old_one"]),
@@ -130,18 +120,6 @@ pub(super) const ROWS: [Row; 28] = [
     yes("Domain-wide delegation").from(&[SERVICE]).by(&[
         "it::service_accounts::a_domain_lets_a_service_account_act_for_its_users",
     ]),
-    not(
-        "A new password, which ends tokens with Gmail scopes",
-        "there are no passwords; `POST users/{user}/revoke` ends tokens",
-    )
-    .from(&[OAUTH])
-    .by(&["it::control::a_user_who_revokes_ends_every_grant"]),
-    not(
-        "The limit of refresh tokens over all clients of a user",
-        "Google does not say where it is",
-    )
-    .from(&[OAUTH])
-    .by(&["it::token::the_hundred_and_first_refresh_token_kills_the_first_silently"]),
     not(
         "Time-based access, chosen by the user",
         "the pages here do not offer that choice; `testing_status` gives a token that ends, and the same member",

@@ -198,3 +198,29 @@ async fn what_was_queued_can_be_taken_back() {
     google.http.delete(google.url("/_emulator/faults")).send().await.unwrap();
     assert_eq!(google.get("/oauth2/v3/certs").await.status(), StatusCode::OK);
 }
+
+#[tokio::test]
+async fn a_held_request_waits_until_somebody_lets_go() {
+    let google = Google::with_ada().await;
+    let refresh_token = google.offline(SIGN_IN).await;
+    google.fault(json!({"endpoint": "token", "fault": "invalid_grant", "held": true})).await;
+    google.fault(json!({"endpoint": "jwks", "fault": "hold"})).await;
+    let meanwhile = async {
+        let path = "/_emulator/ledger?kind=fault_used&wait_seconds=20";
+        google.json(path).await;
+        // What comes after it is not held: the fault was for one request.
+        let other = google.refresh(&refresh_token).await;
+        assert_eq!(other.status, StatusCode::OK);
+        google.post("/_emulator/faults/release", &json!({})).await;
+    };
+    let (held, ()) = tokio::join!(google.refresh(&refresh_token), meanwhile);
+    assert_eq!(held.error(), "400 invalid_grant: Token has been expired or revoked.");
+    let next = &google.json("/_emulator/ledger").await["next"];
+    let path = format!("/_emulator/ledger?kind=fault_used&after={next}&wait_seconds=20");
+    let keys = async {
+        google.json(&path).await;
+        google.http.delete(google.url("/_emulator/faults")).send().await.unwrap();
+    };
+    let (answer, ()) = tokio::join!(google.get("/oauth2/v3/certs"), keys);
+    assert_eq!(answer.status(), StatusCode::OK);
+}

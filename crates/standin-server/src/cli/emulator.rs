@@ -85,6 +85,6 @@ fn say_ready(emulator: &Emulator, as_json: bool) -> anyhow::Result<()> {
         );
     }
     output::line(&format!(
-        "The emulator is ready.\n  issuer         {origin}\n  listens on     {listen}\n  page           {origin}/_emulator/\n  client id      {id}\n  client secret  {secret}"
+        "The emulator is ready.\n  issuer         {origin}\n  listens on     {listen}\n  client id      {id}\n  client secret  {secret}"
     ))
 }

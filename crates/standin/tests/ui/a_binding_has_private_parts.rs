@@ -5,7 +5,7 @@ use standin::vault::Binding;
 use standin::verify::Identity;
 
 fn seal_by_hand(grant: GrantId, identity: &Identity) -> Binding<'_> {
-    Binding { grant, identity, provider_client: "client", generation: 1 }
+    Binding { grant, identity, provider_client: "client", token_endpoint: "here", generation: 1 }
 }
 
 fn main() {

@@ -5,7 +5,7 @@ use standin::vault::Binding;
 use standin::verify::Identity;
 
 fn seal_for(grant: GrantId, claimed: &Identity) -> Binding<'_> {
-    Binding::new(grant, claimed, "client", 1)
+    Binding::new(grant, claimed, "client", "here", 1)
 }
 
 fn main() {

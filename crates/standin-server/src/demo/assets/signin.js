@@ -8,6 +8,8 @@ const WINDOW = "popup,width=520,height=680";
 /** How long after a window seems closed its last message may still be on the way. */
 const GRACE_MS = 4000;
 const POLL_MS = 250;
+/** How long a tie that is being cut may still look whole. */
+const CUT_MS = 1500;
 
 /** Why nobody was signed in: a stable `code`, and a sentence for people. */
 export class SignInError extends Error {
@@ -75,7 +77,9 @@ export async function signInWithPopup({ provider, scope }) {
   if (result.type === "standin:failed") {
     throw failure(result.code ?? "unknown", { url: instead, attempt: result.attempt });
   }
-  return session();
+  const signedIn = await session();
+  if (!signedIn) throw failure("popup_closed", { url: instead });
+  return signedIn;
 }
 
 /** Waits for the window's word, for a session that was not there before, or for a closed window. */
@@ -99,7 +103,7 @@ async function finished(popup, instead) {
  * The first word of the window, and of no other. It speaks twice, to its opener and over a channel of
  * this origin: a page with `Cross-Origin-Opener-Policy: same-origin` has no opener's tie, and hears the
  * channel only. The channel does not say who speaks, so it counts only where the tie is cut: such a
- * window reads as closed.
+ * window reads as closed, though not always at once.
  */
 function announced(popup, signal) {
   return new Promise((resolve) => {
@@ -108,10 +112,15 @@ function announced(popup, signal) {
       if (data?.type === "standin:done" || data?.type === "standin:failed") resolve(data);
     };
     const isItsOwn = ({ origin, source }) => origin === location.origin && source === popup;
-    channel.addEventListener("message", (event) => popup.closed && hear(event));
+    channel.addEventListener("message", async (event) => (await isCut(popup)) && hear(event));
     window.addEventListener("message", (event) => isItsOwn(event) && hear(event), { signal });
     signal.addEventListener("abort", () => channel.close());
   });
+}
+
+async function isCut(popup) {
+  for (let left = CUT_MS; left > 0 && !popup.closed; left -= POLL_MS) await pause(POLL_MS);
+  return popup.closed;
 }
 
 /**
