@@ -24,6 +24,10 @@
 //!
 //! Around each endpoint stands `faults`, which plays what the script says goes wrong next.
 //!
+//! # What of Google is here
+//!
+//! [`support::AREAS`] is the whole table, with what is not here and why; its tests walk it.
+//!
 //! # Routes
 //!
 //! | path | file |

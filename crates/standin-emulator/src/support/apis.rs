@@ -106,7 +106,7 @@ pub(super) const CALENDAR: [Row; 10] = [
         .from(&[CALENDAR_PAGE]),
     not(
         "Notifications (`watch`)",
-        "a receiver on a test machine could not be reached by Google either",
+        "they say nothing about a token",
     )
     .at(&["POST /calendar/v3/calendars/{calendar}/events/watch", "POST /calendar/v3/channels/stop"])
     .from(&[CALENDAR_PAGE]),

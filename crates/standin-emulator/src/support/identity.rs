@@ -57,7 +57,7 @@ pub(super) const ROWS: [Row; 14] = [
     .by(&["e2e:25-gis-one-tap"]),
     not(
         "FedCM's transport: the browser's dialog between page and provider",
-        "browsers take it only over HTTPS, and no test can press its buttons",
+        "the dialog is the browser's own; a card in a frame comes in its place",
     )
     .at(&["GET /.well-known/web-identity", "GET /gsi/fedcm.json", "GET /gsi/fedcm/config.json"])
     .from(&[GSI]),

@@ -170,7 +170,7 @@ fn the_emulator_takes_a_client_file_as_it_is_and_two_origins() {
     let place = tempfile::tempdir().unwrap();
     let file =
         r#"{"web":{"client_id":"1-a.apps.googleusercontent.com","client_secret":"GOCSPX-x"}}"#;
-    std::fs::write(place.path().join("client_secret.json"), file).unwrap();
+    fs::write(place.path().join("client_secret.json"), file).unwrap();
     let arguments = [
         "emulator",
         "--listen=127.0.0.1:0",
