@@ -86,6 +86,7 @@ async fn fields_choose_what_is_answered() {
         ("starred", json!(false)),
         ("spaces", json!(["drive"])),
         ("fileExtension", json!("txt")),
+        ("md5Checksum", json!("5d41402abc4b2a76b9719d911017c592")),
         ("sha1Checksum", json!("aaf4c61ddcc5e8a2dabede0f3b482cd9aea9434d")),
     ] {
         assert_eq!(all.body[member], value, "{member}");

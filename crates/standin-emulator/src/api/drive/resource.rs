@@ -2,6 +2,7 @@
 
 use aws_lc_rs::digest;
 use data_encoding::HEXLOWER;
+use md5::{Digest as _, Md5};
 use serde_json::{Value, json};
 
 use super::access::reads;
@@ -51,6 +52,7 @@ fn describe_content(resource: &mut Value, file: &File) {
     resource["originalFilename"] = name.into();
     resource["fullFileExtension"] = extension.into();
     resource["fileExtension"] = extension.into();
+    resource["md5Checksum"] = HEXLOWER.encode(&Md5::digest(&file.content)).into();
     resource["sha1Checksum"] = hash(&digest::SHA1_FOR_LEGACY_USE_ONLY).into();
     resource["sha256Checksum"] = hash(&digest::SHA256).into();
     resource["size"] = file.content.len().to_string().into();
