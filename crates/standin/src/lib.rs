@@ -59,6 +59,7 @@
 //! environment, or what time it is.
 
 mod core;
+mod json;
 mod refresh;
 mod revoke;
 mod standin;

@@ -11,6 +11,7 @@ use serde::Deserialize;
 use super::document::{self, Document, DocumentFault, Fetched};
 use super::endpoint::{Endpoint, EndpointFault, Transport};
 use crate::http::HttpClient;
+use crate::json;
 use crate::time::Clock;
 
 /// A provider's metadata, as far as it is used.
@@ -67,14 +68,13 @@ struct Published {
 
 impl Metadata {
     /// Reads a discovery document of this issuer.
-    pub fn parse(json: &[u8], issuer: &str, transport: Transport) -> Result<Self, DiscoveryFault> {
-        let published: Published =
-            serde_json::from_slice(json).map_err(|_| DiscoveryFault::Malformed)?;
+    pub fn parse(text: &[u8], issuer: &str, transport: Transport) -> Result<Self, DiscoveryFault> {
+        let published: Published = json::object(text).ok_or(DiscoveryFault::Malformed)?;
         if published.issuer != issuer {
             return Err(DiscoveryFault::IssuerMismatch);
         }
-        let endpoint = |text: &String| Endpoint::parse(text, transport);
-        let optional = |text: &Option<String>| text.as_ref().map(endpoint).transpose();
+        let endpoint = |address: &String| Endpoint::parse(address, transport);
+        let optional = |address: &Option<String>| address.as_ref().map(endpoint).transpose();
         Ok(Self {
             authorization_endpoint: endpoint(&published.authorization_endpoint)?,
             token_endpoint: endpoint(&published.token_endpoint)?,

@@ -16,6 +16,7 @@ use serde_json::value::RawValue;
 
 use super::jws::Algorithm;
 use super::roca;
+use crate::json;
 
 /// No provider publishes more keys at a time.
 pub const MAX_KEYS: usize = 64;
@@ -26,9 +27,8 @@ pub struct KeySet(Vec<Key>);
 
 impl KeySet {
     /// Reads a JWKS document.
-    pub fn parse(json: &[u8]) -> Result<Self, KeySetFault> {
-        let document: Document<'_> =
-            serde_json::from_slice(json).map_err(|_| KeySetFault::Malformed)?;
+    pub fn parse(text: &[u8]) -> Result<Self, KeySetFault> {
+        let document: Document<'_> = json::object(text).ok_or(KeySetFault::Malformed)?;
         if document.keys.len() > MAX_KEYS {
             return Err(KeySetFault::TooManyKeys);
         }
@@ -125,8 +125,8 @@ struct Jwk {
     qi: Option<IgnoredAny>,
 }
 
-fn usable(json: &str) -> Option<Key> {
-    let jwk: Jwk = serde_json::from_str(json).ok()?;
+fn usable(text: &str) -> Option<Key> {
+    let jwk: Jwk = json::object(text.as_bytes())?;
     if jwk.is_secret() {
         // Whoever reads this document can sign with the key: it proves nothing any more.
         tracing::warn!(kid = jwk.kid, "a provider publishes a secret key; it is not used");

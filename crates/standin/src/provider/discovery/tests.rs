@@ -37,6 +37,16 @@ fn parse(changes: &Value) -> Result<Metadata, DiscoveryFault> {
 }
 
 #[test]
+fn an_array_is_no_discovery_document() {
+    let members =
+        ["", "/auth", "/token", "/keys"].map(|path| Value::from(format!("{ISSUER}{path}")));
+    let array = [&members[..], &[Value::Null, Value::Null, Value::Bool(false)]].concat();
+    let array = Value::from(array).to_string();
+    let read = Metadata::parse(array.as_bytes(), ISSUER, Transport::Https);
+    assert_eq!(read, Err(DiscoveryFault::Malformed));
+}
+
+#[test]
 fn googles_document_is_read() {
     let metadata = parse(&json!({})).unwrap();
     assert_eq!(metadata.issuer, ISSUER);

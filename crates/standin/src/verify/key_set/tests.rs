@@ -21,6 +21,19 @@ fn is_used(jwk: &Value, changes: &Value) -> bool {
 }
 
 #[test]
+fn an_array_is_neither_a_key_set_nor_a_key() {
+    assert!(matches!(KeySet::parse(b"[[]]"), Err(KeySetFault::Malformed)));
+    let written = Signer::p256("k").jwk();
+    let member = |name| written[name].clone();
+    let mut members = vec![Value::Null; 18];
+    for (place, name) in [(0, "alg"), (1, "crv"), (4, "kid"), (5, "kty"), (8, "x"), (9, "y")] {
+        members[place] = member(name);
+    }
+    let keys = json!({ "keys": [members] }).to_string();
+    assert!(KeySet::parse(keys.as_bytes()).unwrap().is_empty());
+}
+
+#[test]
 fn keys_are_found_by_their_names() {
     let set = KeySet::parse(&jwks(&[Signer::rsa("a"), Signer::p256("b")])).unwrap();
     assert_eq!(set.len(), 2);
