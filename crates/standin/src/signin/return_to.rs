@@ -40,14 +40,17 @@ impl ReturnTo {
             return None;
         }
         let path = url.path();
-        // Dot segments may have folded into a second slash: printed as a path, that is another host.
-        if path.starts_with("//") || path.starts_with(OUR_OWN) {
+        // Dot segments may have folded into a second slash, or into a first segment that is as bad: printed as
+        // a path, that is another host.
+        if has_disputed_shape(path) || path.starts_with(OUR_OWN) {
             return None;
         }
-        Some(Self(match url.query() {
+        let kept = match url.query() {
             Some(query) => format!("{path}?{query}"),
             None => path.to_owned(),
-        }))
+        };
+        // Percent-encoding makes three characters of one.
+        (kept.len() <= MAX_LENGTH).then_some(Self(kept))
     }
 
     /// The absolute URL to send the browser to.
@@ -134,10 +137,16 @@ mod tests {
             "/auth/google/login",
             "/auth/google/callback?code=x",
             "/x/../auth/google/login",
+            // What the dot segments leave over is looked at as what was asked is.
+            "/x/../%2f/evil.com",
+            "/x/../%5cevil.com",
+            "/x/%2e%2e/%09/evil.com",
         ] {
             assert_eq!(goes_to(asked), "https://app.example.com/", "{asked:?}");
         }
-        assert_eq!(goes_to(&format!("/{}", "a".repeat(3000))), "https://app.example.com/");
+        for too_long in ["a".repeat(3000), "\u{e9}".repeat(1000)] {
+            assert_eq!(goes_to(&format!("/{too_long}")), "https://app.example.com/");
+        }
     }
 
     #[test]
