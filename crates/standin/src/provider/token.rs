@@ -15,6 +15,7 @@ use url::Url;
 
 use super::Scopes;
 use crate::http::{HttpClient, HttpError, RefusedAddress, Request, Response};
+use crate::json;
 use crate::secret::{AccessToken, ClientSecret, IdToken, RefreshToken};
 
 /// No token answer is larger (requirement CB-11).
@@ -64,6 +65,16 @@ pub struct TokenResponse {
 }
 
 impl TokenResponse {
+    /// Reads an answer, for tests of its shape alone.
+    ///
+    /// # Errors
+    /// As if it had come from a token endpoint.
+    #[cfg(feature = "testing")]
+    #[doc(hidden)]
+    pub fn of(response: &Response) -> Result<Self, TokenError> {
+        read(response)
+    }
+
     /// What was granted, which is what was asked if the answer does not say (RFC 6749 §5.1).
     pub(crate) fn granted<'a>(&'a self, asked: &'a Scopes) -> &'a Scopes {
         self.scopes.as_ref().unwrap_or(asked)
@@ -198,8 +209,8 @@ fn refusal(body: &[u8]) -> TokenError {
     struct Written {
         error: String,
     }
-    match serde_json::from_slice::<Written>(body) {
-        Ok(written) => TokenError::Refused(match written.error.as_str() {
+    match json::object::<Written>(body) {
+        Some(written) => TokenError::Refused(match written.error.as_str() {
             "invalid_client" => OAuthError::InvalidClient,
             "invalid_grant" => OAuthError::InvalidGrant,
             "invalid_scope" => OAuthError::InvalidScope,
@@ -213,7 +224,7 @@ fn refusal(body: &[u8]) -> TokenError {
             }
             _ => OAuthError::Other,
         }),
-        Err(_) => TokenError::Malformed("the refusal has no `error`"),
+        None => TokenError::Malformed("the refusal has no `error`"),
     }
 }
 
@@ -224,8 +235,7 @@ pub(super) fn is_invalid_token(body: &[u8]) -> bool {
     struct Written<'a> {
         error: &'a str,
     }
-    serde_json::from_slice::<Written<'_>>(body)
-        .is_ok_and(|written| written.error == "invalid_token")
+    json::object::<Written<'_>>(body).is_some_and(|written| written.error == "invalid_token")
 }
 
 /// The members that are read; serde refuses each of them when it stands twice. Others are ignored, as
@@ -243,11 +253,9 @@ struct Written {
 
 fn parse(body: &[u8]) -> Result<TokenResponse, TokenError> {
     let malformed = TokenError::Malformed;
-    if body.first() != Some(&b'{') && !body.trim_ascii_start().starts_with(b"{") {
-        return Err(malformed("it is no JSON object"));
-    }
-    let written: Written = serde_json::from_slice(body)
-        .map_err(|_| malformed("a member is missing, twice there, or of the wrong type"))?;
+    let written: Written = json::object(body).ok_or(malformed(
+        "it is no JSON object, or a member is missing, twice there, or of the wrong type",
+    ))?;
     if written.access_token.is_empty() {
         return Err(malformed("the access token is empty"));
     }
