@@ -1,7 +1,8 @@
-//! The house's own tools: `cargo xtask check-house | generate [--check] | bench`.
+//! The house's own tools: `cargo xtask check-house | generate [--check] | bench | fuzz`.
 
 mod bench;
 mod check_house;
+mod fuzz;
 mod generate;
 
 use std::path::{Path, PathBuf};
@@ -28,6 +29,12 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// Try the doors for strangers' bytes under libFuzzer; fail if one breaks.
+    Fuzz {
+        /// How long each is tried.
+        #[arg(long, default_value_t = 30)]
+        seconds: u32,
+    },
 }
 
 fn main() -> anyhow::Result<ExitCode> {
@@ -36,6 +43,7 @@ fn main() -> anyhow::Result<ExitCode> {
         Command::CheckHouse => check_house::run(&root),
         Command::Generate { check } => generate::run(&root, check),
         Command::Bench { arguments } => bench::run(&root, &arguments),
+        Command::Fuzz { seconds } => fuzz::run(&root, seconds),
     }
 }
 

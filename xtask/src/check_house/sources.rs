@@ -10,7 +10,7 @@ use anyhow::Context as _;
 const FILE_CAP: usize = 600;
 const FUNCTION_CAP: usize = 80;
 /// Where sources of ours are.
-const ROOTS: [&str; 4] = ["crates", "xtask", "bench", "examples"];
+const ROOTS: [&str; 5] = ["crates", "fuzz", "xtask", "bench", "examples"];
 
 /// A source file.
 #[derive(Debug)]
