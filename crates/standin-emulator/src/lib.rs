@@ -104,6 +104,7 @@ mod scopes;
 mod seed;
 mod server;
 mod state;
+mod suggest;
 pub mod support;
 mod tenants;
 mod tick;

@@ -3,12 +3,11 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 
-use super::problem::{self, Problem};
+use super::problem::{self, Body, Problem};
 use crate::state::{Autopilot, Decision, Shared};
 
 pub(super) async fn read(State(shared): State<Arc<Shared>>) -> Json<Value> {
@@ -17,7 +16,7 @@ pub(super) async fn read(State(shared): State<Arc<Shared>>) -> Json<Value> {
 
 pub(super) async fn set(
     State(shared): State<Arc<Shared>>,
-    body: Bytes,
+    Body(body): Body,
 ) -> Result<Json<Value>, Problem> {
     let autopilot: Autopilot = problem::read(&body)?;
     let mut state = shared.state();

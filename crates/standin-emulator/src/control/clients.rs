@@ -3,14 +3,13 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::problem::{self, Problem};
+use super::problem::{self, Body, Problem};
 use crate::seed::{Client, ClientKind, ClientStatus};
 use crate::state::{Shared, State as Known};
 
@@ -57,7 +56,7 @@ pub(super) async fn list(State(shared): State<Arc<Shared>>) -> Json<Value> {
 /// Answers with the secrets: whoever registers a client needs a secret that was made up here.
 pub(super) async fn upsert(
     State(shared): State<Arc<Shared>>,
-    body: Bytes,
+    Body(body): Body,
 ) -> Result<Json<Value>, Problem> {
     let patches: Vec<ClientPatch> = problem::read_list(&body)?;
     let mut state = shared.state();

@@ -3,12 +3,11 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::body::Bytes;
 use axum::extract::State;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::problem::{self, Problem};
+use super::problem::{self, Body, Problem};
 use crate::state::Shared;
 
 #[derive(Debug, Deserialize)]
@@ -25,7 +24,7 @@ pub(super) async fn read(State(shared): State<Arc<Shared>>) -> Json<Value> {
 /// A negative number turns the clock back.
 pub(super) async fn advance(
     State(shared): State<Arc<Shared>>,
-    body: Bytes,
+    Body(body): Body,
 ) -> Result<Json<Value>, Problem> {
     let Advance { advance_seconds } = problem::read(&body)?;
     shared.clock.shift_ms(advance_seconds.saturating_mul(1000));

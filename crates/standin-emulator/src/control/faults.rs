@@ -3,12 +3,11 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 
-use super::problem::{self, Problem};
+use super::problem::{self, Body, Problem};
 use crate::faults::{Fault, Script};
 use crate::state::Shared;
 
@@ -20,7 +19,7 @@ pub(super) async fn list(State(shared): State<Arc<Shared>>) -> Json<Value> {
 /// All or nothing: one bad entry and none is queued.
 pub(super) async fn add(
     State(shared): State<Arc<Shared>>,
-    body: Bytes,
+    Body(body): Body,
 ) -> Result<Json<Value>, Problem> {
     let scripts: Vec<Script> = problem::read_list(&body)?;
     let faults: Vec<Fault> =

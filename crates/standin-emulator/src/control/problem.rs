@@ -1,10 +1,13 @@
 //! The control API's errors, and reading a body into what is expected or into such an error.
 
+use axum::body::Bytes;
+use axum::extract::{FromRequest, Request};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::suggest::with_suggestion;
 use crate::tenants::NoWorld;
 
 /// RFC 9457, as far as a test needs it.
@@ -59,9 +62,29 @@ impl IntoResponse for Problem {
     }
 }
 
+/// The body of a call, or the answer to one that is too large.
+#[derive(Debug)]
+pub(super) struct Body(pub(super) Bytes);
+
+impl<S: Send + Sync> FromRequest<S> for Body {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let path = request.uri().path().to_owned();
+        Bytes::from_request(request, state).await.map(Self).map_err(|rejection| {
+            let detail = match rejection.status() {
+                StatusCode::PAYLOAD_TOO_LARGE => format!("The body of {path} is over 1 MiB."),
+                _ => format!("The body of {path} cannot be read: {}.", rejection.body_text()),
+            };
+            Problem::new(rejection.status(), "unreadable_body", detail)
+        })
+    }
+}
+
 /// Reads one JSON value, whatever the content type says: `curl -d` says it is a form.
 pub(super) fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
-    serde_json::from_slice(body).map_err(|error| Problem::invalid(error.to_string()))
+    serde_json::from_slice(body)
+        .map_err(|error| Problem::invalid(with_suggestion(error.to_string())))
 }
 
 /// Reads one object or a list of them.

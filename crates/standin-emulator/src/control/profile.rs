@@ -3,10 +3,9 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::body::Bytes;
 use axum::extract::State;
 
-use super::problem::{self, Problem};
+use super::problem::{self, Body, Problem};
 use crate::seed::Profile;
 use crate::state::Shared;
 
@@ -17,7 +16,7 @@ pub(super) async fn read(State(shared): State<Arc<Shared>>) -> Json<Profile> {
 /// Replaces the profile; what is absent goes back to its default.
 pub(super) async fn set(
     State(shared): State<Arc<Shared>>,
-    body: Bytes,
+    Body(body): Body,
 ) -> Result<Json<Profile>, Problem> {
     shared.state().profile = problem::read(&body)?;
     Ok(read(State(shared)).await)

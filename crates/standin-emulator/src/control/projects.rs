@@ -3,11 +3,10 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::body::Bytes;
 use axum::extract::State;
 use serde_json::{Value, json};
 
-use super::problem::{self, Problem};
+use super::problem::{self, Body, Problem};
 use crate::seed::Project;
 use crate::state::Shared;
 
@@ -19,7 +18,7 @@ pub(super) async fn list(State(shared): State<Arc<Shared>>) -> Json<Value> {
 /// Replaces each project whole; all or nothing.
 pub(super) async fn upsert(
     State(shared): State<Arc<Shared>>,
-    body: Bytes,
+    Body(body): Body,
 ) -> Result<Json<Value>, Problem> {
     let projects: Vec<Project> = problem::read_list(&body)?;
     let projects: Vec<Project> = projects

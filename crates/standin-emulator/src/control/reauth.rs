@@ -3,12 +3,11 @@
 
 use std::sync::Arc;
 
-use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use serde::Deserialize;
 
-use super::problem::{self, Problem};
+use super::problem::{self, Body, Problem};
 use crate::state::Shared;
 use crate::state::grants::Reauth;
 
@@ -22,7 +21,7 @@ struct Demand {
 pub(super) async fn demand(
     State(shared): State<Arc<Shared>>,
     Path(user): Path<String>,
-    body: Bytes,
+    Body(body): Body,
 ) -> Result<StatusCode, Problem> {
     let demand: Demand = if body.is_empty() { Demand::default() } else { problem::read(&body)? };
     let mut state = shared.state();

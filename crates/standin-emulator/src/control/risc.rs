@@ -3,12 +3,11 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::body::Bytes;
 use axum::extract::State;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::problem::{self, Problem};
+use super::problem::{self, Body, Problem};
 use crate::risc::{self, Happening, Spoiled};
 use crate::state::Shared;
 
@@ -24,7 +23,7 @@ struct Order {
 /// project with a stream knows the user's e-mail or profile.
 pub(super) async fn send(
     State(shared): State<Arc<Shared>>,
-    body: Bytes,
+    Body(body): Body,
 ) -> Result<Json<Value>, Problem> {
     let (order, happening) = read(&body)?;
     let user = shared.state().users.find(&order.user).cloned();

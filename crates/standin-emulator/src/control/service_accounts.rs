@@ -3,13 +3,12 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::body::Bytes;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::problem::{self, Problem};
+use super::problem::{self, Body, Problem};
 use crate::object::Object;
 use crate::seed::ServiceAccount;
 use crate::state::Shared;
@@ -43,7 +42,7 @@ pub(super) async fn list(State(shared): State<Arc<Shared>>) -> Json<Value> {
 /// One key file, or, for a list of accounts, a list of them.
 pub(super) async fn upsert(
     State(shared): State<Arc<Shared>>,
-    body: Bytes,
+    Body(body): Body,
 ) -> Result<Response, Problem> {
     let several = body.trim_ascii_start().starts_with(b"[");
     let patches: Vec<Patch> = problem::read_list(&body)?;

@@ -3,13 +3,12 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::problem::{self, Problem};
+use super::problem::{self, Body, Problem};
 use crate::risc;
 use crate::seed::{Block, User};
 use crate::state::Shared;
@@ -61,7 +60,7 @@ pub(super) async fn list(State(shared): State<Arc<Shared>>) -> Json<Value> {
 
 pub(super) async fn upsert(
     State(shared): State<Arc<Shared>>,
-    body: Bytes,
+    Body(body): Body,
 ) -> Result<Json<Value>, Problem> {
     let patches: Vec<UserPatch> = problem::read_list(&body)?;
     let mut state = shared.state();
@@ -90,7 +89,7 @@ struct Revocation {
 pub(super) async fn revoke(
     State(shared): State<Arc<Shared>>,
     Path(user): Path<String>,
-    body: Bytes,
+    Body(body): Body,
 ) -> Result<StatusCode, Problem> {
     let Revocation { project } =
         if body.is_empty() { Revocation::default() } else { problem::read(&body)? };

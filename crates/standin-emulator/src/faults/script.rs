@@ -9,6 +9,8 @@ use axum::http::{HeaderValue, StatusCode};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use crate::suggest;
+
 use super::{Action, Canned, Endpoint, Fault, Twist};
 
 /// One fault as a test writes it.
@@ -204,10 +206,8 @@ impl Script {
 }
 
 fn did_you_mean(given: &str, known: &[&'static str]) -> String {
-    let close = known.iter().map(|name| (strsim::jaro_winkler(given, name), name));
-    let best = close.max_by(|a, b| a.0.total_cmp(&b.0)).filter(|(likeness, _)| *likeness > 0.75);
-    match best {
-        Some((_, name)) => format!("; did you mean `{name}`?"),
+    match suggest::nearest(given, known.iter().copied()) {
+        Some(name) => format!("; did you mean `{name}`?"),
         None => format!("; known are {}", known.join(", ")),
     }
 }

@@ -13,6 +13,8 @@ mod user;
 
 use serde::Deserialize;
 
+use crate::suggest::with_suggestion;
+
 pub use self::client::{Client, ClientKind, ClientStatus};
 pub use self::profile::{IssuerForm, IssuerForms, OriginError, Profile, SecretErrorText};
 pub use self::project::{Project, PublishingStatus, UserType};
@@ -44,7 +46,7 @@ pub struct Seed {
 #[derive(Debug, thiserror::Error)]
 pub enum SeedError {
     /// Not TOML, or not the expected keys.
-    #[error("the seed cannot be read: {0}")]
+    #[error("the seed cannot be read: {}", with_suggestion(.0.to_string()))]
     Syntax(#[from] toml::de::Error),
     /// Not a client file of the cloud console.
     #[error("not a client file of the cloud console: {0}")]
@@ -150,7 +152,9 @@ mod tests {
     #[test]
     fn an_unknown_key_is_named() {
         let error = Seed::from_toml("[[users]]\nemial = \"a@b\"").unwrap_err();
-        assert!(error.to_string().contains("unknown field `emial`"), "{error}");
+        let text = error.to_string();
+        assert!(text.contains("unknown field `emial`") && text.contains("line 2"), "{text}");
+        assert!(text.contains("did you mean `email`?"), "{text}");
     }
 
     #[test]

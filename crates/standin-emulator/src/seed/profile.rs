@@ -18,6 +18,8 @@ pub struct Profile {
     pub refresh_token_limit: usize,
     /// The app is "External, Testing": a refresh token with more than sign-in dies after 7 days.
     pub testing_status: bool,
+    /// Users give access for so many seconds only: refresh tokens say so, and end then.
+    pub access_seconds: Option<i64>,
     /// Every refresh answers with a new refresh token, and the old one dies. Google does not.
     pub rotate_refresh_tokens: bool,
     /// What the token endpoint says about a wrong secret.
@@ -99,6 +101,7 @@ impl Default for Profile {
             code_reuse_revokes: true,
             refresh_token_limit: 100,
             testing_status: false,
+            access_seconds: None,
             rotate_refresh_tokens: false,
             granular: true,
             error_page_redirect: true,

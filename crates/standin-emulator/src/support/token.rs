@@ -120,12 +120,9 @@ pub(super) const ROWS: [Row; 24] = [
     yes("Domain-wide delegation").from(&[SERVICE]).by(&[
         "it::service_accounts::a_domain_lets_a_service_account_act_for_its_users",
     ]),
-    not(
-        "Time-based access, chosen by the user",
-        "the pages here do not offer that choice; `testing_status` gives a token that ends, and the same member",
-    )
-    .from(&[WEB])
-    .by(&["it::token::an_app_in_testing_loses_its_refresh_tokens_after_seven_days"]),
+    yes("Time-based access: `refresh_token_expires_in`, and an end (profile `access_seconds`)")
+        .from(&[WEB])
+        .by(&["it::token::access_that_was_given_for_a_time_says_so_and_ends"]),
     not(
         "Token exchange (workforce and workload identity), password and client credentials grants",
         "another service of Google's, or never there: `unsupported_grant_type`",

@@ -78,7 +78,8 @@ pub(super) fn refresh_token(
     Some(state.grants.add_refresh(token, limit))
 }
 
-/// Seven days for an app in Testing that was given more than sign-in; otherwise no end.
+/// When access was given for a time, that; seven days for an app in Testing that was given more than
+/// sign-in; otherwise no end.
 fn refresh_expiry(
     shared: &Shared,
     state: &State,
@@ -89,7 +90,9 @@ fn refresh_expiry(
     let testing =
         state.profile.testing_status || project.publishing_status == PublishingStatus::Testing;
     let limited = testing && !scopes.iter().all(|scope| scopes::is_sign_in(scope));
-    limited.then(|| shared.clock.now_unix() + TESTING_LIFETIME)
+    let given = state.profile.access_seconds.into_iter();
+    let life = given.chain(limited.then_some(TESTING_LIFETIME)).min();
+    life.map(|life| shared.clock.now_unix() + life)
 }
 
 fn expires_in(shared: &Shared, refresh_token: Option<&str>) -> Option<i64> {

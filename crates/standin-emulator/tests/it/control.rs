@@ -299,3 +299,18 @@ async fn the_page_shows_what_there_is_and_no_secret() {
         assert!(page.text().await.unwrap().contains("EMULATOR"));
     }
 }
+
+#[tokio::test]
+async fn a_body_that_is_too_large_or_misspelt_is_refused_with_the_place() {
+    let google = Google::start().await;
+    let large = google.http.put(google.url("/_emulator/users")).body(vec![b' '; 1024 * 1024 + 1]);
+    let large = large.send().await.unwrap();
+    assert_eq!(large.status(), StatusCode::PAYLOAD_TOO_LARGE);
+    let large: Value = large.json().await.unwrap();
+    assert_eq!(large["detail"], "The body of /users is over 1 MiB.");
+    let misspelt = google.put("/_emulator/users", &json!({"emial": "a@b"})).await;
+    assert_eq!(misspelt.status(), StatusCode::BAD_REQUEST);
+    let misspelt: Value = misspelt.json().await.unwrap();
+    let detail = misspelt["detail"].as_str().unwrap();
+    assert!(detail.contains("did you mean `email`?") && detail.contains("column"), "{detail}");
+}

@@ -335,3 +335,17 @@ async fn an_app_in_testing_loses_its_refresh_tokens_after_seven_days() {
     let alive = google.refresh(&sign_in_only.text("refresh_token")).await;
     assert_eq!(alive.status, StatusCode::OK);
 }
+
+#[tokio::test]
+async fn access_that_was_given_for_a_time_says_so_and_ends() {
+    let google = Google::with_ada().await;
+    google.put("/_emulator/profile", &serde_json::json!({"access_seconds": 3600})).await;
+    let answer = google.sign_in(SIGN_IN, &[OFFLINE]).await;
+    let expires_in = answer.body["refresh_token_expires_in"].as_i64().unwrap();
+    assert!((3590..=3600).contains(&expires_in), "{expires_in}");
+    let refresh_token = answer.text("refresh_token");
+    assert_eq!(google.refresh(&refresh_token).await.status, StatusCode::OK);
+    google.emulator.clock().advance(Duration::from_hours(1));
+    let dead = google.refresh(&refresh_token).await;
+    assert_eq!(dead.error(), "400 invalid_grant: Token has been expired or revoked.");
+}
