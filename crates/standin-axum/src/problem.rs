@@ -147,6 +147,7 @@ fn status_of_refusal(refusal: Refusal) -> StatusCode {
         | Refusal::CrossOrigin
         | Refusal::CsrfHeaderMissing
         | Refusal::Forbidden
+        | Refusal::SessionMismatch
         | Refusal::SubjectMismatch => StatusCode::FORBIDDEN,
         Refusal::NoGrant | Refusal::UnknownProvider => StatusCode::NOT_FOUND,
         Refusal::AttemptUsed => StatusCode::CONFLICT,

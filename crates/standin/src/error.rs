@@ -240,6 +240,9 @@ refusals! {
     /// Not one of the configured scopes (requirement AR-8).
     ScopeNotAllowed = "scope_not_allowed",
         "a scope was asked for that this application's configuration does not list";
+    /// Scopes were to be added for a session that has ended, or that is another's by now.
+    SessionMismatch = "session_mismatch",
+        "whoever asked for this is no longer signed in in this browser; nothing was changed; sign in and start again";
     /// Missing or empty (requirement CB-1).
     StateMissing = "state_missing",
         "the answer carries no state; start again";

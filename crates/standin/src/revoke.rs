@@ -13,7 +13,7 @@ use crate::id::{GrantId, UserId};
 use crate::secret::RefreshToken;
 use crate::store::{Event, EventKind, RevocationRow, StoreError};
 use crate::time::Timestamp;
-use crate::vault::{Grant, GrantState, Sealed, VaultError};
+use crate::vault::{Grant, GrantState, ScopeLedger, Sealed, VaultError};
 use crate::verify::ProviderId;
 
 /// How far a revocation has come.
@@ -157,8 +157,10 @@ impl Revocations {
             grant: Some(id),
             ..Event::new(EventKind::GrantRevoked, now)
         };
-        let wiped = grant.revoked(now);
-        match self.core.store.replace_grant(wiped, Some(event)).await {
+        let mut ledger = ScopeLedger::new(self.core.store.scope_ledger(id).await?);
+        ledger.revoke(now);
+        let (wiped, scopes) = (grant.revoked(now), ledger.into_changes());
+        match self.core.store.change_scopes(wiped, scopes, vec![event]).await {
             Ok(()) => Ok(None),
             Err(StoreError::Conflict) => {
                 let newer = self.core.store.grant(id).await?;

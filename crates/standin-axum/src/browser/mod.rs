@@ -6,6 +6,7 @@ mod begin;
 mod callback;
 mod code;
 mod disconnect;
+mod grant;
 mod login;
 mod logout;
 mod provider;
@@ -26,6 +27,7 @@ pub(crate) fn router() -> Router<Shared> {
         .route("/auth/{provider}/callback", get(callback::get).post(callback::post))
         .route("/auth/{provider}/begin", post(begin::post))
         .route("/auth/{provider}/code", post(code::post))
+        .route("/auth/{provider}/grant", post(grant::post))
         .route("/auth/{provider}/disconnect", post(disconnect::post))
         .route("/auth/{provider}/access-token", post(access_token::post))
 }

@@ -18,6 +18,7 @@ mod code;
 mod code_origin;
 mod disconnect;
 mod exchange;
+mod grant;
 mod id_token;
 mod issuer;
 mod login;

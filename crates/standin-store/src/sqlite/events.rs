@@ -15,11 +15,13 @@ const APPEND: &str = "INSERT INTO events \
 const AFTER: &str = "SELECT sequence, at, kind, user_id, grant_id, client_id, attempt_id, detail, \
     count FROM events WHERE sequence > ?1 ORDER BY sequence LIMIT ?2";
 
-const KINDS: [EventKind; 11] = [
+const KINDS: [EventKind; 13] = [
     EventKind::GrantAuthorized,
     EventKind::GrantReauthRequired,
     EventKind::GrantRevoked,
     EventKind::RevocationConfirmed,
+    EventKind::ScopesNarrowed,
+    EventKind::ScopesRemoved,
     EventKind::SignInFailed,
     EventKind::SignedIn,
     EventKind::SignedOut,
@@ -82,6 +84,8 @@ const fn kind_word(kind: EventKind) -> &'static str {
         EventKind::GrantReauthRequired => "grant_reauth_required",
         EventKind::GrantRevoked => "grant_revoked",
         EventKind::RevocationConfirmed => "revocation_confirmed",
+        EventKind::ScopesNarrowed => "scopes_narrowed",
+        EventKind::ScopesRemoved => "scopes_removed",
         EventKind::SignInFailed => "sign_in_failed",
         EventKind::SignedIn => "signed_in",
         EventKind::SignedOut => "signed_out",

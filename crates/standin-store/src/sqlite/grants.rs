@@ -7,13 +7,13 @@ use standin::id::{GrantId, UserId};
 use standin::provider::Scopes;
 use standin::store::{Event, Grants, Result, RevocationRow, StoreError};
 use standin::time::Timestamp;
-use standin::vault::{Grant, GrantState, ReauthReason, Sealed, SealedTokens, header};
+use standin::vault::{Grant, GrantState, ReauthReason, ScopeRecord, Sealed, SealedTokens, header};
 use standin::verify::{Identity, ProviderId};
 
 use super::failure::Failure;
 use super::rewraps::none_retired;
 use super::rows::{Cells, all, execute, instant, limit, one, optional, value_of};
-use super::{SqliteStore, events, revocations};
+use super::{SqliteStore, events, revocations, scope_ledger};
 
 macro_rules! columns {
     () => {
@@ -105,6 +105,24 @@ impl Grants for SqliteStore {
             event.map_or(Ok(()), |event| events::append(connection, &event))
         })
         .await
+    }
+
+    async fn change_scopes(
+        &self,
+        grant: Grant,
+        scopes: Vec<ScopeRecord>,
+        events: Vec<Event>,
+    ) -> Result<()> {
+        self.write(move |connection| {
+            write(connection, REPLACE, &grant)?;
+            scope_ledger::put(connection, grant.id, &scopes)?;
+            events.iter().try_for_each(|event| events::append(connection, event))
+        })
+        .await
+    }
+
+    async fn scope_ledger(&self, grant: GrantId) -> Result<Vec<ScopeRecord>> {
+        self.read(|connection| scope_ledger::of_grant(connection, grant))
     }
 
     async fn queue_revocation(&self, revocation: RevocationRow) -> Result<()> {

@@ -24,6 +24,7 @@ mod revocations;
 mod rewraps;
 mod rows;
 mod schema;
+mod scope_ledger;
 mod sessions;
 mod spent;
 mod users;

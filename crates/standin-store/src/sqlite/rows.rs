@@ -125,7 +125,9 @@ impl<'row> Cells<'row> {
         let name = cell.and_then(|cell| match self.table {
             "attempts" => id::<AttemptId>(cell).map(|id| id.to_string()),
             "clients" => id::<ClientId>(cell).map(|id| id.to_string()),
-            "grants" | "revocations" => id::<GrantId>(cell).map(|id| id.to_string()),
+            "grants" | "revocations" | "scope_ledger" => {
+                id::<GrantId>(cell).map(|id| id.to_string())
+            }
             "sessions" => id::<SessionId>(cell).map(|id| id.to_string()),
             "users" => id::<UserId>(cell).map(|id| id.to_string()),
             _ => cell.as_i64().map(|number| number.to_string()).ok(),

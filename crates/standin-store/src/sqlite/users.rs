@@ -9,7 +9,7 @@ use standin::verify::{Identity, Profile, ProviderId};
 
 use super::failure::Failure;
 use super::rows::{Cells, all, execute, limit, one, optional, text};
-use super::{SqliteStore, attempts, events, grants, sessions};
+use super::{SqliteStore, attempts, events, grants, scope_ledger, sessions};
 
 macro_rules! columns {
     () => {
@@ -85,7 +85,9 @@ fn complete(connection: &Connection, sign_in: SignIn) -> std::result::Result<Sig
         add_identity(connection, user, &sign_in.identity)?;
     }
     let event = sign_in.event_of(user);
-    grants::put(connection, &Grant { user, ..sign_in.grant })?;
+    let grant = Grant { user, ..sign_in.grant };
+    grants::put(connection, &grant)?;
+    scope_ledger::put(connection, grant.id, &sign_in.scopes)?;
     if let Some(hash) = &sign_in.replaces {
         sessions::end(connection, hash)?;
     }

@@ -5,9 +5,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use rusqlite::Connection;
-use standin::store::conformance::samples::sign_in;
-use standin::store::{DataKeys, Users};
+use standin::store::conformance::samples::{grant_id, sign_in};
+use standin::store::{DataKeys, Grants, Users};
 use standin::time::Timestamp;
+use standin::vault::{ScopeRecord, ScopeSource, ScopeStanding};
 use standin_store::OpenError;
 use standin_store::sqlite::{SqliteStore, migrate, pending_migrations};
 
@@ -106,6 +107,41 @@ async fn the_data_keys_of_the_first_release_go_on_and_the_newest_seals() {
         keys.iter().map(|key| (key.id, key.version, key.activated_at.map(Timestamp::unix_ms)));
     assert_eq!(shapes.collect::<Vec<_>>(), [(1, 1, None), (2, 1, Some(500))]);
     assert!(keys.iter().all(|key| key.retired_at.is_none() && key.removed_at.is_none()));
+}
+
+#[tokio::test]
+async fn the_scopes_of_an_old_grant_are_in_its_ledger() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("standin.db");
+    of_the_first_release(&path);
+    let old = Connection::open(&path).unwrap();
+    old.execute_batch(
+        "INSERT INTO users (id, email_verified, created_at) VALUES (zeroblob(16), 1, 5); \
+         INSERT INTO grants (id, user_id, provider, issuer, subject, provider_client, token_endpoint, \
+             scopes, requested, state, version, generation, access_expires_at, created_at, updated_at) \
+         SELECT value, zeroblob(16), 'google', 'i', 's' || key, 'c', 't', \
+             iif(key = 0, 'a https://www.googleapis.com/auth/userinfo.email extra', ''), \
+             iif(key = 0, 'a b email', ''), 'active', 1, 1, 5, 5, 7 \
+         FROM (SELECT 0 AS key, x'00000000000000000000000000000001' AS value \
+             UNION SELECT 1, x'00000000000000000000000000000002')",
+    )
+    .unwrap();
+    drop(old);
+    let store = SqliteStore::open(&path).unwrap();
+    let ledger = store.scope_ledger(grant_id(1)).await.unwrap();
+    let found: Vec<_> =
+        ledger.iter().map(|record| (record.scope.as_str(), record.standing())).collect();
+    let granted = ScopeStanding::Granted;
+    let expected =
+        [("a", granted), ("b", ScopeStanding::Refused), ("email", granted), ("extra", granted)];
+    assert_eq!(found, expected);
+    let time = Some(Timestamp::from_unix_ms(7));
+    let of = |record: &ScopeRecord| (record.requested_at, record.granted_at, record.refused_at);
+    let times: Vec<_> = ledger.iter().map(of).collect();
+    let both = (time, time, None);
+    assert_eq!(times, [both, (time, None, time), both, (None, time, None)]);
+    assert!(ledger.iter().all(|record| record.source == ScopeSource::Earlier));
+    assert_eq!(store.scope_ledger(grant_id(2)).await, Ok(Vec::new()));
 }
 
 #[test]

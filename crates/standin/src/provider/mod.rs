@@ -141,6 +141,14 @@ impl Provider {
         }
     }
 
+    /// Whether a new consent covers what was given before, asked for or not (`include_granted_scopes`).
+    pub(crate) fn adds_up(&self) -> bool {
+        match self.config.kind {
+            ProviderKind::Google => true,
+            ProviderKind::Oidc => false,
+        }
+    }
+
     pub(crate) async fn metadata(&self, core: &Core) -> Result<Arc<Metadata>, Error> {
         let metadata = self.metadata.get(&*core.http, &*core.clock).await;
         metadata.map_err(|fault| Error::of_discovery(self.id(), fault))

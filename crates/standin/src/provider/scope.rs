@@ -56,6 +56,11 @@ impl Scopes {
         Self(self.0.iter().cloned().chain(added).collect())
     }
 
+    /// Of tokens that were scopes before; whatever comes from outside goes through [`Scopes::parse`].
+    pub(crate) fn of_known<'a>(scopes: impl Iterator<Item = &'a str>) -> Self {
+        Self(scopes.map(str::to_owned).collect())
+    }
+
     /// In order of their letters.
     pub fn iter(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(String::as_str)

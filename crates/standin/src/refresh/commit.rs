@@ -38,7 +38,8 @@ impl Exchange {
         if answer.refresh_token.is_some() {
             let lapsed = TokenResponse {
                 expires_in: Duration::ZERO,
-                scopes: Some(grant.scopes.clone()),
+                // It speaks of the narrowed token only, and not of what the grant opens.
+                scopes: None,
                 ..answer
             };
             kept.generation += 1;
@@ -70,13 +71,12 @@ impl Exchange {
     ) -> Result<Round, RefreshFailure> {
         for _ in 0..MAX_ROUNDS {
             let (id, generation) = (grant.id, grant.generation);
-            let provider = grant.identity.provider.clone();
+            let (provider, had) = (grant.identity.provider.clone(), grant.scopes.clone());
             // The provider took its time, or the row was refused because its key is retired.
             self.core.vault.keep_up().await;
             let renewed = self.renewed(grant, &answer, asked_at)?;
             let token = fresh(&renewed, answer.access_token.clone());
-            let event = event(EventKind::TokenRefreshed, &renewed);
-            match self.core.store.replace_grant(renewed, Some(event)).await {
+            match self.write_renewed(renewed, &had, answer.scopes.as_ref()).await {
                 Ok(()) => return Ok(Round::Over(Ok(token))),
                 Err(StoreError::Conflict) => {}
                 Err(error) => return Err(error.into()),
@@ -161,6 +161,6 @@ impl Exchange {
     }
 }
 
-fn event(kind: EventKind, grant: &Grant) -> Event {
+pub(super) fn event(kind: EventKind, grant: &Grant) -> Event {
     Event { user: Some(grant.user), grant: Some(grant.id), ..Event::new(kind, grant.updated_at) }
 }

@@ -18,6 +18,7 @@ mod commit;
 mod exchange;
 mod holds;
 mod narrow;
+mod scopes;
 mod single_flight;
 
 use std::sync::Arc;

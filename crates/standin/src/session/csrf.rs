@@ -26,6 +26,19 @@ pub fn require_same_origin(headers: &HeaderMap, public_url: &Url) -> Result<(), 
     }
 }
 
+/// The same of a form that a page of ours posts without a script. No form can send a custom header, so here
+/// what the browser itself says is not left out: one that does not say it must ask by script.
+///
+/// The page needs a referrer policy that lets its own origin be told (`same-origin`, or the browsers'
+/// default): with `no-referrer` browsers send `Origin: null`, which is nobody's.
+///
+/// # Errors
+/// [`Refusal::CrossOrigin`] unless `Origin` is exactly our own and `Sec-Fetch-Site` is `same-origin`.
+pub fn require_own_form(headers: &HeaderMap, public_url: &Url) -> Result<(), Refusal> {
+    require_origin(headers, public_url)?;
+    if headers.contains_key(FETCH_SITE) { Ok(()) } else { Err(Refusal::CrossOrigin) }
+}
+
 fn require_origin(headers: &HeaderMap, public_url: &Url) -> Result<(), Refusal> {
     let ours = public_url.origin().ascii_serialization();
     let mut origins = headers.get_all(ORIGIN).iter();
@@ -59,6 +72,28 @@ mod tests {
     fn oc_1_a_page_of_ours_passes() {
         assert_eq!(check(&[OURS, HEADER]), Ok(()));
         assert_eq!(check(&[OURS, HEADER, ("sec-fetch-site", "same-origin")]), Ok(()));
+    }
+
+    #[test]
+    fn sc_12_a_form_is_vouched_for_by_the_browser_itself() {
+        let check = |pairs: &[(&'static str, &'static str)]| {
+            let mut headers = HeaderMap::new();
+            for (name, value) in pairs {
+                headers.append(*name, HeaderValue::from_static(value));
+            }
+            require_own_form(&headers, &Url::parse("https://app.example.com").unwrap())
+        };
+        assert_eq!(check(&[OURS, ("sec-fetch-site", "same-origin")]), Ok(()));
+        for pairs in [
+            &[OURS][..],
+            &[OURS, HEADER],
+            &[("sec-fetch-site", "same-origin")],
+            &[("origin", "null"), ("sec-fetch-site", "same-origin")],
+            &[OURS, ("sec-fetch-site", "same-site")],
+            &[OURS, ("sec-fetch-site", "none")],
+        ] {
+            assert_eq!(check(pairs), Err(Refusal::CrossOrigin), "{pairs:?}");
+        }
     }
 
     #[test]

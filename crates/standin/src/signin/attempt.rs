@@ -12,12 +12,12 @@ use serde::{Deserialize, Serialize};
 use super::ReturnTo;
 use crate::core::Core;
 use crate::error::{Error, Refusal};
-use crate::id::AttemptId;
+use crate::id::{AttemptId, SessionId, UserId};
 use crate::provider::{Provider, Scopes};
 use crate::secret::{State, same_bytes, sha256};
 use crate::session::cookie::{Cookies, Found, SetCookie};
 use crate::time::Timestamp;
-use crate::vault::Sealed;
+use crate::vault::{ScopeSource, Sealed};
 use crate::verify::ProviderId;
 
 /// How long an attempt may take. The store remembers a used attempt at least as long
@@ -49,6 +49,8 @@ pub enum Mode {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub(super) enum Intent {
+    /// Somebody who is signed in is asked for more: this user, in this session, as this person there.
+    Grant { subject: String, user: UserId, session: SessionId },
     /// Somebody signs in.
     SignIn,
     /// The second leg: the person who has just signed in is asked for consent, since there is no refresh
@@ -153,10 +155,26 @@ impl Attempt {
         }
     }
 
-    /// What takes the cookie away when the attempt is over. Where another window waits for this one, its
-    /// page still asks how the attempt ended, so the cookie stays until its time is up.
+    /// What takes the cookie away when the attempt is over. Where a page began it and may still ask how it
+    /// ended, the cookie stays until its time is up.
     pub(super) fn leaves(&self) -> Option<SetCookie> {
-        (self.mode == Mode::Redirect).then(|| SetCookie::clear(cookie_name(&self.state)))
+        let is_waited_for = matches!(self.intent, Intent::Grant { .. });
+        (self.mode == Mode::Redirect && !is_waited_for)
+            .then(|| SetCookie::clear(cookie_name(&self.state)))
+    }
+
+    /// Whether whoever comes back is signed in by that. Who is signed in already keeps their session.
+    pub(super) const fn opens_session(&self) -> bool {
+        !matches!(self.intent, Intent::Grant { .. })
+    }
+
+    /// Who in the ledger of scopes is named for what this attempt brings.
+    pub(super) const fn source(&self) -> ScopeSource {
+        match self.intent {
+            Intent::Consent { .. } => ScopeSource::Consent,
+            Intent::Grant { .. } => ScopeSource::Incremental,
+            Intent::SignIn => ScopeSource::SignIn,
+        }
     }
 
     fn open(core: &Core, value: &str) -> Option<Self> {

@@ -60,9 +60,9 @@ pub struct BegunCode {
 
 /// How the provider is asked.
 #[derive(Clone, Copy)]
-struct Ask<'a> {
-    login_hint: Option<&'a str>,
-    prompt: Option<&'static str>,
+pub(super) struct Ask<'a> {
+    pub(super) login_hint: Option<&'a str>,
+    pub(super) prompt: Option<&'static str>,
 }
 
 impl SignIn {
@@ -144,7 +144,7 @@ impl SignIn {
         self.start(provider, start, ask, cookies).await
     }
 
-    async fn start(
+    pub(super) async fn start(
         &self,
         provider: &Provider,
         start: Start,
@@ -172,7 +172,7 @@ impl SignIn {
 }
 
 /// Everything a sign-in asks for: the configured scopes, and those extra ones that the configuration allows.
-fn wanted(provider: &Provider, extra: &Scopes) -> Result<Scopes, Refusal> {
+pub(super) fn wanted(provider: &Provider, extra: &Scopes) -> Result<Scopes, Refusal> {
     if provider.allowed_scopes().covers(extra) {
         Ok(provider.config().scopes.union(extra))
     } else {

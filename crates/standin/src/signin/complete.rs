@@ -151,13 +151,17 @@ impl SignIn {
         headers: &http::HeaderMap,
     ) -> Result<Completed, Error> {
         self.consume(attempt).await?;
+        self.check_session(attempt, headers).await?;
         let code = match answer {
             UnverifiedAnswer::Code(code) => code,
             UnverifiedAnswer::Neither => return Err(Refusal::CodeMissing.into()),
             UnverifiedAnswer::Refused(word) => return self.refused(attempt, &word).await,
         };
         let proved = self.prove(attempt, provider, code).await?;
-        check_subject(attempt, expected_subject, &proved.identity)?;
+        if let Err(refusal) = check_subject(attempt, expected_subject, &proved.identity) {
+            self.give_back(provider, &proved).await;
+            return Err(refusal.into());
+        }
         self.settle(attempt, provider, &proved, headers).await
     }
 
@@ -188,8 +192,10 @@ impl SignIn {
                     next: Next::ReturnTo(attempt.return_to.resolve(&self.core.public_url)),
                 })
             }
-            (Intent::SignIn, "access_denied") => Err(Refusal::AccessDenied.into()),
-            (Intent::SignIn, _) => Err(Refusal::ProviderError.into()),
+            (Intent::Grant { .. } | Intent::SignIn, "access_denied") => {
+                Err(Refusal::AccessDenied.into())
+            }
+            (Intent::Grant { .. } | Intent::SignIn, _) => Err(Refusal::ProviderError.into()),
         }
     }
 
@@ -255,7 +261,9 @@ fn check_subject(
 ) -> Result<(), Refusal> {
     let subject = identity.identity().subject.as_str();
     let same_person = match &attempt.intent {
-        Intent::Consent { subject: first } => first == subject,
+        Intent::Consent { subject: first } | Intent::Grant { subject: first, .. } => {
+            first == subject
+        }
         Intent::SignIn => true,
     };
     if same_person && expected.is_none_or(|expected| expected == subject) {

@@ -10,25 +10,29 @@ mod attempt;
 mod begin;
 mod callback;
 mod complete;
+mod incremental;
 mod return_to;
 mod settle;
 
 use std::sync::Arc;
 
+use serde::Serialize;
 use tokio_util::task::TaskTracker;
 use url::Url;
 
 pub use attempt::{ATTEMPT_LIFETIME, Mode};
 pub use begin::{Begun, BegunCode, SignInRequest};
 pub use callback::{Parameters, UnverifiedCallback, UnverifiedCodePost};
+pub use incremental::GrantRequest;
 pub use return_to::ReturnTo;
 
 use self::attempt::Attempt;
 use crate::core::Core;
 use crate::error::Error;
 use crate::id::AttemptId;
-use crate::session::Sessions;
+use crate::provider::Scopes;
 use crate::session::cookie::{Cookies, SetCookie};
+use crate::session::{Presented, Sessions};
 use crate::store::{AttemptOutcome, SessionHash};
 
 /// Begins and completes sign-ins.
@@ -63,6 +67,17 @@ pub enum Next {
     ReturnTo(Url),
 }
 
+/// How an attempt stands, for the page that began it.
+#[derive(Debug, Serialize)]
+pub struct Standing {
+    /// Whether it is over.
+    #[serde(flatten)]
+    pub outcome: AttemptOutcome,
+    /// What it asked for and the user kept back; left out where that is nothing.
+    #[serde(skip_serializing_if = "Scopes::is_empty")]
+    pub missing_scopes: Scopes,
+}
+
 /// A sign-in that did not succeed.
 #[derive(Debug)]
 pub struct Failed {
@@ -95,15 +110,29 @@ impl SignIn {
         &self,
         id: AttemptId,
         cookies: Cookies<'_>,
-    ) -> Result<Option<AttemptOutcome>, Error> {
+    ) -> Result<Option<Standing>, Error> {
         self.core.vault.keep_up().await;
-        let is_ours = Attempt::under_way(&self.core, cookies)
-            .iter()
-            .any(|(_, attempt)| attempt.as_ref().is_some_and(|attempt| attempt.id == id));
-        if !is_ours {
-            return Ok(None);
-        }
+        let under_way = Attempt::under_way(&self.core, cookies).into_iter();
+        let ours = under_way.filter_map(|(_, attempt)| attempt).find(|attempt| attempt.id == id);
+        let Some(attempt) = ours else { return Ok(None) };
         let outcome = self.core.store.attempt_outcome(id).await?;
-        Ok(Some(outcome.unwrap_or(AttemptOutcome::Pending)))
+        let outcome = outcome.unwrap_or(AttemptOutcome::Pending);
+        let missing_scopes = match outcome {
+            AttemptOutcome::Done => self.missing(&attempt, cookies).await?,
+            AttemptOutcome::Pending | AttemptOutcome::Failed { .. } => Scopes::default(),
+        };
+        Ok(Some(Standing { outcome, missing_scopes }))
+    }
+
+    /// What the attempt asked for and the grant of whoever is signed in does not open.
+    async fn missing(&self, attempt: &Attempt, cookies: Cookies<'_>) -> Result<Scopes, Error> {
+        let Presented::Session(hash) = Sessions::presented(cookies) else {
+            return Ok(Scopes::default());
+        };
+        let Some(session) = self.sessions.find(&hash).await? else {
+            return Ok(Scopes::default());
+        };
+        let grant = self.core.store.grant_at(session.user, &attempt.provider).await?;
+        Ok(grant.map_or_else(Scopes::default, |grant| grant.scopes.missing(&attempt.scopes)))
     }
 }

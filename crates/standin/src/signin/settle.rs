@@ -13,7 +13,7 @@ use crate::session::cookie::{Cookies, SetCookie};
 use crate::session::{Presented, Sessions};
 use crate::store::{EventKind, NewSession, SessionHash, StoreError};
 use crate::time::Timestamp;
-use crate::vault::{Binding, Grant, GrantState, SealedTokens};
+use crate::vault::{Binding, Grant, GrantState, ScopeLedger, ScopeRecord, SealedTokens};
 
 /// How often a sign-in tries to write over a grant that keeps changing under it. Each round that is lost was
 /// won by another sign-in of the same person: as many as this may arrive at once.
@@ -46,14 +46,16 @@ impl SignIn {
             client_id: &provider.config().registration.client_id,
             token_endpoint: metadata.token_endpoint.url().to_string(),
             new_user: UserId::new(&*self.core.clock, &*self.core.entropy),
-            replaces: presented(headers),
+            replaces: presented(headers).filter(|_| attempt.opens_session()),
         };
         for _ in 0..MAX_ROUNDS {
-            let grant = self.grant(&settling).await?;
+            let (grant, scopes) = self.grant(&settling).await?;
             let is_offline = grant.is_offline();
-            let (session, cookie) = self.sessions.open(&proved.identity);
-            let hash = session.hash;
-            let written = self.core.store.complete_sign_in(settling.rows(grant, session)).await;
+            let opened = attempt.opens_session().then(|| self.sessions.open(&proved.identity));
+            let (session, cookie) = opened.unzip();
+            let hash = session.as_ref().map(|session| session.hash);
+            let rows = settling.rows(grant, scopes, session);
+            let written = self.core.store.complete_sign_in(rows).await;
             match written {
                 Ok(_) => {
                     let next = self.next(attempt, provider, proved, is_offline, headers).await;
@@ -66,10 +68,15 @@ impl SignIn {
         Err(StoreError::Conflict.into())
     }
 
-    async fn grant(&self, settling: &Settling<'_>) -> Result<Grant, Error> {
+    /// The grant as it is to be, and what changes in the ledger of its scopes.
+    async fn grant(&self, settling: &Settling<'_>) -> Result<(Grant, Vec<ScopeRecord>), Error> {
         let identity = settling.proved.identity.identity();
         let stored = match self.core.store.grant_of_identity(identity).await? {
-            Some(grant) if settling.brings_less_than(&grant) => return Ok(settling.leave(grant)),
+            Some(grant) if settling.brings_less_than(&grant) => {
+                let ledger = self.core.store.scope_ledger(grant.id).await?;
+                let scopes = settling.asked(&grant, ledger);
+                return Ok((settling.leave(grant), scopes));
+            }
             Some(grant) => grant,
             None => {
                 let (provider, subject) = (&identity.provider, &identity.subject);
@@ -84,7 +91,8 @@ impl SignIn {
         let refresh = answer.refresh_token.as_ref();
         let (vault, entropy) = (&self.core.vault, &*self.core.entropy);
         let sealed = vault.seal_tokens(&binding, &answer.access_token, refresh, entropy)?;
-        Ok(settling.authorize(stored, sealed))
+        let ledger = self.core.store.scope_ledger(stored.id).await?;
+        Ok((settling.authorize(stored, sealed), settling.authorized(ledger)))
     }
 
     /// Where the browser goes: back, or to the provider once more, if only consent can bring a refresh
@@ -112,7 +120,12 @@ impl SignIn {
 
 impl Settling<'_> {
     /// The rows of the transaction.
-    fn rows(&self, grant: Grant, session: NewSession) -> crate::store::SignIn {
+    fn rows(
+        &self,
+        grant: Grant,
+        scopes: Vec<ScopeRecord>,
+        session: Option<NewSession>,
+    ) -> crate::store::SignIn {
         crate::store::SignIn {
             attempt: self.attempt.id,
             identity: self.proved.identity.identity().clone(),
@@ -120,11 +133,12 @@ impl Settling<'_> {
             new_user: self.new_user,
             at: grant.updated_at,
             grant,
-            session: Some(session),
+            scopes,
+            session,
             replaces: self.replaces,
             event: match self.attempt.intent {
                 Intent::SignIn => EventKind::SignedIn,
-                Intent::Consent { .. } => EventKind::GrantAuthorized,
+                Intent::Consent { .. } | Intent::Grant { .. } => EventKind::GrantAuthorized,
             },
         }
     }
@@ -153,6 +167,22 @@ impl Settling<'_> {
             updated_at: self.proved.asked_at,
             ..stored
         }
+    }
+
+    /// The ledger of a grant that is left as it is.
+    fn asked(&self, stored: &Grant, ledger: Vec<ScopeRecord>) -> Vec<ScopeRecord> {
+        let mut ledger = ScopeLedger::new(ledger);
+        let opens = stored.scopes.union(self.granted());
+        ledger.ask(&self.attempt.scopes, &opens, self.attempt.source(), self.proved.asked_at);
+        ledger.into_changes()
+    }
+
+    /// The ledger of a grant that opens what this answer opens.
+    fn authorized(&self, ledger: Vec<ScopeRecord>) -> Vec<ScopeRecord> {
+        let mut ledger = ScopeLedger::new(ledger);
+        let (asked, opens) = (&self.attempt.scopes, self.granted());
+        ledger.authorize(asked, opens, self.attempt.source(), self.proved.asked_at);
+        ledger.into_changes()
     }
 
     fn nothing_yet(&self, id: GrantId, user: UserId) -> Grant {
@@ -225,21 +255,15 @@ impl Settling<'_> {
 
 fn completed(
     attempt: &Attempt,
-    session: SessionHash,
-    cookie: SetCookie,
+    session: Option<SessionHash>,
+    cookie: Option<SetCookie>,
     (next, more): (Next, Vec<SetCookie>),
 ) -> Completed {
-    let cookies = [cookie].into_iter().chain(attempt.leaves()).chain(more);
-    Completed {
-        attempt: attempt.id,
-        mode: attempt.mode,
-        cookies: cookies.collect(),
-        session: Some(session),
-        next,
-    }
+    let cookies = cookie.into_iter().chain(attempt.leaves()).chain(more);
+    Completed { attempt: attempt.id, mode: attempt.mode, cookies: cookies.collect(), session, next }
 }
 
-fn presented(headers: &http::HeaderMap) -> Option<SessionHash> {
+pub(super) fn presented(headers: &http::HeaderMap) -> Option<SessionHash> {
     match Sessions::presented(Cookies::of(headers)) {
         Presented::Session(hash) => Some(hash),
         Presented::Ambiguous | Presented::Nothing => None,

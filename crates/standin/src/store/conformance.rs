@@ -20,6 +20,7 @@ pub mod housekeeping;
 pub mod journal;
 pub mod revocations;
 pub mod samples;
+pub mod scope_ledger;
 pub mod sessions;
 pub mod sign_in;
 pub mod spent;
@@ -79,6 +80,12 @@ macro_rules! store_laws {
                 a_postponed_revocation_comes_back_at_its_time_and_counts_its_tries,
                 a_revocation_is_due_from_its_time_on_and_gone_when_finished,
                 revocations_outlive_their_user_and_come_oldest_first,
+            }
+            scope_ledger {
+                a_conflict_leaves_the_ledger_as_it_was,
+                a_ledger_comes_back_whole_in_the_order_of_its_scopes,
+                a_ledger_goes_with_its_user,
+                a_record_replaces_the_one_of_its_scope,
             }
             sessions {
                 a_session_is_found_by_its_hash_and_seen_whole,
@@ -156,6 +163,7 @@ mod tests {
             include_str!("conformance/housekeeping.rs"),
             include_str!("conformance/journal.rs"),
             include_str!("conformance/revocations.rs"),
+            include_str!("conformance/scope_ledger.rs"),
             include_str!("conformance/sessions.rs"),
             include_str!("conformance/sign_in.rs"),
             include_str!("conformance/spent.rs"),

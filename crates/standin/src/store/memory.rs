@@ -16,7 +16,7 @@ use super::{
 };
 use crate::id::{AttemptId, ClientId, GrantId, SessionId, UserId};
 use crate::time::Timestamp;
-use crate::vault::{Grant, Sealed, SealedTokens};
+use crate::vault::{Grant, ScopeRecord, Sealed, SealedTokens};
 use crate::verify::{Identity, ProviderId};
 
 /// Forgets everything when it is dropped.
@@ -32,6 +32,7 @@ struct Tables {
     users: BTreeMap<UserId, User>,
     identities: HashMap<Identity, UserId>,
     grants: BTreeMap<GrantId, Grant>,
+    scope_ledger: BTreeMap<(GrantId, String), ScopeRecord>,
     sessions: HashMap<SessionHash, SessionRow>,
     clients: BTreeMap<ClientId, ClientRow>,
     revoked_clients: HashSet<ClientId>,
@@ -81,6 +82,11 @@ impl Tables {
         let created_at = self.grants.get(&grant.id).map(|stored| stored.created_at);
         let grant = Grant { created_at: created_at.unwrap_or(grant.created_at), ..grant };
         self.grants.insert(grant.id, grant);
+    }
+
+    fn put_scopes(&mut self, grant: GrantId, scopes: Vec<ScopeRecord>) {
+        let rows = scopes.into_iter().map(|record| ((grant, record.scope.clone()), record));
+        self.scope_ledger.extend(rows);
     }
 
     fn open_session(&mut self, session: &NewSession, user: UserId) {
@@ -167,6 +173,7 @@ impl Users for MemoryStore {
             User { id: user, profile: sign_in.profile, created_at: existing.unwrap_or(sign_in.at) };
         tables.users.insert(user, row);
         tables.identities.insert(sign_in.identity, user);
+        tables.put_scopes(sign_in.grant.id, sign_in.scopes);
         tables.put_grant(Grant { user, ..sign_in.grant });
         if let Some(hash) = sign_in.replaces {
             tables.sessions.remove(&hash);
@@ -212,6 +219,8 @@ impl Users for MemoryStore {
         let mut tables = self.tables();
         tables.identities.retain(|_, user| *user != id);
         tables.grants.retain(|_, grant| grant.user != id);
+        let Tables { scope_ledger, grants, .. } = &mut *tables;
+        scope_ledger.retain(|(grant, _), _| grants.contains_key(grant));
         tables.sessions.retain(|_, session| session.user != id);
         Ok(tables.users.remove(&id).is_some())
     }
@@ -244,14 +253,30 @@ impl Grants for MemoryStore {
     }
 
     async fn replace_grant(&self, grant: Grant, event: Option<Event>) -> Result<()> {
+        self.change_scopes(grant, Vec::new(), event.into_iter().collect()).await
+    }
+
+    async fn change_scopes(
+        &self,
+        grant: Grant,
+        scopes: Vec<ScopeRecord>,
+        events: Vec<Event>,
+    ) -> Result<()> {
         let mut tables = self.tables();
         if !tables.grants.contains_key(&grant.id) {
             return Err(StoreError::Conflict);
         }
         tables.fits(&grant, grant.user)?;
+        tables.put_scopes(grant.id, scopes);
         tables.put_grant(grant);
-        tables.events.extend(event);
+        tables.events.extend(events);
         Ok(())
+    }
+
+    async fn scope_ledger(&self, grant: GrantId) -> Result<Vec<ScopeRecord>> {
+        let tables = self.tables();
+        let theirs = tables.scope_ledger.iter().filter(|((id, _), _)| *id == grant);
+        Ok(theirs.map(|(_, record)| record.clone()).collect())
     }
 
     async fn queue_revocation(&self, revocation: RevocationRow) -> Result<()> {

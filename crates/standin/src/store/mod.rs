@@ -20,7 +20,7 @@ use async_trait::async_trait;
 
 use crate::id::{AttemptId, ClientId, GrantId, SessionId, UserId};
 use crate::time::Timestamp;
-use crate::vault::Grant;
+use crate::vault::{Grant, ScopeRecord};
 use crate::verify::{Identity, ProviderId};
 
 pub use record::{
@@ -77,8 +77,8 @@ pub trait Spent {
 #[async_trait]
 pub trait Users {
     /// One transaction: finds or makes the user of `sign_in.identity`, updates the profile, puts the grant
-    /// over the version that was read, opens the session, ends the one it replaces, finishes the attempt
-    /// and appends the event.
+    /// over the version that was read, and the records of its scopes with it, opens the session, ends the
+    /// one it replaces, finishes the attempt and appends the event.
     ///
     /// A new identity gets `sign_in.new_user`, who is made unless they are known: a known user gets one
     /// more identity. A grant whose `version` is 1 is an insert, for the user that was found or made, and
@@ -115,6 +115,17 @@ pub trait Grants {
     /// Writes the grant over `grant.version - 1`, appending `event` in the same transaction. Whose grant it
     /// is, who gave it and when it was first given never change; another user or identity is a conflict.
     async fn replace_grant(&self, grant: Grant, event: Option<Event>) -> Result<()>;
+    /// As [`Grants::replace_grant`], and in the same transaction writes these records of the grant's scopes,
+    /// each over the one of the same scope, and appends these events.
+    async fn change_scopes(
+        &self,
+        grant: Grant,
+        scopes: Vec<ScopeRecord>,
+        events: Vec<Event>,
+    ) -> Result<()>;
+    /// The ledger of a grant's scopes, in their order; empty if there is no such grant. Read after the
+    /// grant, it fits what is written over that version of it, or that write conflicts.
+    async fn scope_ledger(&self, grant: GrantId) -> Result<Vec<ScopeRecord>>;
     /// A token to be revoked at the provider, now or later. [`StoreError::Conflict`] if its key is taken.
     async fn queue_revocation(&self, revocation: RevocationRow) -> Result<()>;
     /// Revocations whose time has come, oldest first.

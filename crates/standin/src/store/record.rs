@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::id::{AttemptId, ClientId, GrantId, SessionId, UserId};
 use crate::time::Timestamp;
-use crate::vault::{Grant, SealedTokens};
+use crate::vault::{Grant, ScopeRecord, SealedTokens};
 use crate::vend::Policy;
 use crate::verify::{Identity, Profile, ProviderId};
 
@@ -122,6 +122,8 @@ pub struct SignIn {
     pub new_user: UserId,
     /// The grant to write; see [`super::Users::complete_sign_in`] for how `version` decides.
     pub grant: Grant,
+    /// The records of the grant's scopes that have changed.
+    pub scopes: Vec<ScopeRecord>,
     /// The session to open, unless one goes on.
     pub session: Option<NewSession>,
     /// The session that this browser had before, to be ended (requirement CB-13).
@@ -181,6 +183,10 @@ pub enum EventKind {
     GrantRevoked,
     /// The provider answered that it revoked a token.
     RevocationConfirmed,
+    /// A refresh brought less than the user gave; the detail names what is missing. It still counts as given.
+    ScopesNarrowed,
+    /// The next refresh did not bring it, either: it is gone. The detail names it.
+    ScopesRemoved,
     /// An attempt failed or was refused.
     SignInFailed,
     /// A user signed in.

@@ -16,6 +16,7 @@ mod key_file;
 mod keyring;
 mod live_ring;
 mod rotate;
+mod scope_ledger;
 
 pub use data_key::DataKeyState;
 pub use envelope::{Field, HEADER, Sealed, header};
@@ -23,6 +24,7 @@ pub use grant::{Grant, GrantState, ReauthReason};
 pub use key_file::{KeyFile, KeyFileError};
 pub use keyring::KeyRing;
 pub use rotate::{DataKey, Rewrap, Rewrapped, Rotation, RotationError, UnderWay};
+pub use scope_ledger::{Narrowing, ScopeLedger, ScopeRecord, ScopeSource, ScopeStanding};
 
 use std::sync::Arc;
 

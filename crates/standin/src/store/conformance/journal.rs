@@ -10,6 +10,8 @@ fn one_of_each_kind() -> Vec<Event> {
         EventKind::GrantReauthRequired,
         EventKind::GrantRevoked,
         EventKind::RevocationConfirmed,
+        EventKind::ScopesNarrowed,
+        EventKind::ScopesRemoved,
         EventKind::SignInFailed,
         EventKind::SignedIn,
         EventKind::SignedOut,

@@ -149,6 +149,7 @@ pub fn sign_in(number: u64) -> SignIn {
         profile: profile(number),
         new_user: user(number),
         grant: grant(number),
+        scopes: Vec::new(),
         session: Some(session(number)),
         replaces: None,
         at: at(number),
