@@ -16,14 +16,28 @@ export async function tell(stage) {
   const before = await session(page);
   assert.equal(before.grants[0].offline, true);
 
+  await stage.screenshot(page, "before");
+  const asked = page.waitForRequest((request) => request.url().endsWith("/auth/google/grant"));
   await page.locator("#give-access").click();
-  await consent(page, [CALENDAR, DRIVE]);
+  assert.equal((await asked).method(), "POST");
+  await page.locator("#continue").waitFor();
+  assert.equal(await page.locator("#sign-in-page").count(), 0, "sign-in was allowed before");
+  await consent(page, [CALENDAR]);
+  await signedIn(page);
+  await page.locator("#scopes li[data-missing]").waitFor();
+  assert.deepEqual((await session(page)).grants[0].missing_scopes, [DRIVE]);
+  await stage.screenshot(page, "one-of-two");
+
+  await page.locator("#give-access").click();
+  await consent(page, [DRIVE]);
   await signedIn(page);
   await newestRun(page, "ok");
+  await stage.screenshot(page, "given");
   const after = await session(page);
   assert.equal(after.user.id, before.user.id);
   assert.equal(after.grants[0].id, before.grants[0].id);
-  assert.notEqual(after.session.id, before.session.id, "a new sign-in is a new session");
+  assert.equal(after.session.id, before.session.id, "nobody signed in: the session goes on");
+  assert.deepEqual(after.grants[0].missing_scopes, []);
 
   await page.locator("#disconnect").click();
   await outcome(page, "Google has confirmed it");

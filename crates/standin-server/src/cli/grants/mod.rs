@@ -5,7 +5,7 @@ mod revoke;
 mod show;
 
 use serde_json::{Value, json};
-use standin::vault::Grant;
+use standin::vault::{Grant, ScopeRecord, ScopeStanding};
 
 /// The commands.
 #[derive(Debug, clap::Subcommand)]
@@ -42,4 +42,17 @@ pub(super) fn as_json(grant: &Grant) -> Value {
         "created_at": grant.created_at,
         "updated_at": grant.updated_at,
     })
+}
+
+/// One line of the ledger of scopes. `in_doubt` is what the user gave and the newest token does not open: the
+/// next refresh decides.
+fn scope_as_json(grant: &Grant, record: &ScopeRecord) -> Value {
+    let mut shown = json!(record);
+    let is_granted = record.standing() == ScopeStanding::Granted;
+    shown["standing"] = if is_granted && !grant.scopes.contains(&record.scope) {
+        json!("in_doubt")
+    } else {
+        json!(record.standing())
+    };
+    shown
 }

@@ -1,6 +1,8 @@
 // The page of Nightly Notes: shows what the server knows, and turns clicks into requests.
 
-import { SignInError, loginUrl, onSignedIn, post, prepareCode, signInWithPopup } from "./signin.js";
+import {
+  SignInError, loginUrl, onSignedIn, post, prepareCode, requestScopes, signInWithPopup,
+} from "./signin.js";
 
 const PROVIDER = "google";
 const EXTRA = document.body.dataset.extraScopes;
@@ -54,7 +56,7 @@ function showPerson({ user, grants }) {
   });
   const give = element("give-access");
   give.hidden = missing.length === 0 && grant?.offline;
-  give.textContent = missing.length > 0 ? "Give Calendar and Drive access" : "Sign in again";
+  give.textContent = missing.length > 0 ? "Give Calendar and Drive access" : "Give access again";
   element("disconnect").hidden = granted.length === 0;
   const offline = element("offline");
   offline.dataset.offline = String(grant?.offline ?? false);
@@ -229,6 +231,11 @@ onClick(element("sign-in-code"), async () => {
   prepared = null;
   await welcome();
 });
+
+// Whoever is signed in stays so: the same person, the same session, and one more question at Google.
+onClick(element("give-access"), () =>
+  requestScopes({ provider: PROVIDER, scopes: EXTRA.split(" "), returnTo: RETURN_TO }),
+);
 
 onClick(element("sign-out"), async () => {
   await post("/auth/logout");

@@ -44,6 +44,17 @@ export function loginUrl({ provider, scope, mode, returnTo }) {
   return `/auth/${encodeURIComponent(provider)}/login?${query}`;
 }
 
+/**
+ * Asks the person who is signed in for more scopes, in this window; they stay signed in. Never resolves:
+ * the page is left. What they kept back is in `missing_scopes` of the session they come back to.
+ */
+export async function requestScopes({ provider, scopes, returnTo }) {
+  const url = `/auth/${encodeURIComponent(provider)}/grant`;
+  const begun = await post(url, { scopes, return_to: returnTo });
+  location.assign(begun.authorization_url);
+  return new Promise(() => {});
+}
+
 /** The present session as `GET /auth/session` shows it; `null` when signed out. */
 export async function session() {
   const answer = await fetch("/auth/session", { headers: { accept: "application/json" } });
