@@ -13,6 +13,8 @@ import { startSite } from "./lib/site.mjs";
 const HERE = dirname(fileURLToPath(import.meta.url));
 const SCREENSHOTS = join(HERE, "screenshots");
 
+const STORY_MS = 180_000;
+
 /** What a story is told with; everything it opens is closed when it ends, however it ends. */
 class Stage {
   #servers = [];
@@ -78,6 +80,19 @@ class Stage {
   }
 }
 
+/** A story that waits for ever has failed, too. */
+async function inTime(work) {
+  let timer;
+  const late = new Promise((_, reject) => {
+    timer = setTimeout(() => reject(new Error("the story did not end in time")), STORY_MS);
+  });
+  try {
+    await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
 async function tell(name, story) {
   const stage = new Stage(name);
   const begun = performance.now();
@@ -90,8 +105,7 @@ async function tell(name, story) {
     return "skipped";
   }
   try {
-    await story.tell(stage);
-    await stage.end();
+    await inTime(story.tell(stage).then(() => stage.end()));
     say("ok");
     return "passed";
   } catch (error) {

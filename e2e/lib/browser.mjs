@@ -18,6 +18,7 @@ const ARGS = [
 /** What must never reach a browser: access tokens, refresh tokens, client keys. */
 const SECRET = /ya29\.|1\/\/0|\bsk_/;
 const PATIENCE_MS = 15_000;
+const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 /**
  * Starts a browser with a profile of its own.
@@ -69,8 +70,9 @@ function watchOver(context, { app, holdsTokens, expects }) {
   context.on("page", meet);
   const end = async () => {
     const left = holdsTokens ? [] : context.pages();
-    await Promise.allSettled(left.map((page) => inspect(page, app, findings)));
-    await Promise.allSettled([...reading]);
+    const looked = left.map((page) => inspect(page, app, findings));
+    // An answer whose window has closed meanwhile may never be read to its end.
+    await Promise.race([Promise.allSettled([...looked, ...reading]), pause(PATIENCE_MS)]);
   };
   return { findings, end };
 }
