@@ -114,6 +114,7 @@ fn status(error: &Error) -> StatusCode {
     match error {
         Error::Refused(refusal) => status_of_refusal(*refusal),
         // What the provider sent proves nothing: to the browser that is a refused sign-in.
+        Error::EventToken(_) => StatusCode::BAD_REQUEST,
         Error::IdToken(_) | Error::InsufficientScope { .. } | Error::UserinfoMismatch => {
             StatusCode::FORBIDDEN
         }
@@ -143,13 +144,16 @@ fn status_of_refusal(refusal: Refusal) -> StatusCode {
         | Refusal::TooLarge => StatusCode::BAD_REQUEST,
         Refusal::InvalidClient | Refusal::Unauthenticated => StatusCode::UNAUTHORIZED,
         Refusal::AccessDenied
+        | Refusal::AccountDisabled
         | Refusal::AttemptMissing
         | Refusal::CrossOrigin
         | Refusal::CsrfHeaderMissing
         | Refusal::Forbidden
         | Refusal::SessionMismatch
         | Refusal::SubjectMismatch => StatusCode::FORBIDDEN,
-        Refusal::NoGrant | Refusal::UnknownProvider => StatusCode::NOT_FOUND,
+        Refusal::NoGrant | Refusal::NoSecurityEvents | Refusal::UnknownProvider => {
+            StatusCode::NOT_FOUND
+        }
         Refusal::AttemptUsed => StatusCode::CONFLICT,
         Refusal::RateLimited => StatusCode::TOO_MANY_REQUESTS,
     }

@@ -10,11 +10,14 @@ use crate::http::{HttpError, RefusedAddress};
 use crate::provider::{DiscoveryFault, DocumentFault, KeysFault, Scopes, TokenError};
 use crate::store::StoreError;
 use crate::vault::{ReauthReason, VaultError};
-use crate::verify::{IdTokenFault, ProviderId};
+use crate::verify::{EventTokenFault, IdTokenFault, ProviderId};
 
 /// Whatever a service of this library can answer instead of what was asked.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
+    /// A token that a provider is said to have sent to us directly is not what it should be.
+    #[error(transparent)]
+    EventToken(#[from] EventTokenFault),
     /// The ID token is not proof of anything.
     #[error(transparent)]
     IdToken(#[from] IdTokenFault),
@@ -91,6 +94,7 @@ impl Error {
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
+            Self::EventToken(fault) => fault.code(),
             Self::IdToken(fault) => fault.code(),
             Self::InsufficientScope { .. } => "insufficient_scope",
             Self::ProviderAddressRefused { .. } => "provider_address_refused",
@@ -186,6 +190,9 @@ refusals! {
     /// The user pressed Cancel.
     AccessDenied = "access_denied",
         "access was not given at the provider; start again if that was not meant";
+    /// The provider has disabled the account (requirement RI-5).
+    AccountDisabled = "account_disabled",
+        "the provider says that this account is disabled; it can be used again once the provider says so";
     /// No cookie of this browser belongs to the answer (requirements CB-1, CB-2).
     AttemptMissing = "attempt_missing",
         "this sign-in was not started in this browser, or it was finished already; start again";
@@ -225,6 +232,9 @@ refusals! {
     /// There is no such grant, or no such user; which of the two is not told.
     NoGrant = "no_grant",
         "there is no such user, or they have given nothing at this provider";
+    /// Only Google is known to send security events.
+    NoSecurityEvents = "no_security_events",
+        "this provider sends no security events";
     /// The provider answered with an error of its own.
     ProviderError = "provider_error",
         "the provider answered with an error; start again, and tell the operator if it stays so";

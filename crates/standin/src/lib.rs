@@ -11,7 +11,7 @@
 //! ```
 //!
 //! A value changes type at each arrow and never goes back. The arrows are modules, in this order:
-//! [`signin`] (1), [`verify`] (2), [`vault`] (3), `refresh` (4), [`vend`] (5); [`session`] stands beside them,
+//! [`signin`] (1), [`verify`] (2), [`vault`] (3), `refresh` (4), [`vend`] (5); [`session`] and [`signals`] stand beside them,
 //! [`store`] below, and [`provider`] across the network.
 //!
 //! # The minimum you need
@@ -71,6 +71,7 @@ pub mod id;
 pub mod provider;
 pub mod secret;
 pub mod session;
+pub mod signals;
 pub mod signin;
 pub mod store;
 pub mod time;

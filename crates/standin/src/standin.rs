@@ -17,6 +17,7 @@ use crate::provider::{Provider, ProviderConfig};
 use crate::refresh::Refresher;
 use crate::revoke::Revocations;
 use crate::session::{SessionSettings, Sessions};
+use crate::signals::Signals;
 use crate::signin::SignIn;
 use crate::store::Store;
 use crate::time::{Clock, SystemClock};
@@ -41,6 +42,7 @@ struct Services {
     sessions: Sessions,
     vend: Vend,
     revocations: Revocations,
+    signals: Signals,
     audit: Audit,
     tasks: TaskTracker,
 }
@@ -142,6 +144,7 @@ impl Standin {
             signin: SignIn::new(Arc::clone(&core), sessions.clone(), tasks.clone()),
             vend: Vend::new(Arc::clone(&core), refresher, audit.clone()),
             revocations: Revocations::new(Arc::clone(&core)),
+            signals: Signals::new(Arc::clone(&core)),
             sessions,
             audit,
             tasks,
@@ -171,6 +174,12 @@ impl Standin {
     #[must_use]
     pub fn revocations(&self) -> &Revocations {
         &self.0.revocations
+    }
+
+    /// What providers tell us directly.
+    #[must_use]
+    pub fn signals(&self) -> &Signals {
+        &self.0.signals
     }
 
     /// The rows, for those who list them.

@@ -2,6 +2,7 @@
 
 mod access_token;
 mod attempt;
+mod backchannel_logout;
 mod begin;
 mod callback;
 mod code;
@@ -10,6 +11,7 @@ mod grant;
 mod login;
 mod logout;
 mod provider;
+mod risc;
 mod session;
 
 use axum::Router;
@@ -26,8 +28,10 @@ pub(crate) fn router() -> Router<Shared> {
         .route("/auth/{provider}/login", get(login::get))
         .route("/auth/{provider}/callback", get(callback::get).post(callback::post))
         .route("/auth/{provider}/begin", post(begin::post))
+        .route("/auth/{provider}/backchannel-logout", post(backchannel_logout::post))
         .route("/auth/{provider}/code", post(code::post))
         .route("/auth/{provider}/grant", post(grant::post))
         .route("/auth/{provider}/disconnect", post(disconnect::post))
+        .route("/auth/{provider}/risc", post(risc::post))
         .route("/auth/{provider}/access-token", post(access_token::post))
 }

@@ -12,6 +12,7 @@ mod support;
 
 mod access_token;
 mod attempts;
+mod backchannel_logout;
 mod callback;
 mod client_key;
 mod code;
@@ -31,6 +32,7 @@ mod refresh;
 mod refresh_faults;
 mod return_parameters;
 mod return_to;
+mod risc;
 mod second_leg;
 mod session;
 mod signed_in;

@@ -70,7 +70,7 @@ fn seal() -> (Vault, Grant) {
     let mut grant = empty_grant(now);
     let binding = Binding::of(&grant, grant.generation);
     let (access, refresh) = (AccessToken::new(ACCESS), RefreshToken::new(REFRESH));
-    let tokens = vault.seal_tokens(&binding, &access, Some(&refresh), &entropy);
+    let tokens = vault.seal_tokens(&binding, &access, Some(&refresh), now, &entropy);
     grant.tokens = tokens.expect("the vault seals");
     (vault, grant)
 }

@@ -123,7 +123,9 @@ fn live(vault: &Vault, grant: Grant, number: u64) -> Grant {
     let binding = Binding::of(&grant, grant.generation);
     let (token, refresh) =
         (AccessToken::new(access(number)), RefreshToken::new(format!("1//{number}")));
-    let tokens = vault.seal_tokens(&binding, &token, Some(&refresh), &SystemEntropy).unwrap();
+    let tokens = vault
+        .seal_tokens(&binding, &token, Some(&refresh), SystemClock.now(), &SystemEntropy)
+        .unwrap();
     let access_expires_at = SystemClock.now().after(Duration::from_hours(1));
     Grant { tokens, access_expires_at, ..grant }
 }
@@ -304,7 +306,9 @@ fn refresh(place: &Place, vault: &Vault, number: u64) {
         let binding = Binding::of(&grant, grant.generation);
         let refresh = RefreshToken::new(format!("1//rotated-{number}"));
         let token = AccessToken::new(access(number));
-        let sealed = vault.seal_tokens(&binding, &token, Some(&refresh), &SystemEntropy).unwrap();
+        let sealed = vault
+            .seal_tokens(&binding, &token, Some(&refresh), SystemClock.now(), &SystemEntropy)
+            .unwrap();
         grant.tokens = sealed;
         if place.runtime.block_on(place.store.replace_grant(grant, None)).is_ok() {
             return;

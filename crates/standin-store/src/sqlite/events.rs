@@ -15,10 +15,11 @@ const APPEND: &str = "INSERT INTO events \
 const AFTER: &str = "SELECT sequence, at, kind, user_id, grant_id, client_id, attempt_id, detail, \
     count FROM events WHERE sequence > ?1 ORDER BY sequence LIMIT ?2";
 
-const KINDS: [EventKind; 13] = [
+const KINDS: [EventKind; 14] = [
     EventKind::GrantAuthorized,
     EventKind::GrantReauthRequired,
     EventKind::GrantRevoked,
+    EventKind::ProviderSignal,
     EventKind::RevocationConfirmed,
     EventKind::ScopesNarrowed,
     EventKind::ScopesRemoved,
@@ -83,6 +84,7 @@ const fn kind_word(kind: EventKind) -> &'static str {
         EventKind::GrantAuthorized => "grant_authorized",
         EventKind::GrantReauthRequired => "grant_reauth_required",
         EventKind::GrantRevoked => "grant_revoked",
+        EventKind::ProviderSignal => "provider_signal",
         EventKind::RevocationConfirmed => "revocation_confirmed",
         EventKind::ScopesNarrowed => "scopes_narrowed",
         EventKind::ScopesRemoved => "scopes_removed",

@@ -7,7 +7,10 @@ use standin::id::{GrantId, UserId};
 use standin::provider::Scopes;
 use standin::store::{Event, Grants, Result, RevocationRow, StoreError};
 use standin::time::Timestamp;
-use standin::vault::{Grant, GrantState, ReauthReason, ScopeRecord, Sealed, SealedTokens, header};
+use standin::vault::{
+    Grant, GrantState, NamedToken, ReauthReason, ScopeRecord, Sealed, SealedTokens, TokenTrace,
+    TraceHash, header,
+};
 use standin::verify::{Identity, ProviderId};
 
 use super::failure::Failure;
@@ -19,7 +22,8 @@ macro_rules! columns {
     () => {
         "id, user_id, provider, issuer, subject, created_at, version, provider_client, \
          token_endpoint, scopes, requested, state, reason, generation, sealed_access, \
-         sealed_refresh, access_expires_at, refresh_expires_at, updated_at"
+         sealed_refresh, access_expires_at, refresh_expires_at, updated_at, token_hash, \
+         token_prefix, token_given_at"
     };
 }
 
@@ -34,6 +38,8 @@ const BY_IDENTITY: &str = select!("WHERE provider = ?1 AND subject = ?2 AND issu
 // One row as a rule, of kilobytes: putting several in order is cheaper here than in SQLite's sorter.
 const AT_PROVIDER: &str = select!("WHERE user_id = ?1 AND provider = ?2");
 const OF_USER: &str = select!("WHERE user_id = ?1");
+const BY_TOKEN_HASH: &str = select!("WHERE token_hash = ?1 AND provider = ?2");
+const BY_TOKEN_PREFIX: &str = select!("WHERE token_prefix = ?1 AND provider = ?2");
 const PAGE: &str = select!("WHERE id > ?1 ORDER BY id LIMIT ?2");
 
 const TO_REWRAP: &str = select!(
@@ -44,19 +50,20 @@ const TO_REWRAP: &str = select!(
 const INSERT: &str = concat!(
     "INSERT INTO grants (",
     columns!(),
-    ") SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19 \
-     WHERE ",
-    none_retired!("?20, ?21"),
+    ") SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, \
+     ?20, ?21, ?22 WHERE ",
+    none_retired!("?23, ?24"),
     " ON CONFLICT DO NOTHING"
 );
 /// Takes the same parameters. What never changes is not written but compared.
 const REPLACE: &str = concat!(
     "UPDATE grants SET version = ?7, provider_client = ?8, token_endpoint = ?9, \
     scopes = ?10, requested = ?11, state = ?12, reason = ?13, generation = ?14, sealed_access = ?15, \
-    sealed_refresh = ?16, access_expires_at = ?17, refresh_expires_at = ?18, updated_at = ?19 \
+    sealed_refresh = ?16, access_expires_at = ?17, refresh_expires_at = ?18, updated_at = ?19, \
+    token_hash = ?20, token_prefix = ?21, token_given_at = ?22 \
     WHERE id = ?1 AND version = ?7 - 1 AND user_id = ?2 AND provider = ?3 AND issuer = ?4 \
     AND subject = ?5 AND ?6 IS NOT NULL AND ",
-    none_retired!("?20, ?21")
+    none_retired!("?23, ?24")
 );
 
 const STATES: [GrantState; 3] = [GrantState::Active, GrantState::Reauth, GrantState::Revoked];
@@ -76,8 +83,7 @@ impl Grants for SqliteStore {
     }
 
     async fn grant_of_identity(&self, identity: &Identity) -> Result<Option<Grant>> {
-        let key = params![identity.provider.as_str(), identity.subject, identity.issuer];
-        self.read(|connection| one(connection, BY_IDENTITY, key, grant_of))
+        self.read(|connection| of_identity(connection, identity))
     }
 
     async fn grant_at(&self, user: UserId, provider: &ProviderId) -> Result<Option<Grant>> {
@@ -175,6 +181,28 @@ pub(super) fn of_user(
     Ok(grants)
 }
 
+/// The grant of one identity, inside whatever transaction is open.
+pub(super) fn of_identity(
+    connection: &Connection,
+    identity: &Identity,
+) -> std::result::Result<Option<Grant>, Failure> {
+    let key = params![identity.provider.as_str(), identity.subject, identity.issuer];
+    one(connection, BY_IDENTITY, key, grant_of)
+}
+
+/// The grants that hold a refresh token which their provider names so.
+pub(super) fn of_token(
+    connection: &Connection,
+    provider: &ProviderId,
+    token: NamedToken,
+) -> std::result::Result<Vec<Grant>, Failure> {
+    let (sql, trace) = match token {
+        NamedToken::Hash(hash) => (BY_TOKEN_HASH, hash),
+        NamedToken::Prefix(prefix) => (BY_TOKEN_PREFIX, prefix),
+    };
+    all(connection, sql, params![trace.0, provider.as_str()], grant_of)
+}
+
 fn write(
     connection: &Connection,
     sql: &'static str,
@@ -203,6 +231,9 @@ fn write(
         grant.access_expires_at.unix_ms(),
         grant.refresh_expires_at.map(Timestamp::unix_ms),
         grant.updated_at.unix_ms(),
+        tokens.trace.map(|trace| trace.hash.0),
+        tokens.trace.map(|trace| trace.prefix.0),
+        tokens.trace.map(|trace| trace.given_at.unix_ms()),
         tokens.access.as_ref().and_then(Sealed::data_key),
         tokens.refresh.as_ref().and_then(Sealed::data_key),
     ];
@@ -214,7 +245,7 @@ fn write(
 
 fn grant_of(row: &Row<'_>) -> Result<Grant> {
     let mut cells = Cells::of(row, "grants");
-    Ok(Grant {
+    let mut grant = Grant {
         id: cells.id("id")?,
         user: cells.id("user_id")?,
         identity: Identity {
@@ -234,11 +265,32 @@ fn grant_of(row: &Row<'_>) -> Result<Grant> {
         tokens: SealedTokens {
             access: cells.take("sealed_access", optional(sealed))?,
             refresh: cells.take("sealed_refresh", optional(sealed))?,
+            trace: None,
         },
         access_expires_at: cells.instant("access_expires_at")?,
         refresh_expires_at: cells.take("refresh_expires_at", optional(instant))?,
         updated_at: cells.instant("updated_at")?,
-    })
+    };
+    grant.tokens.trace = trace_of(&mut cells)?;
+    Ok(grant)
+}
+
+/// All of it, or nothing.
+fn trace_of(cells: &mut Cells<'_>) -> Result<Option<TokenTrace>> {
+    let hash = cells.take("token_hash", optional(trace_hash))?;
+    let prefix = cells.take("token_prefix", optional(trace_hash))?;
+    let given_at = cells.take("token_given_at", optional(instant))?;
+    match (hash, prefix, given_at) {
+        (Some(hash), Some(prefix), Some(given_at)) => {
+            Ok(Some(TokenTrace { hash, prefix, given_at }))
+        }
+        (None, None, None) => Ok(None),
+        _ => Err(cells.inconsistent("token_hash")),
+    }
+}
+
+fn trace_hash(cell: ValueRef<'_>) -> Option<TraceHash> {
+    cell.as_blob().ok()?.try_into().ok().map(TraceHash)
 }
 
 fn scopes(cell: ValueRef<'_>) -> Option<Scopes> {

@@ -26,6 +26,7 @@ mod rows;
 mod schema;
 mod scope_ledger;
 mod sessions;
+mod signals;
 mod spent;
 mod users;
 mod writer;

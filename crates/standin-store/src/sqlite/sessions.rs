@@ -7,6 +7,7 @@ use standin::store::{
     NewSession, Result, SessionHash, SessionRow, SessionView, Sessions, StoreError,
 };
 use standin::time::Timestamp;
+use standin::verify::ProviderSession;
 
 use super::failure::Failure;
 use super::reader::in_snapshot;
@@ -35,12 +36,18 @@ const OF_USER: &str = concat!(
     columns!(),
     " FROM sessions WHERE user_id = ?1 ORDER BY created_at DESC, id DESC"
 );
-const OPEN: &str = "INSERT INTO sessions (id, hash, user_id, created_at, expires_at, last_seen_at) \
-    VALUES (?1, ?2, ?3, ?4, ?5, ?4)";
+const OPEN: &str = "INSERT INTO sessions \
+    (id, hash, user_id, created_at, expires_at, last_seen_at, provider_session) \
+    VALUES (?1, ?2, ?3, ?4, ?5, ?4, ?6)";
 const TOUCH: &str = "UPDATE sessions SET last_seen_at = ?2 WHERE hash = ?1 AND last_seen_at < ?2";
 const END: &str = "DELETE FROM sessions WHERE hash = ?1";
 const END_BY_ID: &str = "DELETE FROM sessions WHERE user_id = ?1 AND id = ?2";
 const END_ALL: &str = "DELETE FROM sessions WHERE user_id = ?1";
+const END_BEGUN_BEFORE: &str = "DELETE FROM sessions WHERE user_id = ?1 AND created_at < ?2";
+const END_UNNAMED_BEFORE: &str = "DELETE FROM sessions \
+    WHERE user_id = ?1 AND created_at < ?2 AND provider_session IS NULL";
+const END_FROM: &str = "DELETE FROM sessions WHERE provider_session = ?1";
+const USER_OF: &str = "SELECT id, user_id FROM sessions WHERE provider_session = ?1 LIMIT 1";
 
 #[async_trait]
 impl Sessions for SqliteStore {
@@ -96,7 +103,8 @@ pub(super) fn open(
         session.hash.0,
         user.as_bytes(),
         session.created_at.unix_ms(),
-        session.expires_at.unix_ms()
+        session.expires_at.unix_ms(),
+        session.provider_session.map(|session| session.0)
     ];
     execute(connection, OPEN, row)?;
     Ok(())
@@ -108,6 +116,47 @@ pub(super) fn end(
     hash: &SessionHash,
 ) -> std::result::Result<bool, Failure> {
     Ok(execute(connection, END, [hash.0])? == 1)
+}
+
+/// Ends what a user began before this time, inside whatever transaction is open.
+pub(super) fn end_begun_before(
+    connection: &Connection,
+    user: UserId,
+    before: Timestamp,
+) -> std::result::Result<(), Failure> {
+    execute(connection, END_BEGUN_BEFORE, params![user.as_bytes(), before.unix_ms()])?;
+    Ok(())
+}
+
+/// The same, but only sessions of which it is not known what they came from.
+pub(super) fn end_unnamed_before(
+    connection: &Connection,
+    user: UserId,
+    before: Timestamp,
+) -> std::result::Result<(), Failure> {
+    execute(connection, END_UNNAMED_BEFORE, params![user.as_bytes(), before.unix_ms()])?;
+    Ok(())
+}
+
+/// Ends what came from this session at the provider, inside whatever transaction is open.
+pub(super) fn end_from(
+    connection: &Connection,
+    session: ProviderSession,
+) -> std::result::Result<(), Failure> {
+    execute(connection, END_FROM, [session.0])?;
+    Ok(())
+}
+
+/// Who has a session that came from this one at the provider.
+pub(super) fn user_of(
+    connection: &Connection,
+    session: ProviderSession,
+) -> std::result::Result<Option<UserId>, Failure> {
+    one(connection, USER_OF, [session.0], |row| {
+        let mut cells = Cells::of(row, "sessions");
+        let _: SessionId = cells.id("id")?;
+        cells.id("user_id")
+    })
 }
 
 fn view(

@@ -1,11 +1,12 @@
 //! Spent tokens: the insert that finds a row in its way is the one that came too late.
 
 use async_trait::async_trait;
-use rusqlite::params;
+use rusqlite::{Connection, params};
 use standin::store::{Result, Spent, SpentKind};
 use standin::time::Timestamp;
 
 use super::SqliteStore;
+use super::failure::Failure;
 use super::rows::execute;
 
 const SPEND: &str = "INSERT INTO spent (sha256, kind, until_ms) VALUES (?1, ?2, ?3) \
@@ -15,12 +16,19 @@ const SPEND: &str = "INSERT INTO spent (sha256, kind, until_ms) VALUES (?1, ?2, 
 impl Spent for SqliteStore {
     async fn spend(&self, kind: SpentKind, sha256: &[u8; 32], until: Timestamp) -> Result<bool> {
         let sha256 = *sha256;
-        self.write(move |connection| {
-            let row = params![sha256, kind_word(kind), until.unix_ms()];
-            Ok(execute(connection, SPEND, row)? == 1)
-        })
-        .await
+        self.write(move |connection| spend(connection, kind, &sha256, until)).await
     }
+}
+
+/// Spends a token, inside whatever transaction is open. Whether it was the first time.
+pub(super) fn spend(
+    connection: &Connection,
+    kind: SpentKind,
+    sha256: &[u8; 32],
+    until: Timestamp,
+) -> std::result::Result<bool, Failure> {
+    let row = params![sha256, kind_word(kind), until.unix_ms()];
+    Ok(execute(connection, SPEND, row)? == 1)
 }
 
 const fn kind_word(kind: SpentKind) -> &'static str {

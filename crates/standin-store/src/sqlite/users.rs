@@ -99,7 +99,8 @@ fn complete(connection: &Connection, sign_in: SignIn) -> std::result::Result<Sig
     Ok(SignedIn { user, is_new })
 }
 
-fn owner(
+/// Whose identity it is, inside whatever transaction is open.
+pub(super) fn owner(
     connection: &Connection,
     identity: &Identity,
 ) -> std::result::Result<Option<UserId>, Failure> {

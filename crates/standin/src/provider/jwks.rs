@@ -3,7 +3,6 @@
 
 use std::sync::Arc;
 
-use super::discovery::Metadata;
 use super::document::{self, Document, DocumentFault, Fetched};
 use super::endpoint::Endpoint;
 use crate::http::HttpClient;
@@ -48,12 +47,12 @@ impl JwksCache {
     pub async fn keys_for(
         &self,
         kid: Option<&str>,
-        metadata: &Metadata,
+        jwks_uri: &Endpoint,
         http: &dyn HttpClient,
         clock: &dyn Clock,
     ) -> Result<Arc<KeySet>, KeysFault> {
         let suits = |keys: &KeySet| kid.is_none_or(|kid| keys.has_kid(kid));
-        self.0.get(clock, suits, fetch(http, &metadata.jwks_uri)).await
+        self.0.get(clock, suits, fetch(http, jwks_uri)).await
     }
 }
 

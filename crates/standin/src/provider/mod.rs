@@ -8,7 +8,9 @@ mod document;
 mod endpoint;
 pub(crate) mod google;
 mod jwks;
+mod risc;
 mod scope;
+mod signed_events;
 mod token;
 mod userinfo;
 
@@ -21,10 +23,12 @@ pub use document::DocumentFault;
 pub use endpoint::{Endpoint, EndpointFault, Transport};
 pub use google::ISSUER as GOOGLE_ISSUER;
 pub use jwks::{JwksCache, KeysFault};
+pub use risc::RiscConfiguration;
 pub(crate) use scope::is_same_scope;
 pub use scope::{InvalidScope, Scopes};
 pub use token::{ClientAuthentication, OAuthError, Registration, TokenError, TokenResponse};
 
+use self::risc::RiscCache;
 use crate::core::Core;
 use crate::error::Error;
 use crate::secret::{AccessToken, AuthorizationCode, IdToken, RefreshToken};
@@ -72,6 +76,7 @@ pub struct Provider {
     issuer_aliases: Vec<String>,
     metadata: MetadataCache,
     keys: JwksCache,
+    risc: RiscCache,
 }
 
 impl std::fmt::Debug for Provider {
@@ -96,7 +101,8 @@ impl Provider {
             ProviderKind::Oidc => Vec::new(),
         };
         let metadata = MetadataCache::new(&config.issuer, config.transport);
-        Self { config, redirect_uri, issuer_aliases, metadata, keys: JwksCache::new() }
+        let risc = RiscCache::new(&config.issuer, config.transport);
+        Self { config, redirect_uri, issuer_aliases, metadata, keys: JwksCache::new(), risc }
     }
 
     /// As configured.
@@ -264,7 +270,7 @@ impl Provider {
     ) -> Result<Arc<crate::verify::KeySet>, Error> {
         let metadata = self.metadata(core).await?;
         let kid = token.unverified_kid();
-        let keys = self.keys.keys_for(kid, &metadata, &*core.http, &*core.clock).await;
+        let keys = self.keys.keys_for(kid, &metadata.jwks_uri, &*core.http, &*core.clock).await;
         keys.map_err(|fault| Error::of_keys(self.id(), fault))
     }
 }

@@ -117,6 +117,7 @@ impl Exchange {
             &binding,
             &answer.access_token,
             rotated,
+            asked_at,
             &*self.core.entropy,
         )?;
         Ok(Grant {
@@ -127,6 +128,7 @@ impl Exchange {
             generation,
             tokens: SealedTokens {
                 refresh: sealed.refresh.or(grant.tokens.refresh),
+                trace: sealed.trace.or(grant.tokens.trace),
                 access: sealed.access,
             },
             access_expires_at: asked_at.after(answer.expires_in),

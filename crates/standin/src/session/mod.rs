@@ -14,7 +14,7 @@ use cookie::{Cookies, Found, SetCookie};
 
 use crate::core::Core;
 use crate::entropy::random_token;
-use crate::error::Error;
+use crate::error::{Error, Refusal};
 use crate::id::{SessionId, UserId};
 use crate::secret::{SessionToken, sha256};
 use crate::store::{Event, EventKind, NewSession, SessionHash, SessionRow, SessionView};
@@ -132,9 +132,17 @@ impl Sessions {
         Ok(self.core.store.append_events(vec![event]).await?)
     }
 
+    /// Refuses somebody whose account their provider has disabled (requirement RI-5).
+    pub(crate) async fn admit(&self, proof: &VerifiedIdentity) -> Result<(), Error> {
+        if self.core.store.is_suspended(proof.identity()).await? {
+            return Err(Refusal::AccountDisabled.into());
+        }
+        Ok(())
+    }
+
     /// A session for a person who has been verified: the row to write, and the cookie to set once it is
     /// written. There is no other way to make one.
-    pub(crate) fn open(&self, _proof: &VerifiedIdentity) -> (NewSession, SetCookie) {
+    pub(crate) fn open(&self, proof: &VerifiedIdentity) -> (NewSession, SetCookie) {
         let token = SessionToken::new(random_token(&*self.core.entropy));
         let now = self.core.now();
         let session = NewSession {
@@ -142,6 +150,7 @@ impl Sessions {
             id: SessionId::new(&*self.core.clock, &*self.core.entropy),
             created_at: now,
             expires_at: now.after(self.settings.absolute),
+            provider_session: proof.provider_session(),
         };
         (session, SetCookie::new(SESSION_COOKIE, token.expose(), self.settings.absolute))
     }

@@ -40,6 +40,7 @@ impl SignIn {
         headers: &http::HeaderMap,
     ) -> Result<Completed, Error> {
         let metadata = provider.metadata(&self.core).await?;
+        self.sessions.admit(&proved.identity).await?;
         let settling = Settling {
             attempt,
             proved,
@@ -90,7 +91,8 @@ impl SignIn {
         let answer = &settling.proved.answer;
         let refresh = answer.refresh_token.as_ref();
         let (vault, entropy) = (&self.core.vault, &*self.core.entropy);
-        let sealed = vault.seal_tokens(&binding, &answer.access_token, refresh, entropy)?;
+        let (access, at) = (&answer.access_token, settling.proved.asked_at);
+        let sealed = vault.seal_tokens(&binding, access, refresh, at, entropy)?;
         let ledger = self.core.store.scope_ledger(stored.id).await?;
         Ok((settling.authorize(stored, sealed), settling.authorized(ledger)))
     }
@@ -233,6 +235,7 @@ impl Settling<'_> {
         let token_endpoint = self.endpoint(&stored).to_owned();
         let keeps = self.keeps_refresh_token(&stored);
         let kept = stored.tokens.refresh.filter(|_| keeps);
+        let trace = sealed.trace.or(stored.tokens.trace.filter(|_| keeps));
         let life = self.proved.answer.refresh_expires_in;
         let stored_life = stored.refresh_expires_at.filter(|_| !brings_refresh_token);
         Grant {
@@ -244,7 +247,7 @@ impl Settling<'_> {
             reason: stored.reason.filter(|_| !heals),
             version: stored.version + 1,
             generation: stored.generation + u64::from(brings_refresh_token),
-            tokens: SealedTokens { access: sealed.access, refresh: sealed.refresh.or(kept) },
+            tokens: SealedTokens { access: sealed.access, refresh: sealed.refresh.or(kept), trace },
             access_expires_at: self.proved.asked_at.after(self.proved.answer.expires_in),
             refresh_expires_at: life.map(|life| self.proved.asked_at.after(life)).or(stored_life),
             updated_at: self.proved.asked_at,

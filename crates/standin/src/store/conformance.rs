@@ -23,6 +23,7 @@ pub mod samples;
 pub mod scope_ledger;
 pub mod sessions;
 pub mod sign_in;
+pub mod signals;
 pub mod spent;
 pub mod users;
 
@@ -106,6 +107,15 @@ macro_rules! store_laws {
                 signing_in_again_finds_the_user_and_updates_the_profile,
                 the_session_that_is_replaced_ends,
             }
+            signals {
+                a_signal_is_taken_exactly_once_by_fifty_parallel_callers,
+                news_of_a_person_ends_what_is_theirs,
+                news_of_a_session_ends_what_came_from_it,
+                news_of_a_token_withdraws_the_grant_that_holds_it,
+                news_of_somebody_unknown_changes_nothing,
+                news_that_is_older_than_a_session_or_a_token_leaves_it_alone,
+                the_newest_standing_of_an_account_counts,
+            }
             spent {
                 a_kind_spends_no_token_of_another,
                 a_token_is_spent_exactly_once_by_fifty_parallel_callers,
@@ -166,6 +176,7 @@ mod tests {
             include_str!("conformance/scope_ledger.rs"),
             include_str!("conformance/sessions.rs"),
             include_str!("conformance/sign_in.rs"),
+            include_str!("conformance/signals.rs"),
             include_str!("conformance/spent.rs"),
             include_str!("conformance/users.rs"),
         ];

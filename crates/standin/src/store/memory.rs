@@ -3,6 +3,8 @@
 //! One lock over plain maps. Each method is one critical section, and looks at everything that could be in
 //! the way before it changes anything: that makes each of them one transaction.
 
+mod signals;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -17,7 +19,7 @@ use super::{
 use crate::id::{AttemptId, ClientId, GrantId, SessionId, UserId};
 use crate::time::Timestamp;
 use crate::vault::{Grant, ScopeRecord, Sealed, SealedTokens};
-use crate::verify::{Identity, ProviderId};
+use crate::verify::{Identity, ProviderId, ProviderSession};
 
 /// Forgets everything when it is dropped.
 #[derive(Debug, Default)]
@@ -34,6 +36,8 @@ struct Tables {
     grants: BTreeMap<GrantId, Grant>,
     scope_ledger: BTreeMap<(GrantId, String), ScopeRecord>,
     sessions: HashMap<SessionHash, SessionRow>,
+    provider_sessions: HashMap<SessionHash, ProviderSession>,
+    standings: HashMap<Identity, (Timestamp, bool)>,
     clients: BTreeMap<ClientId, ClientRow>,
     revoked_clients: HashSet<ClientId>,
     events: Vec<Event>,
@@ -98,6 +102,7 @@ impl Tables {
             expires_at: session.expires_at,
             last_seen_at: session.created_at,
         };
+        self.provider_sessions.extend(session.provider_session.map(|from| (row.hash, from)));
         self.sessions.insert(row.hash, row);
     }
 
@@ -218,6 +223,8 @@ impl Users for MemoryStore {
     async fn delete_user(&self, id: UserId) -> Result<bool> {
         let mut tables = self.tables();
         tables.identities.retain(|_, user| *user != id);
+        let Tables { standings, identities, .. } = &mut *tables;
+        standings.retain(|identity, _| identities.contains_key(identity));
         tables.grants.retain(|_, grant| grant.user != id);
         let Tables { scope_ledger, grants, .. } = &mut *tables;
         scope_ledger.retain(|(grant, _), _| grants.contains_key(grant));

@@ -10,6 +10,7 @@
 //! The laws in [`conformance`] say the rest, and every implementation is run against them.
 
 mod record;
+mod signal;
 
 #[cfg(any(test, feature = "testing"))]
 pub mod conformance;
@@ -28,6 +29,8 @@ pub use record::{
     RevocationRow, RewrappedGrant, SessionHash, SessionRow, SessionView, SignIn, SignedIn,
     SpentKind, StoredEvent, User,
 };
+
+pub use signal::{About, Duties, News, Signal};
 
 /// Why the store did not do it. In every case nothing was changed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -160,6 +163,20 @@ pub trait Sessions {
     async fn sessions_of(&self, user: UserId) -> Result<Vec<SessionRow>>;
 }
 
+/// What providers tell us about people, sessions and tokens of ours.
+#[async_trait]
+pub trait Signals {
+    /// One transaction: remembers the token, does what each of its news asks, and appends an event for each.
+    /// `false`, with nothing done, if the token has been taken before.
+    ///
+    /// News about somebody or something unknown asks for nothing but its event. A standing is written only
+    /// over older news of it; a grant that was given, or a session that was opened, too late to be meant is
+    /// left alone.
+    async fn take_signal(&self, signal: Signal) -> Result<bool>;
+    /// Whether the provider has disabled the account. An unknown one is not disabled.
+    async fn is_suspended(&self, identity: &Identity) -> Result<bool>;
+}
+
 /// Jobs and services that may ask for tokens.
 #[async_trait]
 pub trait Clients {
@@ -240,6 +257,7 @@ pub trait Store:
     + Users
     + Grants
     + Sessions
+    + Signals
     + Clients
     + Events
     + DataKeys
@@ -257,6 +275,7 @@ impl<T> Store for T where
         + Users
         + Grants
         + Sessions
+        + Signals
         + Clients
         + Events
         + DataKeys

@@ -6,7 +6,7 @@ use crate::id::{AttemptId, ClientId, GrantId, SessionId, UserId};
 use crate::time::Timestamp;
 use crate::vault::{Grant, ScopeRecord, SealedTokens};
 use crate::vend::Policy;
-use crate::verify::{Identity, Profile, ProviderId};
+use crate::verify::{Identity, Profile, ProviderId, ProviderSession};
 
 /// An attempt that has come back from the provider.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,6 +77,8 @@ pub struct NewSession {
     pub created_at: Timestamp,
     /// When it ends, however busy it is.
     pub expires_at: Timestamp,
+    /// The provider's session that it came from, where the provider names it.
+    pub provider_session: Option<ProviderSession>,
 }
 
 /// A browser's sign-in.
@@ -181,6 +183,8 @@ pub enum EventKind {
     GrantReauthRequired,
     /// A grant was taken back.
     GrantRevoked,
+    /// A provider told us something about a user, a session or a token of ours.
+    ProviderSignal,
     /// The provider answered that it revoked a token.
     RevocationConfirmed,
     /// A refresh brought less than the user gave; the detail names what is missing. It still counts as given.

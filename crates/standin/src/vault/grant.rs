@@ -122,6 +122,26 @@ impl Grant {
         }
     }
 
+    /// When the tokens in it were given: the refresh token, or, where there is none, the access token.
+    #[must_use]
+    pub fn given_at(&self) -> Timestamp {
+        match (self.tokens.trace, &self.tokens.refresh) {
+            (Some(trace), _) => trace.given_at,
+            // Sealed before traces were kept.
+            (None, Some(_)) => self.created_at,
+            (None, None) => self.updated_at,
+        }
+    }
+
+    /// The provider says that it has revoked the tokens: they go, and only the user can mend it. What they
+    /// opened is known still, so that it can be asked for again.
+    #[must_use]
+    pub fn withdrawn(self, now: Timestamp) -> Self {
+        let scopes = self.scopes.clone();
+        let (state, reason) = (GrantState::Reauth, Some(ReauthReason::Revoked));
+        Self { scopes, state, reason, ..self.revoked(now) }
+    }
+
     /// Taken back: the ciphertext goes, the row stays so that a new consent finds the same grant.
     #[must_use]
     pub fn revoked(self, now: Timestamp) -> Self {

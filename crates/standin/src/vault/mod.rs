@@ -17,6 +17,7 @@ mod keyring;
 mod live_ring;
 mod rotate;
 mod scope_ledger;
+mod trace;
 
 pub use data_key::DataKeyState;
 pub use envelope::{Field, HEADER, Sealed, header};
@@ -25,6 +26,7 @@ pub use key_file::{KeyFile, KeyFileError};
 pub use keyring::KeyRing;
 pub use rotate::{DataKey, Rewrap, Rewrapped, Rotation, RotationError, UnderWay};
 pub use scope_ledger::{Narrowing, ScopeLedger, ScopeRecord, ScopeSource, ScopeStanding};
+pub use trace::{NamedToken, TokenTrace, TraceHash};
 
 use std::sync::Arc;
 
@@ -35,7 +37,7 @@ use crate::entropy::Entropy;
 use crate::id::{AttemptId, GrantId};
 use crate::secret::{AccessToken, RefreshToken};
 use crate::store::{RevocationRow, Store, StoreError};
-use crate::time::Clock;
+use crate::time::{Clock, Timestamp};
 use crate::verify::{Identity, VerifiedIdentity};
 
 /// Why a value could not be sealed or opened. Each is an alarm; none is ever answered with another token.
@@ -67,6 +69,8 @@ pub struct SealedTokens {
     pub access: Option<Sealed>,
     /// The refresh token; without one there is no offline access.
     pub refresh: Option<Sealed>,
+    /// What the refresh token is recognised by.
+    pub trace: Option<TokenTrace>,
 }
 
 impl SealedTokens {
@@ -168,18 +172,20 @@ impl Vault {
         report(self.ring.learn(keys).await);
     }
 
-    /// Seals the tokens of a grant.
+    /// Seals the tokens of a grant, which were given at `given_at`.
     pub fn seal_tokens(
         &self,
         binding: &Binding<'_>,
         access: &AccessToken,
         refresh: Option<&RefreshToken>,
+        given_at: Timestamp,
         entropy: &dyn Entropy,
     ) -> Result<SealedTokens, VaultError> {
         let seal = |field, text: &str| self.seal_bound(binding, field, text.as_bytes(), entropy);
         Ok(SealedTokens {
             access: Some(seal(Field::AccessToken, access.expose())?),
             refresh: refresh.map(|token| seal(Field::RefreshToken, token.expose())).transpose()?,
+            trace: refresh.map(|token| TokenTrace::of(token, given_at)),
         })
     }
 
@@ -248,6 +254,7 @@ impl Vault {
         Ok(SealedTokens {
             access: reseal(Field::AccessToken, &grant.tokens.access)?,
             refresh: reseal(Field::RefreshToken, &grant.tokens.refresh)?,
+            trace: grant.tokens.trace,
         })
     }
 

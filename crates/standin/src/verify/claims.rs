@@ -26,6 +26,7 @@ pub(super) struct Claims<'de> {
     pub(super) nbf: Value<'de>,
     pub(super) nonce: Value<'de>,
     pub(super) picture: Value<'de>,
+    pub(super) sid: Value<'de>,
     pub(super) sub: Value<'de>,
 }
 
@@ -46,6 +47,7 @@ impl<'de> Members<'de> for Claims<'de> {
             "nbf" => &mut self.nbf,
             "nonce" => &mut self.nonce,
             "picture" => &mut self.picture,
+            "sid" => &mut self.sid,
             "sub" => &mut self.sub,
             _ => return None,
         })
@@ -67,6 +69,11 @@ impl Claims<'_> {
             picture: shown(&self.picture).filter(is_https),
             hosted_domain: shown(&self.hd),
         }
+    }
+
+    /// The provider's own session, where it names one (OpenID Connect Front-Channel Logout 1.0 §3).
+    pub(super) fn session_id(&self) -> Option<String> {
+        shown(&self.sid)
     }
 
     /// The attributes that are not mentioned.

@@ -70,9 +70,9 @@ pub fn verify_id_token(
 ) -> Result<VerifiedIdentity, IdTokenFault> {
     // Step 1, decryption: we register for no encryption, and `UnverifiedIdToken` takes only signed tokens.
     // Steps 6 to 8: signed by a key of the provider, with an algorithm we accept, which is no MAC.
-    check_signature(token, keys)?;
-    let claims: Claims<'_> =
-        strict_json::parse(token.unverified_claims()).map_err(|_| IdTokenFault::ClaimsMalformed)?;
+    check_signature(token.jws(), keys)?;
+    let claims: Claims<'_> = strict_json::parse(token.jws().unverified_claims())
+        .map_err(|_| IdTokenFault::ClaimsMalformed)?;
     check_issuer(&claims, expected)?;
     check_audience(&claims, expected)?;
     check_times(&claims, expected)?;
@@ -85,7 +85,9 @@ pub fn verify_id_token(
         issuer: expected.issuer.to_owned(),
         subject: subject(&claims)?.to_owned(),
     };
-    Ok(VerifiedIdentity::new(identity, claims.profile(), claims.left_out()))
+    let session_id = claims.session_id();
+    let (profile, left_out) = (claims.profile(), claims.left_out());
+    Ok(VerifiedIdentity::new(identity, profile, left_out, session_id.as_deref()))
 }
 
 /// Verifies the ID token that came with a refresh (OpenID Connect Core §12.2): as any other, but about the
@@ -154,7 +156,7 @@ fn check_times(claims: &Claims<'_>, expected: &Expected<'_>) -> Result<(), IdTok
 
 /// Seconds since the epoch. A string, a fraction, a negative number or null is not an instant, and neither is
 /// a number that 63 bits cannot hold.
-fn instant(value: &Value<'_>) -> Option<Timestamp> {
+pub(super) fn instant(value: &Value<'_>) -> Option<Timestamp> {
     match value {
         Value::Integer(seconds) => i64::try_from(*seconds).ok().map(Timestamp::from_unix_seconds),
         _ => None,
@@ -201,12 +203,13 @@ fn check_hosted_domain(claims: &Claims<'_>, expected: &Expected<'_>) -> Result<(
     )
 }
 
-/// §2: at most 255 ASCII characters. Google's look like numbers, and are too large to be read as such.
 fn subject<'c>(claims: &'c Claims<'_>) -> Result<&'c str, IdTokenFault> {
-    let is_valid = |sub: &&str| {
-        (1..=255).contains(&sub.len()) && sub.bytes().all(|byte| matches!(byte, 0x20..=0x7e))
-    };
-    claims.sub.text().filter(is_valid).ok_or(IdTokenFault::SubjectInvalid)
+    claims.sub.text().filter(|sub| is_subject(sub)).ok_or(IdTokenFault::SubjectInvalid)
+}
+
+/// §2: at most 255 ASCII characters. Google's look like numbers, and are too large to be read as such.
+pub(super) fn is_subject(sub: &str) -> bool {
+    (1..=255).contains(&sub.len()) && sub.bytes().all(|byte| matches!(byte, 0x20..=0x7e))
 }
 
 fn refuse_unless(holds: bool, fault: IdTokenFault) -> Result<(), IdTokenFault> {

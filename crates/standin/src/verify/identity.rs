@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::secret::sha256;
+
 /// The name a provider has in the configuration and in URLs: `google`, `entra`, `my-idp`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
@@ -56,6 +58,25 @@ pub struct Identity {
     pub subject: String,
 }
 
+/// A session at the provider, recognised and not known: the hash of its issuer and `sid`.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ProviderSession(pub [u8; 32]);
+
+impl ProviderSession {
+    /// The session that this issuer calls `sid`. Two issuers may use one name for two sessions.
+    #[must_use]
+    pub fn of(provider: &ProviderId, issuer: &str, sid: &str) -> Self {
+        // No part holds a line break: the id and the issuer by their form, and the rest is the rest.
+        Self(sha256(format!("provider session\n{provider}\n{issuer}\n{sid}").as_bytes()))
+    }
+}
+
+impl fmt::Debug for ProviderSession {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ProviderSession(…)")
+    }
+}
+
 /// What a provider says about a user: attributes, shown to people, deciding nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Profile {
@@ -88,6 +109,7 @@ pub struct VerifiedIdentity {
     identity: Identity,
     profile: Profile,
     left_out: LeftOut,
+    provider_session: Option<ProviderSession>,
 }
 
 /// Which attributes the ID token does not mention at all, so that they may be told elsewhere. One that it
@@ -101,8 +123,15 @@ pub(crate) struct LeftOut {
 
 impl VerifiedIdentity {
     /// Called in one function, at the end of the steps of `id_token.rs`.
-    pub(super) fn new(identity: Identity, profile: Profile, left_out: LeftOut) -> Self {
-        Self { identity, profile, left_out }
+    pub(super) fn new(
+        identity: Identity,
+        profile: Profile,
+        left_out: LeftOut,
+        session_id: Option<&str>,
+    ) -> Self {
+        let named = |sid| ProviderSession::of(&identity.provider, &identity.issuer, sid);
+        let provider_session = session_id.map(named);
+        Self { identity, profile, left_out, provider_session }
     }
 
     /// Who it is.
@@ -115,6 +144,11 @@ impl VerifiedIdentity {
     #[must_use]
     pub fn profile(&self) -> &Profile {
         &self.profile
+    }
+
+    /// The provider's session that they signed in with, where the ID token names it.
+    pub(crate) fn provider_session(&self) -> Option<ProviderSession> {
+        self.provider_session
     }
 
     /// What the ID token does not say about them.

@@ -6,7 +6,7 @@
 use super::fault::IdTokenFault;
 use super::key_set::KeySet;
 use super::strict_json::{Members, Value};
-use super::unverified::UnverifiedIdToken;
+use super::unverified::UnverifiedJws;
 
 /// How many keys are tried when the token names none, or several have the same name.
 const MAX_TRIED: usize = 8;
@@ -29,6 +29,37 @@ impl Algorithm {
             _ => None,
         }
     }
+}
+
+/// What kind of token is expected: the same keys sign all of them, and none passes for another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum TokenKind {
+    /// OpenID Connect Core §2.
+    IdToken,
+    /// OpenID Connect Back-Channel Logout 1.0 §2.4.
+    LogoutToken,
+    /// RFC 8417.
+    SecurityEvent,
+}
+
+impl TokenKind {
+    /// Whether a token of this kind may have this `typ`. Security events may do without their own, which
+    /// RFC 8417 §2.3 only recommends: they are told from ID tokens by their claims then.
+    fn may_be_called(self, typ: &Value<'_>) -> bool {
+        match self {
+            Self::IdToken => *typ == Value::Absent || typ.text() == Some("JWT"),
+            Self::LogoutToken => is_media_type(typ, "logout+jwt"),
+            Self::SecurityEvent => {
+                is_media_type(typ, "secevent+jwt") || Self::IdToken.may_be_called(typ)
+            }
+        }
+    }
+}
+
+/// A media type has no case, and may leave `application/` out (RFC 7515 §4.1.9).
+fn is_media_type(typ: &Value<'_>, expected: &str) -> bool {
+    let typ = typ.text().unwrap_or_default().to_ascii_lowercase();
+    typ.strip_prefix("application/").unwrap_or(&typ) == expected
 }
 
 /// What is left of a header that passed.
@@ -63,7 +94,7 @@ impl<'de> Members<'de> for HeaderMembers<'de> {
 
 impl HeaderMembers<'_> {
     /// Every rule a header must keep whoever signed it.
-    pub(super) fn check(self) -> Result<Header, IdTokenFault> {
+    pub(super) fn check(self, kind: TokenKind) -> Result<Header, IdTokenFault> {
         // We understand no extension, so whatever `crit` lists is one we do not understand.
         let plain =
             self.crit == Value::Absent && matches!(self.b64, Value::Absent | Value::Bool(true));
@@ -71,7 +102,7 @@ impl HeaderMembers<'_> {
             return Err(IdTokenFault::CriticalExtension);
         }
         // Access tokens, logout tokens and security events are signed by the same keys and say so here.
-        if self.typ != Value::Absent && self.typ.text() != Some("JWT") {
+        if !kind.may_be_called(&self.typ) {
             return Err(IdTokenFault::TypeRefused);
         }
         let algorithm =
@@ -87,10 +118,10 @@ impl HeaderMembers<'_> {
 
 /// Whether one of the provider's keys signed these bytes.
 pub(super) fn check_signature(
-    token: &UnverifiedIdToken<'_>,
+    token: &UnverifiedJws<'_>,
     keys: &KeySet,
 ) -> Result<(), IdTokenFault> {
-    let mut named = keys.named(token.unverified_kid()).peekable();
+    let mut named = keys.named(token.kid()).peekable();
     if named.peek().is_none() {
         return Err(IdTokenFault::UnknownKey);
     }

@@ -6,11 +6,13 @@
 //!           header                       Expected ─────────┘  OpenID Connect Core §3.1.3.7
 //! ```
 //!
+//! Logout tokens and security events come through doors of their own, in `event_token.rs`, and become no identity.
 //! Nothing here fetches, waits, logs a claim or asks for the time: keys and expectations are arguments, and
 //! the answer is an identity or one [`IdTokenFault`].
 
 mod claims;
 mod email;
+mod event_token;
 mod fault;
 mod id_token;
 mod identity;
@@ -23,13 +25,20 @@ pub(crate) mod test_signer;
 mod unverified;
 mod userinfo;
 
+pub use event_token::{EventTokenFault, MAX_SECURITY_EVENT_BYTES};
+pub(crate) use event_token::{
+    ExpectedEvent, MAX_LOGOUT_TOKEN_AGE, UnverifiedEventToken, VerifiedEvents, VerifiedLogout,
+    is_same_issuer, verify_logout_token, verify_security_event,
+};
 pub use fault::IdTokenFault;
 pub use id_token::{
     Expected, ExpectedNonce, LEEWAY, MAX_LEEWAY, MAX_LIFETIME, verify_id_token,
     verify_refreshed_id_token,
 };
 pub(crate) use identity::LeftOut;
-pub use identity::{Identity, InvalidProviderId, Profile, ProviderId, VerifiedIdentity};
+pub use identity::{
+    Identity, InvalidProviderId, Profile, ProviderId, ProviderSession, VerifiedIdentity,
+};
 pub use key_set::{KeySet, KeySetFault, MAX_KEYS};
 pub use unverified::{MAX_TOKEN_BYTES, UnverifiedIdToken};
 pub(crate) use userinfo::UnverifiedUserinfo;

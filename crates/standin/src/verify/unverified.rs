@@ -9,7 +9,7 @@ use std::fmt;
 use data_encoding::BASE64URL_NOPAD;
 
 use super::fault::IdTokenFault;
-use super::jws::{Algorithm, Header, HeaderMembers};
+use super::jws::{Algorithm, Header, HeaderMembers, TokenKind};
 use super::strict_json;
 use crate::secret::IdToken;
 
@@ -18,21 +18,40 @@ pub const MAX_TOKEN_BYTES: usize = 32 * 1024;
 
 /// A token of which nothing is known but its form. It has nothing to tell but which key it says it is
 /// signed with; the claims come out through [`verify_id_token`](super::verify_id_token) alone.
-pub struct UnverifiedIdToken<'t> {
+pub struct UnverifiedIdToken<'t>(UnverifiedJws<'t>);
+
+impl<'t> UnverifiedIdToken<'t> {
+    /// Takes a token apart.
+    pub fn parse(token: &'t IdToken) -> Result<Self, IdTokenFault> {
+        UnverifiedJws::parse(token.expose(), TokenKind::IdToken, MAX_TOKEN_BYTES).map(Self)
+    }
+
+    /// The key the token says it is signed with. A hint for finding keys, and nothing more.
+    #[must_use]
+    pub fn unverified_kid(&self) -> Option<&str> {
+        self.0.kid()
+    }
+
+    pub(super) fn jws(&self) -> &UnverifiedJws<'t> {
+        &self.0
+    }
+}
+
+/// The parts of a signed token of any kind.
+pub(super) struct UnverifiedJws<'t> {
     header: Header,
     signed: &'t [u8],
     unverified_claims: Vec<u8>,
     signature: Vec<u8>,
 }
 
-impl<'t> UnverifiedIdToken<'t> {
-    /// Takes a token apart.
-    pub fn parse(token: &'t IdToken) -> Result<Self, IdTokenFault> {
-        let text = token.expose();
-        let [header, claims, signature] = parts(text)?;
+impl<'t> UnverifiedJws<'t> {
+    /// Takes a token of this kind apart; one that says it is of another kind is refused.
+    pub(super) fn parse(text: &'t str, kind: TokenKind, max: usize) -> Result<Self, IdTokenFault> {
+        let [header, claims, signature] = parts(text, max)?;
         let header = strict_json::parse::<HeaderMembers<'_>>(&decode(header)?)
             .map_err(|_| IdTokenFault::HeaderMalformed)?
-            .check()?;
+            .check(kind)?;
         Ok(Self {
             header,
             signed: &text.as_bytes()[..text.len() - signature.len() - 1],
@@ -41,9 +60,7 @@ impl<'t> UnverifiedIdToken<'t> {
         })
     }
 
-    /// The key the token says it is signed with. A hint for finding keys, and nothing more.
-    #[must_use]
-    pub fn unverified_kid(&self) -> Option<&str> {
+    pub(super) fn kid(&self) -> Option<&str> {
         self.header.kid.as_deref()
     }
 
@@ -71,8 +88,8 @@ impl fmt::Debug for UnverifiedIdToken<'_> {
 }
 
 /// Counts before it splits: a megabyte of dots must not become a million pieces.
-fn parts(text: &str) -> Result<[&str; 3], IdTokenFault> {
-    if text.len() > MAX_TOKEN_BYTES {
+fn parts(text: &str, max: usize) -> Result<[&str; 3], IdTokenFault> {
+    if text.len() > max {
         return Err(IdTokenFault::TooLarge);
     }
     // Five parts are an encrypted token (step 1 of §3.1.3.7), which we never ask for; braces are the JSON

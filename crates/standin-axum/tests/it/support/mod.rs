@@ -7,6 +7,7 @@ mod google;
 mod job;
 mod probe;
 mod refusal;
+mod signer;
 mod wire;
 
 use std::net::SocketAddr;
@@ -33,6 +34,7 @@ pub use google::Google;
 pub use job::Job;
 pub use probe::Caller;
 pub use refusal::refused;
+pub use signer::{KID, WithOurKey, changed, forged, signed};
 pub use wire::Wire;
 
 pub const CALENDAR: &str = "https://www.googleapis.com/auth/calendar.events";

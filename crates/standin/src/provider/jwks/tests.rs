@@ -4,9 +4,9 @@ use futures_util::future::{join, join_all};
 
 use super::*;
 use crate::http::HttpError;
-use crate::provider::Transport;
 use crate::provider::document::scripted_http::{Answer, ScriptedHttp};
 use crate::provider::document::{COOL_DOWN, MAX_BYTES, MIN_AGE};
+use crate::provider::{Metadata, Transport};
 use crate::time::{MockClock, Timestamp};
 use crate::verify::test_signer::{Signer, jwks};
 
@@ -30,7 +30,7 @@ impl World {
     }
 
     async fn keys_for(&self, kid: Option<&str>) -> Result<Arc<KeySet>, KeysFault> {
-        self.cache.keys_for(kid, &self.metadata, &self.http, &self.clock).await
+        self.cache.keys_for(kid, &self.metadata.jwks_uri, &self.http, &self.clock).await
     }
 
     async fn finds(&self, kid: &str) -> bool {

@@ -23,7 +23,7 @@ fn sealed(key: u32) -> Sealed {
 }
 
 fn under(access: u32, refresh: u32) -> SealedTokens {
-    SealedTokens { access: Some(sealed(access)), refresh: Some(sealed(refresh)) }
+    SealedTokens { access: Some(sealed(access)), refresh: Some(sealed(refresh)), trace: None }
 }
 
 /// A grant of `number` as it stands after its tokens were sealed with these keys.
@@ -98,8 +98,9 @@ pub async fn a_data_key_is_replaced_only_over_the_version_before_it(store: &dyn 
 /// Counted from the values themselves, whatever keys there are.
 pub async fn the_use_of_data_keys_is_counted_from_the_rows(store: &dyn Store) {
     assert_eq!(store.data_key_use().await, Ok(Vec::new()));
-    let access_only = SealedTokens { access: Some(sealed(u32::MAX)), refresh: None };
-    let foreign = SealedTokens { access: None, refresh: Some(Sealed::from_bytes(vec![7; 3])) };
+    let access_only = SealedTokens { access: Some(sealed(u32::MAX)), ..SealedTokens::default() };
+    let foreign =
+        SealedTokens { refresh: Some(Sealed::from_bytes(vec![7; 3])), ..SealedTokens::default() };
     let shapes = [under(1, 1), under(1, 258), access_only, foreign, SealedTokens::default()];
     for (number, tokens) in (1..).zip(shapes) {
         sealed_grant(store, number, tokens).await;
@@ -119,7 +120,7 @@ pub async fn the_use_of_data_keys_is_counted_from_the_rows(store: &dyn Store) {
 
 /// By id, a page at a time; one token under another key is enough.
 pub async fn grants_to_rewrap_are_those_with_any_other_key(store: &dyn Store) {
-    let access_only = SealedTokens { access: Some(sealed(1)), refresh: None };
+    let access_only = SealedTokens { access: Some(sealed(1)), ..SealedTokens::default() };
     let mut others = Vec::new();
     for (number, tokens, is_other) in [
         (300, under(1, 1), true),
@@ -128,7 +129,7 @@ pub async fn grants_to_rewrap_are_those_with_any_other_key(store: &dyn Store) {
         (3, under(258, 2), true),
         (4, access_only, true),
         (5, SealedTokens::default(), false),
-        (6, SealedTokens { access: None, refresh: Some(sealed(2)) }, false),
+        (6, SealedTokens { refresh: Some(sealed(2)), ..SealedTokens::default() }, false),
     ] {
         let grant = sealed_grant(store, number, tokens).await;
         others.extend(is_other.then_some(grant));

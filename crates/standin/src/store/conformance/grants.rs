@@ -30,6 +30,7 @@ fn in_many_shapes(grant: &Grant) -> Vec<Grant> {
         tokens: SealedTokens {
             access: Some(Sealed::from_bytes((0..=255).cycle().take(20_000).collect())),
             refresh: Some(Sealed::from_bytes(Vec::new())),
+            trace: None,
         },
         generation: i64::MAX.unsigned_abs(),
         access_expires_at: Timestamp::from_unix_ms(i64::MAX),
@@ -38,7 +39,7 @@ fn in_many_shapes(grant: &Grant) -> Vec<Grant> {
         ..grant.clone()
     };
     let access_only = Grant {
-        tokens: SealedTokens { refresh: None, ..grant.tokens.clone() },
+        tokens: SealedTokens { refresh: None, trace: None, ..grant.tokens.clone() },
         state: GrantState::Active,
         ..grant.clone()
     };

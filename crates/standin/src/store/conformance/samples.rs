@@ -2,13 +2,14 @@
 
 use crate::id::{AttemptId, ClientId, GrantId, SessionId, UserId};
 use crate::provider::Scopes;
+use crate::secret::RefreshToken;
 use crate::store::{
     AttemptRow, ClientRow, EventKind, NewSession, RevocationRow, SessionHash, SignIn,
 };
 use crate::time::Timestamp;
-use crate::vault::{Grant, GrantState, Sealed, SealedTokens};
+use crate::vault::{Grant, GrantState, Sealed, SealedTokens, TokenTrace};
 use crate::vend::Policy;
-use crate::verify::{Identity, Profile, ProviderId};
+use crate::verify::{Identity, Profile, ProviderId, ProviderSession};
 
 /// Names that have broken somebody's storage: quotes, NUL, bidirectional text, four-byte characters.
 pub const ODD: &str = "Robert'); DROP TABLE users;-- \"\\ \u{0} \u{202e}ada\u{fe0f} 👩🏽‍🚀 ß \u{1f600}";
@@ -97,6 +98,24 @@ pub fn profile(number: u64) -> Profile {
     }
 }
 
+/// A refresh token.
+#[must_use]
+pub fn refresh_token(number: u64) -> RefreshToken {
+    RefreshToken::new(format!("1//{number:020}-and-more"))
+}
+
+/// What it is recognised by.
+#[must_use]
+pub fn trace(number: u64) -> TokenTrace {
+    TokenTrace::of(&refresh_token(number), at(number))
+}
+
+/// The provider's session that their session came from.
+#[must_use]
+pub fn provider_session(number: u64) -> ProviderSession {
+    ProviderSession(hash_bytes(number))
+}
+
 /// Their grant as it is first written: live, offline, version 1.
 #[must_use]
 pub fn grant(number: u64) -> Grant {
@@ -115,6 +134,7 @@ pub fn grant(number: u64) -> Grant {
         tokens: SealedTokens {
             access: Some(Sealed::from_bytes(vec![1; 300])),
             refresh: Some(Sealed::from_bytes(vec![2; 150])),
+            trace: Some(trace(number)),
         },
         access_expires_at: at(3_600_000),
         refresh_expires_at: None,
@@ -137,6 +157,7 @@ pub fn session(number: u64) -> NewSession {
         id: session_id(number),
         created_at: at(number),
         expires_at: at(number + 86_400_000),
+        provider_session: Some(provider_session(number)),
     }
 }
 

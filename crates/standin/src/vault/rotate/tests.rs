@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::entropy::SystemEntropy;
 use crate::secret::{AccessToken, RefreshToken};
-use crate::store::conformance::samples::{grant_id, next, sign_in};
+use crate::store::conformance::samples::{at, grant_id, next, sign_in};
 use crate::store::memory::MemoryStore;
 use crate::store::{DataKeys as _, Grants as _, Rewraps as _, Users as _};
 use crate::time::MockClock;
@@ -41,7 +41,7 @@ impl Place {
     fn seal(&self, grant: &Grant, access: &str, refresh: &str) -> SealedTokens {
         let binding = Binding::of(grant, grant.generation);
         let (access, refresh) = (AccessToken::new(access), RefreshToken::new(refresh));
-        self.service.seal_tokens(&binding, &access, Some(&refresh), &SystemEntropy).unwrap()
+        self.service.seal_tokens(&binding, &access, Some(&refresh), at(0), &SystemEntropy).unwrap()
     }
 
     async fn sign_in(&self, number: u64) {

@@ -1,5 +1,6 @@
 use super::*;
 use crate::secret::IdToken;
+use crate::verify::UnverifiedIdToken;
 use crate::verify::test_signer::{Signer, encode, jwks};
 
 const CLAIMS: &str = "{}";
@@ -9,7 +10,7 @@ fn keys(signers: &[Signer]) -> KeySet {
 }
 
 fn check(token: &IdToken, signers: &[Signer]) -> Result<(), IdTokenFault> {
-    check_signature(&UnverifiedIdToken::parse(token).unwrap(), &keys(signers))
+    check_signature(UnverifiedIdToken::parse(token).unwrap().jws(), &keys(signers))
 }
 
 /// The same token with one part replaced.
