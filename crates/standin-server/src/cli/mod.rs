@@ -16,6 +16,7 @@ mod keys;
 mod migrate;
 pub mod output;
 mod person;
+mod risc;
 mod serve;
 mod source;
 mod token;
@@ -68,6 +69,9 @@ enum Command {
     /// What people gave us at their providers.
     #[command(subcommand)]
     Grants(grants::Command),
+    /// The security events that a provider sends to this service.
+    #[command(subcommand)]
+    Risc(risc::Command),
     /// Get an access token of a user, for scripts.
     Token(token::Args),
 }
@@ -97,6 +101,7 @@ impl Cli {
             Command::Clients(command) => clients::run(command).await.map(done),
             Command::Users(command) => users::run(command).await.map(done),
             Command::Grants(command) => grants::run(command).await.map(done),
+            Command::Risc(command) => risc::run(command).await.map(done),
             Command::Token(args) => token::run(args).await.map(done),
         }
     }

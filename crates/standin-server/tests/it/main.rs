@@ -12,3 +12,4 @@ mod config;
 mod keys;
 mod net;
 mod outbound;
+mod risc;
