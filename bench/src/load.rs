@@ -78,20 +78,35 @@ impl Connection {
     pub(crate) fn ask(&mut self, request: &[u8]) -> Result<u16> {
         self.stream.write_all(request)?;
         loop {
-            if let Some(status) = self.try_read()? {
+            self.read()?;
+            if let Some(status) = self.whole()? {
                 return Ok(status);
             }
         }
     }
 
-    /// Reads what there is. The status, once an answer is whole.
+    /// Reads what there is, without waiting. The status, once an answer is whole.
     fn try_read(&mut self) -> Result<Option<u16>> {
-        match self.stream.read(&mut self.buffer[self.filled..]) {
-            Ok(0) => anyhow::bail!("the connection was closed"),
-            Ok(read) => self.filled += read,
-            Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(None),
-            Err(error) => return Err(error.into()),
+        match self.read() {
+            Ok(()) => self.whole(),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(None),
+            Err(error) => Err(error.into()),
         }
+    }
+
+    /// Reads a part. A server that has gone silent is an error once the stream's patience ends.
+    fn read(&mut self) -> std::io::Result<()> {
+        match self.stream.read(&mut self.buffer[self.filled..])? {
+            0 => Err(std::io::Error::new(ErrorKind::UnexpectedEof, "the connection was closed")),
+            read => {
+                self.filled += read;
+                Ok(())
+            }
+        }
+    }
+
+    /// The status of the answer, if all of it has come.
+    fn whole(&mut self) -> Result<Option<u16>> {
         let Some((status, length)) = answer(&self.buffer[..self.filled])? else { return Ok(None) };
         ensure!(self.filled == length, "more came than one answer");
         self.filled = 0;
@@ -116,4 +131,17 @@ fn answer(bytes: &[u8]) -> Result<Option<(u16, usize)>> {
     let length: usize = header("content-length").context("an answer without a length")?.parse()?;
     let total = head + 4 + length;
     Ok((bytes.len() >= total).then_some((status, total)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_that_says_nothing_is_an_error_in_the_end() {
+        let silent = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let mut connection = Connection::open(silent.local_addr().unwrap()).unwrap();
+        connection.stream.set_read_timeout(Some(Duration::from_millis(1))).unwrap();
+        assert!(connection.ask(b"GET / HTTP/1.1\r\n\r\n").is_err());
+    }
 }
