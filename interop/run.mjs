@@ -50,11 +50,13 @@ async function runFile({ name, command }, counts) {
   const isUnmodified = name.includes("unmodified");
   const emulator = await startEmulator(isUnmodified && ISSUER);
   const front = await startFront(emulator.address, isUnmodified ? HOSTS : []);
-  const failedBefore = counts.failed;
+  const before = { ...counts };
   try {
     const code = await runCommand(command, environment(emulator, front, home), counts);
-    if (code !== 0 && counts.failed === failedBefore) {
-      fail(counts, `${name} ended with ${code} and named no test`);
+    if (code !== 0 && counts.failed === before.failed) {
+      fail(counts, `${name} ended with ${code} and named no test that failed`);
+    } else if (Object.keys(counts).every((result) => counts[result] === before[result])) {
+      fail(counts, `${name} ran no test`);
     }
     if (front.refused.length > 0) fail(counts, `${name} asked for what is not Google's: ${front.refused}`);
   } finally {
