@@ -7,7 +7,8 @@ use serde_json::Value;
 use crate::chance;
 use crate::discovery::WRONG_ISSUER;
 use crate::faults::Twist;
-use crate::keys::{Signer, encode_part};
+use crate::jws::{self, Seal};
+use crate::keys::Signer;
 use crate::object::Object;
 use crate::scopes;
 use crate::seed::{IssuerForm, IssuerForms, User};
@@ -58,22 +59,7 @@ pub(crate) enum Channel {
 impl Statement<'_> {
     /// Signs the statement, spoiled as `twist` says.
     pub(crate) fn sign(&self, signer: &Signer, twist: Option<&Twist>) -> String {
-        let mut header = Object::default()
-            .with("alg", "RS256")
-            .with("kid", signer.kid.as_str())
-            .with("typ", "JWT");
-        let mut claims = self.claims();
-        if let Some(twist) = twist {
-            self.spoil(&mut header, &mut claims, twist);
-        }
-        let message =
-            format!("{}.{}", encode_part(&header.to_compact()), encode_part(&claims.to_compact()));
-        let signature = match twist {
-            Some(Twist::AlgNone) => String::new(),
-            Some(Twist::BadSignature) => spoiled(&signer.sign(&message)),
-            _ => signer.sign(&message),
-        };
-        format!("{message}.{signature}")
+        sign(signer, self.claims(), self.now, twist)
     }
 
     fn claims(&self) -> Object {
@@ -136,27 +122,41 @@ impl Statement<'_> {
         }
         claims
     }
+}
 
-    fn spoil(&self, header: &mut Object, claims: &mut Object, twist: &Twist) {
-        match twist {
-            Twist::AlgNone => header.set("alg", Value::from("none")),
-            Twist::Expired => {
-                claims.set("iat", Value::from(self.now - 7200));
-                claims.set("exp", Value::from(self.now - 3600));
-            }
-            Twist::IdTokenClaims { claims: fields, header: members } => {
-                claims.merge(fields);
-                header.merge(members);
-            }
-            Twist::OtherSubject => claims.set("sub", Value::from(OTHER_SUBJECT)),
-            Twist::UnknownKid => header.set("kid", Value::from(chance::key_id())),
-            Twist::WrongAud => {
-                claims.set("aud", Value::from("314159265358-other.apps.googleusercontent.com"));
-            }
-            Twist::WrongIss => claims.set("iss", Value::from(WRONG_ISSUER)),
-            Twist::WrongNonce => claims.set("nonce", Value::from("a-nonce-nobody-sent")),
-            _ => {}
+/// Signs the claims of an ID token made at `now`, in seconds, spoiled as `twist` says.
+pub(crate) fn sign(signer: &Signer, claims: Object, now: i64, twist: Option<&Twist>) -> String {
+    let (mut header, mut claims) = (jws::header(signer, "JWT"), claims);
+    if let Some(twist) = twist {
+        spoil(&mut header, &mut claims, now, twist);
+    }
+    let seal = match twist {
+        Some(Twist::AlgNone) => Seal::Missing,
+        Some(Twist::BadSignature) => Seal::Broken,
+        _ => Seal::Good,
+    };
+    jws::sign(signer, &header, &claims, seal)
+}
+
+fn spoil(header: &mut Object, claims: &mut Object, now: i64, twist: &Twist) {
+    match twist {
+        Twist::AlgNone => header.set("alg", Value::from("none")),
+        Twist::Expired => {
+            claims.set("iat", Value::from(now - 7200));
+            claims.set("exp", Value::from(now - 3600));
         }
+        Twist::IdTokenClaims { claims: fields, header: members } => {
+            claims.merge(fields);
+            header.merge(members);
+        }
+        Twist::OtherSubject => claims.set("sub", Value::from(OTHER_SUBJECT)),
+        Twist::UnknownKid => header.set("kid", Value::from(chance::key_id())),
+        Twist::WrongAud => {
+            claims.set("aud", Value::from("314159265358-other.apps.googleusercontent.com"));
+        }
+        Twist::WrongIss => claims.set("iss", Value::from(WRONG_ISSUER)),
+        Twist::WrongNonce => claims.set("nonce", Value::from("a-nonce-nobody-sent")),
+        _ => {}
     }
 }
 
@@ -178,15 +178,6 @@ fn picture(user: &User, origin: &str) -> String {
 /// `at_hash` and `c_hash`: the left half of a SHA-256.
 fn half_hash(token: &str) -> String {
     BASE64URL_NOPAD.encode(&digest::digest(&digest::SHA256, token.as_bytes()).as_ref()[..16])
-}
-
-/// A signature of the right length that does not verify.
-fn spoiled(signature: &str) -> String {
-    let mut bytes = BASE64URL_NOPAD.decode(signature.as_bytes()).unwrap_or_default();
-    if let Some(byte) = bytes.last_mut() {
-        *byte ^= 1;
-    }
-    BASE64URL_NOPAD.encode(&bytes)
 }
 
 #[cfg(test)]

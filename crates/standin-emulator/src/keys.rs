@@ -176,11 +176,6 @@ fn pooled(index: usize) -> &'static RsaKey {
     KEYS[index].get_or_init(RsaKey::generate)
 }
 
-/// Base64url of a JSON part of a JWS.
-pub(crate) fn encode_part(json: &str) -> String {
-    BASE64URL_NOPAD.encode(json.as_bytes())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

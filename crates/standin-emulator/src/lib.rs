@@ -60,7 +60,10 @@
 //! | `GET, POST /gsi/iframe/select` | `gsi/card.rs` |
 //! | `GET /gsi/status`, `POST /gsi/revoke` | `gsi/{status,revoke}.rs` |
 //! | `GET /a/{sub}` | `avatar.rs` |
+//! | `GET /.well-known/risc-configuration` | `risc/configuration.rs` |
+//! | `GET /v1beta/stream`, `/v1beta/stream/status`; `POST /v1beta/stream:update`, `/v1beta/stream:verify`, `/v1beta/stream/status:update`, `/v1beta/subjects:add` | `risc/stream.rs` |
 //! | `/_emulator/…` | `control/`, one file per resource |
+//! | `/t/{name}/…`: all of these, in a world of its own | `tenants.rs` |
 //!
 //! # Why another implementation
 //!
@@ -94,6 +97,7 @@ mod id_token;
 mod jws;
 mod keys;
 mod object;
+mod policy;
 mod relay;
 mod reply;
 mod revoke;

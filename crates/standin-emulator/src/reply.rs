@@ -2,11 +2,12 @@
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
-
+use data_encoding::BASE64;
 use serde::Serialize;
 use time::OffsetDateTime;
 use time::macros::format_description;
 
+use crate::chance;
 use crate::object::Object;
 
 /// Marks a response whose connection is to be cut instead of answered.
@@ -105,10 +106,30 @@ pub(crate) fn http_date(unix: i64) -> String {
     date.and_then(|date| date.format(format).ok()).unwrap_or_default()
 }
 
-/// An HTML page that nobody may frame.
+/// No script, nothing from elsewhere, in nobody's frame. Where forms may lead is left open: a browser
+/// would hold it against the redirect to the application.
+const PAGE_POLICY: &str =
+    "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'";
+
+/// An HTML page without scripts that nobody may frame.
 pub(crate) fn page(html: String) -> Response {
-    let headers = [(header::X_FRAME_OPTIONS, "DENY"), (header::CACHE_CONTROL, "no-store")];
+    let headers = [
+        (header::CONTENT_SECURITY_POLICY, PAGE_POLICY),
+        (header::X_FRAME_OPTIONS, "DENY"),
+        (header::CACHE_CONTROL, "no-store"),
+    ];
     (headers, Html(html)).into_response()
+}
+
+/// A page that may run one script, which its policy names by its hash.
+pub(crate) fn page_with_script(html: String, script: &str) -> Response {
+    let hash = BASE64.encode(&chance::sha256(script.as_bytes()));
+    let mut response = page(html);
+    if let Ok(policy) = HeaderValue::try_from(format!("{PAGE_POLICY}; script-src 'sha256-{hash}'"))
+    {
+        response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
+    }
+    response
 }
 
 /// 302, which browsers follow with GET.

@@ -77,7 +77,9 @@ fn claims(shared: &Shared, token: &AccessToken, user: &User, names: &Names) -> O
         claims =
             claims.with("email", user.email.as_str()).with(names.verified, user.email_verified);
     }
-    claims.with_some("hd", user.hd.as_deref())
+    let names_user =
+        [scopes::EMAIL, scopes::PROFILE].iter().any(|scope| token.scopes.contains(*scope));
+    claims.with_some("hd", user.hd.as_deref().filter(|_| names_user))
 }
 
 fn caller(

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
-use super::policy;
 use super::request::AuthorizationRequest;
+use crate::policy;
 use crate::scopes;
 use crate::seed::{Client, User, UserType};
 use crate::state::grants::Owner;
@@ -92,7 +92,7 @@ pub(crate) fn answer_of(autopilot: &Autopilot) -> Answer {
     let untick = autopilot.untick.iter().map(|scope| scopes::canonical(scope).to_owned());
     match autopilot.decision {
         Decision::Deny => Answer::Cancel,
-        Decision::Allow | Decision::Ask => Answer::AllBut(untick.collect()),
+        Decision::Allow => Answer::AllBut(untick.collect()),
     }
 }
 

@@ -4,12 +4,9 @@ use super::conclude::Decided;
 use super::request::Part;
 use crate::id_token::{Channel, Statement};
 use crate::scopes;
-use crate::state::grants::AccessToken;
+use crate::state::grants::{AccessToken, LIFETIME};
 use crate::state::ledger::{Event, Kind};
 use crate::state::{Shared, State};
-
-/// In seconds; the same as at the token endpoint.
-pub(super) const LIFETIME: i64 = 3599;
 
 /// What was issued beside a code.
 #[derive(Debug, Default)]

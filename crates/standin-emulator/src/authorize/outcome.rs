@@ -3,7 +3,7 @@
 use axum::response::Response;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::front::{self, Tokens};
+use super::front::Tokens;
 use super::request::{Part, Redirect, ResponseMode, Silence};
 use super::{Interaction, pages};
 use crate::discovery::WRONG_ISSUER;
@@ -11,6 +11,7 @@ use crate::object::Object;
 use crate::relay::Receiver;
 use crate::reply;
 use crate::state::Shared;
+use crate::state::grants::LIFETIME;
 
 /// What Google leaves as it is in a fragment: unreserved characters, and those of a scope's URL.
 const FRAGMENT: &AsciiSet =
@@ -38,7 +39,7 @@ pub(super) fn success(shared: &Shared, interaction: &Interaction, granted: &Gran
         .with_some("code", granted.code.as_deref())
         .with_some("access_token", access_token.as_deref())
         .with_some("token_type", typed.then_some("Bearer"))
-        .with_some("expires_in", typed.then(|| front::LIFETIME.to_string()))
+        .with_some("expires_in", typed.then(|| LIFETIME.to_string()))
         .with_some("scope", scope.then_some(granted.scope.as_str()))
         .with_some("id_token", id_token.as_deref());
     if !request.kind.is_installed() {

@@ -2,31 +2,20 @@
 //! standing with Google, says about it.
 
 use super::error::AuthError;
-use crate::seed::{Block, Client, Project, PublishingStatus, User, UserType};
+use crate::policy::{Obstacle, obstacle};
+use crate::seed::{Client, Project, PublishingStatus, User, UserType};
 use crate::state::State;
 
 /// The first reason why this user may not go on.
 pub(crate) fn refusal(state: &State, client: &Client, user: &User) -> Option<AuthError> {
     let project = state.project_of(client);
-    if project.user_type == UserType::Internal && project.organization != user.hd {
-        return Some(AuthError::org_internal(&client.name));
+    match obstacle(state, client, user) {
+        Some(Obstacle::OrgInternal) => Some(AuthError::org_internal(&client.name)),
+        Some(Obstacle::AdminPolicy) => Some(AuthError::admin_policy_enforced()),
+        Some(Obstacle::UnderAge) => Some(AuthError::access_not_configured(&client.name)),
+        None => (!may_test(&project, user))
+            .then(|| AuthError::not_a_test_user(&project.developer_email)),
     }
-    if !is_trusted(&project, user) {
-        let blocked = &state.profile.admin_blocked_domains;
-        let domain_blocked = user.hd.as_ref().is_some_and(|domain| blocked.contains(domain));
-        match user.block {
-            Block::AdminPolicy => return Some(AuthError::admin_policy_enforced()),
-            Block::UnderAge => return Some(AuthError::access_not_configured(&client.name)),
-            Block::None if domain_blocked => return Some(AuthError::admin_policy_enforced()),
-            Block::None => {}
-        }
-    }
-    (!may_test(&project, user)).then(|| AuthError::not_a_test_user(&project.developer_email))
-}
-
-/// Whether the user's administrator has marked the application as trusted.
-pub(super) fn is_trusted(project: &Project, user: &User) -> bool {
-    user.hd.as_ref().is_some_and(|domain| project.trusted_by.contains(domain))
 }
 
 /// An external application in testing is for its test users; an internal one is for the organization.

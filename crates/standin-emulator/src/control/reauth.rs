@@ -1,5 +1,5 @@
-//! `POST users/{user}/reauth`: a Workspace session ends, and nothing of the user is refreshed until the
-//! next sign-in.
+//! `POST users/{user}/reauth`: a Workspace session ends at every browser, and nothing of the user is
+//! refreshed until the next sign-in.
 
 use std::sync::Arc;
 
@@ -29,5 +29,6 @@ pub(super) async fn demand(
         return Err(Problem::unknown_user(&user));
     };
     state.grants.demand_reauth(&sub, demand.error_subtype);
+    state.browsers.forget(&sub);
     Ok(StatusCode::NO_CONTENT)
 }

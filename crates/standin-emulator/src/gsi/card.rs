@@ -84,11 +84,14 @@ fn plan(known: &Known, browser: Option<&str>, asked: &Asked) -> Plan {
         Err(refusal) => return Plan::Refuse(refusal),
     };
     let mut users = accounts(known, browser, &asked.login_hint, &asked.hd);
+    let nobody = users.is_empty();
+    users.retain(|user| authorize::refusal(known, client, user).is_none());
     let automatic = asked.auto_select == "true";
     let autopilot = known.autopilot.as_ref();
     match (autopilot.map(|autopilot| autopilot.decision), users.as_slice()) {
         (Some(Decision::Deny), _) if automatic => Plan::Skip("auto_cancel"),
         (Some(Decision::Deny), _) => Plan::Skip("user_cancel"),
+        (_, []) if !nobody => Plan::Skip("issuing_failed"),
         (_, [only]) if automatic && credential::is_known(known, client, only) => {
             Plan::Share(users.remove(0), "auto")
         }

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use crate::chance;
-use crate::keys::encode_part;
+use crate::jws::{self, Seal};
 use crate::object::Object;
 use crate::seed::User;
 use crate::state::Shared;
@@ -173,16 +173,11 @@ fn sign(
         .with("iat", shared.clock.now_unix())
         .with("jti", jti.as_str())
         .with("events", events);
-    let mut header = Object::default()
-        .with("alg", "RS256")
-        .with("kid", signer.kid.as_str())
-        .with("typ", "secevent+jwt");
+    let mut header = jws::header(&signer, "secevent+jwt");
     claims.merge(&spoiled.claims);
     header.merge(&spoiled.header);
-    let message =
-        format!("{}.{}", encode_part(&header.to_compact()), encode_part(&claims.to_compact()));
-    let signed = if spoiled.bad_signature { format!("{message}x") } else { message.clone() };
-    let text = format!("{message}.{}", signer.sign(&signed));
+    let seal = if spoiled.bad_signature { Seal::Broken } else { Seal::Good };
+    let text = jws::sign(&signer, &header, &claims, seal);
     Token { jti, event_type, text }
 }
 

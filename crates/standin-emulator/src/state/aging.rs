@@ -34,6 +34,10 @@ impl<V> Aging<V> {
         self.entries.iter().map(|(text, value)| (text.as_str(), value))
     }
 
+    pub(crate) fn values_mut(&mut self) -> impl Iterator<Item = &mut V> {
+        self.entries.values_mut()
+    }
+
     pub(crate) fn retain(&mut self, keep: impl Fn(&V) -> bool) {
         self.entries.retain(|_, value| keep(value));
     }

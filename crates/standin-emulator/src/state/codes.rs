@@ -26,6 +26,7 @@ pub(crate) struct Code {
     pub(crate) offline: bool,
     pub(crate) consent_shown: bool,
     pub(crate) issued_at: i64,
+    /// Spent, or taken back with the grant it came of.
     pub(crate) redeemed: bool,
 }
 
@@ -56,7 +57,8 @@ impl Challenge {
 }
 
 impl Grants {
-    /// Stores a code. Whoever gets one has just signed in, which ends a demand to do so.
+    /// Stores a code. Whoever demanded a sign-in has signed all browsers out, so whoever gets a code
+    /// has signed in since: the demand is met.
     pub(crate) fn add_code(&mut self, code: Code) -> String {
         let text = chance::authorization_code();
         self.signed_in(&code.owner.sub);
@@ -84,8 +86,11 @@ impl Grants {
         self.replayed.get(code).is_some()
     }
 
-    pub(super) fn drop_codes(&mut self, doomed: impl Fn(&Owner) -> bool) {
-        self.codes.retain(|code| !doomed(&code.owner));
+    /// No code of this grant gives anything any more, and each is still told from an invented one.
+    pub(super) fn spend_codes(&mut self, owner: &Owner) {
+        for code in self.codes.values_mut().filter(|code| code.owner == *owner) {
+            code.redeemed = true;
+        }
     }
 }
 

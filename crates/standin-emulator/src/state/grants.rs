@@ -10,7 +10,7 @@ use serde::Deserialize;
 use super::aging::Aging;
 pub(crate) use super::codes::{Challenge, Code};
 use super::tokens::Tokens;
-pub(crate) use super::tokens::{AccessToken, RefreshToken};
+pub(crate) use super::tokens::{AccessToken, LIFETIME, RefreshToken};
 use crate::seed::Client;
 
 /// Grants, codes and tokens of one emulator.
@@ -56,18 +56,27 @@ impl Grants {
         self.allowed.entry(owner.clone()).or_default().extend(scopes.iter().cloned());
     }
 
-    /// Takes back everything a user gave one project: the grant, and every client's tokens.
+    /// Takes back everything a user gave one project: the grant, and every client's codes and tokens.
+    /// What nobody granted, as a service account's tokens, nobody can take back.
     pub(crate) fn revoke(&mut self, owner: &Owner) {
-        self.allowed.remove(owner);
-        self.drop_codes(|other| other == owner);
-        self.kill_where(|other, _| other == owner);
+        if self.allowed.remove(owner).is_some() {
+            self.spend_codes(owner);
+            self.kill_where(|other, _| other == owner);
+        }
     }
 
     /// Takes back everything a user ever gave to anybody.
     pub(crate) fn revoke_user(&mut self, sub: &str) {
-        self.allowed.retain(|owner, _| owner.sub != sub);
-        self.drop_codes(|owner| owner.sub == sub);
-        self.kill_where(|owner, _| owner.sub == sub);
+        let owners = self.allowed.keys().filter(|owner| owner.sub == sub);
+        for owner in owners.cloned().collect::<Vec<_>>() {
+            self.revoke(&owner);
+        }
+    }
+
+    /// Whether what comes of this grant and code may live. A request is accepted under one lock and
+    /// answered under another: either may be gone by then.
+    pub(super) fn stands(&self, owner: &Owner, code: &str) -> bool {
+        self.allowed.contains_key(owner) && !self.is_replayed(code)
     }
 
     /// From now on nothing of this user is refreshed until [`Grants::signed_in`].

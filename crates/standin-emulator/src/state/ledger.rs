@@ -67,6 +67,7 @@ pub(crate) enum Kind {
     Revoked,
     RiscDelivered,
     ServiceTokenIssued,
+    ServiceTokenRefused,
     TokenIssued,
     TokenRefreshed,
 }

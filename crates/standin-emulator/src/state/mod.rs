@@ -15,7 +15,7 @@ mod tokens;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use tokio::sync::Notify;
 
 use self::device::DeviceCodes;
@@ -84,21 +84,18 @@ pub(crate) struct State {
 }
 
 /// Answers the account chooser and the consent page in a person's place.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, Serialize)]
 pub(crate) struct Autopilot {
     pub(crate) user: String,
     pub(crate) decision: Decision,
-    #[serde(default)]
     pub(crate) untick: Vec<String>,
 }
 
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Decision {
     Allow,
     Deny,
-    Ask,
 }
 
 impl Shared {

@@ -6,6 +6,9 @@ use super::aging::Aging;
 use super::grants::{Grants, Owner};
 use crate::chance;
 
+/// How long an access token lives, in seconds. Google says 3599, whatever its documentation shows.
+pub(crate) const LIFETIME: i64 = 3599;
+
 /// A refresh token that gave nothing for six months is dead. In seconds.
 const UNUSED: i64 = 182 * 24 * 3600;
 
@@ -90,13 +93,20 @@ impl Tokens {
 }
 
 impl Grants {
+    /// Stores an access token, which is stillborn if what it comes of was taken back meanwhile.
     pub(crate) fn add_access(&mut self, token: AccessToken) -> String {
-        self.add_access_as(chance::access_token(), token)
+        let text = chance::access_token();
+        if self.stands(&token.owner, &token.code) {
+            self.keep_access(text.clone(), token);
+        }
+        text
     }
 
-    /// An access token of a service account, which looks different.
+    /// An access token of a service account, which looks different and comes of nobody's grant.
     pub(crate) fn add_service_access(&mut self, token: AccessToken) -> String {
-        self.add_access_as(chance::service_access_token(), token)
+        let text = chance::service_access_token();
+        self.keep_access(text.clone(), token);
+        text
     }
 
     /// Whether this is an access token of a service account, which nobody can revoke.
@@ -104,23 +114,20 @@ impl Grants {
         text.starts_with("ya29.c.") && self.tokens.access.get(text).is_some()
     }
 
-    fn add_access_as(&mut self, text: String, token: AccessToken) -> String {
-        if self.is_replayed(&token.code) {
-            return text;
-        }
-        // All live equally long, so what ends an hour before this one has ended.
-        let now = token.expires_at - 3600;
-        self.tokens.access.insert(text.clone(), token);
+    fn keep_access(&mut self, text: String, token: AccessToken) {
+        // All live equally long, so this one's end tells what time it is.
+        let now = token.expires_at - LIFETIME;
+        self.tokens.access.insert(text, token);
         let gone = |count, token: &AccessToken| count > MOST_ACCESS || !token.is_live(now);
         self.tokens.access.drop_oldest_while(gone);
-        text
     }
 
-    /// Stores a refresh token; beyond `limit` per user and client the oldest dies without a word.
+    /// Stores a refresh token; beyond `limit` per user and client the oldest dies without a word. Like
+    /// an access token it may be stillborn.
     pub(crate) fn add_refresh(&mut self, mut token: RefreshToken, limit: usize) -> String {
         let text = chance::refresh_token();
         token.dead = false;
-        let stillborn = self.is_replayed(&token.code);
+        let stillborn = !self.stands(&token.owner, &token.code);
         let tokens = &mut self.tokens;
         let excess =
             if stillborn { vec![text.clone()] } else { tokens.enlist(&text, &token, limit) };
@@ -187,9 +194,22 @@ impl Grants {
 mod tests {
     use super::*;
 
+    fn owner(sub: &str) -> Owner {
+        Owner { project: "p".to_owned(), sub: sub.to_owned() }
+    }
+
+    /// What two users have allowed one project.
+    fn grants() -> Grants {
+        let mut grants = Grants::default();
+        for sub in ["1", "2"] {
+            grants.allow(&owner(sub), &BTreeSet::from(["openid".to_owned()]));
+        }
+        grants
+    }
+
     fn token(sub: &str, code: &str) -> RefreshToken {
         RefreshToken {
-            owner: Owner { project: "p".to_owned(), sub: sub.to_owned() },
+            owner: owner(sub),
             client_id: "c".to_owned(),
             scopes: BTreeSet::new(),
             code: code.to_owned(),
@@ -199,9 +219,45 @@ mod tests {
         }
     }
 
+    fn access(owner: Owner, expires_at: i64) -> AccessToken {
+        AccessToken {
+            owner,
+            client_id: "c".to_owned(),
+            scopes: BTreeSet::new(),
+            offline: false,
+            expires_at,
+            code: "a".to_owned(),
+        }
+    }
+
+    #[test]
+    fn what_is_on_its_way_when_a_grant_is_taken_back_never_lives() {
+        let mut grants = grants();
+        let accepted = token("1", "a");
+        grants.revoke(&owner("1"));
+        let refresh = grants.add_refresh(accepted, 9);
+        let late = grants.add_access(access(owner("1"), 3_599));
+        let other = grants.add_access(access(owner("2"), 3_599));
+        assert!(grants.refresh(&refresh).unwrap().dead);
+        assert!(grants.live_access(&late, 0).is_none());
+        assert!(grants.live_access(&other, 0).is_some());
+    }
+
+    #[test]
+    fn a_user_takes_back_what_was_granted_and_not_what_a_domain_delegates() {
+        let mut grants = grants();
+        let own = grants.add_access(access(owner("1"), 3_599));
+        let robot = Owner { project: "112".to_owned(), sub: "1".to_owned() };
+        let delegated = grants.add_service_access(access(robot.clone(), 3_599));
+        grants.revoke_user("1");
+        grants.revoke(&robot);
+        assert!(grants.live_access(&own, 0).is_none());
+        assert!(grants.live_access(&delegated, 0).is_some());
+    }
+
     #[test]
     fn one_refresh_token_too_many_kills_the_oldest() {
-        let mut grants = Grants::default();
+        let mut grants = grants();
         let first = grants.add_refresh(token("1", "a"), 2);
         let second = grants.add_refresh(token("1", "b"), 2);
         let other = grants.add_refresh(token("2", "c"), 2);
@@ -213,7 +269,7 @@ mod tests {
 
     #[test]
     fn a_dead_family_leaves_the_others_alone() {
-        let mut grants = Grants::default();
+        let mut grants = grants();
         let first = grants.add_refresh(token("1", "a"), 9);
         let second = grants.add_refresh(token("1", "b"), 9);
         grants.replay("a");
@@ -225,7 +281,7 @@ mod tests {
 
     #[test]
     fn the_longest_dead_are_forgotten_and_the_living_are_not() {
-        let mut grants = Grants::default();
+        let mut grants = grants();
         let living = grants.add_refresh(token("2", "x"), 1);
         let first = grants.add_refresh(token("1", "a"), 1);
         for _ in 0..=REMEMBERED {
@@ -238,18 +294,10 @@ mod tests {
 
     #[test]
     fn expired_access_tokens_make_room() {
-        let mut grants = Grants::default();
-        let access = |expires_at| AccessToken {
-            owner: Owner { project: "p".to_owned(), sub: "1".to_owned() },
-            client_id: "c".to_owned(),
-            scopes: BTreeSet::new(),
-            offline: false,
-            expires_at,
-            code: "a".to_owned(),
-        };
-        let old = grants.add_access(access(3_599));
+        let mut grants = grants();
+        let old = grants.add_access(access(owner("1"), 3_599));
         assert!(grants.live_access(&old, 3_598).is_some());
-        grants.add_access(access(7_199));
+        grants.add_access(access(owner("1"), 7_199));
         assert_eq!(grants.tokens.access.iter().count(), 1);
     }
 

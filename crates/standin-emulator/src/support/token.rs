@@ -108,7 +108,7 @@ pub(super) const ROWS: [Row; 24] = [
         .by(&["it::refresh::a_token_of_a_combined_authorization_keeps_its_scopes_and_an_older_one_does_not_grow"]),
     yes("A rotated refresh token, as others do it: profile `rotate_refresh_tokens`")
         .from(&[OURS])
-        .by(&["it::faults::a_rotation_gives_a_new_refresh_token_and_kills_the_old_one"]),
+        .by(&["it::refresh::a_provider_that_rotates_gives_a_new_refresh_token_each_time"]),
     yes("`jwt-bearer` for service accounts, with its checks in Google's order").from(&[
         SERVICE, RFC7523, SEEN,
     ]).by(&[

@@ -8,12 +8,10 @@ use crate::id_token::{Channel, Extras, Statement};
 use crate::object::Object;
 use crate::scopes;
 use crate::seed::{Client, PublishingStatus};
-use crate::state::grants::{AccessToken, Owner, RefreshToken};
+use crate::state::grants::{AccessToken, LIFETIME, Owner, RefreshToken};
 use crate::state::ledger::{Event, Kind};
 use crate::state::{Shared, State};
 
-/// Google says 3599, whatever its documentation shows.
-pub(super) const LIFETIME: i64 = 3599;
 const TESTING_LIFETIME: i64 = 604_799;
 
 /// What an access token is made from.
@@ -35,11 +33,7 @@ pub(super) struct Basis<'a> {
 
 /// Makes the tokens, writes the ledger and builds the answer.
 pub(super) fn issue(request: &Request<'_>, mut basis: Basis<'_>) -> Object {
-    if let Some(Twist::NarrowScope { scopes: removed }) = request.twist {
-        for scope in removed {
-            basis.scopes.remove(scopes::canonical(scope));
-        }
-    }
+    narrow(request, &mut basis.scopes);
     let access_token = store(request, &basis);
     let id_token = id_token(request, &basis, &access_token);
     let refresh_token_expires_in = expires_in(request.shared, basis.refresh_token.as_deref());
@@ -51,6 +45,15 @@ pub(super) fn issue(request: &Request<'_>, mut basis: Basis<'_>) -> Object {
         .with("token_type", "Bearer")
         .with_some("id_token", id_token)
         .with_some("refresh_token_expires_in", refresh_token_expires_in)
+}
+
+/// Takes away the scopes that a fault keeps back.
+pub(super) fn narrow(request: &Request<'_>, scopes: &mut BTreeSet<String>) {
+    if let Some(Twist::NarrowScope { scopes: removed }) = request.twist {
+        for scope in removed {
+            scopes.remove(scopes::canonical(scope));
+        }
+    }
 }
 
 /// Stores a new refresh token, unless a fault keeps it back.

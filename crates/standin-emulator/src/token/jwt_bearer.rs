@@ -10,14 +10,14 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::issue::LIFETIME;
-use super::{Request, service_id_token};
+use super::{Request, client_auth, issue, service_id_token};
+use crate::faults::Twist;
 use crate::jws::Jws;
 use crate::object::Object;
 use crate::reply::OAuthError;
 use crate::scopes;
 use crate::seed::ServiceAccount;
-use crate::state::grants::{AccessToken, Owner};
+use crate::state::grants::{AccessToken, LIFETIME, Owner};
 use crate::state::ledger::{Event, Kind};
 
 /// The longest life of an assertion, in seconds.
@@ -32,6 +32,26 @@ enum Wish {
 }
 
 pub(super) fn grant(request: &Request<'_>) -> Result<Object, OAuthError> {
+    let answer = check_faults(request).and_then(|()| answer(request));
+    if let Err(error) = &answer {
+        let event = Event::new(Kind::ServiceTokenRefused).with("error", error.error);
+        let event = event.hashed_some("assertion", request.params.get("assertion"));
+        request.shared.record(event.with("error_description", error.description.as_str()));
+    }
+    answer
+}
+
+/// A refusal that was ordered. There is no client whose secret could be wrong, but that is how the
+/// refusal is worded.
+fn check_faults(request: &Request<'_>) -> Result<(), OAuthError> {
+    match request.twist {
+        Some(Twist::InvalidGrant) => Err(invalid_grant("Bad Request")),
+        Some(Twist::InvalidClient) => Err(client_auth::wrong_secret(&request.shared.state())),
+        _ => Ok(()),
+    }
+}
+
+fn answer(request: &Request<'_>) -> Result<Object, OAuthError> {
     let bad_request = || OAuthError::bad_request("invalid_request", "Bad Request");
     let assertion = request.params.get("assertion").and_then(Jws::parse).ok_or_else(bad_request)?;
     let account = signer(request, &assertion)?;
@@ -39,15 +59,22 @@ pub(super) fn grant(request: &Request<'_>) -> Result<Object, OAuthError> {
     let wish = Wish::of(&assertion.claims)?;
     check_audience(request, &assertion.claims)?;
     match wish {
-        Wish::Access(scopes) => {
+        Wish::Access(mut scopes) => {
             let sub = subject(request, &account, &assertion.claims, &scopes)?;
+            issue::narrow(request, &mut scopes);
             Ok(access(request, &account, sub, scopes))
         }
-        Wish::Identity(audience) => {
-            let id_token = service_id_token::sign(request, &account, &audience);
-            Ok(Object::default().with("id_token", id_token))
-        }
+        Wish::Identity(audience) => Ok(identity(request, &account, &audience)),
     }
+}
+
+fn identity(request: &Request<'_>, account: &ServiceAccount, audience: &str) -> Object {
+    let id_token = service_id_token::sign(request, account, audience);
+    let event = Event::new(Kind::ServiceTokenIssued)
+        .user(account.email.as_str())
+        .client(account.client_id.as_str());
+    request.shared.record(event.with("audience", audience).hashed("id_token", &id_token));
+    Object::default().with("id_token", id_token)
 }
 
 /// The account that `iss` names, if its key has signed.

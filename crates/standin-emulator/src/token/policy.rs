@@ -4,8 +4,9 @@
 use axum::http::StatusCode;
 
 use super::client_auth;
+use crate::policy::{Obstacle, obstacle};
 use crate::reply::OAuthError;
-use crate::seed::{Block, Client, User, UserType};
+use crate::seed::{Client, User};
 use crate::state::State;
 use crate::state::grants::Reauth;
 
@@ -18,21 +19,13 @@ pub(super) fn account<'a>(state: &'a State, sub: &str) -> Result<&'a User, OAuth
 /// Refuses what an organization does not allow.
 pub(super) fn check(state: &State, client: &Client, user: &User) -> Result<(), OAuthError> {
     client_auth::check_status(client)?;
-    let project = state.project_of(client);
-    if project.user_type == UserType::Internal && project.organization != user.hd {
-        return Err(OAuthError::new(StatusCode::FORBIDDEN, "org_internal", ""));
-    }
-    if user.hd.as_ref().is_some_and(|domain| project.trusted_by.contains(domain)) {
-        return Ok(());
-    }
-    let blocked = &state.profile.admin_blocked_domains;
-    let domain_blocked = user.hd.as_ref().is_some_and(|domain| blocked.contains(domain));
-    match user.block {
-        Block::None if !domain_blocked => Ok(()),
-        Block::None | Block::AdminPolicy => {
-            Err(OAuthError::bad_request("admin_policy_enforced", ""))
+    match obstacle(state, client, user) {
+        None => Ok(()),
+        Some(Obstacle::OrgInternal) => {
+            Err(OAuthError::new(StatusCode::FORBIDDEN, "org_internal", ""))
         }
-        Block::UnderAge => Err(OAuthError::bad_request("access_not_configured", "")),
+        Some(Obstacle::AdminPolicy) => Err(OAuthError::bad_request("admin_policy_enforced", "")),
+        Some(Obstacle::UnderAge) => Err(OAuthError::bad_request("access_not_configured", "")),
     }
 }
 

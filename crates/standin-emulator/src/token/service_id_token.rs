@@ -1,15 +1,13 @@
 //! ID tokens of service accounts, whose claims come in an order of their own.
 
 use super::Request;
-use crate::keys::encode_part;
+use crate::id_token;
 use crate::object::Object;
 use crate::seed::ServiceAccount;
 
 pub(super) fn sign(request: &Request<'_>, account: &ServiceAccount, audience: &str) -> String {
     let now = request.shared.clock.now_unix();
     let signer = request.shared.state().keys.signer();
-    let header =
-        Object::default().with("alg", "RS256").with("kid", signer.kid.as_str()).with("typ", "JWT");
     let claims = Object::default()
         .with("aud", audience)
         .with("azp", account.email.as_str())
@@ -19,7 +17,5 @@ pub(super) fn sign(request: &Request<'_>, account: &ServiceAccount, audience: &s
         .with("iat", now)
         .with("iss", request.shared.origin.as_str())
         .with("sub", account.client_id.as_str());
-    let message =
-        format!("{}.{}", encode_part(&header.to_compact()), encode_part(&claims.to_compact()));
-    format!("{message}.{}", signer.sign(&message))
+    id_token::sign(&signer, claims, now, request.twist)
 }

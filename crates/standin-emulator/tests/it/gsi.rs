@@ -91,6 +91,38 @@ async fn whoever_may_not_use_the_application_gets_no_credential_either() {
     let refused = get(&google, "/gsi/select", &[("origin", SITE)]).await;
     let error = google.get(&location(&refused)).await.text().await.unwrap();
     assert!(error.contains("Error 403: access_denied"), "{error}");
+    for auto_select in ["false", "true"] {
+        let more = [("origin", SITE), ("auto_select", auto_select)];
+        let card = get(&google, "/gsi/iframe/select", &more).await;
+        let told = message_to(SITE, &card.text().await.unwrap());
+        assert_eq!(told["skipped"], "issuing_failed", "{told}");
+    }
+    assert!(google.events("credential_issued").await.is_empty());
+}
+
+#[tokio::test]
+async fn an_account_that_was_blocked_later_gets_no_credential_by_itself() {
+    let google = Google::with_ada().await;
+    let first = get(&google, "/gsi/select", &[("origin", SITE)]).await;
+    assert_eq!(first.status(), StatusCode::OK);
+    google
+        .put("/_emulator/users", &json!({"email": "ada@example.com", "block": "under_age"}))
+        .await;
+    for path in ["/gsi/select", "/gsi/iframe/select"] {
+        get(&google, path, &[("origin", SITE), ("auto_select", "true")]).await;
+    }
+    assert_eq!(google.events("credential_issued").await.len(), 1);
+}
+
+#[tokio::test]
+async fn the_pages_behind_the_button_and_the_device_run_nothing() {
+    let google = Google::start().await;
+    let choose = get(&google, "/gsi/select", &[("origin", SITE)]).await;
+    for page in [choose, google.get("/device").await] {
+        let policy = page.headers()["content-security-policy"].to_str().unwrap();
+        assert!(policy.starts_with("default-src 'none';"), "{policy}");
+        assert!(!policy.contains("script-src"), "{policy}");
+    }
 }
 
 #[tokio::test]

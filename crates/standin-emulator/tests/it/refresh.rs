@@ -166,3 +166,36 @@ async fn a_deleted_account_is_named_and_can_be_restored() {
     google.put("/_emulator/users", &again).await;
     assert_eq!(google.refresh(&refresh_token).await.claims()["sub"], sub);
 }
+
+#[tokio::test]
+async fn a_provider_that_rotates_gives_a_new_refresh_token_each_time() {
+    let google = Google::with_ada().await;
+    google.put("/_emulator/profile", &json!({"rotate_refresh_tokens": true})).await;
+    let mut refresh_token = google.offline(SIGN_IN).await;
+    for _ in 0..2 {
+        let next = google.refresh(&refresh_token).await.text("refresh_token");
+        assert_eq!(google.refresh(&refresh_token).await.error(), DEAD);
+        refresh_token = next;
+    }
+    google.put("/_emulator/profile", &json!({"rotate_refresh_tokens": false})).await;
+    assert_eq!(google.refresh(&refresh_token).await.body.get("refresh_token"), None);
+}
+
+#[tokio::test]
+async fn a_browser_that_was_signed_in_does_not_end_the_demand_to_sign_in() {
+    let google = linus().await;
+    let refresh_token = google.offline(CALENDAR).await;
+    let response = google.authorize(SIGN_IN, &[]).send().await.unwrap();
+    let cookie = response.headers()["set-cookie"].to_str().unwrap();
+    let cookie = cookie.split_once(';').unwrap().0.to_owned();
+    google.http.delete(google.url("/_emulator/autopilot")).send().await.unwrap();
+    let silent = async || {
+        let request = google.authorize(SIGN_IN, &[("prompt", "none")]).header("cookie", &cookie);
+        crate::support::Callback::of(&request.send().await.unwrap())
+    };
+    assert_eq!(silent().await.get("error"), None);
+    reauth(&google, &json!({})).await;
+    assert_eq!(silent().await.get("error"), Some("interaction_required"));
+    let refused = google.refresh(&refresh_token).await;
+    assert_eq!(refused.body["error_subtype"], "invalid_rapt");
+}

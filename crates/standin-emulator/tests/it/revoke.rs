@@ -67,3 +67,17 @@ async fn the_token_comes_in_a_form_or_in_the_query() {
     assert_eq!(query.status(), StatusCode::OK);
     assert_eq!(query.headers()["server"], "ESF");
 }
+
+#[tokio::test]
+async fn a_code_of_a_revoked_grant_is_dead_and_not_unknown() {
+    let google = Google::with_ada().await;
+    let tokens = google.sign_in(SIGN_IN, &[]).await;
+    let (spent, unspent) = (google.code(SIGN_IN, &[]).await, google.code(SIGN_IN, &[]).await);
+    assert_eq!(google.redeem(&spent).await.status, StatusCode::OK);
+    google.revoke(&tokens.text("access_token")).await;
+    for code in [spent, unspent] {
+        assert_eq!(google.redeem(&code).await.error(), "400 invalid_grant: Bad Request");
+    }
+    let invented = google.redeem("4/0Ainvented").await;
+    assert_eq!(invented.error(), "400 invalid_grant: Malformed auth code.");
+}

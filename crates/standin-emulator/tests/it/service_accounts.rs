@@ -199,6 +199,49 @@ async fn an_unknown_scope_is_taken_for_an_audience() {
 }
 
 #[tokio::test]
+async fn faults_strike_assertions_too() {
+    let robot = Robot::alone().await;
+    let fault = async |name: &str| {
+        robot.google.fault(json!({"endpoint": "token", "fault": name})).await;
+        robot.ask(&json!({"scope": null, "target_audience": "my-service"})).await
+    };
+    assert_eq!(fault("invalid_grant").await.error(), "400 invalid_grant: Bad Request");
+    assert_eq!(fault("invalid_client").await.status, StatusCode::UNAUTHORIZED);
+    assert_eq!(fault("wrong_iss").await.claims()["iss"], "https://issuer.invalid");
+    assert_ne!(fault("wrong_aud").await.claims()["aud"], "my-service");
+    assert_eq!(fault("alg_none").await.header()["alg"], "none");
+    let forged = fault("bad_signature").await.text("id_token");
+    let path = format!("/tokeninfo?id_token={forged}");
+    assert_eq!(robot.google.get(&path).await.status(), StatusCode::BAD_REQUEST);
+    let narrow = json!({"endpoint": "token", "fault": "narrow_scope", "scopes": [CALENDAR]});
+    robot.google.fault(narrow).await;
+    let token = robot.ask(&json!({"scope": format!("{CLOUD} {CALENDAR}")})).await;
+    let path = format!("/tokeninfo?access_token={}", token.text("access_token"));
+    assert_eq!(robot.google.json(&path).await["scope"], CLOUD);
+}
+
+#[tokio::test]
+async fn the_ledger_tells_what_a_service_account_got_and_did_not_get() {
+    let robot = Robot::alone().await;
+    robot.ask(&json!({"scope": null, "target_audience": "my-service"})).await;
+    robot.ask(&json!({"iat": null})).await;
+    let issued = &robot.google.events("service_token_issued").await[0];
+    assert_eq!((&issued["user"], &issued["audience"]), (&json!(ROBOT), &json!("my-service")));
+    let refused = &robot.google.events("service_token_refused").await[0];
+    assert_eq!(refused["error"], "invalid_grant");
+    assert_eq!(refused["assertion_sha256"].as_str().unwrap().len(), 64);
+}
+
+#[tokio::test]
+async fn a_user_cannot_take_back_what_a_domain_delegates() {
+    let robot = Robot::new(json!({"email": ROBOT, "delegated_scopes": [CALENDAR]})).await;
+    let answer = robot.ask(&json!({"sub": "linus@corp.example", "scope": CALENDAR})).await;
+    robot.google.post("/_emulator/users/linus@corp.example/revoke", &json!({})).await;
+    let path = format!("/tokeninfo?access_token={}", answer.text("access_token"));
+    assert_eq!(robot.google.get(&path).await.status(), StatusCode::OK);
+}
+
+#[tokio::test]
 async fn a_domain_lets_a_service_account_act_for_its_users() {
     let robot = Robot::new(json!({"email": ROBOT, "delegated_scopes": [CALENDAR]})).await;
     let refused = "401 unauthorized_client: Client is unauthorized to retrieve access tokens using \

@@ -32,6 +32,21 @@ async fn userinfo_says_what_the_scopes_allow_under_each_versions_names() {
 }
 
 #[tokio::test]
+async fn an_organization_is_told_with_the_address_or_the_name_only() {
+    let google = Google::start().await;
+    google.autopilot(json!({"user": "linus@corp.example", "decision": "allow"})).await;
+    for (scope, expected) in [
+        ("openid", Value::Null),
+        ("openid email", json!("corp.example")),
+        ("openid profile", json!("corp.example")),
+    ] {
+        let token = google.sign_in(scope, &[]).await.text("access_token");
+        let info = userinfo(&google, "/v1/userinfo", &token).await;
+        assert_eq!(info.body["hd"], expected, "{scope}");
+    }
+}
+
+#[tokio::test]
 async fn a_user_has_a_picture_that_can_be_fetched() {
     let google = Google::with_ada().await;
     let token = google.sign_in(SIGN_IN, &[]).await.text("access_token");

@@ -10,7 +10,6 @@ pub(super) mod sign_in;
 pub(super) mod unverified;
 
 use askama::Template;
-use axum::http::{HeaderValue, header};
 use axum::response::Response;
 use serde::Deserialize;
 
@@ -22,11 +21,6 @@ use crate::state::{Shared, State};
 
 pub(super) const CHOOSER: &str = "/v3/signin/accountchooser";
 
-/// No script, nothing from elsewhere, in nobody's frame. Where forms may lead is left open: a browser
-/// would hold it against the redirect to the application.
-const POLICY: &str =
-    "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'";
-
 /// Names the interaction a page belongs to.
 #[derive(Debug, Deserialize)]
 pub(super) struct Part {
@@ -35,13 +29,7 @@ pub(super) struct Part {
 
 /// A page of ours. Rendering into memory cannot fail.
 pub(super) fn html(rendered: askama::Result<String>) -> Response {
-    html_with(rendered, HeaderValue::from_static(POLICY))
-}
-
-fn html_with(rendered: askama::Result<String>, policy: HeaderValue) -> Response {
-    let mut response = reply::page(rendered.unwrap_or_default());
-    response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
-    response
+    reply::page(rendered.unwrap_or_default())
 }
 
 /// The name of a client, as pages show it.
