@@ -2,7 +2,7 @@
 
 use axum::http::{HeaderMap, header};
 
-use crate::seed::{ServiceAccount, User};
+use crate::seed::User;
 use crate::state::Shared;
 use crate::state::grants::AccessToken;
 
@@ -17,10 +17,7 @@ pub(crate) fn caller(shared: &Shared, token: &str) -> Option<(AccessToken, User)
     let now = shared.clock.now_unix();
     let state = shared.state();
     let token = state.grants.live_access(token, now)?.clone();
-    let sub = &token.owner.sub;
-    let service = || state.service_accounts.iter().find(|account| account.client_id == *sub);
-    let user = state.users.by_sub(sub).cloned();
-    let user = user.or_else(|| service().map(ServiceAccount::as_user))?;
+    let user = state.account(&token.owner.sub)?;
     Some((token, user))
 }
 

@@ -6,6 +6,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+/// How far the emulator's time may be from the machine's: a hundred years of 365 days, in
+/// milliseconds. Dates stay dates, and sums of times stay numbers.
+const FARTHEST_MS: i64 = 100 * 365 * 24 * 3600 * 1000;
+
 /// A handle on one emulator's time. Clones share the offset.
 #[derive(Clone, Debug, Default)]
 pub struct Clock {
@@ -19,19 +23,24 @@ impl Clock {
         machine_unix_ms().saturating_add(self.offset_ms.load(Ordering::SeqCst))
     }
 
-    /// Moves this emulator's time forward.
+    /// Moves this emulator's time forward, to a hundred years ahead of the machine's at most.
     pub fn advance(&self, by: Duration) {
-        self.shift_ms(i64::try_from(by.as_millis()).unwrap_or(i64::MAX));
+        let by = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
+        let ahead = |offset: i64| Some(offset.saturating_add(by).min(FARTHEST_MS));
+        let _ = self.offset_ms.fetch_update(Ordering::SeqCst, Ordering::SeqCst, ahead);
     }
 
     pub(crate) fn now_unix(&self) -> i64 {
         self.now_unix_ms().div_euclid(1000)
     }
 
-    pub(crate) fn shift_ms(&self, by: i64) {
-        let _ = self.offset_ms.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |offset| {
-            Some(offset.saturating_add(by))
-        });
+    /// Moves it either way. `false`, and no change, beyond a hundred years.
+    pub(crate) fn shift_ms(&self, by: i64) -> bool {
+        let shifted = |offset: i64| {
+            let offset = offset.saturating_add(by);
+            (-FARTHEST_MS..=FARTHEST_MS).contains(&offset).then_some(offset)
+        };
+        self.offset_ms.fetch_update(Ordering::SeqCst, Ordering::SeqCst, shifted).is_ok()
     }
 
     pub(crate) fn offset_seconds(&self) -> i64 {
@@ -61,5 +70,15 @@ mod tests {
         clock.clone().advance(Duration::from_hours(1));
         assert!(clock.now_unix_ms() - before >= 3_600_000);
         assert_eq!(clock.offset_seconds(), 3600);
+    }
+
+    #[test]
+    fn a_hundred_years_are_enough() {
+        let clock = Clock::default();
+        assert!(!clock.shift_ms(i64::MAX) && !clock.shift_ms(i64::MIN));
+        assert_eq!(clock.offset_seconds(), 0);
+        clock.advance(Duration::MAX);
+        assert_eq!(clock.offset_seconds(), FARTHEST_MS / 1000);
+        assert!(!clock.shift_ms(1) && clock.shift_ms(-2 * FARTHEST_MS));
     }
 }

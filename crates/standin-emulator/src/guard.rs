@@ -11,18 +11,14 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use crate::control::Problem;
+use crate::loopback;
 use crate::state::Shared;
 
-/// Refuses a `Host` that is not one of this emulator's names.
-pub(crate) async fn own_host(
-    State(shared): State<Arc<Shared>>,
-    request: Request,
-    next: Next,
-) -> Response {
-    if is_own_host(&shared, request.headers()) {
-        return next.run(request).await;
-    }
-    (StatusCode::FORBIDDEN, "This host name is not one of the emulator's.\n").into_response()
+/// The refusal of a `Host` that is not one of this emulator's names. Before anything else: a request
+/// for somebody else's host makes no world.
+pub(crate) fn foreign_host(shared: &Shared, headers: &HeaderMap) -> Option<Response> {
+    let refusal = (StatusCode::FORBIDDEN, "This host name is not one of the emulator's.\n");
+    (!is_own_host(shared, headers)).then(|| refusal.into_response())
 }
 
 fn is_own_host(shared: &Shared, headers: &HeaderMap) -> bool {
@@ -62,12 +58,7 @@ pub(crate) async fn local_origin(
 }
 
 fn is_loopback_origin(origin: &str) -> bool {
-    url::Url::parse(origin).is_ok_and(|url| match url.host() {
-        Some(url::Host::Domain(name)) => name == "localhost",
-        Some(url::Host::Ipv4(address)) => address.is_loopback(),
-        Some(url::Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    })
+    url::Url::parse(origin).is_ok_and(|url| loopback::is_loopback(&url))
 }
 
 #[cfg(test)]

@@ -96,6 +96,7 @@ mod guard;
 mod id_token;
 mod jws;
 mod keys;
+mod loopback;
 mod object;
 mod policy;
 mod relay;

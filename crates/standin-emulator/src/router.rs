@@ -10,8 +10,8 @@ use axum::routing::{get, post, put};
 use crate::faults::{self, Endpoint};
 use crate::state::Shared;
 use crate::{
-    api, authorize, avatar, certs, control, cors, device, discovery, gsi, guard, reply, revoke,
-    risc, tick, token, tokeninfo, userinfo,
+    api, authorize, avatar, certs, control, cors, device, discovery, gsi, reply, revoke, risc,
+    tick, token, tokeninfo, userinfo,
 };
 
 const BODY_LIMIT: usize = 1024 * 1024;
@@ -43,7 +43,6 @@ pub(crate) fn router(shared: &Arc<Shared>) -> Router {
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .layer(from_fn(cors::open))
         .layer(from_fn_with_state(shared.clone(), tick::tick))
-        .layer(from_fn_with_state(shared.clone(), guard::own_host))
         .with_state(shared.clone())
 }
 

@@ -19,6 +19,7 @@ use tower::ServiceExt;
 use crate::background::Background;
 use crate::clock::Clock;
 use crate::control::Problem;
+use crate::guard;
 use crate::keys;
 use crate::reply::Abort;
 use crate::seed::{Client, Seed, SeedError, User};
@@ -274,6 +275,9 @@ async fn serve(stream: TcpStream, tenants: Arc<Tenants>) {
 }
 
 async fn answer(tenants: Arc<Tenants>, request: Request) -> Result<Response, ConnectionCut> {
+    if let Some(refusal) = guard::foreign_host(tenants.root(), request.headers()) {
+        return Ok(refusal);
+    }
     let (router, request) = match tenants.dispatch(request) {
         Ok(dispatched) => dispatched,
         Err(reason) => return Ok(Problem::from(reason).into_response()),

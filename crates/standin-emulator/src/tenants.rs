@@ -84,9 +84,10 @@ impl Tenants {
         self.lock().keys().cloned().collect()
     }
 
-    /// Forgets a tenant; whether there was one.
+    /// Forgets a tenant, and lets its requests go that a fault holds; whether there was one.
     pub(crate) fn remove(&self, name: &str) -> bool {
-        self.lock().remove(name).is_some()
+        let world = self.lock().remove(name);
+        world.map(|world| world.shared.hold.release()).is_some()
     }
 
     fn world(&self, name: &str) -> Result<World, NoWorld> {

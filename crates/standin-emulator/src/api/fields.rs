@@ -20,8 +20,8 @@ pub(super) enum Fields {
 impl Fields {
     /// Parses and checks a selection; the error is the part that selects nothing.
     pub(super) fn parse(text: &str, shape: &Shape) -> Result<Self, String> {
-        let mut rest = Rest(text);
-        let fields = rest.list().filter(|_| rest.0.is_empty()).ok_or_else(|| text.to_owned())?;
+        let mut rest = Rest { text, depth: 0 };
+        let fields = rest.list().filter(|_| rest.text.is_empty()).ok_or_else(|| text.to_owned())?;
         fields.check(shape)?;
         Ok(fields)
     }
@@ -70,8 +70,14 @@ impl Fields {
     }
 }
 
+/// How deep members may be named: deeper than any answer goes, and not as deep as the stack.
+const DEEPEST: usize = 64;
+
 /// The text that is still to be read.
-struct Rest<'a>(&'a str);
+struct Rest<'a> {
+    text: &'a str,
+    depth: usize,
+}
 
 impl Rest<'_> {
     fn list(&mut self) -> Option<Fields> {
@@ -83,6 +89,10 @@ impl Rest<'_> {
     }
 
     fn path(&mut self) -> Option<Fields> {
+        self.depth += 1;
+        if self.depth > DEEPEST {
+            return None;
+        }
         let name = self.name()?;
         let below = if self.eat('/') {
             self.path()?
@@ -92,6 +102,7 @@ impl Rest<'_> {
         } else {
             Fields::All
         };
+        self.depth -= 1;
         match name.as_str() {
             "*" => Some(below),
             _ => Some(Fields::Only(BTreeMap::from([(name, below)]))),
@@ -99,19 +110,19 @@ impl Rest<'_> {
     }
 
     fn name(&mut self) -> Option<String> {
-        let text = self.0.trim_start();
+        let text = self.text.trim_start();
         let is_name = |c: char| c.is_ascii_alphanumeric() || "*_-".contains(c);
         let end = text.find(|c| !is_name(c)).unwrap_or(text.len());
         let (name, rest) = text.split_at(end);
-        self.0 = rest.trim_start();
+        self.text = rest.trim_start();
         (!name.is_empty()).then(|| name.to_owned())
     }
 
     fn eat(&mut self, wanted: char) -> bool {
-        let Some(rest) = self.0.strip_prefix(wanted) else {
+        let Some(rest) = self.text.strip_prefix(wanted) else {
             return false;
         };
-        self.0 = rest.trim_start();
+        self.text = rest.trim_start();
         true
     }
 }
@@ -153,6 +164,15 @@ mod tests {
         assert_eq!(selected("items"), "unknown items");
         for broken in ["files(id", "files)", "", ",", "files(),kind", "kind files", "files/"] {
             assert_eq!(selected(broken), format!("unknown {broken}"));
+        }
+    }
+
+    #[test]
+    fn no_depth_costs_more_than_a_refusal() {
+        let as_wide_as_one_likes = "files/id,".repeat(1_000) + "kind";
+        assert!(selected(&as_wide_as_one_likes).starts_with('{'));
+        for deep in ["a/".repeat(100_000) + "a", "a(".repeat(100_000)] {
+            assert_eq!(selected(&deep), format!("unknown {deep}"));
         }
     }
 }

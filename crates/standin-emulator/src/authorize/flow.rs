@@ -14,14 +14,14 @@ use crate::chance;
 use crate::reply;
 use crate::scopes;
 use crate::state::ledger::{Event, Kind};
-use crate::state::{Autopilot, Decision, Shared, State};
+use crate::state::{Aging, Autopilot, Decision, Shared, State};
+
+/// So many pages wait for their person.
+const MOST_PAGES: usize = 10_000;
 
 /// Starts a checked request: straight on if nobody needs to be asked.
 pub(super) fn begin(shared: &Shared, interaction: Interaction, browser: Option<&str>) -> Response {
-    let mut state = shared.state();
-    let chosen = choose_silently(&state, &interaction.request, browser);
-    drop_stale(&mut state);
-    drop(state);
+    let chosen = choose_silently(&shared.state(), &interaction.request, browser);
     match chosen {
         Some(sub) => with_account(shared, interaction, &sub, browser),
         None if interaction.request.prompt.silence.is_some() => {
@@ -153,19 +153,19 @@ fn record_consent_shown(shared: &Shared, interaction: &Interaction) {
     shared.record(event.with("scope", scopes::join(&request.scopes)));
 }
 
+/// Remembers what a page is about. The oldest pages make way: abandoned ones would pile up in an emulator
+/// that runs for weeks.
+fn park<V>(pages: &mut Aging<V>, part: String, interaction: V) {
+    pages.insert(part, interaction);
+    pages.drop_oldest_while(|count, _| count > MOST_PAGES);
+}
+
 /// Parks the interaction and sends the browser to a page.
 fn show(shared: &Shared, interaction: Interaction, page: &str) -> Response {
     let part = chance::opaque_id();
-    shared.state().interactions.insert(part.clone(), interaction);
+    park(&mut shared.state().interactions, part.clone(), interaction);
     let page = shared.path(page);
     reply::redirect(&format!("{page}?part={part}&flowName=GeneralOAuthFlow"))
-}
-
-/// Abandoned pages would pile up in an emulator that runs for weeks.
-fn drop_stale(state: &mut State) {
-    if state.interactions.len() > 10_000 {
-        state.interactions.clear();
-    }
 }
 
 /// Sets the cookie by which this browser is known again.
@@ -174,5 +174,19 @@ pub(crate) fn remember(shared: &Shared, response: &mut Response, cookie: &str) {
     let line = format!("{name}={cookie}; Path={path}; HttpOnly; SameSite=Lax");
     if let Ok(value) = HeaderValue::from_str(&line) {
         response.headers_mut().append(header::SET_COOKIE, value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_oldest_page_makes_way_and_no_other() {
+        let mut pages = Aging::default();
+        for number in 0..=MOST_PAGES {
+            park(&mut pages, number.to_string(), ());
+        }
+        assert!(pages.get("0").is_none() && pages.get("1").is_some());
     }
 }

@@ -21,12 +21,15 @@ pub(super) async fn read(State(shared): State<Arc<Shared>>) -> Json<Value> {
     Json(json!({"now": clock.now_unix(), "offset_seconds": clock.offset_seconds()}))
 }
 
-/// A negative number turns the clock back.
+/// A negative number turns the clock back. Both end a hundred years from the machine's time.
 pub(super) async fn advance(
     State(shared): State<Arc<Shared>>,
     Body(body): Body,
 ) -> Result<Json<Value>, Problem> {
     let Advance { advance_seconds } = problem::read(&body)?;
-    shared.clock.shift_ms(advance_seconds.saturating_mul(1000));
+    if !shared.clock.shift_ms(advance_seconds.saturating_mul(1000)) {
+        let detail = "The clock goes at most 100 years away from the machine's; `advance_seconds` is too much.";
+        return Err(Problem::invalid(detail));
+    }
     Ok(read(State(shared)).await)
 }

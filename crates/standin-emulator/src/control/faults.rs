@@ -8,12 +8,15 @@ use axum::http::StatusCode;
 use serde_json::{Value, json};
 
 use super::problem::{self, Body, Problem};
-use crate::faults::{Fault, Script};
+use crate::faults::{Fault, Faults, Script};
 use crate::state::Shared;
 
 pub(super) async fn list(State(shared): State<Arc<Shared>>) -> Json<Value> {
-    let faults: Vec<Value> = shared.state().faults.iter().map(view).collect();
-    Json(json!({"faults": faults}))
+    Json(listed(&shared.state().faults))
+}
+
+fn listed(faults: &Faults) -> Value {
+    json!({"faults": faults.iter().map(view).collect::<Vec<_>>()})
 }
 
 /// All or nothing: one bad entry and none is queued.
@@ -26,18 +29,16 @@ pub(super) async fn add(
         scripts.into_iter().map(Script::parse).collect::<Result<_, _>>().map_err(|refusal| {
             Problem::new(StatusCode::BAD_REQUEST, "invalid_fault", refusal.to_string())
         })?;
-    for fault in faults {
-        shared.state().faults.push(fault);
-    }
-    Ok(list(State(shared)).await)
+    let mut state = shared.state();
+    state.faults.extend(faults);
+    Ok(Json(listed(&state.faults)))
 }
 
 /// Answers with what was still to come: faults that a test ordered and that nothing ran into.
 pub(super) async fn clear(State(shared): State<Arc<Shared>>) -> Json<Value> {
-    let unconsumed = unconsumed(&shared);
-    shared.state().faults.clear();
+    let left = std::mem::take(&mut shared.state().faults);
     shared.hold.release();
-    unconsumed
+    unconsumed(&left)
 }
 
 /// `POST faults/release`: requests that are held go on.
@@ -46,9 +47,8 @@ pub(super) async fn release(State(shared): State<Arc<Shared>>) -> StatusCode {
     StatusCode::NO_CONTENT
 }
 
-pub(super) fn unconsumed(shared: &Shared) -> Json<Value> {
-    let faults: Vec<Value> = shared.state().faults.iter().map(view).collect();
-    Json(json!({"unconsumed": faults}))
+pub(super) fn unconsumed(left: &Faults) -> Json<Value> {
+    Json(json!({"unconsumed": left.iter().map(view).collect::<Vec<_>>()}))
 }
 
 pub(super) fn view(fault: &Fault) -> Value {

@@ -71,9 +71,7 @@ async fn health(State(shared): State<Arc<Shared>>) -> Json<Value> {
 
 /// Says which faults were never played: a test that expected them has not tested what it meant to.
 async fn reset(State(shared): State<Arc<Shared>>) -> Json<Value> {
-    let unconsumed = faults::unconsumed(&shared);
-    shared.reset();
-    unconsumed
+    faults::unconsumed(&shared.reset())
 }
 
 async fn unknown() -> Problem {

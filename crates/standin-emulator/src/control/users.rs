@@ -58,23 +58,29 @@ pub(super) async fn list(State(shared): State<Arc<Shared>>) -> Json<Value> {
     Json(json!({"users": state.users.iter().collect::<Vec<_>>()}))
 }
 
+/// All or nothing, in the order of the list.
 pub(super) async fn upsert(
     State(shared): State<Arc<Shared>>,
     Body(body): Body,
 ) -> Result<Json<Value>, Problem> {
     let patches: Vec<UserPatch> = problem::read_list(&body)?;
     let mut state = shared.state();
-    let mut users = Vec::new();
+    let mut users = state.users.clone();
+    let mut changed = Vec::new();
     for patch in patches {
-        let by_sub = patch.sub.as_deref().and_then(|sub| state.users.by_sub(sub));
-        let known = by_sub.or_else(|| state.users.find(&patch.email));
+        let by_sub = patch.sub.as_deref().and_then(|sub| users.by_sub(sub));
+        let known = by_sub.or_else(|| users.find(&patch.email));
         let user = patch.apply(known).completed();
-        users.push(user.map_err(|error| Problem::invalid(error.to_string()))?);
+        let user = user.map_err(|error| Problem::invalid(error.to_string()))?;
+        if users.is_taken(&user) {
+            let detail = format!("The address `{}` belongs to another `sub`.", user.email);
+            return Err(Problem::invalid(detail));
+        }
+        users.upsert(user.clone());
+        changed.push(user);
     }
-    for user in &users {
-        state.users.upsert(user.clone());
-    }
-    Ok(Json(json!({"users": users})))
+    state.users = users;
+    Ok(Json(json!({"users": changed})))
 }
 
 /// Whose access ends; everybody's when nothing is named.
@@ -96,6 +102,7 @@ pub(super) async fn revoke(
     let mut state = shared.state();
     let user = state.users.find(&user).cloned().ok_or_else(|| Problem::unknown_user(&user))?;
     let mut tokens = state.grants.live_refresh_of(&user.sub, shared.clock.now_unix());
+    tokens.retain(|(project, _)| risc::knows(&state, project, &user.sub));
     let mut event = Event::new(Kind::Revoked).user(user.email.as_str()).with("by", "user");
     match project {
         Some(project) => {

@@ -115,12 +115,8 @@ pub(crate) enum Twist {
 pub(crate) struct Faults(VecDeque<Fault>);
 
 impl Faults {
-    pub(crate) fn push(&mut self, fault: Fault) {
-        self.0.push_back(fault);
-    }
-
-    pub(crate) fn clear(&mut self) {
-        self.0.clear();
+    pub(crate) fn extend(&mut self, faults: Vec<Fault>) {
+        self.0.extend(faults);
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Fault> {

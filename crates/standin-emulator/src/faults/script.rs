@@ -186,9 +186,11 @@ impl Script {
     }
 
     fn canned(self) -> Result<Canned, Refusal> {
-        let status = StatusCode::from_u16(self.status.unwrap_or(200)).map_err(|_| {
-            Refusal::Invalid { field: "status", reason: "an HTTP status, 100 to 999" }
-        })?;
+        // What is below 200 is no answer, and what is above 599 no status (RFC 9110 §15).
+        let status = self.status.unwrap_or(200);
+        let status = StatusCode::from_u16(status).ok().filter(|_| (200..600).contains(&status));
+        let status = status
+            .ok_or(Refusal::Invalid { field: "status", reason: "an HTTP status, 200 to 599" })?;
         let content_type =
             self.content_type.as_deref().unwrap_or("application/json; charset=utf-8");
         let content_type = HeaderValue::from_str(content_type).map_err(|_| Refusal::Invalid {
@@ -264,5 +266,11 @@ mod tests {
             refusal(json!({"endpoint": "token", "fault": "rotate", "times": 0})),
             "`times` is not valid: at least 1"
         );
+        for status in [100, 199, 600, 999] {
+            assert_eq!(
+                refusal(json!({"endpoint": "token", "fault": "status", "status": status})),
+                "`status` is not valid: an HTTP status, 200 to 599"
+            );
+        }
     }
 }

@@ -53,8 +53,7 @@ pub(super) fn project(
         return Ok(account.project.clone());
     }
     let access = state.grants.live_access(token, now).ok_or_else(Refusal::unauthorized)?;
-    let account =
-        state.service_accounts.iter().find(|account| account.client_id == access.owner.sub);
+    let account = state.service_account_by_sub(&access.owner.sub);
     let account = account.ok_or_else(|| {
         Refusal::denied("Stream management APIs should only be called by a service account.")
     })?;

@@ -12,15 +12,15 @@ use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use serde::Serialize;
 use tokio::net::TcpStream;
-use url::{Host, Url};
+use url::Url;
 
 use super::event::{self, Happening, Spoiled, Token, TokenIdentifier};
 use super::stream::Stream;
 use crate::scopes;
 use crate::seed::User;
-use crate::state::Shared;
 use crate::state::grants::Owner;
 use crate::state::ledger::{Event, Kind};
+use crate::state::{Shared, State};
 
 const TRIES: u32 = 3;
 const PAUSE: Duration = Duration::from_millis(100);
@@ -55,7 +55,8 @@ pub(crate) async fn send(
 }
 
 /// Tells projects, after the caller was answered, that a user has taken back their refresh tokens
-/// (project and token).
+/// (project and token). Which projects [know](knows) the user, the caller has found out before: now
+/// none does.
 pub(crate) fn revoked(shared: &Arc<Shared>, user: &User, tokens: Vec<(String, String)>) {
     for (project, token) in tokens {
         let token_identifier_alg = TokenIdentifier::default();
@@ -78,13 +79,16 @@ pub(super) fn in_background(shared: &Arc<Shared>, project: String, token: Token)
 /// Projects whose stream wants this, of those that know the user by e-mail or profile.
 fn interested(shared: &Shared, user: &User, happening: &Happening) -> Vec<String> {
     let state = shared.state();
-    let knows = |project: &String| {
-        let owner = Owner { project: project.clone(), sub: user.sub.clone() };
-        let allowed = state.grants.allowed(&owner);
-        allowed.contains(scopes::EMAIL) || allowed.contains(scopes::PROFILE)
-    };
     let streams = state.streams.iter().filter(|(_, stream)| stream.wants(happening));
-    streams.map(|(project, _)| project.clone()).filter(knows).collect()
+    let projects = streams.map(|(project, _)| project.clone());
+    projects.filter(|project| knows(&state, project, &user.sub)).collect()
+}
+
+/// Whether a user lets a project see their e-mail or profile: no other project hears of them.
+pub(crate) fn knows(state: &State, project: &str, sub: &str) -> bool {
+    let owner = Owner { project: project.to_owned(), sub: sub.to_owned() };
+    let allowed = state.grants.allowed(&owner);
+    allowed.contains(scopes::EMAIL) || allowed.contains(scopes::PROFILE)
 }
 
 async fn deliver(shared: &Shared, project: String, token: Token) -> Delivery {
@@ -155,14 +159,5 @@ async fn exchange(url: &Url, token: String) -> Result<StatusCode, String> {
             || "the connection ended before an answer".to_owned(),
             |error| error.to_string(),
         )),
-    }
-}
-
-pub(super) fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
     }
 }

@@ -21,7 +21,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::routing::{get, post};
 
-pub(crate) use self::deliver::{revoked, send};
+pub(crate) use self::deliver::{knows, revoked, send};
 pub(crate) use self::event::{Happening, Spoiled};
 pub(crate) use self::stream::Streams;
 use crate::state::Shared;

@@ -15,6 +15,7 @@ use super::access::{self, Permission};
 use super::deliver;
 use super::error::Refusal;
 use super::event::{self, Happening};
+use crate::loopback;
 use crate::state::Shared;
 
 const PUSH: &str = "https://schemas.openid.net/secevent/risc/delivery-method/push";
@@ -161,7 +162,8 @@ impl Stream {
     }
 }
 
-/// Google delivers to https only. A receiver under test listens on loopback, where http will do.
+/// Google delivers to https only. A receiver under test listens on loopback, where http will do; https
+/// is taken, and nothing delivered there.
 fn destination(delivery: &DeliveryPart) -> Result<String, Refusal> {
     let method = delivery.delivery_method.as_deref();
     let method = method.ok_or_else(|| Refusal::missing_field("delivery_method"))?;
@@ -172,7 +174,7 @@ fn destination(delivery: &DeliveryPart) -> Result<String, Refusal> {
     }
     let url = delivery.url.as_deref().ok_or_else(|| Refusal::missing_field("url"))?;
     let parsed = Url::parse(url).ok().filter(|parsed| {
-        parsed.scheme() == "https" || (parsed.scheme() == "http" && deliver::is_loopback(parsed))
+        parsed.scheme() == "https" || (parsed.scheme() == "http" && loopback::is_loopback(parsed))
     });
     parsed
         .map(|_| url.to_owned())

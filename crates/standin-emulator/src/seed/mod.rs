@@ -11,6 +11,8 @@ mod registration;
 mod service_account;
 mod user;
 
+use std::collections::BTreeSet;
+
 use serde::Deserialize;
 
 use crate::suggest::with_suggestion;
@@ -56,6 +58,14 @@ pub enum SeedError {
     User {
         /// The address as given.
         email: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// A client that could not be told from another.
+    #[error("client {client_id:?}: {reason}")]
+    Client {
+        /// The client's id.
+        client_id: String,
         /// What is wrong with it.
         reason: &'static str,
     },
@@ -114,7 +124,27 @@ impl Seed {
             .into_iter()
             .map(ServiceAccount::completed)
             .collect::<Result<_, _>>()?;
+        self.check_distinct()?;
         Ok(self)
+    }
+
+    /// Of two that share a name one would be lost without a word.
+    fn check_distinct(&self) -> Result<(), SeedError> {
+        let (mut addresses, mut subjects) = (BTreeSet::new(), BTreeSet::new());
+        for user in &self.users {
+            if !addresses.insert(user.email.to_lowercase()) {
+                return Err(user.refused("another user has the same e-mail"));
+            }
+            if !subjects.insert(&user.sub) {
+                return Err(user.refused("another user has the same `sub`"));
+            }
+        }
+        let mut ids = BTreeSet::new();
+        let twice = self.clients.iter().find(|client| !ids.insert(&client.client_id));
+        twice.map_or(Ok(()), |client| {
+            let reason = "another client has the same `client_id`";
+            Err(SeedError::Client { client_id: client.client_id.clone(), reason })
+        })
     }
 }
 
@@ -155,6 +185,22 @@ mod tests {
         let text = error.to_string();
         assert!(text.contains("unknown field `emial`") && text.contains("line 2"), "{text}");
         assert!(text.contains("did you mean `email`?"), "{text}");
+    }
+
+    #[test]
+    fn two_of_one_name_are_refused() {
+        let user =
+            |email: &str, sub: &str| format!("[[users]]\nemail = \"{email}\"\nsub = \"{sub}\"\n");
+        let client = "[[clients]]\nclient_id = \"a\"\n";
+        for (seed, reason) in [
+            (user("a@example.com", "1") + &user("A@example.com", "2"), "the same e-mail"),
+            (user("a@example.com", "1") + &user("b@example.com", "1"), "the same `sub`"),
+            (client.repeat(2), "the same `client_id`"),
+        ] {
+            let error = Seed::from_toml(&seed).unwrap_err().to_string();
+            assert!(error.contains(reason), "{error}");
+        }
+        assert!(Seed::from_toml("[[clients]]\nname = \"a\"\n[[clients]]\nname = \"a\"").is_ok());
     }
 
     #[test]

@@ -77,7 +77,7 @@ impl User {
         Ok(self)
     }
 
-    fn refused(&self, reason: &'static str) -> SeedError {
+    pub(super) fn refused(&self, reason: &'static str) -> SeedError {
         SeedError::User { email: self.email.clone(), reason }
     }
 }

@@ -17,9 +17,15 @@ impl<V> Default for Aging<V> {
 }
 
 impl<V> Aging<V> {
+    /// Adds an entry. The new value of a known one keeps its place among the others.
     pub(crate) fn insert(&mut self, text: String, value: V) {
-        self.order.push_back(text.clone());
-        self.entries.insert(text, value);
+        if self.entries.insert(text.clone(), value).is_none() {
+            self.order.push_back(text);
+        }
+    }
+
+    pub(crate) fn remove(&mut self, text: &str) -> Option<V> {
+        self.entries.remove(text)
     }
 
     pub(crate) fn get(&self, text: &str) -> Option<&V> {
@@ -72,5 +78,18 @@ mod tests {
         assert_eq!(left, [3, 4, 5]);
         map.drop_oldest_while(|_, number| *number < 3);
         assert!(map.get("3").is_some(), "one that may not go ends it");
+    }
+
+    #[test]
+    fn a_key_that_comes_again_counts_once() {
+        let mut map = Aging::default();
+        for (text, number) in [("a", 0), ("b", 1), ("b", 2), ("b", 3)] {
+            map.insert(text.to_owned(), number);
+        }
+        map.drop_oldest_while(|count, _| count > 2);
+        assert_eq!((map.get("a"), map.get("b")), (Some(&0), Some(&3)));
+        map.remove("a");
+        map.drop_oldest_while(|count, _| count > 1);
+        assert_eq!(map.get("b"), Some(&3));
     }
 }

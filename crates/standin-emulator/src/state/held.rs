@@ -1,6 +1,6 @@
 //! What projects hold of users, for people to look at.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
@@ -22,6 +22,17 @@ pub(crate) struct Shortened {
     dead: bool,
 }
 
+impl Held {
+    fn new(owner: &Owner, scopes: &BTreeSet<String>) -> Self {
+        Self {
+            owner: owner.clone(),
+            scopes: scopes.clone(),
+            refresh_tokens: Vec::new(),
+            access_tokens: Vec::new(),
+        }
+    }
+}
+
 impl Shortened {
     fn of(text: &str, dead: bool) -> Self {
         let shown: String = text.chars().take(14).collect();
@@ -39,31 +50,21 @@ impl Grants {
 
     /// All that users have allowed, with the tokens that came of it, for people to look at.
     pub(crate) fn held(&self, now: i64) -> Vec<Held> {
-        let mut held: Vec<Held> = self
-            .allowed
-            .iter()
-            .map(|(owner, scopes)| Held {
-                owner: owner.clone(),
-                scopes: scopes.clone(),
-                refresh_tokens: self
-                    .tokens
-                    .refresh
-                    .iter()
-                    .filter(|(_, token)| token.owner == *owner)
-                    .map(|(text, token)| Shortened::of(text, token.dead))
-                    .collect(),
-                access_tokens: self
-                    .tokens
-                    .access
-                    .iter()
-                    .filter(|(_, token)| token.owner == *owner)
-                    .map(|(text, token)| Shortened::of(text, token.expires_at <= now))
-                    .collect(),
-            })
-            .collect();
-        held.sort_by(|a, b| {
-            (&a.owner.sub, &a.owner.project).cmp(&(&b.owner.sub, &b.owner.project))
-        });
-        held
+        let place = |owner: &Owner| (owner.sub.clone(), owner.project.clone());
+        let owners = self.allowed.iter();
+        let mut held: BTreeMap<_, Held> =
+            owners.map(|(owner, scopes)| (place(owner), Held::new(owner, scopes))).collect();
+        // Once over all tokens, not once for each owner: everybody else waits meanwhile.
+        for (text, token) in &self.tokens.refresh {
+            if let Some(held) = held.get_mut(&place(&token.owner)) {
+                held.refresh_tokens.push(Shortened::of(text, token.dead));
+            }
+        }
+        for (text, token) in self.tokens.access.iter() {
+            if let Some(held) = held.get_mut(&place(&token.owner)) {
+                held.access_tokens.push(Shortened::of(text, token.expires_at <= now));
+            }
+        }
+        held.into_values().collect()
     }
 }

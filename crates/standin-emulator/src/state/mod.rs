@@ -12,12 +12,12 @@ pub(crate) mod ledger;
 pub(crate) mod people;
 mod tokens;
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::Serialize;
 use tokio::sync::Notify;
 
+pub(crate) use self::aging::Aging;
 use self::device::DeviceCodes;
 use self::grants::Grants;
 use self::ledger::{Event, Ledger};
@@ -30,7 +30,7 @@ use crate::clock::Clock;
 use crate::faults::{Faults, Hold};
 use crate::keys::Keys;
 use crate::risc::Streams;
-use crate::seed::{Client, Profile, Project, Seed, ServiceAccount};
+use crate::seed::{Client, Profile, Project, Seed, ServiceAccount, User};
 
 /// How others reach the process: what its URLs begin with.
 #[derive(Clone, Debug)]
@@ -74,7 +74,7 @@ pub(crate) struct State {
     pub(crate) grants: Grants,
     pub(crate) device_codes: DeviceCodes,
     pub(crate) browsers: Browsers,
-    pub(crate) interactions: HashMap<String, Interaction>,
+    pub(crate) interactions: Aging<Interaction>,
     pub(crate) autopilot: Option<Autopilot>,
     pub(crate) faults: Faults,
     pub(crate) ledger: Ledger,
@@ -126,14 +126,17 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Back to the seed and to real time. Signing keys stay: clients may have cached them.
-    pub(crate) fn reset(&self) {
+    /// Back to the seed and to real time. Signing keys stay: clients may have cached them. What is
+    /// left of the script of faults is given back.
+    pub(crate) fn reset(&self) -> Faults {
         let mut state = self.state();
         let keys = std::mem::replace(&mut state.keys, Keys::new());
-        *state = State::new(&self.seed, keys, Ledger::new(self.grown.clone()));
+        let fresh = State::new(&self.seed, keys, Ledger::new(self.grown.clone()));
+        let old = std::mem::replace(&mut *state, fresh);
         self.clock.reset();
         self.grown.notify_waiters();
         self.hold.release();
+        old.faults
     }
 
     pub(crate) fn record(&self, event: Event) {
@@ -159,7 +162,7 @@ impl State {
             grants: Grants::default(),
             device_codes: DeviceCodes::default(),
             browsers: Browsers::default(),
-            interactions: HashMap::new(),
+            interactions: Aging::default(),
             autopilot: None,
             faults: Faults::default(),
             ledger,
@@ -183,11 +186,18 @@ impl State {
         self.service_accounts.iter().find(|account| account.email == email)
     }
 
+    pub(crate) fn service_account_by_sub(&self, sub: &str) -> Option<&ServiceAccount> {
+        self.service_accounts.iter().find(|account| account.client_id == sub)
+    }
+
+    /// Who a subject is: a person or, failing that, a service account.
+    pub(crate) fn account(&self, sub: &str) -> Option<User> {
+        let person = self.users.by_sub(sub).cloned();
+        person.or_else(|| self.service_account_by_sub(sub).map(ServiceAccount::as_user))
+    }
+
     /// The address of a subject, for the ledger.
     pub(crate) fn email_of(&self, sub: &str) -> String {
-        let service = || self.service_accounts.iter().find(|account| account.client_id == sub);
-        let email = self.users.by_sub(sub).map(|user| &user.email);
-        let email = email.or_else(|| service().map(|account| &account.email));
-        email.map_or_else(|| sub.to_owned(), Clone::clone)
+        self.account(sub).map_or_else(|| sub.to_owned(), |account| account.email)
     }
 }

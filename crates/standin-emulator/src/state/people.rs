@@ -2,11 +2,12 @@
 
 use std::collections::HashMap;
 
+use super::aging::Aging;
 use crate::chance;
 use crate::seed::User;
 
 /// All accounts, in the order in which they were seeded.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Users {
     all: Vec<User>,
     by_email: HashMap<String, usize>,
@@ -40,6 +41,14 @@ impl Users {
         }
     }
 
+    /// Whether the address belongs to somebody other than the known owner of the subject: one of the two
+    /// would be lost.
+    pub(crate) fn is_taken(&self, user: &User) -> bool {
+        let by_email = self.by_email.get(&user.email.to_lowercase());
+        let by_sub = self.by_sub.get(&user.sub);
+        by_email.zip(by_sub).is_some_and(|(one, other)| one != other)
+    }
+
     /// Removes an account; its subject is nobody's from now on.
     pub(crate) fn remove(&mut self, sub: &str) {
         let others = std::mem::take(&mut self.all).into_iter().filter(|user| user.sub != sub);
@@ -61,9 +70,12 @@ impl Users {
     }
 }
 
+/// So many browsers are remembered. Every sign-in of a client without cookies is one.
+const MOST_BROWSERS: usize = 20_000;
+
 /// Browsers by cookie.
 #[derive(Debug, Default)]
-pub(crate) struct Browsers(HashMap<String, Browser>);
+pub(crate) struct Browsers(Aging<Browser>);
 
 /// The subjects signed in at one browser, and since when. The index is Google's `authuser`.
 #[derive(Debug, Default)]
@@ -99,13 +111,56 @@ impl Browsers {
     /// Signs `sub` in at `now`, in seconds, unless it is; returns the browser's cookie, a new one where
     /// there was none of ours.
     pub(crate) fn sign_in(&mut self, cookie: Option<&str>, sub: &str, now: i64) -> String {
-        let known = cookie.filter(|cookie| self.0.contains_key(*cookie));
-        let cookie = known.map_or_else(chance::opaque_id, str::to_owned);
-        let browser = self.0.entry(cookie.clone()).or_default();
-        if !browser.accounts.iter().any(|known| known == sub) {
-            browser.accounts.push(sub.to_owned());
-            browser.since.push(now);
+        let known = cookie.and_then(|cookie| Some((cookie, self.0.get_mut(cookie)?)));
+        if let Some((cookie, browser)) = known {
+            browser.sign_in(sub, now);
+            return cookie.to_owned();
         }
+        let (cookie, mut browser) = (chance::opaque_id(), Browser::default());
+        browser.sign_in(sub, now);
+        self.0.insert(cookie.clone(), browser);
+        self.0.drop_oldest_while(|count, _| count > MOST_BROWSERS);
         cookie
+    }
+}
+
+impl Browser {
+    fn sign_in(&mut self, sub: &str, now: i64) {
+        if !self.accounts.iter().any(|known| known == sub) {
+            self.accounts.push(sub.to_owned());
+            self.since.push(now);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::seed::Seed;
+
+    #[test]
+    fn the_browsers_that_came_last_are_remembered() {
+        let mut browsers = Browsers::default();
+        let first = browsers.sign_in(None, "1", 0);
+        let second = browsers.sign_in(None, "1", 0);
+        assert_eq!(browsers.sign_in(Some(&second), "2", 0), second);
+        for _ in 2..=MOST_BROWSERS {
+            browsers.sign_in(None, "1", 0);
+        }
+        assert_eq!(browsers.accounts(Some(&first)), [] as [&str; 0]);
+        assert_eq!(browsers.accounts(Some(&second)), ["1", "2"]);
+    }
+
+    #[test]
+    fn an_address_is_taken_by_another_subject_only() {
+        let user = |email: &str, sub: &str| User {
+            email: email.to_owned(),
+            sub: sub.to_owned(),
+            ..Seed::default().users.remove(0)
+        };
+        let users = Users::new([user("a@example.com", "1"), user("b@example.com", "2")]);
+        assert!(users.is_taken(&user("B@example.com", "1")));
+        assert!(!users.is_taken(&user("c@example.com", "1")), "a new address");
+        assert!(!users.is_taken(&user("a@example.com", "3")), "a new subject");
     }
 }

@@ -42,12 +42,15 @@ pub(super) const ROWS: [Row; 9] = [
         .by(&["it::risc::an_event_can_be_spoiled_for_receivers_that_must_refuse_it"]),
     partly(
         "Receivers over HTTPS, and `subjects:add`",
-        "a receiver on loopback may use HTTP; subjects are those who have signed in, and `subjects:add` \
-         adds nobody",
+        "a receiver on loopback may use HTTP; one over HTTPS is accepted, and nothing is delivered to it; \
+         subjects are those who have signed in, and `subjects:add` adds nobody",
     )
     .at(&["POST /v1beta/subjects:add"])
     .from(&[RISC])
-    .by(&["it::risc::a_stream_is_configured_in_googles_words"]),
+    .by(&[
+        "it::risc::a_stream_is_configured_in_googles_words",
+        "it::risc::a_receiver_over_https_is_accepted_and_never_reached",
+    ]),
     not("The newer `ssf-configuration`", "Google answers 404 there")
         .at(&["GET /.well-known/ssf-configuration"])
         .from(&[RISC, SEEN]),

@@ -231,3 +231,16 @@ async fn a_refused_account_is_refused_without_pages_too() {
     let page = error_page(&google, CALENDAR, &[("prompt", "none")]).await;
     assert!(page.contains("admin_policy_enforced"), "{page}");
 }
+
+#[tokio::test]
+async fn a_redirect_uri_holds_no_name_and_no_password() {
+    let google = Google::with_ada().await;
+    let id = google.emulator.client_id();
+    google.put("/_emulator/clients", &json!({"client_id": id, "kind": "desktop"})).await;
+    google.code(SIGN_IN, &[]).await;
+    for uri in ["http://me@127.0.0.1:1/", "http://:secret@127.0.0.1:1/", "http://me:x@127.0.0.1:1/"]
+    {
+        let page = error_page(&google, SIGN_IN, &[("redirect_uri", uri)]).await;
+        assert!(page.contains(INVALID) || page.contains(BLOCKED), "{page}");
+    }
+}

@@ -318,3 +318,63 @@ async fn a_body_that_is_too_large_or_misspelt_is_refused_with_the_place() {
     let detail = misspelt["detail"].as_str().unwrap();
     assert!(detail.contains("did you mean `email`?") && detail.contains("column"), "{detail}");
 }
+
+#[tokio::test]
+async fn the_clock_stays_within_a_hundred_years() {
+    let google = Google::start().await;
+    for far in [i64::MAX, i64::MIN, 200 * 365 * 86_400] {
+        let refused = google.post("/_emulator/clock", &json!({"advance_seconds": far})).await;
+        let refused = Answer::of(refused).await;
+        assert_eq!(
+            (refused.status, refused.text("code")),
+            (StatusCode::BAD_REQUEST, "invalid_body".into())
+        );
+        assert!(refused.text("detail").contains("100 years"), "{}", refused.raw);
+    }
+    assert_eq!(google.json("/_emulator/clock").await["offset_seconds"], 0);
+    let century = 100 * 365 * 86_400_i64;
+    google.autopilot(json!({"user": "ada@example.com", "decision": "allow"})).await;
+    for step in [century, -2 * century] {
+        let moved = google.post("/_emulator/clock", &json!({"advance_seconds": step})).await;
+        assert_eq!(moved.status(), StatusCode::OK);
+        assert_eq!(google.sign_in(SIGN_IN, &[]).await.status, StatusCode::OK);
+        assert_eq!(google.get("/oauth2/v1/certs").await.status(), StatusCode::OK);
+    }
+}
+
+#[tokio::test]
+async fn a_foreign_host_makes_no_world() {
+    let google = Google::start().await;
+    let request = google.http.get(google.url("/t/alice/token")).header("host", "evil.example");
+    assert_eq!(request.send().await.unwrap().status(), StatusCode::FORBIDDEN);
+    assert_eq!(google.json("/_emulator/tenants").await["tenants"], json!([]));
+}
+
+#[tokio::test]
+async fn a_request_that_is_held_is_let_go_when_its_tenant_ends() {
+    let google = Google::start().await;
+    let fault = json!({"endpoint": "jwks", "fault": "hold"});
+    google.post("/t/alice/_emulator/faults", &fault).await;
+    let end = async {
+        google.json("/t/alice/_emulator/ledger?kind=fault_used&wait_seconds=20").await;
+        let tenant = google.url("/_emulator/tenants/alice");
+        google.http.delete(tenant).send().await.unwrap()
+    };
+    let (held, ended) = tokio::join!(google.get("/t/alice/oauth2/v3/certs"), end);
+    assert_eq!((held.status(), ended.status()), (StatusCode::OK, StatusCode::NO_CONTENT));
+}
+
+#[tokio::test]
+async fn an_address_that_belongs_to_another_subject_is_refused() {
+    let google = Google::start().await;
+    let before = google.json("/_emulator/users").await;
+    let ada = before["users"][0]["sub"].clone();
+    let users = json!([
+        {"email": "mary@example.com"},
+        {"email": "Grace@example.com", "sub": ada},
+    ]);
+    let refused = Answer::of(google.put("/_emulator/users", &users).await).await;
+    assert_eq!(refused.status, StatusCode::BAD_REQUEST);
+    assert!(refused.text("detail").contains("belongs to another `sub`"), "{}", refused.raw);
+    assert_eq!(google.json("/_emulator/users").await, before, "all or nothing");
+}

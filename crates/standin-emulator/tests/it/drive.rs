@@ -403,3 +403,40 @@ async fn a_full_drive_takes_no_more() {
     assert_eq!(refusal(&full), format!("403 storageQuotaExceeded: {message}"));
     assert_eq!(full.body["error"]["errors"][0]["domain"], "usageLimits");
 }
+
+#[tokio::test]
+async fn a_file_that_is_refused_at_the_end_is_refused_again_when_asked() {
+    let api = Api::with(DRIVE).await;
+    let session = Session::new(&api, &json!({"mimeType": FOLDER})).await;
+    let refused = Answer::of(session.put("bytes 0-4/5", b"hello").await).await;
+    let message = "The uploaded content is not allowed for a folder.";
+    assert_eq!(refusal(&refused), format!("400 invalidContentType: {message}"));
+    let asked = Answer::of(session.put("bytes */5", b"").await).await;
+    assert_eq!((asked.status, asked.raw), (refused.status, refused.raw));
+}
+
+#[tokio::test]
+async fn an_upload_of_a_deleted_account_is_gone() {
+    let api = Api::with(DRIVE).await;
+    let session = Session::new(&api, &json!({})).await;
+    let ada = api.google.url("/_emulator/users/ada@example.com");
+    api.google.http.delete(ada).send().await.unwrap();
+    assert_eq!(session.put("bytes 0-4/5", b"hello").await.status(), StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn checksums_follow_the_content_and_not_the_name() {
+    let api = Api::with(DRIVE).await;
+    let id = upload(&api, "a.txt", "hello").await;
+    let md5 = async || {
+        let list = api.get(&format!("{FILES}?fields=files/md5Checksum")).await;
+        list.body["files"][0]["md5Checksum"].as_str().unwrap().to_owned()
+    };
+    let hello = "5d41402abc4b2a76b9719d911017c592";
+    assert_eq!(md5().await, hello);
+    api.send(Method::PATCH, &format!("{FILES}/{id}"), &json!({"name": "b.txt"})).await;
+    assert_eq!(md5().await, hello);
+    let request = api.request(Method::PATCH, &format!("{UPLOAD}/{id}?uploadType=media"));
+    request.header("content-type", "text/plain").body("").send().await.unwrap();
+    assert_eq!(md5().await, "d41d8cd98f00b204e9800998ecf8427e");
+}

@@ -13,7 +13,7 @@ use reqwest::{RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 
 use crate::service_accounts::Robot;
-use crate::support::{Google, SIGN_IN};
+use crate::support::{CALENDAR, Google, SIGN_IN};
 
 const AUDIENCE: &str =
     "https://risc.googleapis.com/google.identity.risc.v1beta.RiscManagementService";
@@ -331,4 +331,38 @@ async fn a_stream_is_for_service_accounts_of_its_project() {
         let token = robot.send(&assertion).await.text("access_token");
         assert_eq!(read(&token).await, expected, "{scope}");
     }
+}
+
+#[tokio::test]
+async fn who_never_saw_the_address_hears_of_no_revocation() {
+    let world = World::new(&[TOKEN]).await;
+    let google = world.google();
+    google.offline(CALENDAR).await;
+    google.post("/_emulator/users/ada@example.com/revoke", &json!({})).await;
+    let refresh_token = google.offline(SIGN_IN).await;
+    google.post("/_emulator/users/ada@example.com/revoke", &json!({})).await;
+    google.json("/_emulator/ledger?kind=risc_delivered&wait_seconds=20").await;
+    // A delivery that is under way comes before one that is ordered and awaited now.
+    google.sign_in(SIGN_IN, &[]).await;
+    let order = json!({
+        "user": "ada@example.com", "event": "token-revoked", "token": refresh_token,
+        "token_identifier_alg": "prefix",
+    });
+    world.send(&order).await;
+    assert_eq!(world.receiver.tokens().len(), 2);
+}
+
+#[tokio::test]
+async fn a_receiver_over_https_is_accepted_and_never_reached() {
+    let world = World::new(&[SESSIONS]).await;
+    let stream = json!({
+        "delivery": {"delivery_method": PUSH, "url": "https://127.0.0.1:1/risc"},
+        "events_requested": [SESSIONS],
+    });
+    assert_eq!(world.call("stream:update", &stream).await.0, StatusCode::OK);
+    world.google().sign_in(SIGN_IN, &[]).await;
+    let order = json!({"user": "ada@example.com", "event": "sessions-revoked"});
+    let deliveries = world.send(&order).await;
+    assert_eq!(deliveries[0]["problem"], "this emulator delivers to http only");
+    assert!(deliveries[0].get("status").is_none());
 }

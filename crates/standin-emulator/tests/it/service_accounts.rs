@@ -4,7 +4,7 @@ use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
-use crate::support::{Answer, CALENDAR, Google};
+use crate::support::{Answer, CALENDAR, DRIVE, Google};
 
 const ROBOT: &str = "robot@emulated-project.iam.gserviceaccount.com";
 const CLOUD: &str = "https://www.googleapis.com/auth/cloud-platform";
@@ -273,4 +273,17 @@ async fn a_seeded_accounts_key_outlives_a_reset() {
     let robot = Robot { file: file.json().await.unwrap(), google };
     robot.google.post("/_emulator/reset", &json!({})).await;
     assert_eq!(robot.ask(&json!({})).await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_service_account_finishes_an_upload_in_pieces() {
+    let robot = Robot::alone().await;
+    let google = &robot.google;
+    let token = robot.ask(&json!({"scope": DRIVE})).await.text("access_token");
+    let begin = google.http.post(google.url("/upload/drive/v3/files?uploadType=resumable"));
+    let begun = begin.bearer_auth(token).json(&json!({"name": "a.txt"})).send().await.unwrap();
+    let session = begun.headers()["location"].to_str().unwrap();
+    let done = google.http.put(session).body("hello").send().await.unwrap();
+    assert_eq!(done.status(), StatusCode::OK);
+    assert_eq!(Answer::of(done).await.text("name"), "a.txt");
 }

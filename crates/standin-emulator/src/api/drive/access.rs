@@ -1,5 +1,6 @@
 //! Which files a token sees and changes.
 
+use super::hashed::Hashed;
 use super::store::{Drives, File, Folders};
 use super::{FOLDER, forbidden, not_found};
 use crate::api::refusal::Refusal;
@@ -84,7 +85,7 @@ fn root(id: &str) -> File {
         is_app_data: false,
         parent: String::new(),
         metadata: metadata.as_object().cloned().unwrap_or_default(),
-        content: axum::body::Bytes::new(),
+        content: Hashed::of(axum::body::Bytes::new()),
         created: 0,
         modified: 0,
         version: 1,

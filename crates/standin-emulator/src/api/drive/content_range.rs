@@ -1,5 +1,7 @@
 //! The `Content-Range` of an upload: which bytes a request carries, or a question how many are there.
 
+use super::number;
+
 /// A header that was understood.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum ContentRange {
@@ -21,10 +23,6 @@ impl ContentRange {
         let fits = first <= last && total.is_none_or(|total| last < total);
         (fits && last < usize::MAX).then_some(Self::Chunk { first, last, total })
     }
-}
-
-fn number(text: &str) -> Option<usize> {
-    text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok())?
 }
 
 #[cfg(test)]

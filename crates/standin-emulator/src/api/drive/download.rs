@@ -6,8 +6,8 @@
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
-use super::forbidden;
 use super::store::File;
+use super::{forbidden, number};
 use crate::api::refusal::Refusal;
 
 const HARMLESS: [&str; 10] = [
@@ -29,16 +29,16 @@ pub(super) fn answer(file: &File, range: Option<&str>) -> Result<Response, Refus
             Use Export with Docs Editors files.";
         return Err(forbidden("fileNotDownloadable", message).at("parameter", "alt"));
     }
-    let length = file.content.len();
+    let length = file.content.bytes.len();
     let mut response = match Part::of(range.unwrap_or_default(), length) {
-        Part::Whole => file.content.clone().into_response(),
+        Part::Whole => file.content.bytes.clone().into_response(),
         Part::Outside => {
             let range = [(header::CONTENT_RANGE, format!("bytes */{length}"))];
             (StatusCode::RANGE_NOT_SATISFIABLE, range).into_response()
         }
         Part::Bytes(first, last) => {
             let range = [(header::CONTENT_RANGE, format!("bytes {first}-{last}/{length}"))];
-            let part = file.content.slice(first..=last);
+            let part = file.content.bytes.slice(first..=last);
             (StatusCode::PARTIAL_CONTENT, range, part).into_response()
         }
     };
@@ -92,10 +92,6 @@ impl Part {
             _ => Self::Outside,
         })
     }
-}
-
-fn number(text: &str) -> Option<usize> {
-    text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok())?
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use axum::body::Bytes;
 use serde_json::{Map, Value};
 
 use super::access::{find, find_to_change, no_such_space, opens_space};
+use super::hashed::Hashed;
 use super::shapes::FILE;
 use super::store::{Drives, File, Folders, file_id};
 use super::{FOLDER, forbidden, not_found};
@@ -49,7 +50,7 @@ pub(super) fn create(
         is_app_data,
         parent,
         metadata: Map::new(),
-        content: Bytes::new(),
+        content: Hashed::of(Bytes::new()),
         created: time(given, "createdTime")?.unwrap_or(now),
         modified: 0,
         version: 0,
@@ -78,7 +79,7 @@ pub(super) fn update(
     let mut file = find_to_change(drives, token, id, content.is_none())?;
     check_change(given)?;
     let grows = content.as_ref().map_or(0, |content| content.bytes.len());
-    drives.check_room(&token.owner.sub, grows.saturating_sub(file.content.len()), 0)?;
+    drives.check_room(&token.owner.sub, grows.saturating_sub(file.content.bytes.len()), 0)?;
     move_file(drives, token, &mut file, params)?;
     write(&mut file, given, content, now)?;
     let stored = drives.find_mut(&token.owner.sub, &file.id).ok_or_else(|| not_found(id))?;
@@ -217,7 +218,7 @@ fn write(
             let message = "The uploaded content is not allowed for a folder.";
             return Err(Refusal::bad_request("invalidContentType", message));
         }
-        file.content = bytes;
+        file.content = Hashed::of(bytes);
     }
     file.modified = time(given, "modifiedTime")?.unwrap_or(now);
     file.version += 1;

@@ -13,6 +13,7 @@ pub(crate) mod create;
 pub(crate) mod delete;
 mod download;
 pub(crate) mod get;
+mod hashed;
 pub(crate) mod list;
 mod metadata;
 mod multipart;
@@ -57,6 +58,11 @@ fn not_found(id: &str) -> Refusal {
 
 fn forbidden(reason: &'static str, message: impl Into<String>) -> Refusal {
     Refusal::new(StatusCode::FORBIDDEN, reason, message)
+}
+
+/// A number of bytes as ranges write it: digits, and no sign.
+fn number(text: &str) -> Option<usize> {
+    text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok())?
 }
 
 impl Call {

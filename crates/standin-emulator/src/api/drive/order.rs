@@ -67,7 +67,7 @@ impl Key {
             Self::Folder => right.is_folder().cmp(&left.is_folder()),
             Self::Modified => left.modified.cmp(&right.modified),
             Self::Name => name(left).cmp(&name(right)),
-            Self::Size => left.content.len().cmp(&right.content.len()),
+            Self::Size => left.content.bytes.len().cmp(&right.content.bytes.len()),
             Self::Starred => right.flag("starred").cmp(&left.flag("starred")),
         }
     }

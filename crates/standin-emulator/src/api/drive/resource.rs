@@ -1,8 +1,5 @@
 //! A file as Drive's answers show it.
 
-use aws_lc_rs::digest;
-use data_encoding::HEXLOWER;
-use md5::{Digest as _, Md5};
 use serde_json::{Value, json};
 
 use super::access::reads;
@@ -28,7 +25,7 @@ pub(super) fn of(file: &File, user: &User, token: &AccessToken) -> Value {
         "lastModifyingUser": owner(user),
         "shared": false,
         "ownedByMe": true,
-        "quotaBytesUsed": file.content.len().to_string(),
+        "quotaBytesUsed": file.content.bytes.len().to_string(),
         "isAppAuthorized": reads(token, file),
     });
     for (name, value) in &file.metadata {
@@ -46,16 +43,15 @@ pub(super) fn of(file: &File, user: &User, token: &AccessToken) -> Value {
 fn describe_content(resource: &mut Value, file: &File) {
     let name = file.text("name");
     let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
-    let hash = |algorithm| HEXLOWER.encode(digest::digest(algorithm, &file.content).as_ref());
     let link = format!("https://drive.google.com/uc?id={}&export=download", file.id);
     resource["webContentLink"] = link.into();
     resource["originalFilename"] = name.into();
     resource["fullFileExtension"] = extension.into();
     resource["fileExtension"] = extension.into();
-    resource["md5Checksum"] = HEXLOWER.encode(&Md5::digest(&file.content)).into();
-    resource["sha1Checksum"] = hash(&digest::SHA1_FOR_LEGACY_USE_ONLY).into();
-    resource["sha256Checksum"] = hash(&digest::SHA256).into();
-    resource["size"] = file.content.len().to_string().into();
+    resource["md5Checksum"] = file.content.md5.as_str().into();
+    resource["sha1Checksum"] = file.content.sha1.as_str().into();
+    resource["sha256Checksum"] = file.content.sha256.as_str().into();
+    resource["size"] = file.content.bytes.len().to_string().into();
 }
 
 fn view_link(file: &File) -> String {

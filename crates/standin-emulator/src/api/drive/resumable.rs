@@ -100,18 +100,17 @@ fn continued(shared: &Shared, id: &str, range: Option<&HeaderValue>, body: &Byte
     };
     let now = shared.clock.now_unix_ms();
     let mut state = shared.state();
-    let drives = &mut state.drives;
-    let Some(mut session) = drives.sessions.take(id) else {
+    let session = state.drives.sessions.take(id);
+    // A session without an owner is dropped: the account has been deleted.
+    let owned = session.and_then(|session| Some((state.account(session.sub())?, session)));
+    let Some((owner, mut session)) = owned else {
         return plain(StatusCode::NOT_FOUND, "Not Found");
     };
-    let taken = advance(drives, &mut session, range, body, now);
-    let response = match (taken, state.users.by_sub(&session.token.owner.sub)) {
-        (Ok(Some(file)), Some(user)) => {
-            finished(&session, resource::of(&file, user, &session.token))
-        }
-        (Ok(_), _) => incomplete(session.received.len()),
-        (Err(Failure::Upload(text)), _) => plain(StatusCode::BAD_REQUEST, &text),
-        (Err(Failure::Drive(refusal)), _) => refusal.into_response(&super::API.errors),
+    let response = match advance(&mut state.drives, &mut session, range, body, now) {
+        Ok(Some(file)) => finished(&session, resource::of(&file, &owner, &session.token)),
+        Ok(None) => incomplete(session.received.len()),
+        Err(Failure::Upload(text)) => plain(StatusCode::BAD_REQUEST, &text),
+        Err(Failure::Drive(refusal)) => refusal.into_response(&super::API.errors),
     };
     state.drives.sessions.add(session);
     response
@@ -129,7 +128,8 @@ impl From<Refusal> for Failure {
     }
 }
 
-/// Takes the bytes, and makes or changes the file when they are all there.
+/// Takes the bytes, and makes or changes the file when they are all there. A file that is refused leaves
+/// the bytes where they are, so that a question meets the same refusal.
 fn advance(
     drives: &mut Drives,
     session: &mut Session,
@@ -137,7 +137,7 @@ fn advance(
     body: &Bytes,
     now: i64,
 ) -> Result<Option<File>, Failure> {
-    let sub = session.token.owner.sub.clone();
+    let sub = session.sub().to_owned();
     drives.check_room(&sub, session.received.len().saturating_add(body.len()), 0)?;
     if session.take(range, body).map_err(Failure::Upload)? == Standing::Incomplete {
         return Ok(None);
@@ -147,12 +147,14 @@ fn advance(
         return Ok(Some(file.ok_or_else(|| not_found(id))?));
     }
     let bytes = Bytes::from(std::mem::take(&mut session.received));
-    let content = Some(Content { content_type: session.content_type.clone(), bytes });
+    let content =
+        Some(Content { content_type: session.content_type.clone(), bytes: bytes.clone() });
     let Session { token, metadata, params, target, .. } = &*session;
-    let file = match target {
-        Some(id) => metadata::update(drives, token, id, params, metadata, content, now)?,
-        None => metadata::create(drives, token, metadata, content, now)?,
+    let made = match target {
+        Some(id) => metadata::update(drives, token, id, params, metadata, content, now),
+        None => metadata::create(drives, token, metadata, content, now),
     };
+    let file = made.inspect_err(|_| session.received = bytes.into())?;
     session.done = Some(file.id.clone());
     Ok(Some(file))
 }

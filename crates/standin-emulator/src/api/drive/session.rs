@@ -61,12 +61,17 @@ impl Sessions {
 
     /// The bytes that a subject's sessions hold.
     pub(super) fn used(&self, sub: &str) -> usize {
-        let own = self.0.iter().filter(|session| session.token.owner.sub == sub);
+        let own = self.0.iter().filter(|session| session.sub() == sub);
         own.map(|session| session.received.len()).sum()
     }
 }
 
 impl Session {
+    /// Whose Drive it is.
+    pub(super) fn sub(&self) -> &str {
+        &self.token.owner.sub
+    }
+
     /// Takes the bytes of a request, or the reason why it cannot, in the upload server's words.
     pub(super) fn take(
         &mut self,

@@ -2,10 +2,12 @@
 
 use std::collections::HashMap;
 
+#[cfg(test)]
 use axum::body::Bytes;
 use data_encoding::BASE64URL_NOPAD;
 use serde_json::{Map, Value};
 
+use super::hashed::Hashed;
 use super::session::Sessions;
 use super::{FOLDER, forbidden};
 use crate::api::refusal::Refusal;
@@ -32,7 +34,7 @@ pub(super) struct File {
     pub(super) parent: String,
     /// What callers write: name, type, description, flags and properties.
     pub(super) metadata: Map<String, Value>,
-    pub(super) content: Bytes,
+    pub(super) content: Hashed,
     pub(super) created: i64,
     pub(super) modified: i64,
     pub(super) version: u64,
@@ -55,7 +57,7 @@ impl Drives {
     }
 
     pub(super) fn add(&mut self, sub: &str, file: File) -> Result<(), Refusal> {
-        self.check_room(sub, file.content.len(), 1)?;
+        self.check_room(sub, file.content.bytes.len(), 1)?;
         self.files.entry(sub.to_owned()).or_default().push(file);
         Ok(())
     }
@@ -73,7 +75,7 @@ impl Drives {
     }
 
     pub(super) fn used(&self, sub: &str) -> usize {
-        let files: usize = self.files(sub).iter().map(|file| file.content.len()).sum();
+        let files: usize = self.files(sub).iter().map(|file| file.content.bytes.len()).sum();
         files + self.sessions.used(sub)
     }
 
@@ -140,7 +142,7 @@ pub(super) fn a_file(name: &str, mime_type: &str) -> File {
         is_app_data: false,
         parent: "root".to_owned(),
         metadata: metadata.as_object().cloned().unwrap_or_default(),
-        content: Bytes::new(),
+        content: Hashed::of(Bytes::new()),
         created: 0,
         modified: 0,
         version: 1,
@@ -164,10 +166,13 @@ mod tests {
     #[test]
     fn a_full_drive_takes_no_more_bytes_and_no_more_files() {
         let mut drives = Drives::default();
-        let big = File { content: Bytes::from(vec![0; BYTES_PER_USER]), ..a_file("a", "x/y") };
+        let big = File {
+            content: Hashed::of(Bytes::from(vec![0; BYTES_PER_USER])),
+            ..a_file("a", "x/y")
+        };
         drives.add("1", big).unwrap();
         drives.add("1", a_file("empty", "x/y")).unwrap();
-        let byte = File { content: Bytes::from_static(b"x"), ..a_file("b", "x/y") };
+        let byte = File { content: Hashed::of(Bytes::from_static(b"x")), ..a_file("b", "x/y") };
         assert!(drives.add("1", byte.clone()).is_err());
         assert!(drives.add("2", byte).is_ok());
         let files = drives.files.entry("3".to_owned()).or_default();

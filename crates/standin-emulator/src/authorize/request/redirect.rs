@@ -6,6 +6,7 @@ use url::{Host, Url};
 
 use super::Params;
 use crate::authorize::error::AuthError;
+use crate::loopback;
 use crate::seed::{Client, ClientKind, Profile};
 
 /// What asked for a code that the user copies by hand; blocked since 2022.
@@ -48,7 +49,7 @@ pub(super) fn check(
         return Err(AuthError::out_of_band(uri, client.kind == ClientKind::Web));
     }
     let url = Url::parse(uri).map_err(|_| AuthError::malformed_redirect_uri(uri))?;
-    if url.fragment().is_some() || !url.username().is_empty() {
+    if url.fragment().is_some() || !url.username().is_empty() || url.password().is_some() {
         return Err(AuthError::malformed_redirect_uri(uri));
     }
     let device = params.get("device_id").is_some() && params.get("device_name").is_some();
@@ -67,8 +68,10 @@ fn may_go_to(client: &Client, uri: &str, url: &Url) -> Result<bool, AuthError> {
     match client.kind {
         ClientKind::Web if !on_web => Err(AuthError::custom_scheme("WEB")),
         ClientKind::Web => Ok(registered),
-        ClientKind::Desktop => Ok(registered || is_loopback(url)),
-        ClientKind::Android | ClientKind::Ios if is_loopback(url) => Err(AuthError::loopback(uri)),
+        ClientKind::Desktop => Ok(registered || is_plain_loopback(url)),
+        ClientKind::Android | ClientKind::Ios if is_plain_loopback(url) => {
+            Err(AuthError::loopback(uri))
+        }
         ClientKind::Android | ClientKind::Ios if !on_web && url.has_authority() => {
             Err(AuthError::custom_scheme_with_authority(uri))
         }
@@ -78,14 +81,8 @@ fn may_go_to(client: &Client, uri: &str, url: &Url) -> Result<bool, AuthError> {
 }
 
 /// Any port and any path of this machine, over plain HTTP.
-fn is_loopback(url: &Url) -> bool {
-    let local = match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    };
-    local && url.scheme() == "http"
+fn is_plain_loopback(url: &Url) -> bool {
+    url.scheme() == "http" && loopback::is_loopback(url)
 }
 
 fn is_private(url: &Url) -> bool {

@@ -1,6 +1,8 @@
 // The emulator's page: reads the state, waits at the ledger, and calls the control API for its buttons.
 // Everything shown is set as text: names and addresses are anybody's.
 
+const MOST_ROWS = 500;
+
 const find = (id) => document.getElementById(id);
 
 function element(name, text, properties = {}) {
@@ -116,6 +118,13 @@ function eventRow({ seq, at, kind, user, client_id, ...details }) {
   return made;
 }
 
+/** The newest first, and only so many: a page that stays open for weeks must not grow for weeks. */
+function showEvents(events) {
+  const ledger = find("ledger");
+  ledger.prepend(...events.slice(-MOST_ROWS).reverse().map(eventRow));
+  while (ledger.childElementCount > MOST_ROWS) ledger.lastElementChild.remove();
+}
+
 /** Waits for events for ever; a smaller number than before means that somebody has reset everything. */
 async function watch() {
   let after = 0;
@@ -130,7 +139,7 @@ async function watch() {
       }
       after = next;
       if (events.length > 0) {
-        find("ledger").prepend(...events.reverse().map(eventRow));
+        showEvents(events);
         await refresh();
       }
     } catch {
