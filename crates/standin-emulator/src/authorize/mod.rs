@@ -58,6 +58,13 @@ pub(crate) struct Interaction {
     wrong_iss: bool,
 }
 
+impl Interaction {
+    /// Whether this account was chosen in it.
+    pub(crate) fn is_of(&self, sub: &str) -> bool {
+        self.sub.as_deref() == Some(sub)
+    }
+}
+
 /// The pages after the endpoint itself.
 pub(crate) fn page_routes() -> Router<Arc<Shared>> {
     Router::new()

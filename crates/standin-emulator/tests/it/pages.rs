@@ -50,6 +50,22 @@ fn callback(location: &str) -> Callback {
 }
 
 #[tokio::test]
+async fn a_page_from_before_a_session_ended_is_gone() {
+    let google = Google::start().await;
+    let mut browser = Browser::of(&google);
+    let chooser = browser.open(SIGN_IN, &[]).await;
+    let sign_in = browser.press(&chooser, &[("account", "linus@corp.example")]).await;
+    assert!(sign_in.starts_with("/signin/oauth/id?"), "{sign_in}");
+    google.post("/_emulator/users/linus@corp.example/reauth", &json!({})).await;
+    let again = browser.open(SIGN_IN, &[]).await;
+    assert!(again.starts_with("/v3/signin/accountchooser?"), "signed out: {again}");
+    let (path, query) = sign_in.split_once("?part=").unwrap();
+    let form = [("part", query.split_once('&').unwrap().0), ("continue", "1")];
+    let answer = google.http.post(google.url(path)).form(&form).send().await.unwrap();
+    assert_eq!(answer.headers().get("location"), None, "no code comes of it");
+}
+
+#[tokio::test]
 async fn a_person_chooses_an_account_and_ticks_a_box() {
     let google = Google::start().await;
     let mut browser = Browser::of(&google);
