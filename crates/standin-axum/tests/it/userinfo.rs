@@ -191,9 +191,11 @@ async fn id_16_a_code_of_a_page_is_refused_on_another_persons_userinfo_too() {
 }
 
 #[tokio::test]
-async fn id_16_a_userinfo_endpoint_that_fails_adds_nothing() {
+async fn id_16_a_userinfo_endpoint_that_fails_adds_nothing_and_takes_nothing_away() {
     let stage = Stage::start().await;
-    let subject = stage.shown().await["identities"][0]["subject"].as_str().unwrap().to_owned();
+    let known = stage.shown().await;
+    assert_eq!(known["user"]["email"], ADA);
+    let subject = known["identities"][0]["subject"].as_str().unwrap().to_owned();
     let evil = r#""email":"other@example.com","name":"Other""#;
     let whole = format!(r#"{{"sub":"{subject}",{evil}}}"#);
     let status = |status: u16| ("status", json!({ "status": status, "body": whole }));
@@ -223,11 +225,46 @@ async fn id_16_a_userinfo_endpoint_that_fails_adds_nothing() {
         stage.world.google.fault("userinfo", fault, more.clone()).await;
         let session = stage.shown().await;
         assert_eq!(session["identities"][0]["subject"], subject.as_str());
-        for claim in ["email", "name", "picture"] {
-            assert_eq!(session["user"][claim], Value::Null, "{fault} {more}: {claim}");
-        }
+        assert_eq!(session["user"], known["user"], "{fault} {more}: what was known stays");
         assert_eq!(stage.asked(), asked + 1, "it is asked once");
     }
+}
+
+#[tokio::test]
+async fn id_16_a_stranger_whose_userinfo_fails_is_signed_in_without_an_address() {
+    let stage = Stage::start().await;
+    stage.id_token_says(bare()).await;
+    stage.world.google.fault("userinfo", "status", json!({ "status": 503 })).await;
+    let session = stage.shown().await;
+    for claim in ["email", "name", "picture"] {
+        assert_eq!(session["user"][claim], Value::Null, "{claim}");
+    }
+    stage.world.google.control("DELETE", "faults", Value::Null).await;
+    assert_eq!(stage.shown().await["user"]["email"], ADA, "the next sign-in tells it");
+}
+
+/// A client to which userinfo never answers.
+struct Silence(ReqwestClient);
+
+#[async_trait]
+impl HttpClient for Silence {
+    async fn send(&self, request: Request) -> Result<Response, HttpError> {
+        if request.url.path().ends_with("/userinfo") {
+            std::future::pending().await
+        } else {
+            self.0.send(request).await
+        }
+    }
+}
+
+#[tokio::test]
+async fn id_16_a_userinfo_endpoint_that_never_answers_does_not_hold_a_sign_in_up() {
+    let world = World::over(Silence(http_client()), |_| {}).await;
+    world.google.allow(ADA).await;
+    world.google.fault("token", "id_token_claims", json!({ "claims": bare() })).await;
+    let mut browser = world.browser();
+    browser.sign_in("").await.assert_status(303);
+    assert_eq!(browser.session().await.json()["user"]["email"], Value::Null);
 }
 
 #[tokio::test]
@@ -237,7 +274,8 @@ async fn id_16_only_what_was_granted_is_asked_for() {
         ("openid", json!({}), false),
         ("openid email", json!({ "name": null, "picture": null }), false),
         ("openid profile", json!({ "email": null }), false),
-        ("openid profile", json!({ "name": "Ada", "picture": null, "email": null }), true),
+        ("openid profile", json!({ "name": "Ada", "picture": null, "email": null }), false),
+        ("openid profile", json!({ "name": null }), true),
         ("openid email", json!({ "email": null }), true),
     ] {
         let scopes = Scopes::parse(scopes).unwrap();

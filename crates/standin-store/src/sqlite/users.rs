@@ -24,8 +24,11 @@ const INSERT: &str = concat!(
     columns!(),
     ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO NOTHING"
 );
-const UPDATE: &str = "UPDATE users SET email = ?2, email_verified = ?3, name = ?4, picture = ?5, \
-    hosted_domain = ?6 WHERE id = ?1";
+/// What is untold (?7 address, ?8 name, ?9 picture) stays as it is.
+const UPDATE: &str = "UPDATE users SET email = CASE WHEN ?7 THEN email ELSE ?2 END, \
+    email_verified = CASE WHEN ?7 THEN email_verified ELSE ?3 END, \
+    name = CASE WHEN ?8 THEN name ELSE ?4 END, \
+    picture = CASE WHEN ?9 THEN picture ELSE ?5 END, hosted_domain = ?6 WHERE id = ?1";
 const DELETE: &str = "DELETE FROM users WHERE id = ?1";
 
 const OWNER: &str = "SELECT subject, user_id FROM identities \
@@ -79,7 +82,7 @@ fn complete(connection: &Connection, sign_in: SignIn) -> std::result::Result<Sig
     let user = known.unwrap_or(sign_in.new_user);
     let is_new = known.is_none() && insert(connection, user, &sign_in)?;
     if !is_new {
-        update(connection, user, &sign_in.profile)?;
+        update(connection, user, &sign_in)?;
     }
     if known.is_none() {
         add_identity(connection, user, &sign_in.identity)?;
@@ -134,15 +137,19 @@ fn insert(
 fn update(
     connection: &Connection,
     user: UserId,
-    profile: &Profile,
+    sign_in: &SignIn,
 ) -> std::result::Result<(), Failure> {
+    let (profile, untold) = (&sign_in.profile, sign_in.untold);
     let row = params![
         user.as_bytes(),
         profile.email,
         profile.email_verified,
         profile.name,
         profile.picture,
-        profile.hosted_domain
+        profile.hosted_domain,
+        untold.email,
+        untold.name,
+        untold.picture
     ];
     execute(connection, UPDATE, row)?;
     Ok(())

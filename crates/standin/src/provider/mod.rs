@@ -27,6 +27,7 @@ pub use risc::RiscConfiguration;
 pub(crate) use scope::is_same_scope;
 pub use scope::{InvalidScope, Scopes};
 pub use token::{ClientAuthentication, OAuthError, Registration, TokenError, TokenResponse};
+pub(crate) use userinfo::Known;
 
 use self::risc::RiscCache;
 use crate::core::Core;

@@ -3,14 +3,18 @@
 //!
 //! ```text
 //! VerifiedIdentity ─ something promised is left out? ─▶ GET with the access token ─▶ UnverifiedUserinfo
-//!        └──────── no ──▶ its own profile                        sub is the same? ─▶ Profile
+//!        └──────── no ──▶ its own profile                        sub is the same? ─▶ Known
 //! ```
 //!
-//! Google puts everything into the ID token, so it is never asked.
+//! Google puts the address and the name into the ID token, so it is not asked. A picture is optional
+//! everywhere: that it is left out is no reason to ask.
+
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{ACCEPT, AUTHORIZATION};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use tokio::time::timeout;
 
 use super::{Endpoint, Provider, Scopes};
 use crate::core::Core;
@@ -21,11 +25,28 @@ use crate::verify::{LeftOut, Profile, UnverifiedUserinfo, VerifiedIdentity};
 
 /// No answer about one person has reason to be larger.
 const MAX_ANSWER: usize = 64 * 1024;
+/// How long a sign-in waits for it. Meanwhile a refresh token that is given once is in memory only, and a
+/// name is not worth that token.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// What is known of a person at the end of a sign-in.
+pub(crate) struct Known {
+    /// What was told.
+    pub(crate) profile: Profile,
+    /// What was promised, and could not be asked for: what was known before still holds.
+    pub(crate) untold: LeftOut,
+}
+
+impl From<Profile> for Known {
+    fn from(profile: Profile) -> Self {
+        Self { profile, untold: LeftOut::default() }
+    }
+}
 
 impl Provider {
     /// What the provider says about a person: what was signed and, where the ID token left out what
-    /// `granted` promises, what the userinfo endpoint adds. An endpoint that fails adds nothing: whoever was
-    /// proved is signed in without an address or a name.
+    /// `granted` promises, what the userinfo endpoint adds. An endpoint that fails adds nothing and takes
+    /// nothing away: whoever was proved is signed in with the address and the name that were known before.
     ///
     /// # Errors
     /// [`Error::UserinfoMismatch`] if the endpoint speaks about somebody else, or does not say about whom
@@ -36,30 +57,38 @@ impl Provider {
         person: &VerifiedIdentity,
         granted: &Scopes,
         access_token: &AccessToken,
-    ) -> Result<Profile, Error> {
+    ) -> Result<Known, Error> {
         let signed = person.profile().clone();
-        if !is_incomplete(person.left_out(), granted) {
-            return Ok(signed);
+        let untold = promised(person.left_out(), granted);
+        if !(untold.email || untold.name) {
+            return Ok(signed.into());
         }
         let metadata = self.metadata(core).await?;
         let Some(endpoint) = &metadata.userinfo_endpoint else {
-            return Ok(signed);
+            return Ok(signed.into());
         };
-        let answer = fetch(&*core.http, endpoint, access_token).await;
+        let answer = timeout(PATIENCE, fetch(&*core.http, endpoint, access_token)).await;
+        let answer = answer.unwrap_or(Err("it takes too long"));
         match answer.as_deref().map_err(|reason| *reason).and_then(read) {
-            Ok(userinfo) => userinfo.complete(person).ok_or(Error::UserinfoMismatch),
+            Ok(userinfo) => {
+                userinfo.complete(person).map(Known::from).ok_or(Error::UserinfoMismatch)
+            }
             Err(reason) => {
                 tracing::warn!(provider = %self.config.id, reason, "userinfo adds nothing to a sign-in");
-                Ok(signed)
+                Ok(Known { profile: signed, untold })
             }
         }
     }
 }
 
-/// OpenID Connect Core §5.4: which claims a scope asks for.
-fn is_incomplete(left_out: LeftOut, granted: &Scopes) -> bool {
-    left_out.email && granted.contains("email")
-        || (left_out.name || left_out.picture) && granted.contains("profile")
+/// OpenID Connect Core §5.4: what is left out although a scope asks for it.
+fn promised(left_out: LeftOut, granted: &Scopes) -> LeftOut {
+    let has_profile = granted.contains("profile");
+    LeftOut {
+        email: left_out.email && granted.contains("email"),
+        name: left_out.name && has_profile,
+        picture: left_out.picture && has_profile,
+    }
 }
 
 /// The token goes in the header and nowhere else (RFC 6750 §2.1): a query would be written into logs.

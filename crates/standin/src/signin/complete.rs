@@ -14,18 +14,18 @@ use super::attempt::{Attempt, Intent};
 use super::callback::{UnverifiedAnswer, UnverifiedCallback, UnverifiedCodePost};
 use super::{Completed, Failed, Mode, Next, SignIn};
 use crate::error::{Error, Refusal};
-use crate::provider::{Provider, SignInProof, TokenResponse};
+use crate::provider::{Known, Provider, SignInProof, TokenResponse};
 use crate::secret::{AuthorizationCode, Nonce};
 use crate::session::cookie::Cookies;
 use crate::store::{AttemptOutcome, AttemptRow, Event, EventKind};
 use crate::time::Timestamp;
-use crate::verify::{ExpectedNonce, Profile, ProviderId, VerifiedIdentity};
+use crate::verify::{ExpectedNonce, ProviderId, VerifiedIdentity};
 
 /// What the exchange brought, proved.
 pub(super) struct Proved {
     pub(super) identity: VerifiedIdentity,
     /// What is known about the person; the identity's own attributes, or more.
-    pub(super) profile: Profile,
+    pub(super) known: Known,
     pub(super) answer: TokenResponse,
     pub(super) asked_at: Timestamp,
 }
@@ -222,9 +222,8 @@ impl SignIn {
         };
         let identity = provider.verify(&self.core, id_token, &proof).await?;
         let granted = answer.granted(&attempt.scopes);
-        let profile =
-            provider.profile(&self.core, &identity, granted, &answer.access_token).await?;
-        Ok(Proved { identity, profile, answer, asked_at })
+        let known = provider.profile(&self.core, &identity, granted, &answer.access_token).await?;
+        Ok(Proved { identity, known, answer, asked_at })
     }
 
     /// Leaves the reason with the attempt and in the events. Someone else's use of an attempt is no end of

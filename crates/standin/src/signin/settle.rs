@@ -131,7 +131,8 @@ impl Settling<'_> {
         crate::store::SignIn {
             attempt: self.attempt.id,
             identity: self.proved.identity.identity().clone(),
-            profile: self.proved.profile.clone(),
+            profile: self.proved.known.profile.clone(),
+            untold: self.proved.known.untold,
             new_user: self.new_user,
             at: grant.updated_at,
             grant,

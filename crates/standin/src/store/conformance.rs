@@ -106,6 +106,7 @@ macro_rules! store_laws {
                 inserting_a_grant_conflicts_with_the_grant_of_the_same_identity,
                 signing_in_again_finds_the_user_and_updates_the_profile,
                 the_session_that_is_replaced_ends,
+                what_is_untold_stays_as_it_is_stored,
             }
             signals {
                 a_signal_is_taken_exactly_once_by_fifty_parallel_callers,

@@ -19,7 +19,7 @@ use super::{
 use crate::id::{AttemptId, ClientId, GrantId, SessionId, UserId};
 use crate::time::Timestamp;
 use crate::vault::{Grant, ScopeRecord, Sealed, SealedTokens};
-use crate::verify::{Identity, ProviderId, ProviderSession};
+use crate::verify::{Identity, Profile, ProviderId, ProviderSession};
 
 /// Forgets everything when it is dropped.
 #[derive(Debug, Default)]
@@ -173,9 +173,15 @@ impl Users for MemoryStore {
         tables.fits(&sign_in.grant, user)?;
 
         let event = sign_in.event_of(user);
-        let existing = tables.users.get(&user).map(|user| user.created_at);
-        let row =
-            User { id: user, profile: sign_in.profile, created_at: existing.unwrap_or(sign_in.at) };
+        let existing = tables.users.get(&user).cloned();
+        let is_new = existing.is_none();
+        let stored = existing.unwrap_or(User {
+            id: user,
+            profile: Profile::default(),
+            created_at: sign_in.at,
+        });
+        let profile = sign_in.untold.filled(stored.profile, sign_in.profile);
+        let row = User { profile, ..stored };
         tables.users.insert(user, row);
         tables.identities.insert(sign_in.identity, user);
         tables.put_scopes(sign_in.grant.id, sign_in.scopes);
@@ -190,7 +196,7 @@ impl Users for MemoryStore {
             attempt.1 = AttemptOutcome::Done;
         }
         tables.events.push(event);
-        Ok(SignedIn { user, is_new: existing.is_none() })
+        Ok(SignedIn { user, is_new })
     }
 
     async fn user(&self, id: UserId) -> Result<Option<User>> {

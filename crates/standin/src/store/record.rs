@@ -6,7 +6,7 @@ use crate::id::{AttemptId, ClientId, GrantId, SessionId, UserId};
 use crate::time::Timestamp;
 use crate::vault::{Grant, ScopeRecord, SealedTokens};
 use crate::vend::Policy;
-use crate::verify::{Identity, Profile, ProviderId, ProviderSession};
+use crate::verify::{Identity, LeftOut, Profile, ProviderId, ProviderSession};
 
 /// An attempt that has come back from the provider.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -120,6 +120,8 @@ pub struct SignIn {
     pub identity: Identity,
     /// What the provider said about them.
     pub profile: Profile,
+    /// What it could not be asked for: of this, what is stored stays.
+    pub untold: LeftOut,
     /// Their id, if they are new. The grant carries the same id then.
     pub new_user: UserId,
     /// The grant to write; see [`super::Users::complete_sign_in`] for how `version` decides.

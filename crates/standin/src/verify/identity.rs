@@ -112,13 +112,32 @@ pub struct VerifiedIdentity {
     provider_session: Option<ProviderSession>,
 }
 
-/// Which attributes the ID token does not mention at all, so that they may be told elsewhere. One that it
-/// mentions and that is not what it should be is not among them: it has been told, and badly.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct LeftOut {
-    pub(crate) email: bool,
-    pub(crate) name: bool,
-    pub(crate) picture: bool,
+/// Which attributes nobody has mentioned, as opposed to those that are said to be none. One that is mentioned
+/// and is not what it should be is not among them: it has been told, and badly.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LeftOut {
+    /// The address, and with it whether it is verified.
+    pub email: bool,
+    /// The full name.
+    pub name: bool,
+    /// The picture.
+    pub picture: bool,
+}
+
+impl LeftOut {
+    /// `told`, with what it leaves out from `elsewhere`.
+    #[must_use]
+    pub fn filled(self, elsewhere: Profile, told: Profile) -> Profile {
+        // An address and whether it is verified are one statement: they come from one place.
+        let addressed = if self.email { &elsewhere } else { &told };
+        Profile {
+            email: addressed.email.clone(),
+            email_verified: addressed.email_verified,
+            name: if self.name { elsewhere.name } else { told.name },
+            picture: if self.picture { elsewhere.picture } else { told.picture },
+            hosted_domain: told.hosted_domain,
+        }
+    }
 }
 
 impl VerifiedIdentity {

@@ -35,9 +35,8 @@ pub use id_token::{
     Expected, ExpectedNonce, LEEWAY, MAX_LEEWAY, MAX_LIFETIME, verify_id_token,
     verify_refreshed_id_token,
 };
-pub(crate) use identity::LeftOut;
 pub use identity::{
-    Identity, InvalidProviderId, Profile, ProviderId, ProviderSession, VerifiedIdentity,
+    Identity, InvalidProviderId, LeftOut, Profile, ProviderId, ProviderSession, VerifiedIdentity,
 };
 pub use key_set::{KeySet, KeySetFault, MAX_KEYS};
 pub use unverified::{MAX_TOKEN_BYTES, UnverifiedIdToken};

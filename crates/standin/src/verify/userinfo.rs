@@ -26,16 +26,6 @@ impl<'de> UnverifiedUserinfo<'de> {
         if self.0.sub.text() != Some(person.identity().subject.as_str()) {
             return None;
         }
-        let (signed, left_out) = (person.profile().clone(), person.left_out());
-        let told = self.0.profile();
-        // An address and whether it is verified are one statement: they come from one place.
-        let addressed = if left_out.email { &told } else { &signed };
-        Some(Profile {
-            email: addressed.email.clone(),
-            email_verified: addressed.email_verified,
-            name: if left_out.name { told.name } else { signed.name },
-            picture: if left_out.picture { told.picture } else { signed.picture },
-            hosted_domain: signed.hosted_domain,
-        })
+        Some(person.left_out().filled(self.0.profile(), person.profile().clone()))
     }
 }

@@ -9,7 +9,7 @@ use crate::store::{
 use crate::time::Timestamp;
 use crate::vault::{Grant, GrantState, Sealed, SealedTokens, TokenTrace};
 use crate::vend::Policy;
-use crate::verify::{Identity, Profile, ProviderId, ProviderSession};
+use crate::verify::{Identity, LeftOut, Profile, ProviderId, ProviderSession};
 
 /// Names that have broken somebody's storage: quotes, NUL, bidirectional text, four-byte characters.
 pub const ODD: &str = "Robert'); DROP TABLE users;-- \"\\ \u{0} \u{202e}ada\u{fe0f} 👩🏽‍🚀 ß \u{1f600}";
@@ -168,6 +168,7 @@ pub fn sign_in(number: u64) -> SignIn {
         attempt: attempt_id(number),
         identity: identity(number),
         profile: profile(number),
+        untold: LeftOut::default(),
         new_user: user(number),
         grant: grant(number),
         scopes: Vec::new(),

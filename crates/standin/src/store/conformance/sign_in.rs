@@ -10,7 +10,7 @@ use crate::store::{
     AttemptOutcome, Event, EventKind, SignIn, SignedIn, Store, StoreError, StoredEvent, User,
 };
 use crate::vault::Grant;
-use crate::verify::{Identity, Profile};
+use crate::verify::{Identity, LeftOut, Profile};
 
 const fn new(user: UserId) -> SignedIn {
     SignedIn { user, is_new: true }
@@ -86,6 +86,42 @@ pub async fn signing_in_again_finds_the_user_and_updates_the_profile(store: &dyn
     }
     assert_eq!(store.grants(None, 10).await, Ok(vec![grant]));
     assert_eq!(store.sessions_of(user(1)).await.unwrap().len(), 3);
+}
+
+/// What could not be asked for stays as it was told last; for somebody new it is nothing.
+pub async fn what_is_untold_stays_as_it_is_stored(store: &dyn Store) {
+    let full = Profile {
+        email_verified: true,
+        picture: Some("https://example.com/p".to_owned()),
+        ..profile(1)
+    };
+    let first = SignIn { profile: full.clone(), ..sign_in(1) };
+    assert_eq!(store.complete_sign_in(first).await, Ok(new(user(1))));
+    let told = Profile {
+        email: Some("told@example.com".to_owned()),
+        email_verified: false,
+        name: Some("Told".to_owned()),
+        picture: None,
+        hosted_domain: None,
+    };
+    let cases = [(true, false, false), (false, true, false), (false, false, true)];
+    let mut grant = grant(1);
+    let mut stored = full;
+    for (number, (email, name, picture)) in (100..).zip(cases) {
+        let untold = LeftOut { email, name, picture };
+        grant = next(&grant, at(number));
+        let (profile, session) = (told.clone(), Some(session(number)));
+        let again = SignIn { profile, untold, grant: grant.clone(), session, ..again(1) };
+        assert_eq!(store.complete_sign_in(again).await, Ok(known(user(1))));
+        stored = untold.filled(stored, told.clone());
+        let row = store.user(user(1)).await.unwrap().map(|user| user.profile);
+        assert_eq!(row.as_ref(), Some(&stored), "{untold:?}");
+    }
+    let untold = LeftOut { email: true, name: true, picture: true };
+    let bare = SignIn { profile: Profile::default(), untold, ..sign_in(2) };
+    assert_eq!(store.complete_sign_in(bare).await, Ok(new(user(2))));
+    let row = store.user(user(2)).await.unwrap().map(|user| user.profile);
+    assert_eq!(row, Some(Profile::default()));
 }
 
 /// An address is lent, not owned: it never joins two people. Nor do two issuers' equal subjects.
