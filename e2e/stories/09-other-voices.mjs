@@ -12,6 +12,7 @@ const SECRET = /ya29\.|1\/\/0|\bsk_|eyJ|4\/0/;
 export async function tell(stage) {
   const demo = await stage.demo();
   await hearsNobodyElse(stage, demo);
+  await isNotTakenInByAnotherWindow(stage, demo);
   await isNotHeardByAForeignOpener(stage, demo);
 }
 
@@ -56,10 +57,33 @@ async function hearsNobodyElse(stage, demo) {
   assert.ok(said.length >= 1);
   for (const { data, origin } of said) {
     assert.equal(origin, demo.app);
-    assert.deepEqual(Object.keys(data).sort(), ["attempt", "code", "type"]);
+    assert.deepEqual(Object.keys(data).sort(), ["attempt", "code", "type", "window"]);
     assert.equal(data.type, "standin:done");
     assert.equal(SECRET.test(JSON.stringify(data)), false, JSON.stringify(data));
   }
+}
+
+/** Another tab's window ends while this page's own is cut off, so that nothing but its name tells them apart. */
+async function isNotTakenInByAnotherWindow(stage, demo) {
+  const { page, context } = await stage.browser(demo);
+  await page.goto(`${demo.app}/?coop=same-origin`);
+  await visit(page, demo.app, "/?coop=same-origin");
+  await page.evaluate(() => {
+    window.heard = [];
+    new BroadcastChannel("standin").addEventListener("message", ({ data }) => window.heard.push(data));
+  });
+  const popup = await open(page, context);
+  await popup.locator(`[id="account-${ADA}"]`).waitFor();
+  const other = await context.newPage();
+  await other.goto(`${demo.app}/auth/google/login?mode=popup&window=another&scope=unknown`);
+  await until("the other window's word has arrived", () => page.evaluate(() => window.heard.length === 1));
+  const [said] = await page.evaluate(() => window.heard);
+  assert.deepEqual([said.type, said.window], ["standin:failed", "another"]);
+  assert.equal(await page.locator("#outcome[data-kind=error]").count(), 0);
+  await other.close();
+  await chooseAccount(popup, ADA);
+  await signedIn(page);
+  assert.equal(await page.locator("#outcome[data-kind=error]").count(), 0);
 }
 
 async function isNotHeardByAForeignOpener(stage, demo) {

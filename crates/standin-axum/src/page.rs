@@ -11,7 +11,7 @@ use data_encoding::BASE64;
 use http::header::{ACCEPT, CONTENT_SECURITY_POLICY};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use standin::secret::sha256;
-use standin::signin::Mode;
+use standin::signin::{Mode, WindowId};
 
 use crate::problem::Problem;
 
@@ -39,6 +39,7 @@ struct FailedPage<'a> {
     detail: &'a str,
     code: &'a str,
     attempt: Option<&'a str>,
+    window: &'a str,
     login: Option<&'a str>,
 }
 
@@ -48,6 +49,33 @@ struct DonePage<'a> {
     style: &'a str,
     script: &'a str,
     attempt: &'a str,
+    window: &'a str,
+}
+
+/// Who is to be told how it went.
+#[derive(Clone, Copy)]
+pub(crate) enum Waiting<'a> {
+    /// Only the person in front of this window.
+    Nobody,
+    /// The page that opened it, and may have given it a name.
+    Page(Option<&'a WindowId>),
+}
+
+impl<'a> Waiting<'a> {
+    pub(crate) fn of(mode: Mode, window: Option<&'a WindowId>) -> Self {
+        if mode == Mode::Popup { Self::Page(window) } else { Self::Nobody }
+    }
+
+    fn is_popup(self) -> bool {
+        matches!(self, Self::Page(_))
+    }
+
+    fn window(self) -> &'a str {
+        match self {
+            Self::Page(Some(window)) => window.as_str(),
+            Self::Page(None) | Self::Nobody => "",
+        }
+    }
 }
 
 /// Whether a person is looking: browsers ask for HTML when they navigate, programs do not.
@@ -60,7 +88,7 @@ pub(crate) fn is_navigation(headers: &HeaderMap) -> bool {
 pub(crate) fn failed(
     headers: &HeaderMap,
     problem: Problem,
-    mode: Mode,
+    waiting: Waiting<'_>,
     login: Option<&str>,
 ) -> Response {
     if !is_navigation(headers) {
@@ -69,18 +97,20 @@ pub(crate) fn failed(
     let page = FailedPage {
         style: STYLE,
         script: SCRIPT,
-        is_popup: mode == Mode::Popup,
+        is_popup: waiting.is_popup(),
         detail: problem.detail(),
         code: problem.code(),
         attempt: problem.attempt(),
+        window: waiting.window(),
         login,
     };
     render(problem.status(), &page)
 }
 
 /// The window of a popup, when it is done.
-pub(crate) fn done(attempt: &str) -> Response {
-    render(StatusCode::OK, &DonePage { style: STYLE, script: SCRIPT, attempt })
+pub(crate) fn done(attempt: &str, window: Option<&WindowId>) -> Response {
+    let window = Waiting::Page(window).window();
+    render(StatusCode::OK, &DonePage { style: STYLE, script: SCRIPT, attempt, window })
 }
 
 fn render(status: StatusCode, page: &impl Template) -> Response {

@@ -10,7 +10,7 @@ use standin::verify::ProviderId;
 use super::login::require_top_level;
 use super::provider::NamedProvider;
 use crate::cookies::with_cookies;
-use crate::page;
+use crate::page::{self, Waiting};
 use crate::{ClientIp, Shared};
 
 pub(super) async fn get(
@@ -22,15 +22,17 @@ pub(super) async fn get(
 ) -> Response {
     // What other pages embed is no failure of this client's: a stranger must not use up their patience.
     if let Err(refusal) = require_top_level(&headers) {
-        return page::failed(&headers, refusal.into(), Mode::Redirect, None);
+        return page::failed(&headers, refusal.into(), Waiting::Nobody, None);
     }
     match complete(&shared, &provider, client, &headers, &query.unwrap_or_default()).await {
         Ok(completed) => leave(&completed),
         Err(failed) => {
             shared.limiter.failed(client);
             let again = format!("/auth/{provider}/login");
-            let (mode, again) = (failed.mode, (failed.mode == Mode::Redirect).then_some(again));
-            page::failed(&headers, failed.into(), mode, again.as_deref())
+            let again = (failed.mode == Mode::Redirect).then_some(again);
+            let window = failed.window.clone();
+            let waiting = Waiting::of(failed.mode, window.as_ref());
+            page::failed(&headers, failed.into(), waiting, again.as_deref())
         }
     }
 }
@@ -55,7 +57,7 @@ pub(super) async fn post(
     headers: HeaderMap,
 ) -> Response {
     shared.limiter.failed(client);
-    page::failed(&headers, Refusal::ResponseModeMismatch.into(), Mode::Redirect, None)
+    page::failed(&headers, Refusal::ResponseModeMismatch.into(), Waiting::Nobody, None)
 }
 
 /// Always 303, so that nothing is posted on, and no code stays in the address (requirement CB-8).
@@ -64,7 +66,9 @@ fn leave(completed: &Completed) -> Response {
         (Next::Consent(url), _) | (Next::ReturnTo(url), Mode::Redirect | Mode::Code) => {
             Redirect::to(url.as_str()).into_response()
         }
-        (Next::ReturnTo(_), Mode::Popup) => page::done(&completed.attempt.to_string()),
+        (Next::ReturnTo(_), Mode::Popup) => {
+            page::done(&completed.attempt.to_string(), completed.window.as_ref())
+        }
     };
     with_cookies(response, &completed.cookies)
 }

@@ -70,7 +70,7 @@ async fn complete(
     let post = read.map_err(Failed::before_attempt)?;
     let Completed { session, cookies, attempt, mode, .. } =
         shared.standin.signin().code(provider, post, headers).await?;
-    let failed = |error: Error| Failed { error, attempt: Some(attempt), mode };
+    let failed = |error: Error| Failed { error, attempt: Some(attempt), mode, window: None };
     let session = session.ok_or_else(|| failed(Refusal::Unauthenticated.into()))?;
     let view = shared.standin.sessions().view(&session).await.map_err(failed)?;
     let view = view.ok_or_else(|| failed(Refusal::Unauthenticated.into()))?;

@@ -13,7 +13,7 @@ use standin::id::AttemptId;
 use standin::provider::Scopes;
 use standin::session::cookie::Cookies;
 use standin::session::csrf::{require_own_form, require_same_origin};
-use standin::signin::{GrantRequest, Mode, Parameters};
+use standin::signin::{GrantRequest, Parameters};
 use standin::{Error, Refusal};
 use url::Url;
 
@@ -22,7 +22,7 @@ use super::provider::NamedProvider;
 use crate::Shared;
 use crate::cookies::{CurrentSession, with_cookies};
 use crate::json::{from_object, has_type, unreadable, wrong_type};
-use crate::page;
+use crate::page::{self, Waiting};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -54,7 +54,7 @@ pub(super) async fn post(
         (Err(nobody), _) => return nobody,
         (_, Err(rejection)) => return unreadable(&rejection),
     };
-    let refused = |error: Error| page::failed(&headers, error.into(), Mode::Redirect, None);
+    let refused = |error: Error| page::failed(&headers, error.into(), Waiting::Nobody, None);
     let request = guard(&headers, is_form, shared.standin.public_url())
         .and_then(|()| if is_form { from_form(&body) } else { from_json(&body) });
     let request = match request {

@@ -6,11 +6,11 @@ use http::{HeaderMap, HeaderValue};
 use standin::Refusal;
 use standin::provider::Scopes;
 use standin::session::cookie::Cookies;
-use standin::signin::{Mode, Parameters, SignInRequest};
+use standin::signin::{Mode, Parameters, SignInRequest, WindowId};
 
 use super::provider::NamedProvider;
 use crate::cookies::with_cookies;
-use crate::page;
+use crate::page::{self, Waiting};
 use crate::problem::Problem;
 use crate::{ClientIp, Shared};
 
@@ -22,8 +22,9 @@ pub(super) async fn get(
     RawQuery(query): RawQuery,
 ) -> Response {
     let query = query.unwrap_or_default();
-    let mode = mode_of_failure(&query);
-    let refused = |problem| page::failed(&headers, problem, mode, None);
+    let (mode, window) = told_of_failure(&query);
+    let waiting = Waiting::of(mode, window.as_ref());
+    let refused = |problem| page::failed(&headers, problem, waiting, None);
     let request = require_top_level(&headers)
         .and_then(|()| shared.limiter.check(client))
         .and_then(|()| read(&query));
@@ -40,13 +41,16 @@ pub(super) async fn get(
 }
 
 /// Whom a failure is told, while the request is not read yet: in a popup, the page that waits.
-fn mode_of_failure(query: &str) -> Mode {
-    let mut pairs = form_urlencoded::parse(query.as_bytes());
-    if pairs.any(|(name, value)| name == "mode" && value == "popup") {
-        Mode::Popup
-    } else {
-        Mode::Redirect
+fn told_of_failure(query: &str) -> (Mode, Option<WindowId>) {
+    let (mut mode, mut window) = (Mode::Redirect, None);
+    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+        match (&*name, &*value) {
+            ("mode", "popup") => mode = Mode::Popup,
+            ("window", _) => window = WindowId::new(value.into_owned()),
+            _ => {}
+        }
     }
+    (mode, window)
 }
 
 /// A sign-in is begun and ended by a person in a window, never by an image or a frame (requirement AR-11).
@@ -69,6 +73,12 @@ fn read(query: &str) -> Result<SignInRequest, Refusal> {
         scopes: Scopes::parse(&scopes).map_err(|_| Refusal::ScopeNotAllowed)?,
         login_hint: parameters.take("login_hint").filter(|hint| hint.len() <= 320),
         popup,
+        window: window(&mut parameters)?,
     };
     if parameters.is_empty() { Ok(request) } else { Err(Refusal::InvalidRequest) }
+}
+
+fn window(parameters: &mut Parameters) -> Result<Option<WindowId>, Refusal> {
+    let Some(name) = parameters.take("window") else { return Ok(None) };
+    WindowId::new(name).map(Some).ok_or(Refusal::InvalidRequest)
 }

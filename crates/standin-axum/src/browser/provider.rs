@@ -4,11 +4,10 @@ use axum::extract::{FromRequestParts, Path};
 use axum::response::Response;
 use http::request::Parts;
 use standin::Refusal;
-use standin::signin::Mode;
 use standin::verify::ProviderId;
 
 use crate::Shared;
-use crate::page;
+use crate::page::{self, Waiting};
 
 /// The `{provider}` of the path. Whether it is configured is the service's business.
 pub(crate) struct NamedProvider(pub(crate) ProviderId);
@@ -20,7 +19,7 @@ impl FromRequestParts<Shared> for NamedProvider {
         let path = Path::<String>::from_request_parts(parts, shared).await;
         path.ok().and_then(|Path(name)| name.parse().ok()).map(Self).ok_or_else(|| {
             let problem = Refusal::UnknownProvider.into();
-            page::failed(&parts.headers, problem, Mode::Redirect, None)
+            page::failed(&parts.headers, problem, Waiting::Nobody, None)
         })
     }
 }

@@ -67,8 +67,9 @@ async fn oc_6_the_page_speaks_to_its_own_origin_and_has_no_secret_to_tell() {
     let [channel, opener] = calls.as_slice() else { panic!("{script}") };
     assert!(channel.starts_with("message);"), "a channel reaches its own origin only: {channel}");
     assert!(opener.starts_with("message, location.origin);"), "{opener}");
-    let parts = "{ type: from.type, attempt: from.attempt || null, code: from.code || null }";
-    assert!(script.contains(&format!("message = {parts};")), "{script}");
+    let parts =
+        "type: from.type, attempt: said('attempt'), code: said('code'), window: said('window')";
+    assert!(script.contains(&format!("message = {{ {parts} }};")), "{script}");
     for (name, secret) in wire.secrets() {
         assert!(!done.body.contains(&secret), "{name}");
     }
@@ -110,6 +111,45 @@ async fn a_window_whose_sign_in_took_too_long_tells_the_page() {
     world.assert_refusal(&mut browser, &before, &answer, expected).await;
     assert_eq!(told(&answer, "type"), "standin:failed");
     assert!(answer.body.contains("BroadcastChannel"));
+}
+
+#[tokio::test]
+async fn oc_6_a_window_says_by_what_name_its_page_knows_it() {
+    let world = World::start().await;
+    world.google.allow(ADA).await;
+    let mut browser = world.browser();
+    let done = browser.sign_in("?mode=popup&window=page-1_A").await;
+    assert_eq!(told(&done, "type"), "standin:done");
+    assert_eq!(told(&done, "window"), "page-1_A");
+    let unnamed = browser.sign_in("?mode=popup").await;
+    assert_eq!(told(&unnamed, "window"), "");
+    world.google.deny(ADA).await;
+    browser.accept_html();
+    let failed = browser.sign_in("?mode=popup&window=page-2").await;
+    assert_eq!(told(&failed, "type"), "standin:failed");
+    assert_eq!(told(&failed, "window"), "page-2");
+    let at_once = browser.get("/auth/google/login?mode=popup&window=page-3&scope=unknown").await;
+    assert_eq!(told(&at_once, "window"), "page-3");
+}
+
+#[tokio::test]
+async fn oc_6_a_name_that_is_none_is_refused_and_never_shown() {
+    let world = World::start().await;
+    let mut browser = world.browser();
+    browser.accept_html();
+    let long = "a".repeat(65);
+    for name in ["", "a%22b", "%3Cb%3E", "a+b", "a%00b", "%C3%A4", "%26lt%3B", "a.b", &long] {
+        let path = format!("/auth/google/login?mode=popup&window={name}");
+        let answer = browser.get(&path).await;
+        assert_eq!(
+            (answer.status.as_u16(), &*answer.any_code()),
+            (400, "invalid_request"),
+            "{name}"
+        );
+        assert_eq!(told(&answer, "window"), "", "{name}");
+    }
+    let longest = format!("/auth/google/login?mode=popup&window={}", &long[1..]);
+    browser.get(&longest).await.assert_status(303);
 }
 
 #[tokio::test]

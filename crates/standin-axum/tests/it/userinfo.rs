@@ -188,6 +188,7 @@ async fn id_16_a_code_of_a_page_is_refused_on_another_persons_userinfo_too() {
     let answer = browser.post_code(&code, &state).await;
     let expected = refused(403, "userinfo_subject_mismatch").after_exchange();
     stage.world.assert_refusal(&mut browser, &before, &answer, expected).await;
+    assert_eq!(stage.world.google.count("revoked").await, 1, "what it gave is given back");
 }
 
 #[tokio::test]

@@ -84,7 +84,8 @@ fn note<T, E: Into<anyhow::Error>>(
     value
 }
 
-/// Where the name of each provider leads, judged as a request to it will be (requirement HH-7).
+/// Where the name of each issuer leads, judged as a request to it will be (requirement HH-7). The addresses that
+/// its discovery document names are judged when they are asked: reading it would be a request already.
 async fn providers(config: &Config) -> Vec<Finding> {
     let policy = config.address_policy();
     let mut findings = Vec::new();
@@ -111,7 +112,7 @@ async fn lead(issuer: &str, policy: &AddressPolicy) -> anyhow::Result<String> {
     };
     let allowed = policy.keep_allowed(found).with_context(|| name.to_owned())?;
     let addresses: Vec<_> = allowed.iter().map(|address| address.ip().to_string()).collect();
-    Ok(format!("{name} is at {}", addresses.join(", ")))
+    Ok(format!("its issuer {name} is at {}", addresses.join(", ")))
 }
 
 async fn database(config: &Config) -> anyhow::Result<Arc<dyn Store>> {

@@ -134,5 +134,5 @@ fn hh_7_what_the_operator_names_is_talked_to_directly() {
     let findings = findings.as_array().unwrap();
     let finding = findings.iter().find(|finding| finding["check"] == "provider").unwrap();
     assert_eq!(finding["ok"], true, "{finding}");
-    assert_eq!(finding["detail"], "inside: localhost is at 127.0.0.1");
+    assert_eq!(finding["detail"], "inside: its issuer localhost is at 127.0.0.1");
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use data_encoding::{BASE64URL_NOPAD, HEXLOWER};
 use serde::{Deserialize, Serialize};
 
-use super::ReturnTo;
+use super::{ReturnTo, WindowId};
 use crate::core::Core;
 use crate::error::{Error, Refusal};
 use crate::id::{AttemptId, SessionId, UserId};
@@ -74,6 +74,7 @@ pub(super) struct Attempt {
     pub(super) verifier: String,
     pub(super) scopes: Scopes,
     pub(super) return_to: ReturnTo,
+    pub(super) window: Option<WindowId>,
     /// Milliseconds since the epoch.
     expires_at: i64,
 }
@@ -90,6 +91,7 @@ pub(super) struct Start {
     pub(super) intent: Intent,
     pub(super) scopes: Scopes,
     pub(super) return_to: ReturnTo,
+    pub(super) window: Option<WindowId>,
 }
 
 impl Attempt {
@@ -113,6 +115,7 @@ impl Attempt {
             verifier: random(),
             scopes: start.scopes,
             return_to: start.return_to,
+            window: start.window,
             expires_at: core.now().after(ATTEMPT_LIFETIME).unix_ms(),
         }
     }

@@ -4,7 +4,7 @@ use data_encoding::BASE64URL_NOPAD;
 use url::Url;
 
 use super::attempt::{ATTEMPT_LIFETIME, Attempt, Intent, Start};
-use super::{Mode, ReturnTo, SignIn};
+use super::{Mode, ReturnTo, SignIn, WindowId};
 use crate::error::{Error, Refusal};
 use crate::id::AttemptId;
 use crate::provider::{Metadata, Provider, Scopes};
@@ -24,6 +24,8 @@ pub struct SignInRequest {
     pub login_hint: Option<String>,
     /// Whether this is a window that closes itself afterwards.
     pub popup: bool,
+    /// What the page that opened that window calls it.
+    pub window: Option<WindowId>,
 }
 
 /// An attempt that has begun: where to send the browser, and which cookies to set with that.
@@ -86,6 +88,7 @@ impl SignIn {
                 request.return_to.as_deref().unwrap_or("/"),
                 &self.core.public_url,
             ),
+            window: request.window,
         };
         let ask = Ask { login_hint: request.login_hint.as_deref(), prompt: None };
         self.start(provider, start, ask, cookies).await
@@ -112,6 +115,7 @@ impl SignIn {
             intent: Intent::SignIn,
             scopes: wanted(provider, scopes)?,
             return_to: ReturnTo::default(),
+            window: None,
         };
         let mut attempt = Attempt::start(&self.core, provider, start);
         Ok(BegunCode {
@@ -139,6 +143,7 @@ impl SignIn {
             intent: Intent::Consent { subject: subject.to_owned() },
             scopes: first.scopes.clone(),
             return_to: first.return_to.clone(),
+            window: first.window.clone(),
         };
         let ask = Ask { login_hint: Some(subject), prompt: Some("consent") };
         self.start(provider, start, ask, cookies).await

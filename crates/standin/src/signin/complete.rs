@@ -159,7 +159,7 @@ impl SignIn {
         };
         let proved = self.prove(attempt, provider, code).await?;
         if let Err(refusal) = check_subject(attempt, expected_subject, &proved.identity) {
-            self.give_back(provider, &proved).await;
+            self.give_back(provider, &proved.identity, &proved.answer).await;
             return Err(refusal.into());
         }
         self.settle(attempt, provider, &proved, headers).await
@@ -187,6 +187,7 @@ impl SignIn {
                 Ok(Completed {
                     attempt: attempt.id,
                     mode: attempt.mode,
+                    window: attempt.window.clone(),
                     cookies: attempt.leaves().into_iter().collect(),
                     session: None,
                     next: Next::ReturnTo(attempt.return_to.resolve(&self.core.public_url)),
@@ -222,7 +223,14 @@ impl SignIn {
         };
         let identity = provider.verify(&self.core, id_token, &proof).await?;
         let granted = answer.granted(&attempt.scopes);
-        let known = provider.profile(&self.core, &identity, granted, &answer.access_token).await?;
+        let known = provider.profile(&self.core, &identity, granted, &answer.access_token).await;
+        let known = match known {
+            Ok(known) => known,
+            Err(error) => {
+                self.give_back(provider, &identity, &answer).await;
+                return Err(error);
+            }
+        };
         Ok(Proved { identity, known, answer, asked_at })
     }
 

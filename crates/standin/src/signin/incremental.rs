@@ -9,16 +9,15 @@
 
 use super::attempt::{Attempt, Intent, Start};
 use super::begin::{Ask, wanted};
-use super::complete::Proved;
 use super::settle::presented;
 use super::{Begun, Mode, ReturnTo, SignIn};
 use crate::error::{Error, Refusal};
-use crate::provider::{Provider, Scopes};
+use crate::provider::{Provider, Scopes, TokenResponse};
 use crate::revoke;
 use crate::session::cookie::Cookies;
 use crate::store::SessionRow;
 use crate::vault::{Grant, GrantState};
-use crate::verify::ProviderId;
+use crate::verify::{ProviderId, VerifiedIdentity};
 
 /// What a signed-in user is to be asked for.
 #[derive(Debug)]
@@ -66,6 +65,7 @@ impl SignIn {
                 request.return_to.as_deref().unwrap_or("/"),
                 &self.core.public_url,
             ),
+            window: None,
         };
         // Only consent brings a refresh token, and whoever has none that works needs one.
         let is_offline = grant.is_some_and(|grant| grant.is_offline());
@@ -109,15 +109,20 @@ impl SignIn {
         }
     }
 
-    /// Another account than the expected one answered: what it gave is revoked at the provider, since nobody
+    /// Another account than the expected one answered, or nobody knows which: what it gave is revoked at the provider, since nobody
     /// here wants it. Only what came with consent is new, and that brings a refresh token; a mere access
     /// token speaks of what was given before and lapses by itself.
     ///
     /// At Google revoking one token revokes all that the account gave to the application. So an account
     /// whose own grant is alive here keeps it: its owner must not lose it by somebody's wrong choice.
-    pub(super) async fn give_back(&self, provider: &Provider, proved: &Proved) {
-        let Some(token) = &proved.answer.refresh_token else { return };
-        let grant = match self.core.store.grant_of_identity(proved.identity.identity()).await {
+    pub(super) async fn give_back(
+        &self,
+        provider: &Provider,
+        person: &VerifiedIdentity,
+        answer: &TokenResponse,
+    ) {
+        let Some(token) = &answer.refresh_token else { return };
+        let grant = match self.core.store.grant_of_identity(person.identity()).await {
             Ok(grant) => grant,
             Err(error) => {
                 tracing::error!(%error, "a token of another account is not revoked");

@@ -13,6 +13,7 @@ mod complete;
 mod incremental;
 mod return_to;
 mod settle;
+mod window_id;
 
 use std::sync::Arc;
 
@@ -25,6 +26,7 @@ pub use begin::{Begun, BegunCode, SignInRequest};
 pub use callback::{Parameters, UnverifiedCallback, UnverifiedCodePost};
 pub use incremental::GrantRequest;
 pub use return_to::ReturnTo;
+pub use window_id::WindowId;
 
 use self::attempt::Attempt;
 use crate::core::Core;
@@ -52,6 +54,8 @@ pub struct Completed {
     pub mode: Mode,
     /// The session's cookie and what else is to be set.
     pub cookies: Vec<SetCookie>,
+    /// What the page that waits calls its window.
+    pub window: Option<WindowId>,
     /// The session that was opened; none if the one before goes on.
     pub session: Option<SessionHash>,
     /// Where the browser goes.
@@ -87,16 +91,19 @@ pub struct Failed {
     pub attempt: Option<AttemptId>,
     /// How its window is to be left.
     pub mode: Mode,
+    /// What the page that waits calls its window.
+    pub window: Option<WindowId>,
 }
 
 impl Failed {
     /// The answer belongs to no attempt of this browser.
     pub fn before_attempt(error: impl Into<Error>) -> Self {
-        Self { error: error.into(), attempt: None, mode: Mode::Redirect }
+        Self { error: error.into(), attempt: None, mode: Mode::Redirect, window: None }
     }
 
     fn of(attempt: &Attempt, error: Error) -> Self {
-        Self { error, attempt: Some(attempt.id), mode: attempt.mode }
+        let window = attempt.window.clone();
+        Self { error, attempt: Some(attempt.id), mode: attempt.mode, window }
     }
 }
 

@@ -264,7 +264,8 @@ fn completed(
     (next, more): (Next, Vec<SetCookie>),
 ) -> Completed {
     let cookies = cookie.into_iter().chain(attempt.leaves()).chain(more);
-    Completed { attempt: attempt.id, mode: attempt.mode, cookies: cookies.collect(), session, next }
+    let (mode, window) = (attempt.mode, attempt.window.clone());
+    Completed { attempt: attempt.id, mode, window, cookies: cookies.collect(), session, next }
 }
 
 pub(super) fn presented(headers: &http::HeaderMap) -> Option<SessionHash> {

@@ -8,8 +8,6 @@ const WINDOW = "popup,width=520,height=680";
 /** How long after a window seems closed its last message may still be on the way. */
 const GRACE_MS = 4000;
 const POLL_MS = 250;
-/** How long a tie that is being cut may still look whole. */
-const CUT_MS = 1500;
 
 /** Why nobody was signed in: a stable `code`, and a sentence for people. */
 export class SignInError extends Error {
@@ -36,10 +34,11 @@ const failure = (code, details) =>
   new SignInError(code, WORDS[code] ?? `Signing in did not work (${code}). Try again.`, details);
 
 /** The address that starts a sign-in by redirect. Fit for `location` and for links. */
-export function loginUrl({ provider, scope, mode, returnTo }) {
+export function loginUrl({ provider, scope, mode, window, returnTo }) {
   const query = new URLSearchParams();
   if (scope) query.set("scope", scope);
   if (mode) query.set("mode", mode);
+  if (window) query.set("window", window);
   if (returnTo) query.set("return_to", returnTo);
   return `/auth/${encodeURIComponent(provider)}/login?${query}`;
 }
@@ -81,9 +80,11 @@ export function onSignedIn(listener) {
  */
 export async function signInWithPopup({ provider, scope }) {
   const instead = loginUrl({ provider, scope, returnTo: here() });
-  const popup = window.open(loginUrl({ provider, scope, mode: "popup" }), "_blank", WINDOW);
+  const name = newName();
+  const url = loginUrl({ provider, scope, mode: "popup", window: name });
+  const popup = window.open(url, "_blank", WINDOW);
   if (!popup) throw failure("popup_blocked", { url: instead });
-  const result = await finished(popup, instead);
+  const result = await finished(popup, name, instead);
   if (!popup.closed) popup.close();
   if (result.type === "standin:failed") {
     throw failure(result.code ?? "unknown", { url: instead, attempt: result.attempt });
@@ -94,12 +95,12 @@ export async function signInWithPopup({ provider, scope }) {
 }
 
 /** Waits for the window's word, for a session that was not there before, or for a closed window. */
-async function finished(popup, instead) {
+async function finished(popup, name, instead) {
   const waiting = new AbortController();
   const { signal } = waiting;
   try {
     return await Promise.race([
-      announced(popup, signal),
+      announced(name, signal),
       abandoned(popup, session().catch(() => null), signal).then((change) => {
         if (change) return { type: "standin:done" };
         throw failure("popup_closed", { url: instead });
@@ -111,27 +112,21 @@ async function finished(popup, instead) {
 }
 
 /**
- * The first word of the window, and of no other. It speaks twice, to its opener and over a channel of
- * this origin: a page with `Cross-Origin-Opener-Policy: same-origin` has no opener's tie, and hears the
- * channel only. The channel does not say who speaks, so it counts only where the tie is cut: such a
- * window reads as closed, though not always at once.
+ * The first word of the window that goes by this name, and of no other. It speaks twice, to its opener and
+ * over a channel of this origin: a page with `Cross-Origin-Opener-Policy: same-origin` has no opener's tie,
+ * and hears the channel only. What another origin says does not count, even if it knew the name.
  */
-function announced(popup, signal) {
+function announced(name, signal) {
   return new Promise((resolve) => {
     const channel = new BroadcastChannel(CHANNEL);
-    const hear = ({ data }) => {
-      if (data?.type === "standin:done" || data?.type === "standin:failed") resolve(data);
+    const hear = ({ data, origin }) => {
+      const isOver = data?.type === "standin:done" || data?.type === "standin:failed";
+      if (isOver && data.window === name && origin === location.origin) resolve(data);
     };
-    const isItsOwn = ({ origin, source }) => origin === location.origin && source === popup;
-    channel.addEventListener("message", async (event) => (await isCut(popup)) && hear(event));
-    window.addEventListener("message", (event) => isItsOwn(event) && hear(event), { signal });
+    channel.addEventListener("message", hear);
+    window.addEventListener("message", hear, { signal });
     signal.addEventListener("abort", () => channel.close());
   });
-}
-
-async function isCut(popup) {
-  for (let left = CUT_MS; left > 0 && !popup.closed; left -= POLL_MS) await pause(POLL_MS);
-  return popup.closed;
 }
 
 /**
@@ -231,5 +226,8 @@ async function problem(answer) {
 }
 
 const isNew = (seen, key) => !seen.has(key) && Boolean(seen.add(key));
+/** A name for a window that no other page has given. */
+const newName = () =>
+  Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 const here = () => location.pathname + location.search;
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
