@@ -84,5 +84,13 @@ pub enum HttpError {
 #[async_trait]
 pub trait HttpClient: Send + Sync + 'static {
     /// Sends one request and reads the whole answer.
+    ///
+    /// # Errors
+    /// [`HttpError::AddressRefused`] and [`HttpError::Unsent`] if the peer has seen nothing;
+    /// [`HttpError::Ambiguous`] and [`HttpError::TooLarge`] if it may have acted. An answer of any status is no
+    /// error.
+    ///
+    /// # Cancel safety
+    /// Dropping the future ends the connection; the peer may have acted.
     async fn send(&self, request: Request) -> Result<Response, HttpError>;
 }

@@ -64,6 +64,9 @@ impl AddressPolicy {
     }
 
     /// Whether `address` may be talked to.
+    ///
+    /// # Errors
+    /// [`RefusedAddress`] with the address and what is there.
     pub fn judge(&self, address: IpAddr) -> Result<(), RefusedAddress> {
         let (class, range) = class::classify(address);
         let is_within_reach = match self.reach {
@@ -84,8 +87,10 @@ impl AddressPolicy {
         }
     }
 
-    /// The addresses of a name that may be talked to. If all of them are refused, the first of them; no
-    /// addresses at all are none.
+    /// The addresses of a name that may be talked to; no addresses at all are none.
+    ///
+    /// # Errors
+    /// [`RefusedAddress`] with the first of them, if all are refused.
     pub fn keep_allowed(
         &self,
         found: impl IntoIterator<Item = SocketAddr>,

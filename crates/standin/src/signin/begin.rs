@@ -102,6 +102,9 @@ impl SignIn {
     ///
     /// # Errors
     /// As [`SignIn::begin`]; [`Refusal::UnknownProvider`] too if the provider has no such popup.
+    ///
+    /// # Cancel safety
+    /// Cancel-safe: nothing is stored, and an attempt whose cookie is not set is none.
     pub async fn begin_code(
         &self,
         provider: &ProviderId,

@@ -173,6 +173,9 @@ impl Vault {
     }
 
     /// Seals the tokens of a grant, which were given at `given_at`.
+    ///
+    /// # Errors
+    /// [`VaultError::KeyMissing`] if the active key is not in the ring.
     pub fn seal_tokens(
         &self,
         binding: &Binding<'_>,
@@ -189,13 +192,20 @@ impl Vault {
         })
     }
 
-    /// Opens the newest access token of a grant.
+    /// Opens the newest access token of a grant; `None` if none is stored.
+    ///
+    /// # Errors
+    /// [`VaultError::KeyMissing`] if the key that it names is not in the ring, [`VaultError::UnknownFormat`] if
+    /// it is no envelope or no text, [`VaultError::DoesNotOpen`] if it was changed or moved.
     pub fn open_access(&self, grant: &Grant) -> Result<Option<AccessToken>, VaultError> {
         self.open_bound(grant, Field::AccessToken, grant.tokens.access.as_ref())
             .map(|token| token.map(AccessToken::new))
     }
 
-    /// Opens the refresh token of a grant.
+    /// Opens the refresh token of a grant; `None` if none is stored.
+    ///
+    /// # Errors
+    /// As [`Vault::open_access`].
     ///
     /// # Security
     /// It goes to `grant.token_endpoint` (or, to be revoked, to the same provider), and nowhere else.
@@ -226,6 +236,9 @@ impl Vault {
     }
 
     /// Seals the state of an attempt, for its cookie.
+    ///
+    /// # Errors
+    /// As [`Vault::seal_tokens`].
     pub fn seal_attempt(
         &self,
         attempt: AttemptId,
@@ -236,6 +249,9 @@ impl Vault {
     }
 
     /// Opens the cookie of an attempt.
+    ///
+    /// # Errors
+    /// As [`Vault::open_access`].
     pub fn open_attempt(&self, attempt: AttemptId, sealed: &Sealed) -> Result<Vec<u8>, VaultError> {
         self.open_value(attempt.as_bytes(), Field::Attempt, sealed)
     }

@@ -51,6 +51,10 @@ pub enum InvalidNetwork {
 impl FromStr for Network {
     type Err = InvalidNetwork;
 
+    /// # Errors
+    /// [`InvalidNetwork::Malformed`] for what is neither a network nor an address; [`InvalidNetwork::Everything`]
+    /// for a prefix of no bits; [`InvalidNetwork::HostBits`] for bits beyond the prefix;
+    /// [`InvalidNetwork::Mapped`] for IPv4 written as IPv6.
     fn from_str(text: &str) -> Result<Self, InvalidNetwork> {
         let network: IpNet = text
             .parse()
