@@ -31,6 +31,6 @@ pub(super) async fn demand(
     state.grants.demand_reauth(&sub, demand.error_subtype);
     state.browsers.forget(&sub);
     // A page that is answered later would pass for the sign-in that is demanded.
-    state.interactions.retain(|_, interaction| !interaction.is_of(&sub));
+    state.interactions.retain(|interaction| !interaction.is_of(&sub));
     Ok(StatusCode::NO_CONTENT)
 }
