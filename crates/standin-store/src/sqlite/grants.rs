@@ -55,7 +55,8 @@ const INSERT: &str = concat!(
     none_retired!("?23, ?24"),
     " ON CONFLICT DO NOTHING"
 );
-/// Takes the same parameters. What never changes is not written but compared.
+/// Takes the same parameters. What never changes is not written but compared. A value that stays may be under a
+/// retired key; none that is new.
 const REPLACE: &str = concat!(
     "UPDATE grants SET version = ?7, provider_client = ?8, token_endpoint = ?9, \
     scopes = ?10, requested = ?11, state = ?12, reason = ?13, generation = ?14, sealed_access = ?15, \
@@ -63,7 +64,10 @@ const REPLACE: &str = concat!(
     token_hash = ?20, token_prefix = ?21, token_given_at = ?22 \
     WHERE id = ?1 AND version = ?7 - 1 AND user_id = ?2 AND provider = ?3 AND issuer = ?4 \
     AND subject = ?5 AND ?6 IS NOT NULL AND ",
-    none_retired!("?23, ?24")
+    none_retired!(
+        "CASE WHEN sealed_access IS ?15 THEN NULL ELSE ?23 END, \
+         CASE WHEN sealed_refresh IS ?16 THEN NULL ELSE ?24 END"
+    )
 );
 
 const STATES: [GrantState; 3] = [GrantState::Active, GrantState::Reauth, GrantState::Revoked];

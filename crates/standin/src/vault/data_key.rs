@@ -63,8 +63,14 @@ pub(super) fn state(row: &DataKeyRow, rows: &[DataKeyRow]) -> DataKeyState {
 
 /// Since when another key has sealed instead of this one; `None` if this one never did.
 pub(super) fn superseded_at(row: &DataKeyRow, rows: &[DataKeyRow]) -> Option<Timestamp> {
-    let own = row.activated_at?;
-    rows.iter().filter_map(|other| other.activated_at).filter(|other| *other > own).min()
+    let own = (row.activated_at?, row.id);
+    let activations = rows.iter().filter_map(|other| Some((other.activated_at?, other.id)));
+    activations.filter(|other| *other > own).min().map(|(activated_at, _)| activated_at)
+}
+
+/// How many data keys would be lost with a key-encryption key.
+pub(super) fn wrapped_by(kek: &str, rows: &[DataKeyRow]) -> usize {
+    rows.iter().filter(|row| row.removed_at.is_none() && row.wrapped_by == kek).count()
 }
 
 /// The row as it is when it is made the active one: later than all others, whatever the clock says.

@@ -22,6 +22,9 @@ use crate::entropy::{Entropy, random_bytes};
 pub struct KeyFile {
     /// The id of the key that wraps new data keys.
     active: String,
+    /// How many keys were ever made: a name is never given twice. Files without it count their keys.
+    #[serde(default)]
+    made: u32,
     key: Vec<WrittenKey>,
     /// Where it was read, and can be read again.
     #[serde(skip)]
@@ -86,7 +89,7 @@ impl KeyFile {
     /// A file with one new key.
     #[must_use]
     pub fn generate(entropy: &dyn Entropy) -> Self {
-        Self { active: "k1".into(), key: vec![WrittenKey::new("k1", entropy)], path: None }
+        Self { active: "k1".into(), made: 1, key: vec![WrittenKey::new("k1", entropy)], path: None }
     }
 
     /// Reads a file that only its owner can read.
@@ -104,35 +107,53 @@ impl KeyFile {
     /// written if `change` fails. Only one process at a time gets that far.
     ///
     /// # Errors
-    /// Those of [`KeyFile::read`] and of `change`; [`KeyFileError::Busy`] and [`KeyFileError::Unwritable`].
+    /// Those of [`KeyFile::lock`], of `change` and of [`LockedKeyFile::replace`].
     pub fn change<T>(
         path: &Path,
         change: impl FnOnce(&mut Self) -> Result<T, KeyFileError>,
     ) -> Result<T, KeyFileError> {
+        let locked = Self::lock(path)?;
+        let mut keys = locked.keys().clone();
+        let made = change(&mut keys)?;
+        locked.replace(&keys)?;
+        Ok(made)
+    }
+
+    /// Reads the file at `path` and keeps others from changing it until the answer is dropped: whoever
+    /// wraps a data key holds this until the row is written, so that no key is taken out meanwhile.
+    ///
+    /// # Errors
+    /// Those of [`KeyFile::read`]; [`KeyFileError::Busy`] and [`KeyFileError::Unwritable`].
+    pub fn lock(path: &Path) -> Result<LockedKeyFile, KeyFileError> {
+        // Where links lead to the file, it is the file that is locked and replaced, and not the link.
+        let path = fs::canonicalize(path)?;
         let mut name = path.as_os_str().to_owned();
         name.push(".new");
-        let draft = PathBuf::from(name);
-        let file = open_draft(&draft)?;
-        let changed = Self::read(path).and_then(|mut keys| {
-            let made = change(&mut keys)?;
-            keys.keys()?;
-            put(file, &draft, path, &keys).map_err(KeyFileError::Unwritable)?;
-            Ok(made)
-        });
-        if changed.is_err() {
-            // What is left of it would only be in the way of the next change.
-            drop(fs::remove_file(&draft));
-        }
-        changed
+        let draft = Draft { path: PathBuf::from(name), is_left: false };
+        let file = match open_draft(&draft.path) {
+            Ok(file) => file,
+            Err(error) => {
+                // It is another process's, or it was never made.
+                draft.leave();
+                return Err(error);
+            }
+        };
+        let keys = Self::read(&path)?;
+        Ok(LockedKeyFile { keys, path, draft, file })
     }
 
     /// The text to write. It is the vault's secret: 0600, and not into a log.
-    #[must_use]
-    pub fn to_toml(&self) -> Zeroizing<String> {
+    ///
+    /// # Errors
+    /// [`KeyFileError::Syntax`] if what would be written could not be read again.
+    pub fn to_toml(&self) -> Result<Zeroizing<String>, KeyFileError> {
         let header = "# Standin's key-encryption keys. Whoever has this file and the database has every token.\n\
                       # Keep a copy apart from the database's backups: without it they are worthless.\n";
-        let keys = Zeroizing::new(toml::to_string(self).unwrap_or_default());
-        Zeroizing::new(format!("{header}{}", keys.as_str()))
+        let keys = Zeroizing::new(toml::to_string(self).map_err(|_| KeyFileError::Syntax)?);
+        let text = Zeroizing::new(format!("{header}{}", keys.as_str()));
+        let again: Self = toml::from_str(&text).map_err(|_| KeyFileError::Syntax)?;
+        again.keys()?;
+        Ok(text)
     }
 
     /// The id of the key that wraps new data keys.
@@ -146,12 +167,12 @@ impl KeyFile {
         self.key.iter().map(|key| key.id.as_str())
     }
 
-    /// Adds a new key, which wraps nothing until it is activated. Its id: `k` and a number that none has.
+    /// Adds a new key, which wraps nothing until it is activated. Its id: `k` and a number that none has had.
     pub fn add(&mut self, entropy: &dyn Entropy) -> String {
-        let taken = |id: &String| self.ids().any(|known| known == id);
-        let numbers = self.key.len() + 1..;
-        let id = numbers.map(|number| format!("k{number}")).find(|id| !taken(id));
-        let id = id.unwrap_or_default();
+        let numbers = self.ids().filter_map(|id| id.strip_prefix('k')?.parse::<u32>().ok());
+        let newest = numbers.fold(self.made, u32::max);
+        self.made = newest.saturating_add(1);
+        let id = format!("k{}", self.made);
         self.key.push(WrittenKey::new(&id, entropy));
         id
     }
@@ -219,7 +240,6 @@ impl WrittenKey {
     }
 }
 
-/// The file that will take the other's place. That it is there keeps others from changing the same.
 fn open_draft(draft: &Path) -> Result<File, KeyFileError> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
@@ -231,14 +251,64 @@ fn open_draft(draft: &Path) -> Result<File, KeyFileError> {
     })
 }
 
-fn put(mut file: File, draft: &Path, path: &Path, keys: &KeyFile) -> std::io::Result<()> {
-    keep_owner(&file, path)?;
-    file.write_all(keys.to_toml().as_bytes())?;
-    file.sync_all()?;
-    // Where links lead to the file, it is the file that is replaced and not the link.
-    let path = fs::canonicalize(path)?;
-    fs::rename(draft, &path)?;
-    path.parent().map_or(Ok(()), |directory| File::open(directory)?.sync_all())
+/// A key file that nobody else can change: see [`KeyFile::lock`]. Dropped, it is free again, as it was.
+#[derive(Debug)]
+pub struct LockedKeyFile {
+    keys: KeyFile,
+    path: PathBuf,
+    draft: Draft,
+    file: File,
+}
+
+impl LockedKeyFile {
+    /// What the file holds.
+    #[must_use]
+    pub const fn keys(&self) -> &KeyFile {
+        &self.keys
+    }
+
+    /// Puts these keys in the file's place.
+    ///
+    /// # Errors
+    /// [`KeyFileError::Unwritable`], and those of [`KeyFile::to_toml`]: the old file stands then.
+    pub fn replace(self, keys: &KeyFile) -> Result<(), KeyFileError> {
+        let Self { path, draft, mut file, .. } = self;
+        let text = keys.to_toml()?;
+        let written = keep_owner(&file, &path)
+            .and_then(|()| file.write_all(text.as_bytes()))
+            .and_then(|()| file.sync_all())
+            .and_then(|()| fs::rename(&draft.path, &path));
+        written.map_err(KeyFileError::Unwritable)?;
+        // From here on the name of the draft may be another process's.
+        draft.leave();
+        let flushed = path.parent().map_or(Ok(()), |directory| File::open(directory)?.sync_all());
+        if let Err(error) = flushed {
+            tracing::warn!(%error, "the key file is changed; whether a power cut now would undo it is not known");
+        }
+        Ok(())
+    }
+}
+
+/// The file that will take the other's place. That it is there keeps others from changing the same.
+#[derive(Debug)]
+struct Draft {
+    path: PathBuf,
+    is_left: bool,
+}
+
+impl Draft {
+    fn leave(mut self) {
+        self.is_left = true;
+    }
+}
+
+impl Drop for Draft {
+    fn drop(&mut self) {
+        if !self.is_left {
+            // What is left of it would only be in the way of the next change.
+            drop(fs::remove_file(&self.path));
+        }
+    }
 }
 
 /// An administrator who changes the file of a service must not lock the service out.

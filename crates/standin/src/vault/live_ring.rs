@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::sync::Mutex;
 
 use super::keyring::{Key, KeyRing, Wrapping};
-use super::{KeyFile, VaultError};
+use super::{KeyFile, LockedKeyFile, VaultError};
 use crate::entropy::Entropy;
 use crate::store::{DataKeyRow, Store};
 use crate::time::{Clock, Timestamp};
@@ -22,7 +22,10 @@ const MAX_AGE: Duration = Duration::from_secs(2);
 /// must not keep the database busy. [`SETTLED`] is longer, so no key that is in use is ever missed.
 const MIN_AGE: Duration = Duration::from_secs(1);
 /// After this long, every process that seals knows of a change.
-pub(super) const SETTLED: Duration = Duration::from_secs(3);
+///
+/// A change is stamped before it is written, and the write may wait five seconds for another process's:
+/// they are part of it, and so is [`MAX_AGE`].
+pub(super) const SETTLED: Duration = Duration::from_secs(8);
 /// How long a key that was removed still opens copies of rows that were read before.
 const LINGERS: Duration = Duration::from_secs(10);
 
@@ -32,6 +35,8 @@ pub(super) struct LiveRing {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
     loaded: RwLock<Loaded>,
+    /// When reading failed last since it went well, and how: until [`MIN_AGE`] later that is the answer.
+    failed: RwLock<Option<(Timestamp, VaultError)>>,
     /// Held while the rows are read: whoever comes meanwhile takes what the first one brings.
     reading: Mutex<()>,
 }
@@ -62,7 +67,8 @@ impl LiveRing {
             None => Source::Given(keys.clone()),
         };
         let loaded = RwLock::new(Loaded { ring: Arc::new(ring), at });
-        Ok(Self { source, store, clock, loaded, reading: Mutex::default() })
+        let failed = RwLock::default();
+        Ok(Self { source, store, clock, loaded, failed, reading: Mutex::default() })
     }
 
     /// The ring as it was read last.
@@ -75,6 +81,17 @@ impl LiveRing {
         self.read_if_older_than(MAX_AGE).await
     }
 
+    /// Reads the ring again, however young it is: the store has just refused what it sealed.
+    pub(super) async fn catch_up(&self) -> Result<(), VaultError> {
+        let _reading = self.reading.lock().await;
+        self.read().await
+    }
+
+    /// Whether others may have retired the key that this ring seals with.
+    pub(super) fn is_outdated(&self) -> bool {
+        self.age() >= SETTLED
+    }
+
     /// Reads the ring again if one of these keys is not in it, unless that was done a moment ago.
     pub(super) async fn learn(
         &self,
@@ -85,6 +102,14 @@ impl LiveRing {
             return Ok(());
         }
         self.read_if_older_than(MIN_AGE).await
+    }
+
+    /// The key-encryption keys as they are now, and as they stay until the lock is dropped.
+    pub(super) fn locked_wrapping(&self) -> Result<(Wrapping, Option<LockedKeyFile>), VaultError> {
+        let Source::File(path) = &self.source else { return Ok((self.wrapping()?, None)) };
+        let locked = KeyFile::lock(path);
+        let locked = locked.map_err(|error| VaultError::KeyFile(error.to_string()))?;
+        Ok((Wrapping::of(locked.keys())?, Some(locked)))
     }
 
     /// The key-encryption keys as they are now.
@@ -106,12 +131,28 @@ impl LiveRing {
         if self.age() < age {
             return Ok(());
         }
-        self.read().await
+        if let Some(error) = self.failed_a_moment_ago() {
+            return Err(error);
+        }
+        let read = self.read().await;
+        let failed = read.as_ref().err().map(|error| (self.clock.now(), error.clone()));
+        *self.failed.write().unwrap_or_else(PoisonError::into_inner) = failed;
+        read
+    }
+
+    fn failed_a_moment_ago(&self) -> Option<VaultError> {
+        let failed = self.failed.read().unwrap_or_else(PoisonError::into_inner);
+        let (at, error) = failed.as_ref()?;
+        (self.since(*at) < MIN_AGE).then(|| error.clone())
     }
 
     /// A clock that was set back makes the ring old, too.
     fn age(&self) -> Duration {
         let at = self.loaded.read().unwrap_or_else(PoisonError::into_inner).at;
+        self.since(at)
+    }
+
+    fn since(&self, at: Timestamp) -> Duration {
         let now = self.clock.now();
         now.remaining(at).max(at.remaining(now))
     }

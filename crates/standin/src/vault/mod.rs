@@ -10,6 +10,7 @@
 //! Keys change while the vault is in use: [`Rotation`].
 
 mod data_key;
+mod destination;
 mod envelope;
 mod grant;
 mod key_file;
@@ -20,9 +21,10 @@ mod scope_ledger;
 mod trace;
 
 pub use data_key::DataKeyState;
+pub use destination::Destination;
 pub use envelope::{Field, HEADER, Sealed, header};
 pub use grant::{Grant, GrantState, ReauthReason};
-pub use key_file::{KeyFile, KeyFileError};
+pub use key_file::{KeyFile, KeyFileError, LockedKeyFile};
 pub use keyring::KeyRing;
 pub use rotate::{DataKey, Rewrap, Rewrapped, Rotation, RotationError, UnderWay};
 pub use scope_ledger::{Narrowing, ScopeLedger, ScopeRecord, ScopeSource, ScopeStanding};
@@ -165,6 +167,27 @@ impl Vault {
         report(self.ring.keep_up().await);
     }
 
+    /// As [`Vault::keep_up`], before a provider is asked for something that must be sealed then.
+    ///
+    /// # Errors
+    /// Why the keys cannot be read, once those at hand are so old that a store may refuse what they seal:
+    /// the answer would be lost.
+    pub async fn require_current(&self) -> Result<(), VaultError> {
+        match self.ring.keep_up().await {
+            Err(error) if self.ring.is_outdated() => Err(error),
+            read => {
+                report(read);
+                Ok(())
+            }
+        }
+    }
+
+    /// To be called when a store has refused a row that had not moved: the key it was sealed with is retired,
+    /// so the keys are read, however young they are.
+    pub async fn catch_up(&self) {
+        report(self.ring.catch_up().await);
+    }
+
     /// To be called with rows that were just read, before their values are opened: a key that was added
     /// since is learned now. If that fails, opening says so.
     pub async fn learn<'a>(&self, sealed: impl IntoIterator<Item = &'a Sealed>) {
@@ -214,25 +237,42 @@ impl Vault {
             .map(|token| token.map(RefreshToken::new))
     }
 
-    /// Seals a token that waits to be revoked at its provider.
+    /// Seals a token that waits to be revoked, together with where it may be sent.
+    ///
+    /// # Errors
+    /// [`VaultError::KeyMissing`], if there is no key to seal with.
     pub fn seal_revocation(
         &self,
         grant: GrantId,
-        token: &str,
+        token: &RefreshToken,
+        destination: &Destination,
         entropy: &dyn Entropy,
     ) -> Result<Sealed, VaultError> {
-        self.seal_value(grant.as_bytes(), Field::Revocation, token.as_bytes(), entropy)
+        let plain = destination.with(token).ok_or(VaultError::UnknownFormat)?;
+        self.seal_value(grant.as_bytes(), Field::Revocation, &plain, entropy)
     }
 
     /// Opens what [`Vault::seal_revocation`] sealed.
+    ///
+    /// # Errors
+    /// Any [`VaultError`] but that of the store; [`VaultError::DoesNotOpen`] too if the row names another
+    /// provider than the one it was sealed for.
+    ///
+    /// # Security
+    /// The token goes to the [`Destination`] and nowhere else: it was sealed with it, so whoever can write
+    /// the row cannot send the token elsewhere.
     pub fn open_revocation(
         &self,
-        grant: GrantId,
-        sealed: &Sealed,
-    ) -> Result<RefreshToken, VaultError> {
-        self.open_value(grant.as_bytes(), Field::Revocation, sealed)
-            .and_then(text)
-            .map(RefreshToken::new)
+        row: &RevocationRow,
+    ) -> Result<(RefreshToken, Destination), VaultError> {
+        let sealed = Sealed::from_bytes(row.sealed_token.clone());
+        let plain = self.open_value(row.grant.as_bytes(), Field::Revocation, &sealed)?;
+        let (token, destination) =
+            Destination::and_token(&Zeroizing::new(plain)).ok_or(VaultError::UnknownFormat)?;
+        if destination.provider != row.provider {
+            return Err(VaultError::DoesNotOpen);
+        }
+        Ok((token, destination))
     }
 
     /// Seals the state of an attempt, for its cookie.

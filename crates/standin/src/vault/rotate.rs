@@ -1,7 +1,7 @@
 //! Changing keys while the vault is in use (requirement VC-6).
 //!
 //! ```text
-//! add ─ 3 s ─▶ activate ─▶ rewrap … rewrap ─▶ retire ─ 3 s ─▶ remove
+//! add ─ 8 s ─▶ activate ─▶ rewrap … rewrap ─▶ retire ─ 8 s ─▶ remove
 //! ```
 //!
 //! Nothing here remembers how far it has come: which rows still need an old key is read from the rows. So a
@@ -9,17 +9,18 @@
 //! where it stopped. A row is sealed again only as it was read; a refresh that comes in between wins.
 //!
 //! The waits are for other processes: they look at the keys before they seal ([`live_ring`](super::live_ring)),
-//! so one that was added three seconds ago is known everywhere, and one that was superseded three seconds ago
+//! so one that was added eight seconds ago is known everywhere, and one that was superseded eight seconds ago
 //! seals nowhere. A process that slept through that is refused by the store, reads the keys and seals again.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::data_key::{self, DataKeyState};
 use super::keyring::Wrapping;
 use super::live_ring::SETTLED;
-use super::{Grant, KeyFile, Vault, VaultError};
+use super::{Grant, KeyFile, KeyFileError, LockedKeyFile, Vault, VaultError};
 use crate::entropy::Entropy;
 use crate::id::GrantId;
 use crate::signin::ATTEMPT_LIFETIME;
@@ -120,6 +121,16 @@ pub struct DataKey {
     pub revocations: u64,
 }
 
+impl DataKey {
+    /// How many of these keys would be lost with a key-encryption key.
+    #[must_use]
+    pub fn wrapped_by(kek: &str, keys: &[Self]) -> usize {
+        keys.iter()
+            .filter(|key| data_key::wrapped_by(kek, std::slice::from_ref(&key.row)) > 0)
+            .count()
+    }
+}
+
 /// What becomes of sign-ins that were begun under a key which is to be retired: their cookies are sealed
 /// with it, too, and live ten minutes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -176,9 +187,10 @@ impl Rotation {
     /// # Errors
     /// Those of the key file and the store; [`RotationError::Changed`].
     pub async fn add(&self) -> Result<u32> {
+        let (wrapping, _until_written) = self.locked_wrapping()?;
         let newest = self.store.data_keys().await?.iter().map(|row| row.id).max();
         let id = newest.unwrap_or_default().saturating_add(1);
-        let row = self.wrapping()?.new_key(id, self.clock.now(), &*self.entropy)?;
+        let row = wrapping.new_key(id, self.clock.now(), &*self.entropy)?;
         self.store.add_data_key(row).await?;
         Ok(id)
     }
@@ -254,7 +266,14 @@ impl Rotation {
     /// # Errors
     /// Those of the key file and the store. What was wrapped before stays so; go on by calling it again.
     pub async fn rewrap_data_keys(&self) -> Result<usize> {
-        let wrapping = self.wrapping()?;
+        let rows = self.store.data_keys().await?;
+        let wrapping = self.vault.ring.wrapping()?;
+        let is_done =
+            |row: &DataKeyRow| row.removed_at.is_some() || row.wrapped_by == wrapping.active();
+        if rows.iter().all(is_done) {
+            return Ok(0);
+        }
+        let (wrapping, _until_written) = self.locked_wrapping()?;
         let mut rewrapped = 0;
         for row in self.store.data_keys().await? {
             if row.removed_at.is_some() || row.wrapped_by == wrapping.active() {
@@ -269,14 +288,30 @@ impl Rotation {
         Ok(rewrapped)
     }
 
-    /// Whether a key-encryption key can be taken out of the key file.
+    /// Takes a key-encryption key that wraps nothing out of the key file at `path`. Nobody can wrap with it
+    /// meanwhile: the file is locked from before the rows are looked at until it is replaced.
     ///
     /// # Errors
-    /// [`RotationError::Wraps`] if a data key would be lost; those of the store.
+    /// [`RotationError::Wraps`] if a data key would be lost; those of the key file and the store.
+    ///
+    /// # Cancel safety
+    /// The key is in the file or it is not; the lock is given up.
+    pub async fn remove_kek(path: &Path, store: &dyn Store, kek: &str) -> Result<()> {
+        let file = |error: KeyFileError| VaultError::KeyFile(error.to_string());
+        let locked = KeyFile::lock(path).map_err(file)?;
+        let mut keys = locked.keys().clone();
+        // Whatever speaks against it in the file itself comes first: it says better what to do.
+        keys.remove(kek).map_err(file)?;
+        Self::refuse_if_wrapping(store, kek).await?;
+        Ok(locked.replace(&keys).map_err(file)?)
+    }
+
+    /// Whether a key-encryption key wraps any data key.
+    ///
+    /// # Errors
+    /// [`RotationError::Wraps`] if it does; those of the store.
     pub async fn refuse_if_wrapping(store: &dyn Store, kek: &str) -> Result<()> {
-        let rows = store.data_keys().await?;
-        let needs_it = |row: &&DataKeyRow| row.removed_at.is_none() && row.wrapped_by == kek;
-        match rows.iter().filter(needs_it).count() {
+        match data_key::wrapped_by(kek, &store.data_keys().await?) {
             0 => Ok(()),
             data_keys => Err(RotationError::Wraps { kek: kek.to_owned(), data_keys }),
         }
@@ -325,8 +360,8 @@ impl Rotation {
         if wait.is_zero() { Ok(()) } else { Err(RotationError::Unsettled { key, wait }) }
     }
 
-    fn wrapping(&self) -> Result<Wrapping> {
-        Ok(self.vault.ring.wrapping()?)
+    fn locked_wrapping(&self) -> Result<(Wrapping, Option<LockedKeyFile>)> {
+        Ok(self.vault.ring.locked_wrapping()?)
     }
 }
 
