@@ -13,7 +13,7 @@ use crate::id::{GrantId, UserId};
 use crate::secret::RefreshToken;
 use crate::store::{Event, EventKind, RevocationRow, StoreError};
 use crate::time::Timestamp;
-use crate::vault::{Grant, GrantState, ScopeLedger, Sealed, VaultError};
+use crate::vault::{Destination, Grant, GrantState, ScopeLedger, Sealed, VaultError};
 use crate::verify::ProviderId;
 
 /// How far a revocation has come.
@@ -23,6 +23,8 @@ pub enum Revoked {
     Confirmed,
     /// The provider could not be reached; it is asked again until it answers.
     Queued,
+    /// A token did not open: it is wiped here, and nobody can tell the provider.
+    Untold,
 }
 
 /// How long until a revocation that failed is tried again: a minute, doubled each time, up to six hours.
@@ -58,27 +60,27 @@ impl Revocations {
     /// Takes back one grant, as it was read, and whatever a refresh has made of it since.
     ///
     /// # Errors
-    /// Those of the store; and those of the vault if a token does not open: the grant is wiped all the same
-    /// then, and nobody can tell the provider.
+    /// Those of the store and of the key ring. A token that does not open is none: [`Revoked::Untold`].
     pub async fn take_back(&self, grant: Grant) -> Result<Revoked, Error> {
-        let (mut next, mut queued, mut unopened) = (Some(grant), Vec::new(), None);
+        let (mut next, mut queued, mut revoked) = (Some(grant), Vec::new(), Revoked::Confirmed);
         while let Some(grant) = next {
             match self.queue(&grant).await {
                 Ok(row) => queued.extend(row),
-                Err(Error::Vault(
-                    error @ (VaultError::DoesNotOpen | VaultError::UnknownFormat),
-                )) => unopened = Some(error),
+                Err(Error::Vault(error)) if never_opens(&error) => {
+                    tracing::error!(grant.id = %grant.id, %error, "a token is wiped that cannot be revoked at its provider");
+                    revoked = Revoked::Untold;
+                }
                 Err(error) => return Err(error),
             }
             next = self.wipe(grant).await?;
         }
-        let mut revoked = Revoked::Confirmed;
         for row in queued {
-            if self.attempt(row).await? == Revoked::Queued {
-                revoked = Revoked::Queued;
+            let asked = self.attempt(row).await?;
+            if revoked == Revoked::Confirmed {
+                revoked = asked;
             }
         }
-        unopened.map_or(Ok(revoked), |error| Err(error.into()))
+        Ok(revoked)
     }
 
     /// Takes back everything a user gave, and forgets them. `false` if there is no such user.
@@ -114,7 +116,7 @@ impl Revocations {
             }
             match self.attempt(row.clone()).await {
                 Ok(Revoked::Confirmed) => confirmed += 1,
-                Ok(Revoked::Queued) => {}
+                Ok(Revoked::Queued | Revoked::Untold) => {}
                 // It must not hold up those behind it.
                 Err(Error::Vault(error)) => {
                     tracing::error!(grant.id = %row.grant, %error, "a queued revocation does not open");
@@ -145,7 +147,7 @@ impl Revocations {
             }
         };
         let Some(token) = token else { return Ok(None) };
-        queued(&self.core, grant.id, &grant.identity.provider, &token).await.map(Some)
+        queued(&self.core, grant.id, &Destination::of(grant), &token).await.map(Some)
     }
 
     /// Wipes a grant as it was read. What stands there instead, if a refresh was faster: that must be taken
@@ -171,12 +173,21 @@ impl Revocations {
     }
 
     async fn attempt(&self, row: RevocationRow) -> Result<Revoked, Error> {
-        let sealed = Sealed::from_bytes(row.sealed_token.clone());
-        self.core.vault.learn([&sealed]).await;
-        let token = self.core.vault.open_revocation(row.grant, &sealed)?;
-        let asked = match self.core.providers.get(&row.provider) {
-            Some(provider) => provider.revoke(&self.core, &token).await,
-            // The provider is no longer configured: nobody is left to be asked.
+        self.core.vault.learn([&Sealed::from_bytes(row.sealed_token.clone())]).await;
+        let (token, destination) = match self.core.vault.open_revocation(&row) {
+            Ok(opened) => opened,
+            // It never will, and its key could never be retired.
+            Err(error @ (VaultError::DoesNotOpen | VaultError::UnknownFormat)) => {
+                tracing::error!(grant.id = %row.grant, %error, "a queued revocation is given up: it does not open");
+                self.core.store.finish_revocation(row.grant, row.queued_at).await?;
+                return Ok(Revoked::Untold);
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let provider = self.core.providers.get(&destination.provider);
+        let asked = match provider.filter(|provider| provider.is_of(&destination)) {
+            Some(provider) => provider.revoke(&self.core, &token, &destination).await,
+            // It is no longer configured so: nobody is left to be asked.
             None => Ok(()),
         };
         if asked.is_ok() {
@@ -193,6 +204,11 @@ impl Revocations {
     }
 }
 
+/// What no restart and no other moment mends.
+const fn never_opens(error: &VaultError) -> bool {
+    matches!(error, VaultError::DoesNotOpen | VaultError::UnknownFormat | VaultError::KeyMissing)
+}
+
 /// More than there can be tokens of one grant in one millisecond.
 const MAX_TRIES: usize = 64;
 
@@ -201,15 +217,18 @@ const MAX_TRIES: usize = 64;
 async fn queued(
     core: &Core,
     grant: GrantId,
-    provider: &ProviderId,
+    destination: &Destination,
     token: &RefreshToken,
 ) -> Result<RevocationRow, Error> {
     let mut now = core.now();
     for _ in 0..MAX_TRIES {
         core.vault.keep_up().await;
-        let row = row(core, grant, provider, token, now)?;
+        let row = row(core, grant, destination, token, now)?;
         match core.store.queue_revocation(row.clone()).await {
-            Err(StoreError::Conflict) => now = now.after(Duration::from_millis(1)),
+            Err(StoreError::Conflict) => {
+                now = now.after(Duration::from_millis(1));
+                core.vault.catch_up().await;
+            }
             result => return Ok(result.map(|()| row)?),
         }
     }
@@ -219,15 +238,15 @@ async fn queued(
 fn row(
     core: &Core,
     grant: GrantId,
-    provider: &ProviderId,
+    destination: &Destination,
     token: &RefreshToken,
     now: Timestamp,
 ) -> Result<RevocationRow, Error> {
-    let sealed = core.vault.seal_revocation(grant, token.expose(), &*core.entropy)?;
+    let sealed = core.vault.seal_revocation(grant, token, destination, &*core.entropy)?;
     Ok(RevocationRow {
         grant,
         queued_at: now,
-        provider: provider.clone(),
+        provider: destination.provider.clone(),
         sealed_token: sealed.as_bytes().to_vec(),
         // The one who queues it tries it first; the sweep comes after them.
         retry_at: now.after(delay(0)),
@@ -240,12 +259,12 @@ fn row(
 pub(crate) async fn discard(
     core: &Arc<Core>,
     grant: GrantId,
-    provider: &ProviderId,
+    destination: &Destination,
     token: &RefreshToken,
 ) {
     let revocations = Revocations::new(Arc::clone(core));
     let done: Result<Revoked, Error> = async {
-        let row = queued(core, grant, provider, token).await?;
+        let row = queued(core, grant, destination, token).await?;
         revocations.attempt(row).await
     }
     .await;

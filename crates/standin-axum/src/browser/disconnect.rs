@@ -28,6 +28,7 @@ pub(super) async fn post(
     let revoked = match revoked.ok_or(Refusal::NoGrant)? {
         Revoked::Confirmed => "confirmed",
         Revoked::Queued => "queued",
+        Revoked::Untold => "untold",
     };
     Ok(Json(Answer { revoked }))
 }

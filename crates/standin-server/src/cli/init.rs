@@ -32,7 +32,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
     for path in [&config, &keys] {
         ensure!(!path.exists(), "{} is there already; nothing was written", path.display());
     }
-    write_new(&keys, KeyFile::generate(&SystemEntropy).to_toml().as_bytes())?;
+    write_new(&keys, KeyFile::generate(&SystemEntropy).to_toml()?.as_bytes())?;
     write_new(&config, template(&args.public_url, &directory).as_bytes())?;
     if args.json {
         return output::json(&json!({"config": config, "keys": keys}));

@@ -37,7 +37,7 @@ impl Data {
         let data = Self(fs::canonicalize(directory)?);
         let keys = data.key_file();
         if !keys.exists() {
-            let text = KeyFile::generate(&SystemEntropy).to_toml();
+            let text = KeyFile::generate(&SystemEntropy).to_toml()?;
             write_private(&keys, text.as_bytes())?;
         }
         Ok(data)

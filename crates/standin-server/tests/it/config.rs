@@ -431,7 +431,7 @@ fn what_is_printed_is_a_configuration() {
 fn a_key_file_that_others_can_read_is_refused() {
     let place = Place::new();
     let keys = standin::vault::KeyFile::generate(&standin::entropy::SystemEntropy);
-    place.write("keys.toml", &keys.to_toml());
+    place.write("keys.toml", &keys.to_toml().unwrap());
     let path = place.0.path().join("keys.toml");
     let config = place.load(GOOD, &[], Flags::default()).unwrap();
     for (mode, is_good) in [(0o600, true), (0o640, false), (0o604, false)] {

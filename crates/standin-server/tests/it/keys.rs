@@ -17,7 +17,7 @@ use standin::secret::{AccessToken, RefreshToken};
 use standin::store::Store;
 use standin::store::conformance::samples::{grant_id, next, revocation, sign_in, user};
 use standin::time::{Clock as _, SystemClock};
-use standin::vault::{Binding, Grant, KeyFile, Vault};
+use standin::vault::{Binding, Destination, Grant, KeyFile, Vault};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
@@ -90,7 +90,10 @@ impl Place {
             }
             self.runtime.block_on(writes.join_all());
         }
-        let sealed = vault.seal_revocation(grant_id(1), "1//dying", &SystemEntropy).unwrap();
+        let (token, destination) =
+            (RefreshToken::new("1//dying"), Destination::of(&sign_in(1).grant));
+        let sealed =
+            vault.seal_revocation(grant_id(1), &token, &destination, &SystemEntropy).unwrap();
         let mut row = revocation(1);
         row.sealed_token = sealed.as_bytes().to_vec();
         row.retry_at = SystemClock.now().after(Duration::from_hours(24));

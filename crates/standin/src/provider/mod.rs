@@ -33,6 +33,7 @@ use self::risc::RiscCache;
 use crate::core::Core;
 use crate::error::Error;
 use crate::secret::{AccessToken, AuthorizationCode, IdToken, RefreshToken};
+use crate::vault::Destination;
 use crate::verify::{
     Expected, ExpectedNonce, IdTokenFault, Identity, LEEWAY, ProviderId, UnverifiedIdToken,
     VerifiedIdentity, verify_id_token, verify_refreshed_id_token,
@@ -156,6 +157,25 @@ impl Provider {
         }
     }
 
+    /// Whether tokens for this destination belong to us at this provider, as it is configured.
+    pub(crate) fn is_of(&self, destination: &Destination) -> bool {
+        let config = &self.config;
+        config.id == destination.provider
+            && config.issuer == destination.issuer
+            && config.registration.client_id == destination.provider_client
+    }
+
+    /// Where a token may be sent that has just been given.
+    pub(crate) async fn destination(&self, core: &Core) -> Result<Destination, Error> {
+        let metadata = self.metadata(core).await?;
+        Ok(Destination {
+            provider: self.config.id.clone(),
+            issuer: self.config.issuer.clone(),
+            provider_client: self.config.registration.client_id.clone(),
+            token_endpoint: metadata.token_endpoint.url().to_string(),
+        })
+    }
+
     pub(crate) async fn metadata(&self, core: &Core) -> Result<Arc<Metadata>, Error> {
         let metadata = self.metadata.get(&*core.http, &*core.clock).await;
         metadata.map_err(|fault| Error::of_discovery(self.id(), fault))
@@ -199,11 +219,25 @@ impl Provider {
 
     /// Revokes a token (RFC 7009), and with it, at Google, everything the user gave to the project.
     /// A provider that says the token is dead already has done what was asked.
-    pub(crate) async fn revoke(&self, core: &Core, token: &RefreshToken) -> Result<(), Error> {
+    ///
+    /// It goes only where the token may go, whatever is published by now.
+    pub(crate) async fn revoke(
+        &self,
+        core: &Core,
+        token: &RefreshToken,
+        destination: &Destination,
+    ) -> Result<(), Error> {
         let metadata = self.metadata(core).await?;
         let Some(endpoint) = &metadata.revocation_endpoint else {
             return Ok(());
         };
+        if !destination.allows(endpoint.url()) {
+            tracing::error!(
+                provider = %self.id(), published = %endpoint, pinned = destination.token_endpoint,
+                "a token is not sent to be revoked where it did not come from"
+            );
+            return Err(Error::unavailable());
+        }
         let form = [("token", token.expose())];
         let request = token::request(endpoint.url(), &self.config.registration, &form);
         let response = core.http.send(request).await;

@@ -13,8 +13,9 @@ use crate::provider::{Scopes, TokenResponse};
 use crate::revoke;
 use crate::store::{Event, EventKind, StoreError};
 use crate::time::Timestamp;
-use crate::vault::{Binding, Grant, GrantState, ReauthReason, SealedTokens, VaultError};
-use crate::verify::ProviderId;
+use crate::vault::{
+    Binding, Destination, Grant, GrantState, ReauthReason, SealedTokens, VaultError,
+};
 
 impl Exchange {
     /// A narrowed token is handed on and kept in memory. If the provider rotated the refresh token with it,
@@ -70,9 +71,9 @@ impl Exchange {
         asked_at: Timestamp,
     ) -> Result<Round, RefreshFailure> {
         for _ in 0..MAX_ROUNDS {
-            let (id, generation) = (grant.id, grant.generation);
-            let (provider, had) = (grant.identity.provider.clone(), grant.scopes.clone());
-            // The provider took its time, or the row was refused because its key is retired.
+            let (id, generation, version) = (grant.id, grant.generation, grant.version);
+            let (destination, had) = (Destination::of(&grant), grant.scopes.clone());
+            // The provider took its time.
             self.core.vault.keep_up().await;
             let renewed = self.renewed(grant, &answer, asked_at)?;
             let token = fresh(&renewed, answer.access_token.clone());
@@ -83,10 +84,16 @@ impl Exchange {
             }
             match self.core.store.grant(id).await? {
                 // The same refresh token still stands there, so this answer is still the newest.
-                Some(moved) if moved.generation == generation => grant = moved,
+                Some(moved) if moved.generation == generation => {
+                    if moved.version == version {
+                        // Nobody wrote it: it was refused because its key is retired.
+                        self.core.vault.catch_up().await;
+                    }
+                    grant = moved;
+                }
                 Some(moved) if moved.state != GrantState::Revoked => return Ok(Round::RowMoved),
                 _ => {
-                    self.discard(id, &provider, &answer).await;
+                    self.discard(id, &destination, &answer).await;
                     return Ok(Round::RowMoved);
                 }
             }
@@ -95,10 +102,10 @@ impl Exchange {
     }
 
     /// A refresh token that was issued while its grant was taken back must not outlive it (requirement RF-10).
-    async fn discard(&self, id: GrantId, provider: &ProviderId, answer: &TokenResponse) {
+    async fn discard(&self, id: GrantId, destination: &Destination, answer: &TokenResponse) {
         if let Some(token) = &answer.refresh_token {
             tracing::info!(grant.id = %id, "revoking a token that came after its grant was taken back");
-            revoke::discard(&self.core, id, provider, token).await;
+            revoke::discard(&self.core, id, destination, token).await;
         }
     }
 
@@ -149,14 +156,18 @@ impl Exchange {
             _ if self.holds.is_outcome_unknown(grant.id) => ReauthReason::RotationLost,
             _ => ReauthReason::Revoked,
         };
-        self.holds.release(grant.id);
+        let id = grant.id;
         let dead = grant.refused(reason, now);
         let event = Event {
             detail: Some(reason.to_string()),
             ..event(EventKind::GrantReauthRequired, &dead)
         };
         match self.core.store.replace_grant(dead, Some(event)).await {
-            Ok(()) => Ok(Round::Over(Err(RefreshFailure::Dead(reason)))),
+            Ok(()) => {
+                // Not before it is written: who comes back must find out the same reason.
+                self.holds.release(id);
+                Ok(Round::Over(Err(RefreshFailure::Dead(reason))))
+            }
             Err(StoreError::Conflict) => Ok(Round::RowMoved),
             Err(error) => Err(error.into()),
         }

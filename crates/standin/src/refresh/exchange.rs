@@ -88,7 +88,7 @@ impl Exchange {
     async fn round(&self, target: &Target, need: Need) -> Result<Round, RefreshFailure> {
         let id = target.grant;
         // What the provider gives will be sealed: better a look at the keys before it is asked than after.
-        self.core.vault.keep_up().await;
+        self.core.vault.require_current().await?;
         let grant = self.core.store.grant(id).await?.ok_or(RefreshFailure::Gone)?;
         self.core.vault.learn(grant.tokens.iter()).await;
         if let Some(token) = self.at_hand(&grant, target, need)? {

@@ -172,7 +172,7 @@ impl SignIn {
         attempt: &mut Attempt,
         cookies: Cookies<'_>,
     ) -> Result<Vec<SetCookie>, Error> {
-        self.core.vault.keep_up().await;
+        self.core.vault.require_current().await?;
         let own = attempt.cookie(&self.core)?;
         let leaving = Attempt::make_room(&self.core, cookies, &own);
         Ok(leaving.into_iter().chain([own]).collect())

@@ -55,7 +55,8 @@ impl SignIn {
         answer: UnverifiedCallback,
         headers: &http::HeaderMap,
     ) -> Result<Completed, Failed> {
-        self.core.vault.keep_up().await;
+        let current = self.core.vault.require_current().await;
+        current.map_err(Failed::before_attempt)?;
         let attempt = Attempt::of_answer(&self.core, Cookies::of(headers), &answer.state)
             .map_err(Failed::before_attempt)?;
         let admitted = match self.admit(&attempt, provider, Way::Redirect) {
@@ -80,7 +81,8 @@ impl SignIn {
         post: UnverifiedCodePost,
         headers: &http::HeaderMap,
     ) -> Result<Completed, Failed> {
-        self.core.vault.keep_up().await;
+        let current = self.core.vault.require_current().await;
+        current.map_err(Failed::before_attempt)?;
         let attempt = Attempt::of_answer(&self.core, Cookies::of(headers), &post.state)
             .map_err(Failed::before_attempt)?;
         match self.admit(&attempt, provider, Way::Post) {

@@ -141,7 +141,10 @@ impl SignIn {
             || crate::id::GrantId::new(&*self.core.clock, &*self.core.entropy),
             |grant| grant.id,
         );
-        revoke::discard(&self.core, id, provider.id(), token).await;
+        match provider.destination(&self.core).await {
+            Ok(destination) => revoke::discard(&self.core, id, &destination, token).await,
+            Err(error) => tracing::error!(%error, "a token of another account is not revoked"),
+        }
     }
 }
 

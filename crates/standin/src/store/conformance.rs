@@ -58,6 +58,7 @@ macro_rules! store_laws {
                 data_keys_come_back_whole_in_the_order_of_their_ids,
                 grants_to_rewrap_are_those_with_any_other_key,
                 nothing_is_written_that_a_retired_data_key_has_sealed,
+                what_a_retired_key_sealed_before_stays_while_the_rest_changes,
                 the_use_of_data_keys_is_counted_from_the_rows,
             }
             grants {

@@ -58,6 +58,7 @@ fn changed(tokens: &SealedTokens, kept: Option<&SealedTokens>) -> SealedTokens {
     SealedTokens {
         access: tokens.access.clone().filter(|token| kept.access.as_ref() != Some(token)),
         refresh: tokens.refresh.clone().filter(|token| kept.refresh.as_ref() != Some(token)),
+        trace: None,
     }
 }
 

@@ -193,8 +193,8 @@ impl KeyFile {
     /// [`KeyFileError::Unknown`]; [`KeyFileError::IsActive`].
     ///
     /// # Security
-    /// Whatever it still wraps is lost with it: [`Rotation::refuse_if_wrapping`](super::Rotation::refuse_if_wrapping)
-    /// says whether it does. Backups of the database from before need the key file from before.
+    /// Whatever it still wraps is lost with it: [`Rotation::remove_kek`](super::Rotation::remove_kek) looks
+    /// first. Backups of the database from before need the key file from before.
     pub fn remove(&mut self, id: &str) -> Result<(), KeyFileError> {
         self.known(id)?;
         if id == self.active {

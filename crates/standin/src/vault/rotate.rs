@@ -54,6 +54,9 @@ pub enum RotationError {
     /// It was retired or removed, and neither seals again nor is retired again.
     #[error("data key {0} is retired already")]
     IsRetired(u32),
+    /// The first data key is not made yet, and may be being made with any key-encryption key.
+    #[error("the vault has no data key yet: start the service once, then try again")]
+    NoDataKey,
     /// Only what is retired can be removed.
     #[error("data key {0} is not retired: retire it first")]
     NotRetired(u32),
@@ -292,7 +295,7 @@ impl Rotation {
     /// meanwhile: the file is locked from before the rows are looked at until it is replaced.
     ///
     /// # Errors
-    /// [`RotationError::Wraps`] if a data key would be lost; those of the key file and the store.
+    /// [`RotationError::Wraps`] if a data key would be lost, [`RotationError::NoDataKey`]; those of the key file and the store.
     ///
     /// # Cancel safety
     /// The key is in the file or it is not; the lock is given up.
@@ -309,9 +312,11 @@ impl Rotation {
     /// Whether a key-encryption key wraps any data key.
     ///
     /// # Errors
-    /// [`RotationError::Wraps`] if it does; those of the store.
+    /// [`RotationError::Wraps`] if it does; [`RotationError::NoDataKey`]; those of the store.
     pub async fn refuse_if_wrapping(store: &dyn Store, kek: &str) -> Result<()> {
-        match data_key::wrapped_by(kek, &store.data_keys().await?) {
+        let rows = store.data_keys().await?;
+        match data_key::wrapped_by(kek, &rows) {
+            0 if rows.is_empty() => Err(RotationError::NoDataKey),
             0 => Ok(()),
             data_keys => Err(RotationError::Wraps { kek: kek.to_owned(), data_keys }),
         }

@@ -26,6 +26,10 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     let grant = grant.with_context(|| format!("there is no grant {}", args.id))?;
     let (revoked, words) = match standin.revocations().take_back(grant).await? {
         Revoked::Confirmed => ("confirmed", "the provider has confirmed it"),
+        Revoked::Untold => (
+            "untold",
+            "its token did not open and is wiped; the provider could not be told, so the user may take it back there",
+        ),
         Revoked::Queued => ("queued", "the provider cannot be reached; the service asks again"),
     };
     if args.json {

@@ -54,19 +54,13 @@ fn data_key_as_row(key: &DataKey) -> [String; 6] {
 }
 
 fn kek_as_json(id: &str, file: &KeyFile, keys: &[DataKey]) -> Value {
-    json!({ "id": id, "state": kek_state(id, file), "wraps": wrapped_by(id, keys) })
+    json!({ "id": id, "state": kek_state(id, file), "wraps": DataKey::wrapped_by(id, keys) })
 }
 
 fn kek_as_row(id: &str, file: &KeyFile, keys: &[DataKey]) -> [String; 3] {
-    [id.to_owned(), kek_state(id, file).to_owned(), wrapped_by(id, keys).to_string()]
+    [id.to_owned(), kek_state(id, file).to_owned(), DataKey::wrapped_by(id, keys).to_string()]
 }
 
 fn kek_state(id: &str, file: &KeyFile) -> &'static str {
     if file.active() == id { "active" } else { "opens" }
-}
-
-/// How many data keys would be lost with it.
-fn wrapped_by(id: &str, keys: &[DataKey]) -> usize {
-    let needs_it = |key: &&DataKey| key.row.removed_at.is_none() && key.row.wrapped_by == id;
-    keys.iter().filter(needs_it).count()
 }

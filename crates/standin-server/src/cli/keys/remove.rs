@@ -1,7 +1,7 @@
 //! `standin keys remove`: the key is gone. What backups hold under it needs the key file of that time.
 
 use serde_json::json;
-use standin::vault::{KeyFile, Rotation};
+use standin::vault::Rotation;
 
 use crate::cli::output;
 use crate::cli::source::ConfigFile;
@@ -25,10 +25,7 @@ pub(in crate::cli) struct Args {
 pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     let (config, store) = super::open(&args.config)?;
     if let Some(kek) = &args.kek {
-        // Whatever speaks against it in the file itself comes first: it says better what to do.
-        config.key_file()?.remove(kek)?;
-        Rotation::refuse_if_wrapping(&*store, kek).await?;
-        KeyFile::change(&config.keys_file, |keys| keys.remove(kek))?;
+        Rotation::remove_kek(&config.keys_file, &*store, kek).await?;
     }
     if let Some(id) = args.id {
         let rotation = super::rotation(&config, store).await?;

@@ -70,7 +70,10 @@ async fn batches(
             _ = &mut interrupted => return Ok(false),
             () = std::future::ready(()) => {}
         }
+        let began = tokio::time::Instant::now();
         let goes_on = rewrap.next_batch(rows).await?;
+        // Writers take turns, and nobody queues for the database: the service gets as long as we had.
+        tokio::time::sleep(began.elapsed()).await;
         if !goes_on {
             return Ok(true);
         }

@@ -215,3 +215,14 @@ pub async fn nothing_is_written_that_a_retired_data_key_has_sealed(store: &dyn S
     assert_eq!(store.due_revocations(at(99), 10).await, Ok(vec![waiting]));
     assert_eq!(store.users(None, 10).await.map(|users| users.len()), Ok(1));
 }
+
+/// A row that slipped in while its key was being retired must go on being refreshed, until it is rewrapped.
+pub async fn what_a_retired_key_sealed_before_stays_while_the_rest_changes(store: &dyn Store) {
+    let stored = sealed_grant(store, 1, under(2, 2)).await;
+    retire(store, 2).await;
+    let refreshed = Grant { tokens: under(1, 2), ..next(&stored, at(70)) };
+    assert_eq!(store.replace_grant(refreshed.clone(), None).await, Ok(()));
+    let back = Grant { tokens: under(2, 2), ..next(&refreshed, at(71)) };
+    assert_eq!(store.replace_grant(back, None).await, Err(StoreError::Conflict));
+    assert_eq!(store.grants(None, 10).await, Ok(vec![refreshed]));
+}

@@ -9,7 +9,7 @@ use crate::store::conformance::samples::{at, grant_id, next, sign_in};
 use crate::store::memory::MemoryStore;
 use crate::store::{DataKeys as _, Grants as _, Rewraps as _, Users as _};
 use crate::time::MockClock;
-use crate::vault::{Binding, SealedTokens};
+use crate::vault::{Binding, Destination, SealedTokens};
 
 /// A vault, the operator who changes its keys, and a service that does not know of him.
 struct Place {
@@ -314,7 +314,10 @@ async fn vc_6_a_row_that_does_not_open_is_left_as_it_is_and_keeps_its_key() {
 #[tokio::test]
 async fn vc_6_waiting_revocations_are_rewrapped_too() {
     let place = Place::with_grants(1).await;
-    let sealed = place.service.seal_revocation(grant_id(1), "1//dying", &SystemEntropy).unwrap();
+    let (token, destination) =
+        (RefreshToken::new("1//dying"), Destination::of(&place.grant(1).await));
+    let sealed =
+        place.service.seal_revocation(grant_id(1), &token, &destination, &SystemEntropy).unwrap();
     let row = RevocationRow {
         sealed_token: sealed.as_bytes().to_vec(),
         ..crate::store::conformance::samples::revocation(1)
@@ -326,8 +329,8 @@ async fn vc_6_waiting_revocations_are_rewrapped_too() {
     let sealed = super::super::Sealed::from_bytes(due[0].sealed_token.clone());
     assert_eq!(sealed.data_key(), Some(2));
     place.service.learn([&sealed]).await;
-    let token = place.service.open_revocation(grant_id(1), &sealed).unwrap();
-    assert_eq!(token.expose(), "1//dying");
+    let (token, opened) = place.service.open_revocation(&due[0]).unwrap();
+    assert_eq!((token.expose(), opened), ("1//dying", destination));
 }
 
 #[tokio::test]
@@ -352,8 +355,7 @@ async fn vc_6_a_new_key_encryption_key_takes_over_and_the_old_one_can_go() {
     assert_eq!(Rotation::refuse_if_wrapping(&*place.store, "k1").await, Err(wraps));
     assert_eq!(place.rotation.rewrap_data_keys().await, Ok(1));
     assert_eq!(place.rotation.rewrap_data_keys().await, Ok(0));
-    Rotation::refuse_if_wrapping(&*place.store, "k1").await.unwrap();
-    KeyFile::change(&path, |keys| keys.remove("k1")).unwrap();
+    Rotation::remove_kek(&path, &*place.store, "k1").await.unwrap();
 
     // A service that began with the old file learns a data key that only the new one unwraps.
     place.change_key().await;
@@ -383,7 +385,7 @@ fn vc_6_the_key_file_is_changed_as_a_whole_or_not_at_all() {
     }
     std::fs::write(&draft, "").unwrap();
     let busy = KeyFile::change(&path, |keys| Ok(keys.add(&SystemEntropy)));
-    assert!(matches!(busy, Err(crate::vault::KeyFileError::Busy(_))));
+    assert!(matches!(busy, Err(KeyFileError::Busy(_))));
     assert!(draft.exists(), "it may be another process's");
     assert_eq!(std::fs::read(&path).unwrap(), before);
 
@@ -393,9 +395,9 @@ fn vc_6_the_key_file_is_changed_as_a_whole_or_not_at_all() {
     assert!(KeyFile::read(&path).unwrap().ids().eq(["k1", "k2"]) && !draft.exists());
 }
 
-fn write_private(path: &std::path::Path, keys: &KeyFile) {
+fn write_private(path: &Path, keys: &KeyFile) {
     use std::os::unix::fs::PermissionsExt as _;
-    std::fs::write(path, keys.to_toml().as_bytes()).unwrap();
+    std::fs::write(path, keys.to_toml().unwrap().as_bytes()).unwrap();
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).unwrap();
 }
 
@@ -489,4 +491,139 @@ proptest! {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         runtime.block_on(in_any_order(steps));
     }
+}
+
+async fn place_with_file(path: &Path) -> Place {
+    write_private(path, &KeyFile::generate(&SystemEntropy));
+    let keys = KeyFile::read(path).unwrap();
+    let store = Arc::new(MemoryStore::default());
+    let clock = Arc::new(MockClock::new(Timestamp::from_unix_ms(1_766_000_000_000)));
+    let service = vault(&keys, &store, &clock).await.unwrap();
+    let rotation = rotation(&keys, &store, &clock).await;
+    Place { keys, store, clock, service, rotation }
+}
+
+#[tokio::test]
+async fn vc_6_nobody_wraps_while_a_key_encryption_key_is_taken_out_nor_the_other_way_round() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("keys.toml");
+    let place = place_with_file(&path).await;
+    KeyFile::change(&path, |keys| Ok(keys.add(&SystemEntropy))).unwrap();
+    KeyFile::change(&path, |keys| keys.activate("k2")).unwrap();
+    let before = place.store.data_keys().await.unwrap();
+    let locked = KeyFile::lock(&path).unwrap();
+    for refused in [
+        place.rotation.add().await.map(drop),
+        place.rotation.rewrap_data_keys().await.map(drop),
+        Rotation::remove_kek(&path, &*place.store, "k1").await,
+    ] {
+        let is_busy = matches!(&refused, Err(RotationError::Vault(VaultError::KeyFile(text))) if text.contains("another process"));
+        assert!(is_busy, "{refused:?}");
+    }
+    assert_eq!(place.store.data_keys().await.unwrap(), before);
+    drop(locked);
+    let wraps = RotationError::Wraps { kek: "k1".into(), data_keys: 1 };
+    assert_eq!(Rotation::remove_kek(&path, &*place.store, "k1").await, Err(wraps));
+    assert_eq!(place.rotation.rewrap_data_keys().await, Ok(1));
+    assert_eq!(Rotation::remove_kek(&path, &*place.store, "k1").await, Ok(()));
+    assert!(KeyFile::read(&path).unwrap().ids().eq(["k2"]));
+    // The first key of a vault may be being made under any of them.
+    let empty = MemoryStore::default();
+    KeyFile::change(&path, |keys| Ok(keys.add(&SystemEntropy))).unwrap();
+    let removed = Rotation::remove_kek(&path, &empty, "k3").await;
+    assert_eq!(removed, Err(RotationError::NoDataKey));
+}
+
+#[test]
+fn the_name_of_a_key_encryption_key_is_never_given_twice() {
+    let mut keys = KeyFile::generate(&SystemEntropy);
+    assert_eq!(keys.add(&SystemEntropy), "k2");
+    keys.remove("k2").unwrap();
+    assert_eq!(keys.add(&SystemEntropy), "k3");
+}
+
+#[test]
+fn two_links_to_one_key_file_share_a_lock() {
+    let directory = tempfile::tempdir().unwrap();
+    let (path, link) = (directory.path().join("keys.toml"), directory.path().join("link.toml"));
+    write_private(&path, &KeyFile::generate(&SystemEntropy));
+    std::os::unix::fs::symlink(&path, &link).unwrap();
+    let locked = KeyFile::lock(&link).unwrap();
+    assert!(matches!(KeyFile::lock(&path), Err(KeyFileError::Busy(_))));
+    drop(locked);
+    KeyFile::change(&link, |keys| Ok(keys.add(&SystemEntropy))).unwrap();
+    assert!(link.is_symlink() && KeyFile::read(&path).unwrap().ids().count() == 2);
+}
+
+#[tokio::test]
+async fn a_queued_revocation_opens_for_no_other_provider() {
+    let place = Place::with_grants(1).await;
+    let (token, grant) = (RefreshToken::new("1//dying"), place.grant(1).await);
+    let destination = Destination::of(&grant);
+    let sealed =
+        place.service.seal_revocation(grant.id, &token, &destination, &SystemEntropy).unwrap();
+    let row = RevocationRow {
+        sealed_token: sealed.as_bytes().to_vec(),
+        ..crate::store::conformance::samples::revocation(1)
+    };
+    assert!(place.service.open_revocation(&row).is_ok());
+    let moved = RevocationRow { provider: "elsewhere".parse().unwrap(), ..row };
+    assert_eq!(place.service.open_revocation(&moved).err(), Some(VaultError::DoesNotOpen));
+    for (address, is_allowed) in [
+        (grant.token_endpoint.as_str(), true),
+        (grant.identity.issuer.as_str(), true),
+        ("https://evil.example/revoke", false),
+    ] {
+        assert_eq!(destination.allows(&address.parse().unwrap()), is_allowed, "{address}");
+    }
+}
+
+#[tokio::test]
+async fn a_refused_key_is_read_again_at_once_however_young_the_ring_is() {
+    let place = Place::with_grants(1).await;
+    place.change_key().await;
+    place.service.keep_up().await;
+    let newer = place.rotation.add().await.unwrap();
+    let rows = place.store.data_keys().await.unwrap();
+    let row = rows.iter().find(|row| row.id == newer).unwrap().clone();
+    let activated = data_key::activated(row, &rows, place.clock.now());
+    place.store.replace_data_key(activated).await.unwrap();
+    place.service.keep_up().await;
+    assert_ne!(place.service.ring.now().active(), newer, "too young to be read again");
+    place.service.catch_up().await;
+    assert_eq!(place.service.ring.now().active(), newer);
+}
+
+#[tokio::test]
+async fn nothing_is_begun_with_keys_that_cannot_be_read_and_are_too_old() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("keys.toml");
+    let place = place_with_file(&path).await;
+    place.change_key().await;
+    std::fs::remove_file(&path).unwrap();
+    let service = &place.service;
+    place.clock.advance(SETTLED);
+    assert!(matches!(service.require_current().await, Err(VaultError::KeyFile(_))));
+    // The next who comes is not the next who reads.
+    write_private(&path, &place.keys);
+    assert!(service.require_current().await.is_err());
+    place.clock.advance(Duration::from_secs(1));
+    assert_eq!(service.require_current().await, Ok(()));
+}
+
+#[test]
+fn of_two_keys_activated_in_one_millisecond_the_later_number_supersedes() {
+    let row = |id| DataKeyRow {
+        id,
+        version: 1,
+        wrapped_by: "k1".into(),
+        wrapped: Vec::new(),
+        created_at: Timestamp::from_unix_ms(1),
+        activated_at: Some(Timestamp::from_unix_ms(5)),
+        retired_at: None,
+        removed_at: None,
+    };
+    let rows = [row(1), row(2)];
+    assert_eq!(data_key::superseded_at(&rows[0], &rows), Some(Timestamp::from_unix_ms(5)));
+    assert_eq!(data_key::superseded_at(&rows[1], &rows), None);
 }
