@@ -132,6 +132,10 @@ fn status_of_refusal(refusal: Refusal) -> StatusCode {
         Refusal::AttemptExpired
         | Refusal::CodeMissing
         | Refusal::CodeRefused
+        | Refusal::CredentialMissing
+        | Refusal::CsrfCookieMissing
+        | Refusal::CsrfFieldMissing
+        | Refusal::CsrfTokenMismatch
         | Refusal::DuplicateParameter
         | Refusal::InvalidRequest
         | Refusal::IssuerMismatch
@@ -146,6 +150,7 @@ fn status_of_refusal(refusal: Refusal) -> StatusCode {
         Refusal::AccessDenied
         | Refusal::AccountDisabled
         | Refusal::AttemptMissing
+        | Refusal::CredentialWithoutNonce
         | Refusal::CrossOrigin
         | Refusal::CsrfHeaderMissing
         | Refusal::Forbidden
@@ -154,7 +159,7 @@ fn status_of_refusal(refusal: Refusal) -> StatusCode {
         Refusal::NoGrant | Refusal::NoSecurityEvents | Refusal::UnknownProvider => {
             StatusCode::NOT_FOUND
         }
-        Refusal::AttemptUsed => StatusCode::CONFLICT,
+        Refusal::AttemptUsed | Refusal::CredentialUsed => StatusCode::CONFLICT,
         Refusal::RateLimited => StatusCode::TOO_MANY_REQUESTS,
     }
 }

@@ -100,6 +100,7 @@ fn provider_config(provider: &config::Provider, is_development: bool) -> Provide
         extra_scopes: provider.extra_scopes.clone(),
         browser_scopes: provider.browser_scopes.clone(),
         hosted_domains: provider.hosted_domains.clone(),
+        allow_credential_without_nonce: provider.allow_credential_without_nonce,
         transport: if is_development { Transport::LoopbackHttpAllowed } else { Transport::Https },
     }
 }

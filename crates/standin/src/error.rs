@@ -208,12 +208,30 @@ refusals! {
     /// The provider refuses the code: used, expired, or never ours.
     CodeRefused = "code_refused",
         "the provider refuses the code: it was used before, has expired, or was made for another application; start again";
+    /// No credential in a post of the sign-in button.
+    CredentialMissing = "credential_missing",
+        "the request carries no credential; go back to the page and press the button again";
+    /// The credential has been accepted before (requirement ID-20).
+    CredentialUsed = "credential_used",
+        "this credential has signed somebody in before, and is good for one sign-in; press the button again";
+    /// The credential answers no request of this browser's (requirement ID-20).
+    CredentialWithoutNonce = "credential_without_nonce",
+        "this credential carries no nonce, so anybody may have brought it here; the page must get a nonce from `begin` and give it to the provider's script";
     /// The request comes from another site (requirements OC-1, SC-12).
     CrossOrigin = "cross_origin",
         "this request must come from a page of this site";
+    /// The first half of the double submit (requirement ID-20).
+    CsrfCookieMissing = "csrf_cookie_missing",
+        "the cookie `g_csrf_token` is missing, which the page with the button sets; allow cookies and press the button again";
+    /// The second half of the double submit (requirement ID-20).
+    CsrfFieldMissing = "csrf_field_missing",
+        "the field `g_csrf_token` is missing, which must repeat the cookie of that name; press the button again";
     /// The custom header is missing (requirement OC-1).
     CsrfHeaderMissing = "csrf_header_missing",
         "this request must carry the header `X-Requested-With`";
+    /// The two halves of the double submit differ (requirement ID-20).
+    CsrfTokenMismatch = "csrf_token_mismatch",
+        "cookie and field `g_csrf_token` are not the same, so another site may have sent this; press the button again";
     /// A parameter stands twice (requirement AR-7).
     DuplicateParameter = "duplicate_parameter",
         "a parameter stands twice in this request";

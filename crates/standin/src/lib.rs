@@ -43,6 +43,7 @@
 //!     extra_scopes: Scopes::parse("https://www.googleapis.com/auth/calendar.events")?,
 //!     browser_scopes: Scopes::default(),
 //!     hosted_domains: Vec::new(),
+//!     allow_credential_without_nonce: false,
 //!     transport: Transport::Https,
 //! })
 //! .build(&keys)

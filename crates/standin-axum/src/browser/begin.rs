@@ -1,4 +1,5 @@
-//! `POST /auth/{provider}/begin`: an attempt for the provider's own one-time-code popup.
+//! `POST /auth/{provider}/begin`: an attempt for the provider's own script: its one-time-code popup, its button,
+//! its One Tap.
 
 use axum::Json;
 use axum::extract::State;
@@ -10,6 +11,7 @@ use standin::id::AttemptId;
 use standin::provider::Scopes;
 use standin::session::cookie::Cookies;
 use standin::session::csrf::require_same_origin;
+use standin::signin::CodeRequest;
 
 use super::provider::NamedProvider;
 use crate::Shared;
@@ -22,6 +24,7 @@ use crate::problem::Problem;
 pub(super) struct Body {
     scope: Option<String>,
     login_hint: Option<String>,
+    return_to: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -46,8 +49,9 @@ pub(super) async fn post(
     require_same_origin(&headers, shared.standin.public_url())?;
     let scopes = Scopes::parse(body.scope.as_deref().unwrap_or_default())
         .map_err(|_| Refusal::ScopeNotAllowed)?;
+    let request = CodeRequest { scopes, return_to: body.return_to };
     let begun =
-        shared.standin.signin().begin_code(&provider, &scopes, Cookies::of(&headers)).await?;
+        shared.standin.signin().begin_code(&provider, &request, Cookies::of(&headers)).await?;
     let answer = Answer {
         attempt: begun.attempt,
         state: begun.state,

@@ -9,14 +9,13 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http::HeaderMap;
 use serde::Deserialize;
+use standin::Refusal;
 use standin::session::csrf::require_same_origin;
-use standin::signin::{Completed, Failed, Parameters, UnverifiedCodePost};
+use standin::signin::{Failed, Parameters, UnverifiedCodePost};
 use standin::verify::ProviderId;
-use standin::{Error, Refusal};
 
 use super::provider::NamedProvider;
 use super::session;
-use crate::cookies::with_cookies;
 use crate::json::{from_object, has_type, unreadable, wrong_type};
 use crate::problem::Problem;
 use crate::{ClientIp, Shared};
@@ -68,13 +67,8 @@ async fn complete(
     headers: &HeaderMap,
 ) -> Result<Response, Failed> {
     let post = read.map_err(Failed::before_attempt)?;
-    let Completed { session, cookies, attempt, mode, .. } =
-        shared.standin.signin().code(provider, post, headers).await?;
-    let failed = |error: Error| Failed { error, attempt: Some(attempt), mode, window: None };
-    let session = session.ok_or_else(|| failed(Refusal::Unauthenticated.into()))?;
-    let view = shared.standin.sessions().view(&session).await.map_err(failed)?;
-    let view = view.ok_or_else(|| failed(Refusal::Unauthenticated.into()))?;
-    Ok(with_cookies(session::answer(&view), &cookies))
+    let completed = shared.standin.signin().code(provider, post, headers).await?;
+    session::signed_in(shared, completed).await
 }
 
 /// How the code is written.

@@ -6,6 +6,7 @@ mod backchannel_logout;
 mod begin;
 mod callback;
 mod code;
+mod credential;
 mod disconnect;
 mod grant;
 mod login;
@@ -31,6 +32,7 @@ pub(crate) fn router() -> Router<Shared> {
         .route("/auth/{provider}/backchannel-logout", post(backchannel_logout::post))
         .route("/auth/{provider}/code", post(code::post))
         .route("/auth/{provider}/grant", post(grant::post))
+        .route("/auth/{provider}/credential", post(credential::post))
         .route("/auth/{provider}/disconnect", post(disconnect::post))
         .route("/auth/{provider}/risc", post(risc::post))
         .route("/auth/{provider}/access-token", post(access_token::post))

@@ -9,12 +9,14 @@ use standin::id::{GrantId, SessionId, UserId};
 use standin::provider::Scopes;
 use standin::session::cookie::Cookies;
 use standin::session::{Presented, Sessions};
+use standin::signin::{Completed, Failed};
 use standin::store::SessionView;
 use standin::time::Timestamp;
 use standin::vault::{Grant, GrantState};
+use standin::{Error, Refusal};
 
 use crate::Shared;
-use crate::cookies::{ambiguous, unauthenticated};
+use crate::cookies::{ambiguous, unauthenticated, with_cookies};
 use crate::problem::Problem;
 
 #[derive(Serialize)]
@@ -68,6 +70,16 @@ pub(super) async fn get(State(shared): State<Shared>, headers: HeaderMap) -> Res
         Ok(None) => unauthenticated(),
         Err(error) => Problem::from(error).into_response(),
     }
+}
+
+/// What a page gets that posted the end of a sign-in: who is signed in now, and the cookie.
+pub(super) async fn signed_in(shared: &Shared, completed: Completed) -> Result<Response, Failed> {
+    let Completed { session, cookies, attempt, mode, .. } = completed;
+    let failed = |error: Error| Failed { error, attempt: Some(attempt), mode, window: None };
+    let session = session.ok_or_else(|| failed(Refusal::Unauthenticated.into()))?;
+    let view = shared.standin.sessions().view(&session).await.map_err(failed)?;
+    let view = view.ok_or_else(|| failed(Refusal::Unauthenticated.into()))?;
+    Ok(with_cookies(answer(&view), &cookies))
 }
 
 /// The body that every successful sign-in from a page gets, too. No token is in it, and none can be.

@@ -17,6 +17,8 @@ mod callback;
 mod client_key;
 mod code;
 mod code_origin;
+mod credential;
+mod credential_token;
 mod disconnect;
 mod exchange;
 mod grant;

@@ -17,6 +17,7 @@ use standin::provider::{
 };
 use standin::secret::ClientSecret;
 use standin::session::cookie::{Cookies, SetCookie};
+use standin::signin::CodeRequest;
 use standin::store::memory::MemoryStore;
 use standin::time::{MockClock, Timestamp};
 use standin::vault::KeyFile;
@@ -70,7 +71,7 @@ async fn begin() -> World {
     let provider = google().id;
     let headers = HeaderMap::new();
     let signin = standin.signin();
-    let begun = signin.begin_code(&provider, &Scopes::default(), Cookies::of(&headers)).await;
+    let begun = signin.begin_code(&provider, &CodeRequest::default(), Cookies::of(&headers)).await;
     let mut begun = begun.expect("an attempt needs no network");
     let (attempt, cookie) = (begun.attempt, begun.cookies.remove(0));
     World { standin, attempt, cookie }
@@ -90,6 +91,7 @@ fn google() -> ProviderConfig {
         extra_scopes: Scopes::default(),
         browser_scopes: Scopes::default(),
         hosted_domains: Vec::new(),
+        allow_credential_without_nonce: false,
         transport: Transport::Https,
     }
 }

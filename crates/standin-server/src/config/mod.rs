@@ -180,4 +180,6 @@ pub struct Provider {
     pub browser_scopes: Scopes,
     /// Who may sign in; everybody, when empty.
     pub hosted_domains: Vec<String>,
+    /// Whether a credential of its button may come without a nonce.
+    pub allow_credential_without_nonce: bool,
 }

@@ -70,6 +70,11 @@ fn resolve(
         extra_scopes,
         browser_scopes,
         hosted_domains: hosted_domains(&keys, kind, raw.hosted_domains)?,
+        allow_credential_without_nonce: without_nonce(
+            &keys,
+            kind,
+            raw.allow_credential_without_nonce,
+        )?,
     })
 }
 
@@ -170,6 +175,15 @@ fn scopes_at_sign_in(keys: &Keys, written: Option<Vec<String>>) -> Result<Scopes
         "scopes",
         "`openid` is missing; without it the provider gives no ID token and nobody can be signed in",
     ))
+}
+
+/// Only Google has the button whose credential this is about.
+fn without_nonce(keys: &Keys, kind: ProviderKind, written: bool) -> Result<bool, ConfigError> {
+    if written && kind != ProviderKind::Google {
+        let problem = "only Google has a button that gives a credential; leave it out";
+        return Err(keys.invalid("allow_credential_without_nonce", problem));
+    }
+    Ok(written)
 }
 
 fn hosted_domains(

@@ -189,4 +189,8 @@ pub struct RawProvider {
     pub browser_scopes: Vec<String>,
     /// Only accounts of these Workspace domains may sign in; every account when left out.
     pub hosted_domains: Option<Vec<String>>,
+    /// Accepts a credential of Google's button or One Tap that carries no nonce, for pages that do not call
+    /// `begin`. Cookie and form must still agree; whoever gets hold of such a credential can sign in with it
+    /// once, in any browser. `false` when left out.
+    pub allow_credential_without_nonce: bool,
 }

@@ -80,6 +80,8 @@ struct ShownProvider {
     browser_scopes: Vec<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     hosted_domains: Vec<String>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    allow_credential_without_nonce: bool,
 }
 
 /// The configuration without its secrets.
@@ -133,6 +135,7 @@ fn provider(provider: &Provider) -> ShownProvider {
         extra_scopes: list(&provider.extra_scopes),
         browser_scopes: list(&provider.browser_scopes),
         hosted_domains: provider.hosted_domains.clone(),
+        allow_credential_without_nonce: provider.allow_credential_without_nonce,
     }
 }
 

@@ -89,6 +89,8 @@ async fn start_emulator(args: &Args, app: &Url) -> anyhow::Result<Emulator> {
         .seed(seed)
         .listen(args.emulator_listen)
         .redirect_uri(format!("{origin}/auth/google/callback"))
+        // Where the button's page posts in redirect mode.
+        .redirect_uri(format!("{origin}/auth/google/credential"))
         .javascript_origin(origin)
         .start()
         .await?;
@@ -106,6 +108,7 @@ fn provider(emulator: &Emulator) -> anyhow::Result<Provider> {
         extra_scopes: Scopes::parse(&EXTRA_SCOPES.join(" "))?,
         browser_scopes: Scopes::default(),
         hosted_domains: Vec::new(),
+        allow_credential_without_nonce: false,
     })
 }
 

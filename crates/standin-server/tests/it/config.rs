@@ -153,6 +153,10 @@ fn one_bad_value_per_key() {
         plus("provider: browser_scopes = [\"https://example.com/drive\"]"),
         plus("provider: hosted_domains = []"),
         plus("provider: hosted_domains = [\"Example\"]"),
+        with(
+            "kind = \"google\"",
+            "kind = \"oidc\"\nissuer = \"https://idp.example.com\"\nallow_credential_without_nonce = true",
+        ),
         plus(
             "[[provider]]\nid = \"google\"\nkind = \"google\"\nclient_id = \"a\"\nclient_secret = \"b\"",
         ),
@@ -220,6 +224,7 @@ fn one_bad_value_per_key() {
     provider "google": browser_scopes: https://example.com/drive is in neither scopes nor extra_scopes, so no user can ever grant it
     provider "google": hosted_domains: is empty, which would admit nobody; name domains, or leave it out to admit everybody
     provider "google": hosted_domains: "Example" is not a domain in lower case, such as "example.com"
+    provider "google": allow_credential_without_nonce: only Google has a button that gives a credential; leave it out
     provider "google": id: stands twice; ids are in URLs, so each provider needs its own
     "##);
 }

@@ -81,7 +81,7 @@ impl Place {
             let mut writes = JoinSet::new();
             for number in numbers {
                 let mut first = sign_in(*number);
-                first.grant = live(&vault, first.grant, *number);
+                first.grant = first.grant.map(|grant| live(&vault, grant, *number));
                 let store = Arc::clone(&self.store);
                 writes.spawn_on(
                     async move { store.complete_sign_in(first).await.unwrap() },
@@ -91,7 +91,7 @@ impl Place {
             self.runtime.block_on(writes.join_all());
         }
         let (token, destination) =
-            (RefreshToken::new("1//dying"), Destination::of(&sign_in(1).grant));
+            (RefreshToken::new("1//dying"), Destination::of(sign_in(1).grant.as_ref().unwrap()));
         let sealed =
             vault.seal_revocation(grant_id(1), &token, &destination, &SystemEntropy).unwrap();
         let mut row = revocation(1);

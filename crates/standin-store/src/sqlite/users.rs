@@ -88,9 +88,11 @@ fn complete(connection: &Connection, sign_in: SignIn) -> std::result::Result<Sig
         add_identity(connection, user, &sign_in.identity)?;
     }
     let event = sign_in.event_of(user);
-    let grant = Grant { user, ..sign_in.grant };
-    grants::put(connection, &grant)?;
-    scope_ledger::put(connection, grant.id, &sign_in.scopes)?;
+    if let Some(grant) = sign_in.grant {
+        let grant = Grant { user, ..grant };
+        grants::put(connection, &grant)?;
+        scope_ledger::put(connection, grant.id, &sign_in.scopes)?;
+    }
     if let Some(hash) = &sign_in.replaces {
         sessions::end(connection, hash)?;
     }

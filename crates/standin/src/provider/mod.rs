@@ -36,7 +36,8 @@ use crate::secret::{AccessToken, AuthorizationCode, IdToken, RefreshToken};
 use crate::vault::Destination;
 use crate::verify::{
     Expected, ExpectedNonce, IdTokenFault, Identity, LEEWAY, ProviderId, UnverifiedIdToken,
-    VerifiedIdentity, verify_id_token, verify_refreshed_id_token,
+    VerifiedCredential, VerifiedIdentity, verify_credential, verify_id_token,
+    verify_refreshed_id_token,
 };
 
 /// Which family of quirks a provider has.
@@ -67,6 +68,9 @@ pub struct ProviderConfig {
     pub browser_scopes: Scopes,
     /// The Workspace domains whose accounts may sign in; empty means any account.
     pub hosted_domains: Vec<String>,
+    /// Whether a credential of the sign-in button may come without a nonce. The double submit is all that ties
+    /// it to this browser then: it is for pages that cannot call `begin` before they show the button.
+    pub allow_credential_without_nonce: bool,
     /// Whether plain http to a loopback address will do: never but in development.
     pub transport: Transport,
 }
@@ -131,7 +135,7 @@ impl Provider {
         self.config.scopes.union(&self.config.extra_scopes)
     }
 
-    /// Where a page finds the provider's own script for the one-time-code popup, if there is one.
+    /// Where a page finds the provider's own script for button and popup, if there is one.
     #[must_use]
     pub fn script_url(&self) -> Option<String> {
         match self.config.kind {
@@ -267,6 +271,18 @@ impl Provider {
         };
         let keys = self.keys_for(core, &token).await?;
         Ok(verify_id_token(&token, &keys, &expected)?)
+    }
+
+    /// Verifies what the provider's sign-in button gave to a page.
+    pub(crate) async fn verify_credential(
+        &self,
+        core: &Core,
+        token: &UnverifiedIdToken<'_>,
+        nonce: ExpectedNonce<'_>,
+    ) -> Result<VerifiedCredential, Error> {
+        let expected = Expected { nonce, ..self.expected(core) };
+        let keys = self.keys_for(core, token).await?;
+        Ok(verify_credential(token, &keys, &expected)?)
     }
 
     /// Verifies the ID token that came with a refresh: it must be about the same person (OIDC Core §12.2).

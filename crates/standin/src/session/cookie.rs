@@ -73,12 +73,14 @@ impl<'a> Cookies<'a> {
 
 /// A cookie to be set: always `Secure`, `HttpOnly`, host-only, for the whole site, `SameSite=Lax`.
 ///
-/// Lax, since the navigation that comes back from the provider crosses sites and must bring it.
+/// Lax, since the navigation that comes back from the provider crosses sites and must bring it. Where the
+/// provider's page posts its answer, even that is too little: see [`across_sites`](Self::across_sites).
 #[derive(Clone, PartialEq, Eq)]
 pub struct SetCookie {
     name: String,
     value: String,
     max_age: Duration,
+    same_site: &'static str,
 }
 
 impl std::fmt::Debug for SetCookie {
@@ -91,7 +93,17 @@ impl SetCookie {
     /// Sets `name`, which begins with `__Host-`, for `max_age`.
     #[must_use]
     pub fn new(name: impl Into<String>, value: impl Into<String>, max_age: Duration) -> Self {
-        Self { name: name.into(), value: value.into(), max_age }
+        Self { name: name.into(), value: value.into(), max_age, same_site: "Lax" }
+    }
+
+    /// The same with `SameSite=None`, so that a form which another site posts brings it.
+    ///
+    /// # Security
+    /// Never for a session: whatever another site makes the browser send carries this cookie, so it may be
+    /// worth something only together with what that site cannot know.
+    #[must_use]
+    pub(crate) fn across_sites(self) -> Self {
+        Self { same_site: "None", ..self }
     }
 
     /// Takes a cookie away, with the attributes it was set with.
@@ -115,9 +127,9 @@ impl SetCookie {
     /// As a `Set-Cookie` header. Name and value are base64url and fixed text: nothing to be escaped.
     #[must_use]
     pub fn to_header(&self) -> HeaderValue {
-        let Self { name, value, max_age } = self;
+        let Self { name, value, max_age, same_site } = self;
         let text = format!(
-            "{name}={value}; Path=/; Max-Age={}; Secure; HttpOnly; SameSite=Lax",
+            "{name}={value}; Path=/; Max-Age={}; Secure; HttpOnly; SameSite={same_site}",
             max_age.as_secs()
         );
         let mut header =

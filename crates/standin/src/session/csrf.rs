@@ -2,14 +2,21 @@
 //!
 //! Three witnesses that a foreign page cannot all bring: a custom header (it forces a preflight that we
 //! never answer), the exact `Origin`, and what the browser itself says in `Sec-Fetch-Site`.
+//!
+//! The post of a sign-in button comes from the provider's page and can bring none of them. It brings the same
+//! value twice, in a cookie that only a page of this site can set and in its body.
 
 use http::HeaderMap;
 use http::header::ORIGIN;
 use url::Url;
 
+use super::cookie::{Cookies, Found};
 use crate::error::Refusal;
+use crate::secret::same_bytes;
 
 const CUSTOM_HEADER: &str = "x-requested-with";
+/// As Google's script calls both halves.
+const DOUBLE_SUBMIT_COOKIE: &str = "g_csrf_token";
 const FETCH_SITE: &str = "sec-fetch-site";
 
 /// Refuses a request that another site may have sent (requirements OC-1, SC-12).
@@ -49,6 +56,25 @@ fn require_origin(headers: &HeaderMap, public_url: &Url) -> Result<(), Refusal> 
         Ok(())
     } else {
         Err(Refusal::CrossOrigin)
+    }
+}
+
+/// Refuses a post whose body does not repeat the cookie `g_csrf_token` (requirement ID-20).
+///
+/// # Errors
+/// [`Refusal::CsrfCookieMissing`] and [`Refusal::CsrfFieldMissing`] if that half is missing or empty,
+/// [`Refusal::CsrfTokenMismatch`] if they differ, or if there are two cookies of the name.
+pub fn require_double_submit(headers: &HeaderMap, field: Option<&str>) -> Result<(), Refusal> {
+    let cookie = match Cookies::of(headers).find(DOUBLE_SUBMIT_COOKIE) {
+        Found::One(value) if !value.is_empty() => value,
+        Found::One(_) | Found::Nothing => return Err(Refusal::CsrfCookieMissing),
+        Found::Many => return Err(Refusal::CsrfTokenMismatch),
+    };
+    let field = field.filter(|field| !field.is_empty()).ok_or(Refusal::CsrfFieldMissing)?;
+    if same_bytes(cookie.as_bytes(), field.as_bytes()) {
+        Ok(())
+    } else {
+        Err(Refusal::CsrfTokenMismatch)
     }
 }
 

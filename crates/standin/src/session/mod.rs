@@ -64,6 +64,17 @@ pub enum Presented {
     Session(SessionHash),
 }
 
+impl Presented {
+    /// The one session that it can be.
+    #[must_use]
+    pub fn session(self) -> Option<SessionHash> {
+        match self {
+            Self::Session(hash) => Some(hash),
+            Self::Ambiguous | Self::Nothing => None,
+        }
+    }
+}
+
 /// Opens, finds and ends sessions.
 #[derive(Clone)]
 pub struct Sessions {

@@ -14,8 +14,9 @@ use crate::core::Core;
 use crate::error::{Error, Refusal};
 use crate::id::{AttemptId, SessionId, UserId};
 use crate::provider::{Provider, Scopes};
-use crate::secret::{State, same_bytes, sha256};
+use crate::secret::{Nonce, State, same_bytes, sha256};
 use crate::session::cookie::{Cookies, Found, SetCookie};
+use crate::store::SessionHash;
 use crate::time::Timestamp;
 use crate::vault::{ScopeSource, Sealed};
 use crate::verify::ProviderId;
@@ -37,7 +38,7 @@ const MAX_COOKIE_VALUE: usize = 3900;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Mode {
-    /// A page posts the code that the provider's own popup gave it.
+    /// A page posts what the provider's own script gave it: a code, or the credential of a button.
     Code,
     /// The provider sends a window of ours back, which then closes.
     Popup,
@@ -51,6 +52,8 @@ pub enum Mode {
 pub(super) enum Intent {
     /// Somebody who is signed in is asked for more: this user, in this session, as this person there.
     Grant { subject: String, user: UserId, session: SessionId },
+    /// Whoever is signed in gives more than before: the answer must be about the same account.
+    AddScopes { subject: String },
     /// Somebody signs in.
     SignIn,
     /// The second leg: the person who has just signed in is asked for consent, since there is no refresh
@@ -75,6 +78,9 @@ pub(super) struct Attempt {
     pub(super) scopes: Scopes,
     pub(super) return_to: ReturnTo,
     pub(super) window: Option<WindowId>,
+    /// The session that the browser had, for an answer that comes without its cookie.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    session: Option<String>,
     /// Milliseconds since the epoch.
     expires_at: i64,
 }
@@ -92,6 +98,8 @@ pub(super) struct Start {
     pub(super) scopes: Scopes,
     pub(super) return_to: ReturnTo,
     pub(super) window: Option<WindowId>,
+    /// The session that the browser has, where the answer may come without its cookie.
+    pub(super) session: Option<SessionHash>,
 }
 
 impl Attempt {
@@ -116,8 +124,14 @@ impl Attempt {
             scopes: start.scopes,
             return_to: start.return_to,
             window: start.window,
+            session: start.session.map(|hash| BASE64URL_NOPAD.encode(&hash.0)),
             expires_at: core.now().after(ATTEMPT_LIFETIME).unix_ms(),
         }
+    }
+
+    /// Whether it may need a second leg: an incremental authorization has asked for consent itself.
+    pub(super) const fn is_sign_in(&self) -> bool {
+        matches!(self.intent, Intent::AddScopes { .. } | Intent::SignIn)
     }
 
     pub(super) fn expires_at(&self) -> Timestamp {
@@ -131,7 +145,16 @@ impl Attempt {
             self.return_to = ReturnTo::default();
             value = self.seal(core)?;
         }
-        Ok(SetCookie::new(cookie_name(&self.state), value, ATTEMPT_LIFETIME))
+        let cookie = SetCookie::new(cookie_name(&self.state), value, ATTEMPT_LIFETIME);
+        // The form in which a button's credential comes is posted by the provider's page. Of itself this
+        // cookie does nothing: a code needs a page of ours beside it, a credential the nonce in a signed token.
+        Ok(if self.mode == Mode::Code { cookie.across_sites() } else { cookie })
+    }
+
+    /// The session that the browser had when it began.
+    pub(super) fn session(&self) -> Option<SessionHash> {
+        let bytes = BASE64URL_NOPAD.decode(self.session.as_ref()?.as_bytes()).ok()?;
+        bytes.try_into().ok().map(SessionHash)
     }
 
     fn seal(&self, core: &Core) -> Result<String, Error> {
@@ -158,12 +181,28 @@ impl Attempt {
         }
     }
 
+    /// The attempt of this browser whose page was given this nonce.
+    pub(super) fn of_nonce(
+        core: &Core,
+        cookies: Cookies<'_>,
+        nonce: &Nonce,
+    ) -> Result<Self, Refusal> {
+        let has_it =
+            |attempt: &Self| same_bytes(attempt.nonce.as_bytes(), nonce.expose().as_bytes());
+        let under_way = Self::under_way(core, cookies).into_iter();
+        under_way.filter_map(|(_, attempt)| attempt).find(has_it).ok_or(Refusal::AttemptMissing)
+    }
+
+    /// What takes the cookie away, whoever waits.
+    pub(super) fn clears(&self) -> SetCookie {
+        SetCookie::clear(cookie_name(&self.state))
+    }
+
     /// What takes the cookie away when the attempt is over. Where a page began it and may still ask how it
     /// ended, the cookie stays until its time is up.
     pub(super) fn leaves(&self) -> Option<SetCookie> {
         let is_waited_for = matches!(self.intent, Intent::Grant { .. });
-        (self.mode == Mode::Redirect && !is_waited_for)
-            .then(|| SetCookie::clear(cookie_name(&self.state)))
+        (self.mode == Mode::Redirect && !is_waited_for).then(|| self.clears())
     }
 
     /// Whether whoever comes back is signed in by that. Who is signed in already keeps their session.
@@ -175,7 +214,7 @@ impl Attempt {
     pub(super) const fn source(&self) -> ScopeSource {
         match self.intent {
             Intent::Consent { .. } => ScopeSource::Consent,
-            Intent::Grant { .. } => ScopeSource::Incremental,
+            Intent::AddScopes { .. } | Intent::Grant { .. } => ScopeSource::Incremental,
             Intent::SignIn => ScopeSource::SignIn,
         }
     }

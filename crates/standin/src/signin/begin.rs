@@ -9,6 +9,7 @@ use crate::error::{Error, Refusal};
 use crate::id::AttemptId;
 use crate::provider::{Metadata, Provider, Scopes};
 use crate::secret::sha256;
+use crate::session::Sessions;
 use crate::session::cookie::{Cookies, SetCookie};
 use crate::verify::ProviderId;
 
@@ -39,18 +40,29 @@ pub struct Begun {
     pub cookies: Vec<SetCookie>,
 }
 
-/// An attempt whose code will be posted by a page: what the page must know for the provider's own popup.
+/// What a page may say about a code or a credential that it will post.
+#[derive(Debug, Default)]
+pub struct CodeRequest {
+    /// Scopes beyond those of every sign-in, from the configured list. A credential brings none.
+    pub scopes: Scopes,
+    /// Where a credential that the provider's page posts leads to; the front page if it is not a page of
+    /// this site. A code is posted by a page that stays.
+    pub return_to: Option<String>,
+}
+
+/// An attempt whose answer will be posted: what a page must know for the provider's own script.
 #[derive(Debug)]
 pub struct BegunCode {
     /// The attempt.
     pub attempt: AttemptId,
-    /// To be handed to the popup and posted back with the code.
+    /// To be handed to the popup and posted back with the code. A button may be given it, too.
     pub state: String,
     /// Our public id at the provider.
     pub client_id: String,
     /// What to ask for.
     pub scopes: Scopes,
-    /// For pages that open the authorization endpoint themselves; the ID token must then repeat it.
+    /// To be handed to the button and to One Tap: the credential must repeat it. Pages that open the
+    /// authorization endpoint themselves may send it as well.
     pub nonce: String,
     /// Seconds until the attempt is over.
     pub expires_in: u64,
@@ -80,21 +92,54 @@ impl SignIn {
         cookies: Cookies<'_>,
     ) -> Result<Begun, Error> {
         let provider = self.core.provider(provider)?;
+        let scopes = wanted(provider, &request.scopes)?;
+        let account = self.account_to_add_to(provider, &request, cookies).await?;
+        let ask =
+            Ask { login_hint: request.login_hint.as_deref().or(account.as_deref()), prompt: None };
         let start = Start {
             mode: if request.popup { Mode::Popup } else { Mode::Redirect },
-            intent: Intent::SignIn,
-            scopes: wanted(provider, &request.scopes)?,
-            return_to: ReturnTo::new(
-                request.return_to.as_deref().unwrap_or("/"),
-                &self.core.public_url,
-            ),
+            intent: match &account {
+                Some(subject) => Intent::AddScopes { subject: subject.clone() },
+                None => Intent::SignIn,
+            },
+            scopes,
+            return_to: self.return_to(request.return_to.as_deref()),
             window: request.window,
+            session: None,
         };
-        let ask = Ask { login_hint: request.login_hint.as_deref(), prompt: None };
         self.start(provider, start, ask, cookies).await
     }
 
-    /// Begins the one-time-code flow of the provider's own popup.
+    /// Whose scopes the request adds to: those of whoever is signed in, unless it asks for none or names
+    /// somebody itself. Then it is a sign-in, and any account may take the session.
+    async fn account_to_add_to(
+        &self,
+        provider: &Provider,
+        request: &SignInRequest,
+        cookies: Cookies<'_>,
+    ) -> Result<Option<String>, Error> {
+        let is_addition = !request.scopes.is_empty() && request.login_hint.is_none();
+        let Some(hash) = Sessions::presented(cookies).session().filter(|_| is_addition) else {
+            return Ok(None);
+        };
+        let Some(session) = self.sessions.find(&hash).await? else {
+            return Ok(None);
+        };
+        let config = provider.config();
+        let identities = self.core.store.identities_of(session.user).await?;
+        let mut there = identities
+            .into_iter()
+            .filter(|identity| identity.provider == config.id && identity.issuer == config.issuer);
+        let first = there.next();
+        Ok(first.filter(|_| there.next().is_none()).map(|identity| identity.subject))
+    }
+
+    pub(super) fn return_to(&self, asked: Option<&str>) -> ReturnTo {
+        ReturnTo::new(asked.unwrap_or("/"), &self.core.public_url)
+    }
+
+    /// Begins what a page will post the end of: the one-time code of the provider's own popup, or the
+    /// credential of its button or One Tap ([`SignIn::credential`]). One attempt takes one of them.
     ///
     /// # Security
     /// That popup carries neither PKCE nor nonce: what binds the code to this browser is the state and the
@@ -108,7 +153,7 @@ impl SignIn {
     pub async fn begin_code(
         &self,
         provider: &ProviderId,
-        scopes: &Scopes,
+        request: &CodeRequest,
         cookies: Cookies<'_>,
     ) -> Result<BegunCode, Error> {
         let provider = self.core.provider(provider)?;
@@ -116,9 +161,10 @@ impl SignIn {
         let start = Start {
             mode: Mode::Code,
             intent: Intent::SignIn,
-            scopes: wanted(provider, scopes)?,
-            return_to: ReturnTo::default(),
+            scopes: wanted(provider, &request.scopes)?,
+            return_to: self.return_to(request.return_to.as_deref()),
             window: None,
+            session: Sessions::presented(cookies).session(),
         };
         let mut attempt = Attempt::start(&self.core, provider, start);
         Ok(BegunCode {
@@ -147,6 +193,7 @@ impl SignIn {
             scopes: first.scopes.clone(),
             return_to: first.return_to.clone(),
             window: first.window.clone(),
+            session: None,
         };
         let ask = Ask { login_hint: Some(subject), prompt: Some("consent") };
         self.start(provider, start, ask, cookies).await

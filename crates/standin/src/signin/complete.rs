@@ -32,7 +32,7 @@ pub(super) struct Proved {
 
 /// How an answer comes to us.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Way {
+pub(super) enum Way {
     /// A page posts it.
     Post,
     /// The provider sends the browser here with it.
@@ -95,7 +95,7 @@ impl SignIn {
     }
 
     /// Whether an answer that came this way, to this provider's address, at this time, is the attempt's.
-    fn admit(
+    pub(super) fn admit(
         &self,
         attempt: &Attempt,
         provider: &ProviderId,
@@ -167,7 +167,7 @@ impl SignIn {
         self.settle(attempt, provider, &proved, headers).await
     }
 
-    async fn consume(&self, attempt: &Attempt) -> Result<(), Error> {
+    pub(super) async fn consume(&self, attempt: &Attempt) -> Result<(), Error> {
         let row = AttemptRow {
             id: attempt.id,
             provider: attempt.provider.clone(),
@@ -195,10 +195,8 @@ impl SignIn {
                     next: Next::ReturnTo(attempt.return_to.resolve(&self.core.public_url)),
                 })
             }
-            (Intent::Grant { .. } | Intent::SignIn, "access_denied") => {
-                Err(Refusal::AccessDenied.into())
-            }
-            (Intent::Grant { .. } | Intent::SignIn, _) => Err(Refusal::ProviderError.into()),
+            (_, "access_denied") => Err(Refusal::AccessDenied.into()),
+            (_, _) => Err(Refusal::ProviderError.into()),
         }
     }
 
@@ -250,7 +248,7 @@ impl SignIn {
 
     /// Leaves the reason in the events. An attempt that was not consumed goes on: the right answer to it may
     /// still come.
-    async fn turned_away(&self, attempt: &Attempt, error: Error) -> Failed {
+    pub(super) async fn turned_away(&self, attempt: &Attempt, error: Error) -> Failed {
         let event = Event {
             attempt: Some(attempt.id),
             detail: Some(error.code().to_owned()),
@@ -263,16 +261,16 @@ impl SignIn {
     }
 }
 
-fn check_subject(
+pub(super) fn check_subject(
     attempt: &Attempt,
     expected: Option<&str>,
     identity: &VerifiedIdentity,
 ) -> Result<(), Refusal> {
     let subject = identity.identity().subject.as_str();
     let same_person = match &attempt.intent {
-        Intent::Consent { subject: first } | Intent::Grant { subject: first, .. } => {
-            first == subject
-        }
+        Intent::AddScopes { subject: known }
+        | Intent::Consent { subject: known }
+        | Intent::Grant { subject: known, .. } => known == subject,
         Intent::SignIn => true,
     };
     if same_person && expected.is_none_or(|expected| expected == subject) {

@@ -9,11 +9,11 @@
 
 use super::attempt::{Attempt, Intent, Start};
 use super::begin::{Ask, wanted};
-use super::settle::presented;
-use super::{Begun, Mode, ReturnTo, SignIn};
+use super::{Begun, Mode, SignIn};
 use crate::error::{Error, Refusal};
 use crate::provider::{Provider, Scopes, TokenResponse};
 use crate::revoke;
+use crate::session::Sessions;
 use crate::session::cookie::Cookies;
 use crate::store::SessionRow;
 use crate::vault::{Grant, GrantState};
@@ -61,11 +61,9 @@ impl SignIn {
                 session: session.id,
             },
             scopes: with_what_would_be_lost(asked, provider, grant.as_ref()),
-            return_to: ReturnTo::new(
-                request.return_to.as_deref().unwrap_or("/"),
-                &self.core.public_url,
-            ),
+            return_to: self.return_to(request.return_to.as_deref()),
             window: None,
+            session: None,
         };
         // Only consent brings a refresh token, and whoever has none that works needs one.
         let is_offline = grant.is_some_and(|grant| grant.is_offline());
@@ -99,7 +97,7 @@ impl SignIn {
         let Intent::Grant { user, session, .. } = &attempt.intent else {
             return Ok(());
         };
-        let found = match presented(headers) {
+        let found = match Sessions::presented(Cookies::of(headers)).session() {
             Some(hash) => self.sessions.find(&hash).await?,
             None => None,
         };

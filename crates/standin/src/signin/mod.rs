@@ -5,11 +5,15 @@
 //!                                                              │ code
 //! Completed ◀──store── seal ◀── VerifiedIdentity ◀── exchange ◀┘
 //! ```
+//!
+//! A sign-in button takes a shorter way: its credential is verified and opens a session, and there is nothing to
+//! exchange and nothing to seal (`credential.rs`).
 
 mod attempt;
 mod begin;
 mod callback;
 mod complete;
+mod credential;
 mod incremental;
 mod return_to;
 mod settle;
@@ -22,8 +26,9 @@ use tokio_util::task::TaskTracker;
 use url::Url;
 
 pub use attempt::{ATTEMPT_LIFETIME, Mode};
-pub use begin::{Begun, BegunCode, SignInRequest};
+pub use begin::{Begun, BegunCode, CodeRequest, SignInRequest};
 pub use callback::{Parameters, UnverifiedCallback, UnverifiedCodePost};
+pub use credential::UnverifiedCredential;
 pub use incremental::GrantRequest;
 pub use return_to::ReturnTo;
 pub use window_id::WindowId;

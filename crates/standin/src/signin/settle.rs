@@ -9,8 +9,8 @@ use super::{Completed, Mode, Next, SignIn};
 use crate::error::Error;
 use crate::id::{GrantId, UserId};
 use crate::provider::{Provider, Scopes};
+use crate::session::Sessions;
 use crate::session::cookie::{Cookies, SetCookie};
-use crate::session::{Presented, Sessions};
 use crate::store::{EventKind, NewSession, SessionHash, StoreError};
 use crate::time::Timestamp;
 use crate::vault::{Binding, Grant, GrantState, ScopeLedger, ScopeRecord, SealedTokens};
@@ -47,7 +47,9 @@ impl SignIn {
             client_id: &provider.config().registration.client_id,
             token_endpoint: metadata.token_endpoint.url().to_string(),
             new_user: UserId::new(&*self.core.clock, &*self.core.entropy),
-            replaces: presented(headers).filter(|_| attempt.opens_session()),
+            replaces: Sessions::presented(Cookies::of(headers))
+                .session()
+                .filter(|_| attempt.opens_session()),
         };
         for _ in 0..MAX_ROUNDS {
             let (grant, scopes) = self.grant(&settling).await?;
@@ -107,7 +109,7 @@ impl SignIn {
         is_offline: bool,
         headers: &http::HeaderMap,
     ) -> (Next, Vec<SetCookie>) {
-        let is_first_leg = attempt.intent == Intent::SignIn && attempt.mode != Mode::Code;
+        let is_first_leg = attempt.is_sign_in() && attempt.mode != Mode::Code;
         if !is_offline && is_first_leg {
             let subject = &proved.identity.identity().subject;
             let cookies = Cookies::of(headers);
@@ -135,12 +137,12 @@ impl Settling<'_> {
             untold: self.proved.known.untold,
             new_user: self.new_user,
             at: grant.updated_at,
-            grant,
+            grant: Some(grant),
             scopes,
             session,
             replaces: self.replaces,
             event: match self.attempt.intent {
-                Intent::SignIn => EventKind::SignedIn,
+                Intent::AddScopes { .. } | Intent::SignIn => EventKind::SignedIn,
                 Intent::Consent { .. } | Intent::Grant { .. } => EventKind::GrantAuthorized,
             },
         }
@@ -266,11 +268,4 @@ fn completed(
     let cookies = cookie.into_iter().chain(attempt.leaves()).chain(more);
     let (mode, window) = (attempt.mode, attempt.window.clone());
     Completed { attempt: attempt.id, mode, window, cookies: cookies.collect(), session, next }
-}
-
-pub(super) fn presented(headers: &http::HeaderMap) -> Option<SessionHash> {
-    match Sessions::presented(Cookies::of(headers)) {
-        Presented::Session(hash) => Some(hash),
-        Presented::Ambiguous | Presented::Nothing => None,
-    }
 }

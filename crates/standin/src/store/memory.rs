@@ -182,7 +182,9 @@ impl Users for MemoryStore {
         let mut tables = self.tables();
         let known = tables.identities.get(&sign_in.identity).copied();
         let user = known.unwrap_or(sign_in.new_user);
-        tables.fits(&sign_in.grant, user)?;
+        if let Some(grant) = &sign_in.grant {
+            tables.fits(grant, user)?;
+        }
 
         let event = sign_in.event_of(user);
         let existing = tables.users.get(&user).cloned();
@@ -196,8 +198,10 @@ impl Users for MemoryStore {
         let row = User { profile, ..stored };
         tables.users.insert(user, row);
         tables.identities.insert(sign_in.identity, user);
-        tables.put_scopes(sign_in.grant.id, sign_in.scopes);
-        tables.put_grant(Grant { user, ..sign_in.grant });
+        if let Some(grant) = sign_in.grant {
+            tables.put_scopes(grant.id, sign_in.scopes);
+            tables.put_grant(Grant { user, ..grant });
+        }
         if let Some(hash) = sign_in.replaces {
             tables.sessions.remove(&hash);
         }

@@ -86,7 +86,8 @@ pub trait Users {
     /// A new identity gets `sign_in.new_user`, who is made unless they are known: a known user gets one
     /// more identity. A grant whose `version` is 1 is an insert, for the user that was found or made, and
     /// conflicts with any grant of the same identity; any other replaces `version - 1`, and conflicts if
-    /// that is not what is stored. The event names that user, the grant and the attempt.
+    /// that is not what is stored. A sign-in without a grant leaves every grant alone. The event names that
+    /// user, the grant and the attempt.
     async fn complete_sign_in(&self, sign_in: SignIn) -> Result<SignedIn>;
     /// By id.
     async fn user(&self, id: UserId) -> Result<Option<User>>;

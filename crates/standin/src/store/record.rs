@@ -122,10 +122,10 @@ pub struct SignIn {
     pub profile: Profile,
     /// What it could not be asked for: of this, what is stored stays.
     pub untold: LeftOut,
-    /// Their id, if they are new. The grant carries the same id then.
+    /// Their id, if they are new. A grant carries the same id then.
     pub new_user: UserId,
-    /// The grant to write; see [`super::Users::complete_sign_in`] for how `version` decides.
-    pub grant: Grant,
+    /// The grant to write, if they gave one; see [`super::Users::complete_sign_in`] for how `version` decides.
+    pub grant: Option<Grant>,
     /// The records of the grant's scopes that have changed.
     pub scopes: Vec<ScopeRecord>,
     /// The session to open, unless one goes on.
@@ -144,7 +144,7 @@ impl SignIn {
     pub fn event_of(&self, user: UserId) -> Event {
         Event {
             user: Some(user),
-            grant: Some(self.grant.id),
+            grant: self.grant.as_ref().map(|grant| grant.id),
             attempt: Some(self.attempt),
             ..Event::new(self.event, self.at)
         }

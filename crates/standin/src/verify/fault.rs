@@ -62,6 +62,9 @@ pub enum IdTokenFault {
     /// Not three parts separated by dots: not a signed token, perhaps an encrypted one.
     #[error("not a signed token in compact form")]
     NotCompact,
+    /// It names an access token or a code that it came with, so it was made for another flow.
+    #[error("the ID token was made for another way to sign in than the button")]
+    NotACredential,
     /// `nbf` is not an integer.
     #[error("the ID token has no valid time to begin")]
     NotBeforeInvalid,
@@ -112,6 +115,7 @@ impl IdTokenFault {
             Self::LifetimeRefused => "id_token_lifetime_refused",
             Self::NonceMismatch => "id_token_nonce_mismatch",
             Self::NotCompact => "id_token_not_compact",
+            Self::NotACredential => "id_token_not_a_credential",
             Self::NotBeforeInvalid => "id_token_not_before_invalid",
             Self::NotYetValid => "id_token_not_yet_valid",
             Self::SignatureInvalid => "id_token_signature_invalid",

@@ -212,7 +212,7 @@ pub(super) fn is_subject(sub: &str) -> bool {
     (1..=255).contains(&sub.len()) && sub.bytes().all(|byte| matches!(byte, 0x20..=0x7e))
 }
 
-fn refuse_unless(holds: bool, fault: IdTokenFault) -> Result<(), IdTokenFault> {
+pub(super) fn refuse_unless(holds: bool, fault: IdTokenFault) -> Result<(), IdTokenFault> {
     if holds { Ok(()) } else { Err(fault) }
 }
 

@@ -11,6 +11,7 @@
 //! the answer is an identity or one [`IdTokenFault`].
 
 mod claims;
+mod credential;
 mod email;
 mod event_token;
 mod fault;
@@ -25,6 +26,7 @@ pub(crate) mod test_signer;
 mod unverified;
 mod userinfo;
 
+pub use credential::{VerifiedCredential, verify_credential};
 pub use event_token::{EventTokenFault, MAX_SECURITY_EVENT_BYTES};
 pub(crate) use event_token::{
     ExpectedEvent, MAX_LOGOUT_TOKEN_AGE, UnverifiedEventToken, VerifiedEvents, VerifiedLogout,

@@ -169,6 +169,12 @@ impl Browser {
         put(self.jar.entry(origin).or_default(), name, value);
     }
 
+    pub fn forget(&mut self, name: &str) {
+        if let Some(jar) = self.jar.get_mut(&self.app.origin().ascii_serialization()) {
+            jar.retain(|(known, _)| known != name);
+        }
+    }
+
     pub fn cookies(&self) -> &[(String, String)] {
         self.jar.get(&self.app.origin().ascii_serialization()).map_or(&[], Vec::as_slice)
     }
@@ -201,7 +207,7 @@ impl Browser {
         for cookie in headers.get_all(SET_COOKIE) {
             let text = cookie.to_str().unwrap();
             if url.origin() == self.app.origin() {
-                assert_is_hardened(text);
+                assert_is_hardened(text, url.path());
             }
             let (name, rest) = text.split_once('=').unwrap();
             let value = rest.split(';').next().unwrap();
@@ -214,15 +220,18 @@ impl Browser {
     }
 }
 
-/// Requirement SC-1, of every cookie that any test is given.
-fn assert_is_hardened(cookie: &str) {
+/// Requirement SC-1, of every cookie that any test is given. What `begin` sets comes back in a form that the
+/// provider's page posts.
+fn assert_is_hardened(cookie: &str, path: &str) {
     let mut parts = cookie.split("; ");
     let (name, value) = parts.next().unwrap().split_once('=').unwrap();
     assert!(name == "__Host-standin" || name.starts_with("__Host-standin-att-"), "{cookie}");
     let base64url = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
     assert!(value.bytes().all(base64url), "{cookie}");
     let attributes: Vec<_> = parts.filter(|part| !part.starts_with("Max-Age=")).collect();
-    let expected = ["Path=/", "Secure", "HttpOnly", "SameSite=Lax"];
+    let crosses_sites = path.ends_with("/begin") && !cookie.contains("Max-Age=0");
+    let same_site = if crosses_sites { "SameSite=None" } else { "SameSite=Lax" };
+    let expected = ["Path=/", "Secure", "HttpOnly", same_site];
     let partitioned = attributes.strip_suffix(&["Partitioned"]).unwrap_or(&attributes);
     assert_eq!(partitioned, expected, "{cookie}");
     assert!(cookie.len() <= 4096, "SC-11: {} bytes", cookie.len());

@@ -114,6 +114,20 @@ impl World {
 }
 
 impl Google {
+    /// What the provider's button hands to a page of the app: a credential, given by the autopilot.
+    pub async fn credential(&self, app: &Url, nonce: Option<&str>) -> String {
+        let mut url = Url::parse(self.origin()).unwrap().join("/gsi/select").unwrap();
+        url.query_pairs_mut()
+            .append_pair("client_id", self.client_id())
+            .append_pair("origin", &app.origin().ascii_serialization())
+            .append_pair("id", "auth1")
+            .extend_pairs(nonce.map(|nonce| ("nonce", nonce)));
+        let page = Browser::new(app.clone()).get(&url).await;
+        let told = page.body.split_once("\\\"credential\\\":\\\"");
+        let (_, rest) = told.unwrap_or_else(|| panic!("no credential: {}", page.body));
+        rest.split("\\\"").next().unwrap().to_owned()
+    }
+
     /// What the provider's own popup hands to the page: a code, answered by the autopilot.
     pub async fn popup_code(&self, app: &Url, begun: &Value, more: &[(&str, &str)]) -> String {
         let origin = app.origin().ascii_serialization().replace("://", "/");

@@ -1,6 +1,7 @@
 //! The world that a test lives in.
 
 mod browser;
+mod button;
 mod database;
 mod flow;
 mod google;
@@ -28,6 +29,7 @@ use tokio::task::JoinHandle;
 use url::Url;
 
 pub use browser::{Answer, Browser};
+pub use button::{ButtonPage, CSRF};
 pub use database::contains;
 pub use flow::{adding, param, with, without};
 pub use google::Google;
@@ -185,6 +187,7 @@ fn google(emulator: &Emulator) -> ProviderConfig {
         extra_scopes: Scopes::parse(&format!("{CALENDAR} {DRIVE}")).unwrap(),
         browser_scopes: Scopes::default(),
         hosted_domains: Vec::new(),
+        allow_credential_without_nonce: false,
         transport: Transport::LoopbackHttpAllowed,
     }
 }

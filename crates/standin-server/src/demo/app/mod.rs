@@ -3,6 +3,7 @@
 //! It learns who a visitor is by passing their cookie to `GET /auth/session`, and leaves everything else
 //! to [the job](super::job). It never sees a token of Google's.
 
+mod button;
 mod flow;
 mod job;
 mod page;
@@ -37,9 +38,11 @@ pub(super) struct NightlyNotes {
 pub(super) fn router(notes: NightlyNotes) -> Router {
     Router::new()
         .route("/", get(page::get))
+        .route("/button", get(button::get))
         .route("/demo/app.css", get(page::style))
         .route("/demo/app.js", get(page::script))
         .route("/demo/signin.js", get(page::sign_in_script))
+        .route("/demo/button.js", get(page::button_script))
         .route("/demo/icon.svg", get(page::icon))
         .route("/demo/state", get(state::get))
         .route("/demo/job/start", post(job::start))

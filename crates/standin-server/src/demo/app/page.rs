@@ -57,7 +57,7 @@ pub(super) async fn get(
 }
 
 impl NightlyNotes {
-    fn is_addressed_by_name(&self, headers: &HeaderMap) -> bool {
+    pub(super) fn is_addressed_by_name(&self, headers: &HeaderMap) -> bool {
         let ours = &self.public_url[url::Position::BeforeHost..url::Position::AfterPort];
         headers.get(HOST).is_none_or(|host| host == ours)
     }
@@ -81,6 +81,10 @@ pub(super) async fn script() -> Response {
 
 pub(super) async fn sign_in_script() -> Response {
     file("text/javascript; charset=utf-8", include_str!("../assets/signin.js"))
+}
+
+pub(super) async fn button_script() -> Response {
+    file("text/javascript; charset=utf-8", include_str!("../assets/button.js"))
 }
 
 pub(super) async fn icon() -> Response {

@@ -1,4 +1,4 @@
-// Signing in without leaving the page: in a window of our own, or with a one-time code.
+// Signing in without leaving the page: in a window of our own, with a one-time code, or with the provider's button.
 //
 // Nothing here ever holds a token. The window ends on a page of this origin that says how it went; the
 // session is a cookie that no script can read.
@@ -155,28 +155,32 @@ const fingerprint = (view) =>
 /**
  * Prepares a sign-in with a one-time code in the provider's own window.
  *
+ * With `expectedSubject`, the provider's id of whoever is signed in, another account is refused.
+ *
  * The window must open within a click, and preparing takes two requests: prepare early, or call
  * `signIn` again when it fails with `popup_blocked`.
  */
-export async function prepareCode({ provider, scope }) {
+export async function prepareCode({ provider, scope, expectedSubject }) {
   const begun = await post(`/auth/${encodeURIComponent(provider)}/begin`, { scope });
   const instead = loginUrl({ provider, scope, returnTo: here() });
   await load(begun.script_url, instead);
   return {
     signIn: async () => {
-      const { code, state } = await askForCode(begun, instead);
-      return post(`/auth/${encodeURIComponent(provider)}/code`, { code, state });
+      const { code, state } = await askForCode(begun, instead, expectedSubject);
+      const body = { code, state, expected_subject: expectedSubject };
+      return post(`/auth/${encodeURIComponent(provider)}/code`, body);
     },
   };
 }
 
-function askForCode(begun, instead) {
+function askForCode(begun, instead, hint) {
   return new Promise((resolve, reject) => {
     const details = { url: instead, attempt: begun.attempt };
     const client = window.google.accounts.oauth2.initCodeClient({
       client_id: begun.client_id,
       scope: begun.scope,
       state: begun.state,
+      login_hint: hint,
       callback: (answer) =>
         answer.error ? reject(failure(answer.error, details)) : resolve(answer),
       error_callback: ({ type }) =>
@@ -184,6 +188,46 @@ function askForCode(begun, instead) {
     });
     client.requestCode();
   });
+}
+
+/**
+ * Shows the provider's own button in `place`, and its One Tap if `tap` says so.
+ *
+ * Resolves with the session once somebody has signed in. With `redirect` it never does: the provider's page
+ * posts to the server, which leads to `returnTo`. The nonce is good for ten minutes and one sign-in.
+ */
+export async function showButton({ provider, place, tap, redirect, returnTo = here() }) {
+  const path = `/auth/${encodeURIComponent(provider)}`;
+  const begun = await post(`${path}/begin`, { return_to: returnTo });
+  await load(begun.script_url, loginUrl({ provider, returnTo }));
+  return new Promise((resolve, reject) => {
+    const callback = ({ credential }) =>
+      postCredential(`${path}/credential`, credential).then(resolve, reject);
+    const { id } = window.google.accounts;
+    id.initialize({
+      client_id: begun.client_id,
+      nonce: begun.nonce,
+      ...(redirect
+        ? { ux_mode: "redirect", login_uri: `${location.origin}${path}/credential` }
+        : { callback }),
+    });
+    id.renderButton(place, { type: "standard", state: begun.state });
+    if (tap) id.prompt();
+  });
+}
+
+/** The same value in a cookie and in the form, as Google's script sends it where it posts by itself. */
+async function postCredential(url, credential) {
+  const token = crypto.randomUUID();
+  document.cookie = `g_csrf_token=${token}; path=/; max-age=60; SameSite=Lax`;
+  const answer = await fetch(url, {
+    method: "POST",
+    headers: { accept: "application/json", "x-requested-with": "XmlHttpRequest" },
+    body: new URLSearchParams({ credential, g_csrf_token: token }),
+  });
+  document.cookie = "g_csrf_token=; path=/; max-age=0";
+  if (!answer.ok) throw await problem(answer);
+  return answer.json();
 }
 
 const loading = new Map();

@@ -200,7 +200,7 @@ pub async fn nothing_is_written_that_a_retired_data_key_has_sealed(store: &dyn S
         assert_eq!(store.replace_grant(moved, None).await, Err(StoreError::Conflict));
         assert_eq!(store.rewrap_grants(vec![rewrapped(&stored, tokens.clone())]).await, Ok(0));
         let mut first = sign_in(2);
-        first.grant.tokens = tokens;
+        first.grant = first.grant.map(|grant| Grant { tokens, ..grant });
         assert!(store.complete_sign_in(first).await == Err(StoreError::Conflict));
     }
     let retired = || sealed(2).as_bytes().to_vec();

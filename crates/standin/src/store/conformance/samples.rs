@@ -170,7 +170,7 @@ pub fn sign_in(number: u64) -> SignIn {
         profile: profile(number),
         untold: LeftOut::default(),
         new_user: user(number),
-        grant: grant(number),
+        grant: Some(grant(number)),
         scopes: Vec::new(),
         session: Some(session(number)),
         replaces: None,

@@ -21,7 +21,7 @@ async fn three_sessions(store: &dyn Store) {
     }
     let again = SignIn {
         session: Some(session(3)),
-        grant: super::samples::next(&grant(1), at(3)),
+        grant: Some(super::samples::next(&grant(1), at(3))),
         ..sign_in(1)
     };
     assert!(store.complete_sign_in(again).await.is_ok());

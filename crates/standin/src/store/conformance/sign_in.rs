@@ -30,7 +30,7 @@ fn again(number: u64) -> SignIn {
     SignIn {
         attempt: attempt_id(number + 100),
         new_user: user(number + 100),
-        grant: next(&grant(number), at(number + 100)),
+        grant: Some(next(&grant(number), at(number + 100))),
         session: Some(session(number + 100)),
         at: at(number + 100),
         ..sign_in(number)
@@ -76,7 +76,7 @@ pub async fn signing_in_again_finds_the_user_and_updates_the_profile(store: &dyn
         grant = next(&grant, at(number));
         let renewed = SignIn {
             profile: profile.clone(),
-            grant: grant.clone(),
+            grant: Some(grant.clone()),
             session: Some(session(number)),
             ..again(1)
         };
@@ -111,7 +111,7 @@ pub async fn what_is_untold_stays_as_it_is_stored(store: &dyn Store) {
         let untold = LeftOut { email, name, picture };
         grant = next(&grant, at(number));
         let (profile, session) = (told.clone(), Some(session(number)));
-        let again = SignIn { profile, untold, grant: grant.clone(), session, ..again(1) };
+        let again = SignIn { profile, untold, grant: Some(grant.clone()), session, ..again(1) };
         assert_eq!(store.complete_sign_in(again).await, Ok(known(user(1))));
         stored = untold.filled(stored, told.clone());
         let row = store.user(user(1)).await.unwrap().map(|user| user.profile);
@@ -132,7 +132,7 @@ pub async fn another_subject_with_the_same_email_is_another_user(store: &dyn Sto
     let elsewhere = Identity { issuer: "https://accounts.example".to_owned(), ..identity(1) };
     let same_subject = SignIn {
         identity: elsewhere.clone(),
-        grant: Grant { identity: elsewhere, ..grant(3) },
+        grant: Some(Grant { identity: elsewhere, ..grant(3) }),
         ..sign_in(3)
     };
     assert_eq!(store.complete_sign_in(same_subject).await, Ok(new(user(3))));
@@ -158,13 +158,32 @@ pub async fn a_sign_in_without_a_session_opens_none(store: &dyn Store) {
     assert_eq!(store.sessions_of(user(1)).await, Ok(Vec::new()));
 }
 
+/// Whoever only proves who they are gives nothing, and what they gave before stays as it is. The event
+/// names no grant then.
+pub async fn a_sign_in_without_a_grant_leaves_grants_alone(store: &dyn Store) {
+    let bare = |number| SignIn { grant: None, ..sign_in(number) };
+    assert_eq!(store.complete_sign_in(bare(1)).await, Ok(new(user(1))));
+    assert_eq!(store.grants(None, 10).await, Ok(Vec::new()));
+    assert_eq!(store.identities_of(user(1)).await, Ok(vec![identity(1)]));
+    assert!(store.session(&hash(1)).await.unwrap().is_some());
+
+    assert_eq!(store.complete_sign_in(sign_in(2)).await, Ok(new(user(2))));
+    let again = SignIn { grant: None, replaces: Some(hash(2)), ..again(2) };
+    assert_eq!(store.complete_sign_in(again).await, Ok(known(user(2))));
+    assert_eq!(store.grants(None, 10).await, Ok(vec![grant(2)]));
+    assert_eq!(store.session(&hash(2)).await, Ok(None));
+    let told: Vec<_> =
+        events(store.events(0, 9).await.unwrap()).iter().map(|event| event.grant).collect();
+    assert_eq!(told, [None, Some(grant_id(2)), None]);
+}
+
 /// Two sign-ins that both thought they were the first: the second must read again.
 pub async fn inserting_a_grant_conflicts_with_the_grant_of_the_same_identity(store: &dyn Store) {
     assert_eq!(store.complete_sign_in(sign_in(1)).await, Ok(new(user(1))));
-    let also_first = SignIn { grant: Grant { id: grant_id(2), ..grant(1) }, ..again(1) };
+    let also_first = SignIn { grant: Some(Grant { id: grant_id(2), ..grant(1) }), ..again(1) };
     let signed_in = store.complete_sign_in(also_first).await;
     assert_eq!(signed_in, Err(StoreError::Conflict));
-    let same_id = SignIn { grant: Grant { id: grant_id(1), ..grant(2) }, ..sign_in(2) };
+    let same_id = SignIn { grant: Some(Grant { id: grant_id(1), ..grant(2) }), ..sign_in(2) };
     let signed_in = store.complete_sign_in(same_id).await;
     assert_eq!(signed_in, Err(StoreError::Conflict));
     assert_eq!(store.grants(None, 10).await, Ok(vec![grant(1)]));
@@ -176,10 +195,11 @@ pub async fn a_conflicting_sign_in_changes_nothing_at_all(store: &dyn Store) {
     for number in [2, 101] {
         assert_eq!(store.consume_attempt(attempt(number)).await, Ok(true));
     }
-    let of_nobody = SignIn { grant: next(&grant(2), at(2)), replaces: Some(hash(1)), ..sign_in(2) };
+    let of_nobody =
+        SignIn { grant: Some(next(&grant(2), at(2))), replaces: Some(hash(1)), ..sign_in(2) };
     let stale = SignIn {
         profile: Profile::default(),
-        grant: next(&next(&grant(1), at(5)), at(6)),
+        grant: Some(next(&next(&grant(1), at(5)), at(6))),
         replaces: Some(hash(1)),
         ..again(1)
     };
@@ -208,7 +228,7 @@ pub async fn fifty_parallel_first_sign_ins_make_one_user(store: &dyn Store) {
         store.complete_sign_in(SignIn {
             new_user: user(caller + 1),
             session: Some(session(caller + 1)),
-            grant: Grant { id: grant_id(caller + 1), user: user(caller + 1), ..grant(1) },
+            grant: Some(Grant { id: grant_id(caller + 1), user: user(caller + 1), ..grant(1) }),
             ..sign_in(1)
         })
     };

@@ -38,7 +38,7 @@ async fn again(store: &dyn Store, number: u64, from: Option<ProviderSession>) {
     let stored = store.grant_of_identity(&identity(1)).await.unwrap().unwrap();
     let sign_in = SignIn {
         session: Some(crate::store::NewSession { provider_session: from, ..session(number) }),
-        grant: next(&stored, at(number)),
+        grant: Some(next(&stored, at(number))),
         ..sign_in(1)
     };
     assert!(store.complete_sign_in(sign_in).await.is_ok());

@@ -11,7 +11,7 @@ pub async fn a_subject_names_a_user_only_if_issuers_agree(store: &dyn Store) {
     let there = |number, new_user| SignIn {
         identity: elsewhere.clone(),
         new_user,
-        grant: Grant { identity: elsewhere.clone(), ..grant(number) },
+        grant: Some(Grant { identity: elsewhere.clone(), ..grant(number) }),
         ..sign_in(number)
     };
     let find = async || store.user_by_subject(&google(), &identity(1).subject).await;

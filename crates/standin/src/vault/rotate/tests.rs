@@ -46,7 +46,10 @@ impl Place {
 
     async fn sign_in(&self, number: u64) {
         let mut first = sign_in(number);
-        first.grant.tokens = self.seal(&first.grant, "access", &format!("refresh-{number}"));
+        first.grant = first.grant.map(|grant| {
+            let tokens = self.seal(&grant, "access", &format!("refresh-{number}"));
+            Grant { tokens, ..grant }
+        });
         self.store.complete_sign_in(first).await.unwrap();
     }
 

@@ -1,0 +1,223 @@
+//! The credential of a sign-in button or of One Tap: an ID token that a page or the provider posts to us.
+//!
+//! ```text
+//! begin ─▶ nonce ─▶ button ─▶ credential ─▶ attempt of this browser ─▶ verify ─▶ spend ─▶ session
+//!                                           by state, or by nonce       the door   one winner
+//! ```
+//!
+//! It proves who somebody is and gives nothing: no code, no grant, no offline access. So anybody who ever saw the
+//! token could sign in with it, and three things stand against that. Its nonce is one that `begin` gave to a page
+//! in this browser: a token that was made for another browser, another site's page or another moment has another
+//! one. It is accepted once, by whichever process. And cookie and body agree on a value, so that no page of
+//! somebody else's posts its own credential to sign its victim in as the attacker.
+
+use std::sync::Arc;
+
+use super::attempt::Attempt;
+use super::complete::{Way, check_subject};
+use super::{Completed, Failed, Mode, Next, ReturnTo, SignIn};
+use crate::error::{Error, Refusal};
+use crate::id::{AttemptId, UserId};
+use crate::provider::Provider;
+use crate::secret::{IdToken, Nonce, State};
+use crate::session::Sessions;
+use crate::session::cookie::Cookies;
+use crate::store::{self, EventKind, SessionHash, SpentKind};
+use crate::verify::{
+    ExpectedNonce, MAX_LEEWAY, MAX_TOKEN_BYTES, ProviderId, UnverifiedIdToken, VerifiedCredential,
+};
+
+/// The longest state that we look for; ours are much shorter.
+const MAX_STATE: usize = 1024;
+
+/// What a button posts.
+#[derive(Debug)]
+pub struct UnverifiedCredential {
+    token: IdToken,
+    state: Option<State>,
+}
+
+impl UnverifiedCredential {
+    /// Takes the parts of a post. One Tap sends no state; an empty one is none.
+    ///
+    /// # Errors
+    /// [`Refusal::CredentialMissing`], [`Refusal::TooLarge`].
+    pub fn new(credential: Option<String>, state: Option<String>) -> Result<Self, Refusal> {
+        let token = credential.filter(|token| !token.is_empty());
+        let token = token.ok_or(Refusal::CredentialMissing)?;
+        let state = state.filter(|state| !state.is_empty());
+        if token.len() > MAX_TOKEN_BYTES || state.as_ref().is_some_and(|s| s.len() > MAX_STATE) {
+            return Err(Refusal::TooLarge);
+        }
+        Ok(Self { token: IdToken::new(token), state: state.map(State::new) })
+    }
+}
+
+/// Which attempt it is, and which session it takes the place of. A credential without a nonce is an attempt of
+/// its own.
+struct Answered {
+    attempt: Option<Attempt>,
+    id: AttemptId,
+    replaces: Option<SessionHash>,
+}
+
+impl SignIn {
+    /// Signs in with a credential. The caller has checked that the post is this site's, with
+    /// [`require_double_submit`](crate::session::csrf::require_double_submit).
+    ///
+    /// # Errors
+    /// [`Failed`] with the reason, and what is known of the attempt; [`Refusal::CredentialUsed`] if the
+    /// credential was accepted before, [`Refusal::CredentialWithoutNonce`] if it answers no attempt and the
+    /// configuration does not allow that. Whatever it is, no session was opened or changed.
+    ///
+    /// # Security
+    /// The cookie of an attempt comes along when the provider's page posts, that of the session does not: the
+    /// session that ends is the one that `begin` saw. Without a nonce there is no attempt that could remember it,
+    /// and a session from before lives on until its time, unreachable for this browser.
+    ///
+    /// # Cancel safety
+    /// As [`SignIn::callback`]: the work runs in a tracked task.
+    pub async fn credential(
+        &self,
+        provider: &ProviderId,
+        post: UnverifiedCredential,
+        headers: &http::HeaderMap,
+    ) -> Result<Completed, Failed> {
+        self.core.vault.keep_up().await;
+        let attempt =
+            self.attempt_of(&post, Cookies::of(headers)).map_err(Failed::before_attempt)?;
+        let presented = Sessions::presented(Cookies::of(headers)).session();
+        let answered = Answered {
+            id: attempt.as_ref().map_or_else(|| self.new_attempt(), |attempt| attempt.id),
+            replaces: presented.or_else(|| attempt.as_ref()?.session()),
+            attempt,
+        };
+        let (signin, provider) = (self.clone(), provider.clone());
+        let task = self.tasks.spawn(async move {
+            match signin.accept(&provider, &post.token, &answered).await {
+                Ok(completed) => Ok(completed),
+                Err(error) => Err(signin.not_accepted(answered.attempt.as_ref(), error).await),
+            }
+        });
+        // As in `run`: a panic is logged by the runtime's hook.
+        task.await.unwrap_or_else(|_panicked| Err(Failed::before_attempt(Error::unavailable())))
+    }
+
+    /// The attempt that a credential answers: the one its post names, else the one its nonce belongs to.
+    fn attempt_of(
+        &self,
+        post: &UnverifiedCredential,
+        cookies: Cookies<'_>,
+    ) -> Result<Option<Attempt>, Error> {
+        if let Some(state) = &post.state {
+            return Ok(Some(Attempt::of_answer(&self.core, cookies, state)?));
+        }
+        match UnverifiedIdToken::parse(&post.token)?.unverified_nonce()? {
+            Some(nonce) => Ok(Some(Attempt::of_nonce(&self.core, cookies, &nonce)?)),
+            None => Ok(None),
+        }
+    }
+
+    fn new_attempt(&self) -> AttemptId {
+        AttemptId::new(&*self.core.clock, &*self.core.entropy)
+    }
+
+    async fn accept(
+        &self,
+        provider: &ProviderId,
+        token: &IdToken,
+        answered: &Answered,
+    ) -> Result<Completed, Error> {
+        let provider = self.provider_of(provider, answered.attempt.as_ref())?;
+        let token = UnverifiedIdToken::parse(token)?;
+        let attempt = answered.attempt.as_ref();
+        let nonce = attempt.map(|attempt| Nonce::new(attempt.nonce.as_str()));
+        let expected = nonce.as_ref().map_or(ExpectedNonce::NotSent, ExpectedNonce::Required);
+        let credential = provider.verify_credential(&self.core, &token, expected).await?;
+        if let Some(attempt) = attempt {
+            check_subject(attempt, None, &credential.identity)?;
+        }
+        self.sessions.admit(&credential.identity).await?;
+        self.spend(&credential).await?;
+        if let Some(attempt) = attempt {
+            self.consume(attempt).await?;
+        }
+        self.open_session(&credential, answered).await
+    }
+
+    /// The provider, if it has a button, and if the credential may come as it did.
+    fn provider_of(
+        &self,
+        id: &ProviderId,
+        attempt: Option<&Attempt>,
+    ) -> Result<Arc<Provider>, Error> {
+        let provider = match attempt {
+            Some(attempt) => self.admit(attempt, id, Way::Post)?,
+            None => Arc::clone(self.core.provider(id)?),
+        };
+        if provider.script_url().is_none() {
+            return Err(Refusal::UnknownProvider.into());
+        }
+        if attempt.is_none() && !provider.config().allow_credential_without_nonce {
+            return Err(Refusal::CredentialWithoutNonce.into());
+        }
+        Ok(provider)
+    }
+
+    /// Once, by whichever process; and whatever their clocks say, not forgotten by one while another would
+    /// still accept it.
+    async fn spend(&self, credential: &VerifiedCredential) -> Result<(), Error> {
+        let until = credential.expires_at.after(MAX_LEEWAY);
+        let store = &self.core.store;
+        if store.spend(SpentKind::Credential, &credential.sha256, until).await? {
+            Ok(())
+        } else {
+            Err(Refusal::CredentialUsed.into())
+        }
+    }
+
+    async fn open_session(
+        &self,
+        credential: &VerifiedCredential,
+        answered: &Answered,
+    ) -> Result<Completed, Error> {
+        let (session, cookie) = self.sessions.open(&credential.identity);
+        let hash = session.hash;
+        let signed_in = store::SignIn {
+            attempt: answered.id,
+            identity: credential.identity.identity().clone(),
+            profile: credential.identity.profile().clone(),
+            untold: credential.identity.left_out(),
+            new_user: UserId::new(&*self.core.clock, &*self.core.entropy),
+            grant: None,
+            scopes: Vec::new(),
+            session: Some(session),
+            replaces: answered.replaces,
+            at: self.core.now(),
+            event: EventKind::SignedIn,
+        };
+        self.core.store.complete_sign_in(signed_in).await?;
+        let return_to = answered
+            .attempt
+            .as_ref()
+            .map_or_else(ReturnTo::default, |attempt| attempt.return_to.clone());
+        Ok(Completed {
+            attempt: answered.id,
+            mode: Mode::Code,
+            window: None,
+            cookies: [cookie]
+                .into_iter()
+                .chain(answered.attempt.as_ref().map(Attempt::clears))
+                .collect(),
+            session: Some(hash),
+            next: Next::ReturnTo(return_to.resolve(&self.core.public_url)),
+        })
+    }
+
+    async fn not_accepted(&self, attempt: Option<&Attempt>, error: Error) -> Failed {
+        match attempt {
+            Some(attempt) => self.turned_away(attempt, error).await,
+            None => Failed::before_attempt(error),
+        }
+    }
+}
