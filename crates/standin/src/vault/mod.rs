@@ -12,6 +12,8 @@
 mod data_key;
 mod destination;
 mod envelope;
+#[cfg(test)]
+mod golden;
 mod grant;
 mod key_file;
 mod keyring;
