@@ -14,6 +14,7 @@ use crate::bearer;
 use crate::jws::Jws;
 use crate::object::Object;
 use crate::reply::{self, OAuthError};
+use crate::seed::User;
 use crate::state::Shared;
 use crate::state::grants::AccessToken;
 
@@ -58,6 +59,23 @@ fn verified<'a>(shared: &Shared, id_token: &'a str) -> Option<Jws<'a>> {
     let good = key.verifies(jws.message, &jws.signature);
     let live = jws.claims.get("exp")?.as_i64()? > shared.clock.now_unix();
     (good && live).then_some(jws)
+}
+
+/// Says what the token of a request is, each kind in the words of one version.
+fn tell(
+    shared: &Shared,
+    asked: Subject,
+    of_id_token: impl FnOnce(&Jws<'_>) -> Object,
+    of_access_token: impl FnOnce(&AccessToken, &User) -> Object,
+) -> Response {
+    match asked {
+        Subject::IdToken(token) => answer(verified(shared, &token).as_ref().map(of_id_token)),
+        Subject::AccessToken(token) => {
+            let caller = bearer::caller(shared, &token);
+            answer(caller.map(|(token, user)| of_access_token(&token, &user)))
+        }
+        Subject::Nothing => nothing_asked(),
+    }
 }
 
 fn answer(info: Option<Object>) -> Response {

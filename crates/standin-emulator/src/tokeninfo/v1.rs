@@ -7,8 +7,7 @@ use axum::extract::{RawQuery, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
 
-use super::{Subject, access_type, answer, nothing_asked, verified};
-use crate::bearer;
+use super::{Subject, access_type, tell};
 use crate::jws::Jws;
 use crate::object::Object;
 use crate::scopes;
@@ -23,16 +22,13 @@ pub(crate) async fn endpoint(
     body: Bytes,
 ) -> Response {
     let now = shared.clock.now_unix();
-    match Subject::of(&headers, query.as_deref(), &body) {
-        Subject::IdToken(token) => {
-            answer(verified(&shared, &token).map(|jws| of_id_token(&jws, now)))
-        }
-        Subject::AccessToken(token) => {
-            let caller = bearer::caller(&shared, &token);
-            answer(caller.map(|(token, user)| of_access_token(&token, &user, now)))
-        }
-        Subject::Nothing => nothing_asked(),
-    }
+    let asked = Subject::of(&headers, query.as_deref(), &body);
+    tell(
+        &shared,
+        asked,
+        |jws| of_id_token(jws, now),
+        |token, user| of_access_token(token, user, now),
+    )
 }
 
 fn of_access_token(token: &AccessToken, user: &User, now: i64) -> Object {

@@ -8,8 +8,7 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use serde_json::Value;
 
-use super::{Subject, access_type, answer, nothing_asked, verified};
-use crate::bearer;
+use super::{Subject, access_type, tell};
 use crate::jws::Jws;
 use crate::object::Object;
 use crate::scopes;
@@ -23,14 +22,8 @@ pub(crate) async fn endpoint(
     RawQuery(query): RawQuery,
     body: Bytes,
 ) -> Response {
-    match Subject::of(&headers, query.as_deref(), &body) {
-        Subject::IdToken(token) => answer(verified(&shared, &token).as_ref().map(of_id_token)),
-        Subject::AccessToken(token) => {
-            let caller = bearer::caller(&shared, &token);
-            answer(caller.map(|(token, user)| of_access_token(&shared, &token, &user)))
-        }
-        Subject::Nothing => nothing_asked(),
-    }
+    let asked = Subject::of(&headers, query.as_deref(), &body);
+    tell(&shared, asked, of_id_token, |token, user| of_access_token(&shared, token, user))
 }
 
 fn of_access_token(shared: &Shared, token: &AccessToken, user: &User) -> Object {

@@ -127,7 +127,7 @@ async fn a_person_types_the_code_chooses_an_account_and_allows() {
     let tv = Tv::new().await;
     let (device_code, user_code) = tv.begin(&format!("{SIGN_IN} {DRIVE}")).await;
     assert_eq!(tv.poll(&device_code).await.error(), PENDING);
-    let wrong = tv.page("/device", &[("code", "XXXX-0000")]).await;
+    let wrong = tv.page("/device", &[("code", "NONE-0000")]).await;
     assert!(wrong.contains("wrong-code"));
     let code = ("code", user_code.as_str());
     let chooser = tv.page("/device", &[code]).await;

@@ -10,11 +10,12 @@ pub(super) mod sign_in;
 pub(super) mod unverified;
 
 use askama::Template;
+use axum::http::HeaderMap;
 use axum::response::Response;
 use serde::Deserialize;
 
-use super::Interaction;
 use super::consent::Page;
+use super::{Interaction, browser, flow, outcome};
 use crate::reply;
 use crate::seed::{Client, User};
 use crate::state::{Shared, State};
@@ -55,6 +56,18 @@ fn take(shared: &Shared, form: &Form, page: Option<Page>) -> Option<Interaction>
     let mut state = shared.state();
     let due = state.interactions.get(part)?.pages.front() == page.as_ref();
     if due { state.interactions.remove(part) } else { None }
+}
+
+/// Answers a page that only goes on or is left.
+fn next(shared: &Shared, headers: &HeaderMap, body: &[u8], page: Page) -> Response {
+    let form = Form::parse(body);
+    let Some(interaction) = take(shared, &form, Some(page)) else {
+        return gone();
+    };
+    if form.has("cancel") {
+        return outcome::access_denied(shared, &interaction);
+    }
+    flow::advance(shared, interaction, browser(shared, headers).as_deref())
 }
 
 fn gone() -> Response {

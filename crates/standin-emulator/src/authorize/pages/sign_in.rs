@@ -9,9 +9,8 @@ use axum::extract::{Query, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
 
-use super::{Form, Part, asked, gone, html, take};
+use super::{Part, asked, gone, html, next};
 use crate::authorize::consent::Page;
-use crate::authorize::{browser, flow, outcome};
 use crate::scopes;
 use crate::seed::User;
 use crate::state::Shared;
@@ -58,12 +57,5 @@ pub(in crate::authorize) async fn go_on(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    let form = Form::parse(&body);
-    let Some(interaction) = take(&shared, &form, Some(Page::SignIn)) else {
-        return gone();
-    };
-    if form.has("cancel") {
-        return outcome::access_denied(&shared, &interaction);
-    }
-    flow::advance(&shared, interaction, browser(&shared, &headers).as_deref())
+    next(&shared, &headers, &body, Page::SignIn)
 }

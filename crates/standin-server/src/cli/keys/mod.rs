@@ -51,6 +51,25 @@ pub(super) async fn run(command: Command) -> anyhow::Result<()> {
     }
 }
 
+/// Which key is meant: one of the two.
+#[derive(Debug, clap::Args)]
+struct Which {
+    /// Which data key.
+    #[arg(value_name = "ID", required_unless_present = "kek")]
+    id: Option<u32>,
+    /// A key-encryption key of the key file instead, by its name.
+    #[arg(long, value_name = "NAME", conflicts_with = "id")]
+    kek: Option<String>,
+}
+
+impl Which {
+    /// As people call it.
+    fn name(&self) -> String {
+        let id = || self.id.map(|id| id.to_string());
+        self.kek.clone().or_else(id).unwrap_or_default()
+    }
+}
+
 /// The configuration and the database of a command.
 fn open(file: &ConfigFile) -> anyhow::Result<(Config, Arc<dyn Store>)> {
     let config = file.load(Flags::default())?;
