@@ -1,10 +1,8 @@
-// Requirement OC-7.
-
 import assert from "node:assert/strict";
 import { ADA, chooseAccount, consent, newestRun, session, signedIn, visit } from "../lib/people.mjs";
 import { until } from "../lib/until.mjs";
 
-export const title = "a popup finishes for a page whose opener policy cuts it off from its windows";
+export const title = "OC-7: a popup finishes for a page whose opener policy cuts it off from its windows";
 
 export async function tell(stage) {
   const demo = await stage.demo();

@@ -1,10 +1,8 @@
-// Requirement OC-6.
-
 import assert from "node:assert/strict";
 import { ADA, chooseAccount, consent, newestRun, session, signedIn, visit } from "../lib/people.mjs";
 import { until } from "../lib/until.mjs";
 
-export const title = "a page that waits for its popup hears nobody else, and the popup tells nobody else";
+export const title = "OC-6: a page that waits for its popup hears nobody else, and the popup tells nobody else";
 
 const FORGED = { type: "standin:failed", attempt: null, code: "forged" };
 const SECRET = /ya29\.|1\/\/0|\bsk_|eyJ|4\/0/;

@@ -4,6 +4,9 @@ mod bench;
 mod check_house;
 mod fuzz;
 mod generate;
+mod proofs;
+mod requirements;
+mod sources;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;

@@ -5,7 +5,6 @@
 mod arrows;
 mod packages;
 mod requirements;
-mod sources;
 
 use std::path::Path;
 use std::process::{Command, ExitCode};
@@ -13,7 +12,7 @@ use std::process::{Command, ExitCode};
 use anyhow::Context as _;
 use cargo_metadata::{CargoOpt, MetadataCommand};
 
-use crate::say;
+use crate::{proofs, say, sources};
 
 pub(crate) fn run(root: &Path) -> anyhow::Result<ExitCode> {
     let metadata = MetadataCommand::new()
@@ -25,8 +24,8 @@ pub(crate) fn run(root: &Path) -> anyhow::Result<ExitCode> {
     violations.extend(packages::violations(&packages::of(&metadata)));
     let sources = sources::read(root)?;
     violations.extend(sources::violations(&sources));
-    let requirements = std::fs::read_to_string(root.join("docs/requirements.md"))?;
-    violations.extend(requirements::violations(&sources, &requirements));
+    let families = crate::requirements::read(root)?;
+    violations.extend(requirements::violations(&sources, &families, &proofs::read(root)?));
     if !is_committed(root, "Cargo.lock") {
         violations.push("Cargo.lock is not committed: builds would not be the same twice".into());
     }

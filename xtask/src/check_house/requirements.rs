@@ -1,72 +1,83 @@
-//! Every requirement that code or a test cites can be looked up in `docs/requirements.md`.
+//! Every requirement that code or a test cites can be looked up in `docs/requirements.md`; every one that is
+//! listed there says what it stops and has a test.
 
 use std::collections::BTreeSet;
 
-use super::sources::Source;
+use crate::generate::unproved;
+use crate::proofs::Proof;
+use crate::requirements::{self, Family};
+use crate::sources::Source;
 
-/// The families of ids (`CB-3` in a comment, `cb_3_…` in a test's name).
-const FAMILIES: [&str; 17] = [
-    "AD", "AR", "CB", "EM", "FA", "HH", "ID", "LS", "OC", "RD", "RF", "RI", "SC", "ST", "SU", "TV",
-    "VC",
-];
-
-/// The ids that are cited and not listed.
-pub(super) fn violations(sources: &[Source], list: &str) -> Vec<String> {
-    let listed = listed(list);
-    let mut violations = Vec::new();
-    for source in sources {
-        for id in cited(&source.text).difference(&listed) {
-            let path = source.path.display();
-            violations.push(format!("{path} cites {id}, which docs/requirements.md does not list"));
-        }
-    }
+pub(super) fn violations(sources: &[Source], families: &[Family], proofs: &[Proof]) -> Vec<String> {
+    let mut violations = unlisted(sources, families, proofs);
+    violations.extend(unproved(families, proofs).into_iter().map(|id| {
+        let name = id.to_lowercase().replace('-', "_");
+        format!("no test proves {id}: name one `{name}_…`, or take it out of docs/requirements.md")
+    }));
+    let silent = families.iter().filter(|family| !family.stops.starts_with("Stops"));
+    violations.extend(silent.map(|family| {
+        format!(
+            "docs/requirements.md: \"{}\" does not say what it stops (\"Stops …\")",
+            family.heading
+        )
+    }));
     violations
 }
 
-/// The first cells of the tables.
-fn listed(list: &str) -> BTreeSet<String> {
-    let cell = |line: &str| Some(line.strip_prefix("| ")?.split(" |").next()?.to_owned());
-    list.lines().filter_map(cell).collect()
+/// The ids that are cited and not listed.
+fn unlisted(sources: &[Source], families: &[Family], proofs: &[Proof]) -> Vec<String> {
+    let listed = requirements::listed(families);
+    let in_text = sources.iter().flat_map(|source| {
+        cited(&source.text).into_iter().map(move |id| (&source.path, id.to_owned()))
+    });
+    let in_names =
+        proofs.iter().flat_map(|proof| proof.ids.iter().map(|id| (&proof.path, id.clone())));
+    let cited: BTreeSet<_> = in_text.chain(in_names).collect();
+    cited
+        .into_iter()
+        .filter(|(_, id)| !listed.contains(id.as_str()))
+        .map(|(path, id)| {
+            format!("{} cites {id}, which docs/requirements.md does not list", path.display())
+        })
+        .collect()
 }
 
-fn cited(text: &str) -> BTreeSet<String> {
+fn cited(text: &str) -> BTreeSet<&str> {
     let words = text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '-' || c == '_'));
-    words.filter_map(|word| in_comment(word).or_else(|| in_name(word))).collect()
-}
-
-fn in_comment(word: &str) -> Option<String> {
-    let (family, number) = word.split_once('-')?;
-    let is_number = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
-    (FAMILIES.contains(&family) && is_number).then(|| word.to_owned())
-}
-
-fn in_name(word: &str) -> Option<String> {
-    let mut parts = word.splitn(3, '_');
-    let (family, number, _rest) = (parts.next()?, parts.next()?, parts.next()?);
-    let is_lower = family.bytes().all(|byte| byte.is_ascii_lowercase());
-    is_lower.then(|| in_comment(&format!("{}-{number}", family.to_ascii_uppercase()))).flatten()
+    words.filter(|word| requirements::is_id(word)).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn an_id_that_is_not_listed_is_found_in_comments_and_names() {
-        // Put together here, so that this file does not cite what nobody lists.
-        let text = format!(
-            "/// (requirement CB-3) and {0}-98\nfn cb_3_once() {{}}\nfn {1}_99_never()",
-            "CB", "cb"
-        );
-        let source = Source { path: "a.rs".into(), text };
-        let found = violations(&[source], "| id | requirement |\n| CB-3 | once |\n");
-        assert_eq!(found.len(), 2, "{found:?}");
-        assert!(found[0].contains("98") && found[1].contains("99"), "{found:?}");
+    fn list() -> Vec<Family> {
+        requirements::parse("\n## CB: x\n\nStops it.\n\n| CB-3 | once | RFC 1 |\n")
+    }
+
+    fn proof(id: &str) -> Proof {
+        Proof { ids: vec![id.into()], path: "b.rs".into(), says: "x".into() }
     }
 
     #[test]
-    fn what_only_looks_like_an_id_is_none() {
-        let text = "UTF-8 SHA-256 AR-1a id_token_hint x-AR-1 ar_one_two";
-        assert_eq!(cited(text), BTreeSet::new());
+    fn an_id_that_is_not_listed_is_found_in_comments_and_names() {
+        // Put together here, so that this file does not cite what nobody lists.
+        let text = format!("/// (requirement CB-3) and {}-98", "CB");
+        let source = Source { path: "a.rs".into(), text };
+        let found = violations(&[source], &list(), &[proof("CB-3"), proof("D99")]);
+        assert_eq!(found.len(), 2, "{found:?}");
+        assert!(found[0].contains("98") && found[1].contains("D99"), "{found:?}");
+    }
+
+    #[test]
+    fn a_requirement_without_a_test_is_found_with_what_to_do() {
+        let found = violations(&[], &list(), &[]);
+        assert!(found[0].contains("CB-3") && found[0].contains("`cb_3_…`"), "{found:?}");
+    }
+
+    #[test]
+    fn a_family_that_stops_nothing_is_found() {
+        let silent = requirements::parse("\n## CB: x\n\n| CB-3 | once | RFC 1 |\n");
+        assert!(violations(&[], &silent, &[proof("CB-3")])[0].contains("Stops"));
     }
 }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use standin_emulator::support::{AREAS, Area, How, Row, Source};
 
-use super::GENERATED;
+use super::{GENERATED, anchor};
 
 /// Links from `docs/` to the sources of the tests.
 const TESTS: &str = "../crates/standin-emulator/tests/it";
@@ -34,12 +34,6 @@ fn summary() -> String {
         let _ = writeln!(lines, "- [{name}](#{})", anchor(name));
     }
     lines
-}
-
-/// As code hosts make it from a heading.
-fn anchor(heading: &str) -> String {
-    let kept = heading.chars().filter(|letter| letter.is_alphanumeric() || " -".contains(*letter));
-    kept.collect::<String>().to_lowercase().replace(' ', "-")
 }
 
 fn table(area: &Area) -> String {

@@ -3,6 +3,7 @@
 mod cli;
 mod configuration;
 mod emulator;
+mod threats;
 
 use std::fs;
 use std::path::Path;
@@ -10,6 +11,7 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 
+pub(crate) use self::threats::unproved;
 use crate::say;
 
 /// A page: where it is, and what it must be.
@@ -20,7 +22,7 @@ struct Page {
 
 pub(crate) fn run(root: &Path, check: bool) -> anyhow::Result<ExitCode> {
     let mut stale = 0;
-    for page in pages()? {
+    for page in pages(root)? {
         let path = root.join(page.path);
         let is_current = fs::read_to_string(&path).is_ok_and(|found| found == page.content);
         match (is_current, check) {
@@ -41,12 +43,13 @@ pub(crate) fn run(root: &Path, check: bool) -> anyhow::Result<ExitCode> {
     Ok(if stale == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn pages() -> anyhow::Result<[Page; 4]> {
+fn pages(root: &Path) -> anyhow::Result<[Page; 5]> {
     Ok([
         Page { path: "docs/reference/config.schema.json", content: configuration::schema()? },
         Page { path: "docs/reference/configuration.md", content: configuration::table() },
         Page { path: "docs/reference/cli.md", content: cli::reference() },
         Page { path: "docs/emulator.md", content: emulator::page() },
+        Page { path: "docs/threats.md", content: threats::page(root)? },
     ])
 }
 
@@ -55,6 +58,12 @@ fn write(path: &Path, content: &str) -> anyhow::Result<()> {
         fs::create_dir_all(directory)?;
     }
     fs::write(path, content).with_context(|| path.display().to_string())
+}
+
+/// As code hosts make it from a heading.
+fn anchor(heading: &str) -> String {
+    let kept = heading.chars().filter(|letter| letter.is_alphanumeric() || " -".contains(*letter));
+    kept.collect::<String>().to_lowercase().replace(' ', "-")
 }
 
 /// The first line of each page.

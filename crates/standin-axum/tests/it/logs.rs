@@ -220,7 +220,7 @@ async fn take_back(world: &World, browser: &mut Browser, job: &Job, day: &mut Da
 }
 
 #[tokio::test]
-async fn ls_1_no_secret_is_logged_by_anybody_at_any_level() {
+async fn ls_1_ls_4_no_secret_and_no_hash_of_one_is_logged_by_anybody_at_any_level() {
     LazyLock::force(&PAPER);
     let wire = Wire::new();
     let world = World::over(wire.clone(), |_| {}).await;

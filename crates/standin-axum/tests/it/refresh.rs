@@ -75,7 +75,7 @@ async fn rf_1_a_wide_and_a_narrow_client_do_not_spend_one_refresh_token_at_once(
 }
 
 #[tokio::test]
-async fn rf_1_grants_of_different_people_do_not_wait_for_each_other() {
+async fn rf_1_rf_14_grants_of_different_people_do_not_wait_for_each_other() {
     let world = World::start().await;
     let (_, ada) = world.signed_in(ADA, "").await;
     let (grace, _) = world.away(GRACE, "").await;
@@ -87,7 +87,7 @@ async fn rf_1_grants_of_different_people_do_not_wait_for_each_other() {
         _ = &mut slow => panic!("the provider does not answer"),
         () = world.google.happened("fault_used", 1) => {}
     }
-    // Requirement RF-14: a provider that hangs for one takes nothing from the others.
+    // A provider that hangs for one takes nothing from the others.
     tokio::select! {
         _ = &mut slow => panic!("the provider does not answer"),
         _ = grace.token() => {}

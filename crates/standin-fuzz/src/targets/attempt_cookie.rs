@@ -1,4 +1,5 @@
-//! The cookie of an attempt: only the very one that this server sealed says how the attempt stands.
+//! The cookie of an attempt: only the very one that this server sealed says how the attempt
+//! stands (requirement AR-4).
 //!
 //! In the input, byte 1 stands for the cookie's name and byte 2 for its value, neither of which HTTP could
 //! carry: so a mutation begins with what is right.

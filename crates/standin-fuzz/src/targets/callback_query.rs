@@ -1,5 +1,5 @@
 //! The query of a callback: read if and only if it has one state, at most one of code and error, and each
-//! name once.
+//! name once (requirements CB-1, CB-6, CB-15).
 
 use standin::signin::UnverifiedCallback;
 

@@ -1,5 +1,5 @@
 //! `Cookie` headers, one per line: a name that stands twice is nobody's, and one that stands once has exactly
-//! its bytes.
+//! its bytes (requirements SC-8, SC-9).
 
 use standin::session::cookie::{Cookies, Found};
 

@@ -1,4 +1,5 @@
-//! A discovery document: believed only of the issuer that was asked, with addresses that may be sent secrets.
+//! A discovery document: believed only of the issuer that was asked, with addresses that may be sent
+//! secrets (requirements ID-22, AR-14).
 
 use standin::provider::{Endpoint, Metadata, Transport};
 use url::{Host, Url};

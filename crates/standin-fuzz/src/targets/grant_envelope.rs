@@ -1,4 +1,5 @@
-//! What a database holds of a grant: it opens as it was sealed, where it was sealed, or not at all.
+//! What a database holds of a grant: it opens as it was sealed, where it was sealed, or not at
+//! all (requirements VC-2, VC-3).
 //!
 //! The first byte says what is put where; the rest edits it, three bytes each (where, what, how), so that a
 //! mutation begins with a value that would open.

@@ -1,5 +1,5 @@
 //! An ID token as a provider's answer brings it: if it is believed, one of the published keys signed these
-//! very bytes, and they say what we expect.
+//! very bytes, and they say what we expect (requirements ID-1, ID-4).
 
 use std::sync::LazyLock;
 

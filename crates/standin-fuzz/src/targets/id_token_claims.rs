@@ -1,4 +1,5 @@
-//! What stands behind a signature: any header and any claims, rightly signed, one line each.
+//! What stands behind a signature: claims that are believed are about us, of now, and answer our nonce (requirements
+//! ID-5, ID-6, ID-7, ID-8). The input is any header and any claims, one line each, which are rightly signed.
 
 use std::sync::LazyLock;
 

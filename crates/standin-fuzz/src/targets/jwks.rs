@@ -1,4 +1,5 @@
-//! A provider's keys: none that is published with its secret, none of another kind, none that is not there.
+//! A provider's keys: none that is published with its secret, none of another kind, none that is not
+//! there (requirement ID-18).
 
 use serde_json::Value;
 use standin::verify::{KeySet, MAX_KEYS};

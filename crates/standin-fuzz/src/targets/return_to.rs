@@ -1,4 +1,5 @@
-//! Where a browser is sent afterwards: whatever was asked, a page of ours, in the eyes of any parser.
+//! Where a browser is sent afterwards: whatever was asked, a page of ours, in the eyes of any
+//! parser (requirements RD-1, RD-2, RD-3).
 
 use standin::signin::ReturnTo;
 use url::Url;

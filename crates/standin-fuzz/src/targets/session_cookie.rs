@@ -1,4 +1,5 @@
-//! The session cookie: what is looked up is the hash of the one value, and of two values none.
+//! The session cookie: what is looked up is the hash of the one value, and of two values
+//! none (requirements SC-3, SC-8).
 
 use aws_lc_rs::digest::{SHA256, digest};
 use standin::session::cookie::Cookies;

@@ -1,4 +1,5 @@
-//! The answer of a token endpoint: its status in the first byte, its body in the rest.
+//! The answer of a token endpoint: used only if it has the exact shape (requirement CB-11). Its status is in the
+//! first byte, its body in the rest.
 
 use std::time::Duration;
 

@@ -196,7 +196,7 @@ fn the_emulator_takes_a_client_file_as_it_is_and_two_origins() {
 }
 
 #[test]
-fn the_emulator_stays_on_this_machine_unless_told_otherwise() {
+fn em_2_the_emulator_stays_on_this_machine_unless_told_otherwise() {
     let place = tempfile::tempdir().unwrap();
     let output = run(place.path(), &["emulator", "--listen", "0.0.0.0:0"]);
     assert_eq!(output.status.code(), Some(1));

@@ -82,7 +82,7 @@ fn the_good_one_is_good_and_has_the_defaults() {
 
 #[test]
 #[expect(clippy::too_many_lines, reason = "a table, and what it gives")]
-fn one_bad_value_per_key() {
+fn hh_10_one_bad_value_per_key() {
     let place = Place::new();
     place.write("empty", "\n");
     place.write("wrong.json", r#"{"service_account":{"private_key":"canary"}}"#);
@@ -230,7 +230,7 @@ fn one_bad_value_per_key() {
 }
 
 #[test]
-fn a_key_that_is_not_known_is_named_with_its_line_and_the_likely_one() {
+fn hh_10_a_key_that_is_not_known_is_named_with_its_line_and_the_likely_one() {
     let place = Place::new();
     let complaints = [
         plus("listn = \"127.0.0.1:1\""),
@@ -336,7 +336,7 @@ fn everything_can_be_a_variable() {
 }
 
 #[test]
-fn a_variable_that_means_nothing_is_an_error() {
+fn hh_10_a_variable_that_means_nothing_is_an_error() {
     let place = Place::new();
     let complaints = [
         ("STANDIN__LISTN", "canary"),
@@ -376,7 +376,7 @@ fn secrets_come_from_files_and_from_what_google_gives_out() {
 }
 
 #[test]
-fn development_stays_on_this_machine() {
+fn em_2_development_stays_on_this_machine() {
     let place = Place::new();
     let local = with("https://app.example.com", "http://localhost:8080");
     let emulated = format!("{local}issuer = \"http://127.0.0.1:9090\"\n");
@@ -433,7 +433,7 @@ fn what_is_printed_is_a_configuration() {
 }
 
 #[test]
-fn a_key_file_that_others_can_read_is_refused() {
+fn vc_9_a_key_file_that_others_can_read_is_refused() {
     let place = Place::new();
     let keys = standin::vault::KeyFile::generate(&standin::entropy::SystemEntropy);
     place.write("keys.toml", &keys.to_toml().unwrap());

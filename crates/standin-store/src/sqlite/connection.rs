@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn the_settings_are_what_was_promised() {
+    fn st_1_the_settings_are_what_was_promised() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("standin.db");
         drop(Connection::open(&path).unwrap());
@@ -134,13 +134,13 @@ mod tests {
     }
 
     #[test]
-    fn a_setting_that_does_not_take_is_refused() {
+    fn st_1_a_setting_that_does_not_take_is_refused() {
         let refused = assert_answer("PRAGMA a = 2", Answer::Number(2), &Value::Integer(1));
         assert!(matches!(refused, Err(OpenError::Setting { .. })));
     }
 
     #[test]
-    fn a_journal_that_cannot_be_a_log_is_refused() {
+    fn st_1_a_journal_that_cannot_be_a_log_is_refused() {
         let refused = open(Path::new(":memory:"), OpenFlags::SQLITE_OPEN_READ_WRITE, WRITER);
         assert!(
             matches!(refused, Err(OpenError::Setting { found, .. }) if found.contains("memory"))

@@ -41,7 +41,7 @@ fn private_file(bytes: &[u8]) -> (TempDir, PathBuf) {
 }
 
 #[test]
-fn a_file_that_is_no_database_is_refused() {
+fn st_3_a_file_that_is_no_database_is_refused() {
     for bytes in [&b"not a database at all, whatever its name"[..], b"{}", &[0; 4096]] {
         let (_directory, path) = private_file(bytes);
         let refused = refused_untouched(&path);
@@ -50,7 +50,7 @@ fn a_file_that_is_no_database_is_refused() {
 }
 
 #[test]
-fn the_database_of_another_program_is_refused() {
+fn st_3_the_database_of_another_program_is_refused() {
     let (_directory, path) = private_file(b"");
     let other = Connection::open(&path).unwrap();
     other.execute_batch("CREATE TABLE bookmarks (url TEXT)").unwrap();
@@ -60,7 +60,7 @@ fn the_database_of_another_program_is_refused() {
 }
 
 #[tokio::test]
-async fn a_corrupt_file_is_refused() {
+async fn st_3_a_corrupt_file_is_refused() {
     let (_directory, path) = full_file().await;
     let whole = fs::read(&path).unwrap();
     let pages = whole.len() / 4096;
@@ -78,7 +78,7 @@ async fn a_corrupt_file_is_refused() {
 }
 
 #[tokio::test]
-async fn a_log_without_its_database_is_refused_and_kept() {
+async fn st_3_a_log_without_its_database_is_refused_and_kept() {
     let store = Fixture::fresh();
     store.complete_sign_in(sign_in(1)).await.unwrap();
     let log = fs::read(store.path().with_extension("db-wal")).unwrap();

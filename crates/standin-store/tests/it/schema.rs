@@ -30,7 +30,7 @@ fn a_database_that_does_not_exist_needs_all_migrations_and_is_not_made() {
 }
 
 #[test]
-fn an_old_schema_is_not_opened_as_it_is() {
+fn st_3_an_old_schema_is_not_opened_as_it_is() {
     let (_directory, path) = Fixture::fresh().close();
     fs::write(&path, b"").unwrap();
     let refused = SqliteStore::open_existing(&path).unwrap_err();
@@ -39,7 +39,7 @@ fn an_old_schema_is_not_opened_as_it_is() {
 }
 
 #[tokio::test]
-async fn a_newer_schema_is_refused() {
+async fn st_3_a_newer_schema_is_refused() {
     let (_directory, path) = Fixture::fresh().close();
     let raw = Connection::open(&path).unwrap();
     raw.execute_batch(

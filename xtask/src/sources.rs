@@ -14,13 +14,13 @@ const ROOTS: [&str; 5] = ["crates", "fuzz", "xtask", "bench", "examples"];
 
 /// A source file.
 #[derive(Debug)]
-pub(super) struct Source {
-    pub(super) path: PathBuf,
-    pub(super) text: String,
+pub(crate) struct Source {
+    pub(crate) path: PathBuf,
+    pub(crate) text: String,
 }
 
 /// Every Rust source of ours.
-pub(super) fn read(root: &Path) -> anyhow::Result<Vec<Source>> {
+pub(crate) fn read(root: &Path) -> anyhow::Result<Vec<Source>> {
     let mut sources = Vec::new();
     for directory in ROOTS.map(|name| root.join(name)).iter().filter(|path| path.is_dir()) {
         collect(root, directory, &mut sources)?;
@@ -44,7 +44,7 @@ fn collect(root: &Path, directory: &Path, sources: &mut Vec<Source>) -> anyhow::
     Ok(())
 }
 
-pub(super) fn violations(sources: &[Source]) -> Vec<String> {
+pub(crate) fn violations(sources: &[Source]) -> Vec<String> {
     let rules = [file_too_long, function_too_long, lint_allowed, no_reason, no_module_doc];
     sources.iter().flat_map(|source| rules.iter().flat_map(move |rule| rule(source))).collect()
 }
