@@ -1,6 +1,7 @@
 //! One consent, and a second only when it is needed: there is no refresh token that works.
 
 use serde_json::{Value, json};
+use standin::provider::ProviderKind;
 use url::Url;
 
 use crate::support::{ADA, Browser, CALENDAR, GRACE, World, param, refused, with};
@@ -49,6 +50,19 @@ async fn a_first_sign_in_without_a_refresh_token_asks_for_consent_once_more() {
     assert_eq!(world.google.count("code_redeemed").await, 2);
     assert_eq!(browser.attempts(), []);
     assert_eq!(world.standin.store().users(None, 10).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn where_consent_brings_no_refresh_token_nobody_is_asked_for_it_again() {
+    let world = World::with(|provider| provider.kind = ProviderKind::Oidc).await;
+    world.google.allow(ADA).await;
+    let mut browser = world.browser();
+
+    let done = browser.sign_in("?return_to=/notes").await;
+
+    assert_eq!(done.location(), world.url("/notes"));
+    assert_eq!(world.google.count("authorization").await, 1);
+    assert_eq!(grant(&mut browser).await["offline"], false);
 }
 
 #[tokio::test]

@@ -161,6 +161,16 @@ impl Provider {
         }
     }
 
+    /// Whether asking for consent once more, for these scopes, can bring a refresh token. An OpenID provider that
+    /// gives one on consent only gives it for `offline_access` (OpenID Connect Core §11); to be asked for anything
+    /// else again brings the user nothing.
+    pub(crate) fn gives_refresh_token_on_consent(&self, asked: &Scopes) -> bool {
+        match self.config.kind {
+            ProviderKind::Google => true,
+            ProviderKind::Oidc => asked.contains("offline_access"),
+        }
+    }
+
     /// Whether tokens for this destination belong to us at this provider, as it is configured.
     pub(crate) fn is_of(&self, destination: &Destination) -> bool {
         let config = &self.config;

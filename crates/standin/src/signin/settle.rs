@@ -110,7 +110,8 @@ impl SignIn {
         headers: &http::HeaderMap,
     ) -> (Next, Vec<SetCookie>) {
         let is_first_leg = attempt.is_sign_in() && attempt.mode != Mode::Code;
-        if !is_offline && is_first_leg {
+        let could_be = provider.gives_refresh_token_on_consent(&attempt.scopes);
+        if !is_offline && is_first_leg && could_be {
             let subject = &proved.identity.identity().subject;
             let cookies = Cookies::of(headers);
             match self.begin_consent(provider, attempt, subject, cookies).await {
