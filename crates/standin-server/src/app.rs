@@ -6,9 +6,7 @@ use axum::Router;
 use secrecy::ExposeSecret as _;
 use standin::Standin;
 use standin::http::ReqwestClient;
-use standin::provider::{
-    ClientAuthentication, ProviderConfig, ProviderKind, Registration, Transport,
-};
+use standin::provider::{ProviderConfig, ProviderKind, Registration, Transport};
 use standin::session::SessionSettings;
 use standin::store::Store;
 use standin::time::{Clock, SystemClock};
@@ -94,7 +92,7 @@ fn provider_config(provider: &config::Provider, is_development: bool) -> Provide
         registration: Registration {
             client_id: provider.client_id.clone(),
             client_secret: provider.client_secret.clone(),
-            authentication: ClientAuthentication::Post,
+            authentication: provider.client_authentication,
         },
         scopes: provider.scopes.clone(),
         extra_scopes: provider.extra_scopes.clone(),

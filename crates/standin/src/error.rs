@@ -47,7 +47,7 @@ pub enum Error {
     ProviderMisbehaved,
     /// The provider refuses our own registration: nothing a user can mend.
     #[error(
-        "the provider refuses this application's registration; the operator must check client id and secret"
+        "the provider refuses this application's registration; the operator must check client id, secret, and how they are sent"
     )]
     ProviderRefusesClient,
     /// The provider does not answer, or asks us to wait.

@@ -26,7 +26,7 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 use standin::http::{AddressPolicy, Network};
-use standin::provider::Scopes;
+use standin::provider::{ClientAuthentication, Scopes};
 use standin::secret::ClientSecret;
 use standin::vault::KeyFile;
 use standin::verify::ProviderId;
@@ -172,6 +172,8 @@ pub struct Provider {
     pub client_id: String,
     /// Our secret there.
     pub client_secret: ClientSecret,
+    /// How the two are sent.
+    pub client_authentication: ClientAuthentication,
     /// Asked at sign-in.
     pub scopes: Scopes,
     /// May be asked later.

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use standin::http::AddressPolicy;
-use standin::provider::Scopes;
+use standin::provider::{ClientAuthentication, Scopes};
 use standin::secret::ClientSecret;
 
 use super::error::{ConfigError, did_you_mean};
@@ -66,6 +66,11 @@ fn resolve(
         issuer,
         client_id: registration.client_id,
         client_secret: registration.client_secret,
+        client_authentication: client_authentication(
+            &keys,
+            kind,
+            raw.client_authentication.as_deref(),
+        )?,
         scopes,
         extra_scopes,
         browser_scopes,
@@ -163,6 +168,28 @@ fn registration(
             "missing; the provider's console shows it, and client_secret_json may bring it",
         )),
     }
+}
+
+/// RFC 6749 §2.3.1: every provider that gives out secrets takes Basic, and OpenID Connect registers clients so
+/// unless they ask for another way. Google's own clients post theirs.
+fn client_authentication(
+    keys: &Keys,
+    kind: ProviderKind,
+    written: Option<&str>,
+) -> Result<ClientAuthentication, ConfigError> {
+    let Some(written) = written else {
+        return Ok(match kind {
+            ProviderKind::Google => ClientAuthentication::Post,
+            ProviderKind::Oidc => ClientAuthentication::Basic,
+        });
+    };
+    let all = [ClientAuthentication::Basic, ClientAuthentication::Post];
+    all.into_iter().find(|one| one.method() == written).ok_or_else(|| {
+        let hint = did_you_mean(written, all.map(ClientAuthentication::method));
+        let problem =
+            format!("\"{written}\" is none of client_secret_basic and client_secret_post{hint}");
+        keys.invalid("client_authentication", problem)
+    })
 }
 
 fn scopes_at_sign_in(keys: &Keys, written: Option<Vec<String>>) -> Result<Scopes, ConfigError> {

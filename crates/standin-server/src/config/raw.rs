@@ -181,7 +181,11 @@ pub struct RawProvider {
     pub client_secret_file: Option<String>,
     /// The `client_secret_….json` that Google's console offers for download, as it is.
     pub client_secret_json: Option<String>,
-    /// Asked at sign-in. `openid` must be among them; `openid email profile` when left out.
+    /// How client id and secret are sent, as our client is registered there (`token_endpoint_auth_method`):
+    /// `client_secret_basic`, the default for `oidc`, or `client_secret_post`, the default for `google`.
+    pub client_authentication: Option<String>,
+    /// Asked at sign-in. `openid` must be among them; `openid email profile` when left out. Most providers of
+    /// the kind `oidc` let jobs act only if `offline_access` is among them, too.
     pub scopes: Option<Vec<String>>,
     /// May be asked later, or with `?scope=` at sign-in.
     pub extra_scopes: Vec<String>,

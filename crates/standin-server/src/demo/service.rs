@@ -7,7 +7,7 @@ use anyhow::ensure;
 use secrecy::SecretString;
 use standin::entropy::SystemEntropy;
 use standin::id::ClientId;
-use standin::provider::Scopes;
+use standin::provider::{ClientAuthentication, Scopes};
 use standin::secret::{ClientKey, ClientSecret};
 use standin::store::{ClientRow, Store};
 use standin::time::Clock as _;
@@ -108,6 +108,7 @@ fn provider(emulator: &Emulator) -> anyhow::Result<Provider> {
         extra_scopes: Scopes::parse(&EXTRA_SCOPES.join(" "))?,
         browser_scopes: Scopes::default(),
         hosted_domains: Vec::new(),
+        client_authentication: ClientAuthentication::Post,
         allow_credential_without_nonce: false,
     })
 }

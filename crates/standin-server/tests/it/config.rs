@@ -148,6 +148,7 @@ fn hh_10_one_bad_value_per_key() {
             "client_id = \"id\"\nclient_secret = \"canary-secret\"",
             "client_secret_json = \"wrong.json\"",
         ),
+        plus("provider: client_authentication = \"client_secret_pots\""),
         plus("provider: scopes = [\"email\"]"),
         plus("provider: extra_scopes = [\"a b\"]"),
         plus("provider: browser_scopes = [\"https://example.com/drive\"]"),
@@ -219,6 +220,7 @@ fn hh_10_one_bad_value_per_key() {
     absent: cannot be read: No such file or directory (os error 2)
     provider "google": client_secret_json: brings client id and secret; leave out client_id, client_secret and client_secret_file
     provider "google": client_secret_json: wrong.json is not the client_secret_….json that Google's console offers for download: no `web` or `installed` with client_id and client_secret
+    provider "google": client_authentication: "client_secret_pots" is none of client_secret_basic and client_secret_post, did you mean `client_secret_post`?
     provider "google": scopes: `openid` is missing; without it the provider gives no ID token and nobody can be signed in
     provider "google": extra_scopes: a scope may hold only printable ASCII without quotes and backslashes, and must not be empty
     provider "google": browser_scopes: https://example.com/drive is in neither scopes nor extra_scopes, so no user can ever grant it
@@ -411,6 +413,20 @@ fn hh_7_a_network_of_ones_own_is_talked_to_once_it_is_named() {
     let local = with("https://app.example.com", "http://localhost:8080");
     let development = place.load(&local, &[], Flags::default()).unwrap();
     assert!(judge(&development, "127.0.0.1") && !judge(&development, "10.1.2.3"));
+}
+
+#[test]
+fn a_client_authenticates_as_it_is_registered_which_is_seldom_written_down() {
+    let place = Place::new();
+    let method = |text: &str| {
+        let config = place.load(text, &[], Flags::default()).unwrap();
+        config.providers[0].client_authentication.method()
+    };
+    let oidc = "kind = \"oidc\"\nissuer = \"https://idp.example.com\"";
+    assert_eq!(method(GOOD), "client_secret_post");
+    assert_eq!(method(&with("kind = \"google\"", oidc)), "client_secret_basic");
+    let post = format!("{oidc}\nclient_authentication = \"client_secret_post\"");
+    assert_eq!(method(&with("kind = \"google\"", &post)), "client_secret_post");
 }
 
 #[test]

@@ -36,6 +36,17 @@ pub enum ClientAuthentication {
     Post,
 }
 
+impl ClientAuthentication {
+    /// What OpenID Connect Core §9 calls it.
+    #[must_use]
+    pub const fn method(self) -> &'static str {
+        match self {
+            Self::Basic => "client_secret_basic",
+            Self::Post => "client_secret_post",
+        }
+    }
+}
+
 /// Our registration at a provider.
 #[derive(Clone, Debug)]
 pub struct Registration {

@@ -166,7 +166,7 @@ impl Exchange {
             Fate::AddressRefused(refused) => RefreshFailure::AddressRefused(refused),
             Fate::ClientRefused => {
                 tracing::error!(
-                    "the provider refuses this application's registration: check client id and secret"
+                    "the provider refuses this application's registration: check client id, secret, and how they are sent"
                 );
                 RefreshFailure::ClientRefused
             }
