@@ -10,6 +10,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import { binary } from "../e2e/lib/demo.mjs";
 import { startEmulator } from "./lib/emulator.mjs";
 import { startFront } from "./lib/front.mjs";
 import { HOSTS, ISSUER } from "./lib/google.mjs";
@@ -76,6 +77,7 @@ function environment(emulator, front, home) {
   writeFileSync(authority, front.authority);
   return {
     PATH: process.env.PATH,
+    STANDIN_BIN: binary(),
     HOME: home,
     TMPDIR: home,
     EMULATOR: emulator.address,
