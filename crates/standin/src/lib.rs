@@ -70,6 +70,7 @@ pub mod error;
 pub mod http;
 pub mod id;
 pub mod provider;
+pub mod receipt;
 pub mod secret;
 pub mod session;
 pub mod signals;

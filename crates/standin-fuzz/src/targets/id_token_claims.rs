@@ -7,6 +7,7 @@ use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _};
 use data_encoding::BASE64URL_NOPAD;
 use serde_json::json;
+use standin::receipt::Receipt;
 use standin::secret::IdToken;
 use standin::verify::{KeySet, UnverifiedIdToken, verify_id_token};
 
@@ -21,7 +22,12 @@ pub(crate) fn run(bytes: &[u8]) -> bool {
     let (header, claims) = (&bytes[..newline], &bytes[newline + 1..]);
     let token = sign(header, claims);
     let verified = reference::with_expected(|expected| {
-        verify_id_token(&UnverifiedIdToken::parse(&token)?, &SIGNER.1, expected)
+        verify_id_token(
+            &UnverifiedIdToken::parse(&token)?,
+            &SIGNER.1,
+            expected,
+            &mut Receipt::unkept(),
+        )
     });
     if let Ok(verified) = &verified {
         reference::check_believed(header, claims, verified);

@@ -40,6 +40,11 @@ impl JwksCache {
         Self(Document::new("jwks"))
     }
 
+    /// Whether there is a copy that has the key: then nothing is asked, unless the copy is old.
+    pub(super) fn are_at_hand(&self, kid: Option<&str>) -> bool {
+        self.0.copy().is_some_and(|keys| kid.is_none_or(|kid| keys.has_kid(kid)))
+    }
+
     /// The keys, with the one that `kid` names if the provider publishes it. A name that is not among them
     /// costs one fetch, shared by all who wait, and then none until a cool-down has passed: whoever invents
     /// names can neither have the provider flooded nor keep a new key out for longer than that (requirement

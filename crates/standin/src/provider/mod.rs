@@ -12,6 +12,7 @@ mod risc;
 mod scope;
 mod signed_events;
 mod token;
+mod token_receipt;
 mod userinfo;
 
 use std::sync::Arc;
@@ -32,11 +33,12 @@ pub(crate) use userinfo::Known;
 use self::risc::RiscCache;
 use crate::core::Core;
 use crate::error::Error;
+use crate::receipt::{Fact, Receipt};
 use crate::secret::{AccessToken, AuthorizationCode, IdToken, RefreshToken};
 use crate::vault::Destination;
 use crate::verify::{
     Expected, ExpectedNonce, IdTokenFault, Identity, LEEWAY, ProviderId, UnverifiedIdToken,
-    VerifiedCredential, VerifiedIdentity, verify_credential, verify_id_token,
+    VerifiedCredential, VerifiedIdentity, shown, verify_credential, verify_id_token,
     verify_refreshed_id_token,
 };
 
@@ -153,6 +155,15 @@ impl Provider {
         }
     }
 
+    /// Whether an authorization request for these scopes asks for offline access: by a parameter of its own, or
+    /// by the scope of OpenID Connect Core §11.
+    pub(crate) fn asks_for_offline_access(&self, scopes: &Scopes) -> bool {
+        match self.config.kind {
+            ProviderKind::Google => true,
+            ProviderKind::Oidc => scopes.contains("offline_access"),
+        }
+    }
+
     /// Whether a new consent covers what was given before, asked for or not (`include_granted_scopes`).
     pub(crate) fn adds_up(&self) -> bool {
         match self.config.kind {
@@ -202,6 +213,7 @@ impl Provider {
         code: &AuthorizationCode,
         redirect_uri: &str,
         verifier: Option<&str>,
+        receipt: &mut Receipt,
     ) -> Result<TokenResponse, Error> {
         let metadata = self.metadata(core).await?;
         let mut form = vec![
@@ -211,7 +223,10 @@ impl Provider {
         ];
         form.extend(verifier.map(|verifier| ("code_verifier", verifier)));
         let endpoint = metadata.token_endpoint.url();
+        let verifier = Fact::Word(if verifier.is_some() { "sent" } else { "none" });
+        receipt.step("exchange", &[("asked", Fact::Host(endpoint)), ("PKCE verifier", verifier)]);
         let answer = token::post(&*core.http, endpoint, &self.config.registration, &form).await;
+        let answer = token_receipt::answered(receipt, answer);
         answer.map_err(|error| Error::of_exchange(self.id(), error))
     }
 
@@ -271,16 +286,17 @@ impl Provider {
         core: &Core,
         token: &IdToken,
         proof: &SignInProof<'_>,
+        receipt: &mut Receipt,
     ) -> Result<VerifiedIdentity, Error> {
-        let token = UnverifiedIdToken::parse(token)?;
+        let token = unverified(token, receipt)?;
         let expected = Expected {
             nonce: proof.nonce,
             access_token: Some(proof.access_token),
             code: Some(proof.code),
             ..self.expected(core)
         };
-        let keys = self.keys_for(core, &token).await?;
-        Ok(verify_id_token(&token, &keys, &expected)?)
+        let keys = self.keys_for(core, &token, receipt).await?;
+        Ok(verify_id_token(&token, &keys, &expected, receipt)?)
     }
 
     /// Verifies what the provider's sign-in button gave to a page.
@@ -289,10 +305,11 @@ impl Provider {
         core: &Core,
         token: &UnverifiedIdToken<'_>,
         nonce: ExpectedNonce<'_>,
+        receipt: &mut Receipt,
     ) -> Result<VerifiedCredential, Error> {
         let expected = Expected { nonce, ..self.expected(core) };
-        let keys = self.keys_for(core, token).await?;
-        Ok(verify_credential(token, &keys, &expected)?)
+        let keys = self.keys_for(core, token, receipt).await?;
+        Ok(verify_credential(token, &keys, &expected, receipt)?)
     }
 
     /// Verifies the ID token that came with a refresh: it must be about the same person (OIDC Core §12.2).
@@ -305,7 +322,7 @@ impl Provider {
     ) -> Result<VerifiedIdentity, Error> {
         let token = UnverifiedIdToken::parse(token)?;
         let expected = Expected { access_token: Some(access_token), ..self.expected(core) };
-        let keys = self.keys_for(core, &token).await?;
+        let keys = self.keys_for(core, &token, &mut Receipt::unkept()).await?;
         Ok(verify_refreshed_id_token(&token, &keys, &expected, identity)?)
     }
 
@@ -328,12 +345,24 @@ impl Provider {
         &self,
         core: &Core,
         token: &UnverifiedIdToken<'_>,
+        receipt: &mut Receipt,
     ) -> Result<Arc<crate::verify::KeySet>, Error> {
         let metadata = self.metadata(core).await?;
         let kid = token.unverified_kid();
+        let kept = Fact::Word(if self.keys.are_at_hand(kid) { "at hand" } else { "asked for" });
+        receipt.step("keys", &[("keys", kept), ("named by a kid", Fact::yes(kid.is_some()))]);
         let keys = self.keys.keys_for(kid, &metadata.jwks_uri, &*core.http, &*core.clock).await;
         keys.map_err(|fault| Error::of_keys(self.id(), fault))
     }
+}
+
+/// Takes a token apart, as the first thing that its receipt tells.
+pub(crate) fn unverified<'t>(
+    token: &'t IdToken,
+    receipt: &mut Receipt,
+) -> Result<UnverifiedIdToken<'t>, IdTokenFault> {
+    receipt.step("ID token", &[("size", Fact::Bytes(token.expose().len()))]);
+    receipt.fault(UnverifiedIdToken::parse(token), shown::fault)
 }
 
 /// Whether a fault of a refresh's ID token means that the answer is about somebody else, so that nothing

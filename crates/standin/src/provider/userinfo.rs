@@ -20,6 +20,7 @@ use super::{Endpoint, Provider, Scopes};
 use crate::core::Core;
 use crate::error::Error;
 use crate::http::{HttpClient, HttpError, Request};
+use crate::receipt::{Fact, Receipt, rules};
 use crate::secret::AccessToken;
 use crate::verify::{LeftOut, Profile, UnverifiedUserinfo, VerifiedIdentity};
 
@@ -57,6 +58,7 @@ impl Provider {
         person: &VerifiedIdentity,
         granted: &Scopes,
         access_token: &AccessToken,
+        receipt: &mut Receipt,
     ) -> Result<Known, Error> {
         let signed = person.profile().clone();
         let untold = promised(person.left_out(), granted);
@@ -71,9 +73,18 @@ impl Provider {
         let answer = answer.unwrap_or(Err("it takes too long"));
         match answer.as_deref().map_err(|reason| *reason).and_then(read) {
             Ok(userinfo) => {
-                userinfo.complete(person).map(Known::from).ok_or(Error::UserinfoMismatch)
+                receipt.step("userinfo", &[("asked", Fact::Host(endpoint.url()))]);
+                let known = userinfo.complete(person).map(Known::from);
+                let came =
+                    Fact::Word(if known.is_some() { "the same" } else { "another, or none" });
+                let rule = rules::USERINFO_SUBJECT;
+                receipt
+                    .check(rule, "that of the ID token", came, known.is_some())
+                    .or(Error::UserinfoMismatch)?;
+                known.ok_or(Error::UserinfoMismatch)
             }
             Err(reason) => {
+                receipt.step("userinfo", &[("adds nothing", Fact::Word(reason))]);
                 tracing::warn!(provider = %self.config.id, reason, "userinfo adds nothing to a sign-in");
                 Ok(Known { profile: signed, untold })
             }

@@ -16,6 +16,7 @@ use crate::core::Core;
 use crate::entropy::random_token;
 use crate::error::{Error, Refusal};
 use crate::id::{SessionId, UserId};
+use crate::receipt::{Receipt, rules};
 use crate::secret::{SessionToken, sha256};
 use crate::store::{Event, EventKind, NewSession, SessionHash, SessionRow, SessionView};
 use crate::time::Timestamp;
@@ -144,11 +145,16 @@ impl Sessions {
     }
 
     /// Refuses somebody whose account their provider has disabled (requirement RI-5).
-    pub(crate) async fn admit(&self, proof: &VerifiedIdentity) -> Result<(), Error> {
-        if self.core.store.is_suspended(proof.identity()).await? {
-            return Err(Refusal::AccountDisabled.into());
-        }
-        Ok(())
+    pub(crate) async fn admit(
+        &self,
+        proof: &VerifiedIdentity,
+        receipt: &mut Receipt,
+    ) -> Result<(), Error> {
+        let is_suspended = self.core.store.is_suspended(proof.identity()).await?;
+        let came = if is_suspended { "disabled by the provider" } else { "enabled" };
+        receipt
+            .check(rules::ACCOUNT_ENABLED, "enabled", came, !is_suspended)
+            .or(Refusal::AccountDisabled.into())
     }
 
     /// A session for a person who has been verified: the row to write, and the cookie to set once it is

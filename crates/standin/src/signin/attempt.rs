@@ -14,6 +14,7 @@ use crate::core::Core;
 use crate::error::{Error, Refusal};
 use crate::id::{AttemptId, SessionId, UserId};
 use crate::provider::{Provider, Scopes};
+use crate::receipt::{Fact, Receipt, rules};
 use crate::secret::{Nonce, State, same_bytes, sha256};
 use crate::session::cookie::{Cookies, Found, SetCookie};
 use crate::store::SessionHash;
@@ -81,6 +82,9 @@ pub(super) struct Attempt {
     /// The session that the browser had, for an answer that comes without its cookie.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     session: Option<String>,
+    /// How the provider was asked, for the receipt.
+    #[serde(default)]
+    pub(super) asked: Asked,
     /// Milliseconds since the epoch.
     expires_at: i64,
 }
@@ -89,6 +93,17 @@ impl std::fmt::Debug for Attempt {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Attempt({}, {:?})", self.id, self.mode)
     }
+}
+
+/// How the provider was asked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Asked {
+    /// With `prompt=consent`.
+    #[serde(default, rename = "c")]
+    pub(super) for_consent: bool,
+    /// With a `login_hint`.
+    #[serde(default, rename = "h")]
+    pub(super) with_hint: bool,
 }
 
 /// What an attempt starts from.
@@ -125,6 +140,7 @@ impl Attempt {
             return_to: start.return_to,
             window: start.window,
             session: start.session.map(|hash| BASE64URL_NOPAD.encode(&hash.0)),
+            asked: Asked::default(),
             expires_at: core.now().after(ATTEMPT_LIFETIME).unix_ms(),
         }
     }
@@ -132,6 +148,35 @@ impl Attempt {
     /// Whether it may need a second leg: an incremental authorization has asked for consent itself.
     pub(super) const fn is_sign_in(&self) -> bool {
         matches!(self.intent, Intent::AddScopes { .. } | Intent::SignIn)
+    }
+
+    pub(super) fn begun_at(&self) -> Timestamp {
+        self.expires_at().before(ATTEMPT_LIFETIME)
+    }
+
+    /// What it began with, for its receipt.
+    pub(super) fn began(&self, receipt: &mut Receipt) {
+        let mode = match self.mode {
+            Mode::Code => "posted by a page",
+            Mode::Popup => "popup",
+            Mode::Redirect => "redirect",
+        };
+        let kind = match self.intent {
+            Intent::AddScopes { .. } => "more scopes at sign-in",
+            Intent::Consent { .. } => "second leg, for consent",
+            Intent::Grant { .. } => "more scopes for a session",
+            Intent::SignIn => "sign-in",
+        };
+        let prompt = if self.asked.for_consent { "consent" } else { "none" };
+        let facts = [
+            ("provider", Fact::Provider(&self.provider)),
+            ("for", Fact::Word(kind)),
+            ("mode", Fact::Word(mode)),
+            ("scopes", Fact::Scopes(&self.scopes)),
+            ("prompt", Fact::Word(prompt)),
+            ("login hint", Fact::yes(self.asked.with_hint)),
+        ];
+        receipt.began(self.begun_at(), &facts);
     }
 
     pub(super) fn expires_at(&self) -> Timestamp {
@@ -169,16 +214,22 @@ impl Attempt {
         core: &Core,
         cookies: Cookies<'_>,
         state: &State,
+        receipt: &mut Receipt,
     ) -> Result<Self, Refusal> {
-        let Found::One(value) = cookies.find(&cookie_name(state.expose())) else {
-            return Err(Refusal::AttemptMissing);
+        let (attempt, came) = match cookies.find(&cookie_name(state.expose())) {
+            Found::One(value) => (Self::open(core, value), "one that does not open"),
+            Found::Many => (None, "two"),
+            Found::Nothing => (None, "none"),
         };
-        let attempt = Self::open(core, value).ok_or(Refusal::AttemptMissing)?;
-        if same_bytes(attempt.state.as_bytes(), state.expose().as_bytes()) {
-            Ok(attempt)
-        } else {
-            Err(Refusal::StateMismatch)
-        }
+        let came = if attempt.is_some() { "one" } else { came };
+        let verdict = receipt.check(rules::COOKIE, "one of this state", came, attempt.is_some());
+        verdict.or(Refusal::AttemptMissing)?;
+        let attempt = attempt.ok_or(Refusal::AttemptMissing)?;
+        let is_same = same_bytes(attempt.state.as_bytes(), state.expose().as_bytes());
+        let came = if is_same { "the same" } else { "another" };
+        let verdict = receipt.check(rules::STATE, "that of the answer", came, is_same);
+        verdict.or(Refusal::StateMismatch)?;
+        Ok(attempt)
     }
 
     /// The attempt of this browser whose page was given this nonce.
@@ -186,11 +237,16 @@ impl Attempt {
         core: &Core,
         cookies: Cookies<'_>,
         nonce: &Nonce,
+        receipt: &mut Receipt,
     ) -> Result<Self, Refusal> {
         let has_it =
             |attempt: &Self| same_bytes(attempt.nonce.as_bytes(), nonce.expose().as_bytes());
         let under_way = Self::under_way(core, cookies).into_iter();
-        under_way.filter_map(|(_, attempt)| attempt).find(has_it).ok_or(Refusal::AttemptMissing)
+        let attempt = under_way.filter_map(|(_, attempt)| attempt).find(has_it);
+        let came = if attempt.is_some() { "an attempt's" } else { "of no attempt here" };
+        let verdict = receipt.check(rules::NONCE_KNOWN, "an attempt's", came, attempt.is_some());
+        verdict.or(Refusal::AttemptMissing)?;
+        attempt.ok_or(Refusal::AttemptMissing)
     }
 
     /// What takes the cookie away, whoever waits.
@@ -268,12 +324,22 @@ impl Attempt {
     }
 
     /// Whether the answer may be for this provider, as it is configured now (requirements AR-4, CB-4).
-    pub(super) fn check_provider(&self, provider: &Provider) -> Result<(), Refusal> {
+    pub(super) fn check_provider(
+        &self,
+        provider: &Provider,
+        receipt: &mut Receipt,
+    ) -> Result<(), Refusal> {
         let config = provider.config();
-        let is_same = self.provider == config.id
-            && self.issuer == config.issuer
-            && self.client_id == config.registration.client_id;
-        if is_same { Ok(()) } else { Err(Refusal::ProviderMismatch) }
+        let (asked, answering) = (Fact::Provider(&self.provider), Fact::Provider(&config.id));
+        receipt
+            .check(rules::PROVIDER, asked, answering, self.provider == config.id)
+            .or(Refusal::ProviderMismatch)?;
+        let is_same =
+            self.issuer == config.issuer && self.client_id == config.registration.client_id;
+        let came = if is_same { "as configured" } else { "configured otherwise by now" };
+        receipt
+            .check(rules::REGISTRATION, "as configured", came, is_same)
+            .or(Refusal::ProviderMismatch)
     }
 }
 

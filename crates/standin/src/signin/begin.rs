@@ -3,7 +3,7 @@
 use data_encoding::BASE64URL_NOPAD;
 use url::Url;
 
-use super::attempt::{ATTEMPT_LIFETIME, Attempt, Intent, Start};
+use super::attempt::{ATTEMPT_LIFETIME, Asked, Attempt, Intent, Start};
 use super::{Mode, ReturnTo, SignIn, WindowId};
 use crate::error::{Error, Refusal};
 use crate::id::AttemptId;
@@ -77,6 +77,12 @@ pub struct BegunCode {
 pub(super) struct Ask<'a> {
     pub(super) login_hint: Option<&'a str>,
     pub(super) prompt: Option<&'static str>,
+}
+
+impl From<Ask<'_>> for Asked {
+    fn from(ask: Ask<'_>) -> Self {
+        Self { for_consent: ask.prompt.is_some(), with_hint: ask.login_hint.is_some() }
+    }
 }
 
 impl SignIn {
@@ -208,6 +214,7 @@ impl SignIn {
     ) -> Result<Begun, Error> {
         let metadata = provider.metadata(&self.core).await?;
         let mut attempt = Attempt::start(&self.core, provider, start);
+        attempt.asked = ask.into();
         let cookies = self.cookies_for(&mut attempt, cookies).await?;
         let location = authorization_url(provider, &metadata, &attempt, ask);
         Ok(Begun { attempt: attempt.id, location, cookies })

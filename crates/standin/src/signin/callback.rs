@@ -1,6 +1,7 @@
 //! The provider's answer, as it comes: nothing in it is true yet.
 
 use crate::error::Refusal;
+use crate::receipt::{Fact, Receipt};
 use crate::secret::{AuthorizationCode, State};
 
 /// Caps of what is looked at before any cryptography (requirement CB-15).
@@ -57,6 +58,22 @@ impl UnverifiedCallback {
         };
         Ok(Self { state: State::new(state), issuer, answer })
     }
+
+    /// What came, for the receipt.
+    pub(super) fn came(&self, receipt: &mut Receipt) {
+        let answer = match &self.answer {
+            UnverifiedAnswer::Code(code) => ("code", Fact::Bytes(code.expose().len())),
+            UnverifiedAnswer::Neither => ("code", Fact::Word("none")),
+            UnverifiedAnswer::Refused(word) => ("error", Fact::error_word(word)),
+        };
+        let facts = [
+            ("came", Fact::Word("by redirect")),
+            answer,
+            ("state", Fact::Bytes(self.state.expose().len())),
+            ("iss", Fact::yes(self.issuer.is_some())),
+        ];
+        receipt.step("answer", &facts);
+    }
 }
 
 /// What a page posts in the one-time-code flow.
@@ -89,6 +106,17 @@ impl UnverifiedCodePost {
         }
         let (code, state) = (AuthorizationCode::new(code), State::new(state));
         Ok(Self { code, state, expected_subject })
+    }
+
+    /// What came, for the receipt.
+    pub(super) fn came(&self, receipt: &mut Receipt) {
+        let facts = [
+            ("came", Fact::Word("posted by a page")),
+            ("code", Fact::Bytes(self.code.expose().len())),
+            ("state", Fact::Bytes(self.state.expose().len())),
+            ("names an account", Fact::yes(self.expected_subject.is_some())),
+        ];
+        receipt.step("answer", &facts);
     }
 }
 

@@ -10,11 +10,12 @@
 
 use std::sync::Arc;
 
-use super::attempt::{Attempt, Intent};
+use super::attempt::{ATTEMPT_LIFETIME, Attempt, Intent};
 use super::callback::{UnverifiedAnswer, UnverifiedCallback, UnverifiedCodePost};
 use super::{Completed, Failed, Mode, Next, SignIn};
 use crate::error::{Error, Refusal};
 use crate::provider::{Known, Provider, SignInProof, TokenResponse};
+use crate::receipt::{Fact, Offline, Receipt, rules};
 use crate::secret::{AuthorizationCode, Nonce};
 use crate::session::cookie::Cookies;
 use crate::store::{AttemptOutcome, AttemptRow, Event, EventKind};
@@ -30,6 +31,12 @@ pub(super) struct Proved {
     pub(super) asked_at: Timestamp,
 }
 
+/// What came, and whom the page that posted it expects.
+struct Answer {
+    answer: UnverifiedAnswer,
+    expected_subject: Option<String>,
+}
+
 /// How an answer comes to us.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Way {
@@ -37,6 +44,15 @@ pub(super) enum Way {
     Post,
     /// The provider sends the browser here with it.
     Redirect,
+}
+
+impl Way {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Post => "posted by a page",
+            Self::Redirect => "by redirect",
+        }
+    }
 }
 
 impl SignIn {
@@ -57,17 +73,24 @@ impl SignIn {
     ) -> Result<Completed, Failed> {
         let current = self.core.vault.require_current().await;
         current.map_err(Failed::before_attempt)?;
-        let attempt = Attempt::of_answer(&self.core, Cookies::of(headers), &answer.state)
+        let mut receipt = Receipt::begin(&self.core.clock);
+        answer.came(&mut receipt);
+        let (cookies, state) = (Cookies::of(headers), &answer.state);
+        let attempt = Attempt::of_answer(&self.core, cookies, state, &mut receipt)
             .map_err(Failed::before_attempt)?;
-        let admitted = match self.admit(&attempt, provider, Way::Redirect) {
-            Ok(provider) => {
-                self.check_issuer(&provider, answer.issuer.as_deref()).await.map(|()| provider)
-            }
+        let admitted = match self.admit(&attempt, provider, Way::Redirect, &mut receipt) {
+            Ok(provider) => self
+                .check_issuer(&provider, answer.issuer.as_deref(), &mut receipt)
+                .await
+                .map(|()| provider),
             Err(error) => Err(error),
         };
         match admitted {
-            Ok(provider) => self.run(attempt, provider, answer.answer, None, headers.clone()).await,
-            Err(error) => Err(self.turned_away(&attempt, error).await),
+            Ok(provider) => {
+                let answer = Answer { answer: answer.answer, expected_subject: None };
+                self.run(attempt, provider, answer, headers.clone(), receipt).await
+            }
+            Err(error) => Err(self.turned_away(&attempt, error, &mut receipt).await),
         }
     }
 
@@ -83,14 +106,19 @@ impl SignIn {
     ) -> Result<Completed, Failed> {
         let current = self.core.vault.require_current().await;
         current.map_err(Failed::before_attempt)?;
-        let attempt = Attempt::of_answer(&self.core, Cookies::of(headers), &post.state)
+        let mut receipt = Receipt::begin(&self.core.clock);
+        post.came(&mut receipt);
+        let (cookies, state) = (Cookies::of(headers), &post.state);
+        let attempt = Attempt::of_answer(&self.core, cookies, state, &mut receipt)
             .map_err(Failed::before_attempt)?;
-        match self.admit(&attempt, provider, Way::Post) {
+        match self.admit(&attempt, provider, Way::Post, &mut receipt) {
             Ok(provider) => {
-                let (code, expected) = (UnverifiedAnswer::Code(post.code), post.expected_subject);
-                self.run(attempt, provider, code, expected, headers.clone()).await
+                let (answer, expected_subject) =
+                    (UnverifiedAnswer::Code(post.code), post.expected_subject);
+                let answer = Answer { answer, expected_subject };
+                self.run(attempt, provider, answer, headers.clone(), receipt).await
             }
-            Err(error) => Err(self.turned_away(&attempt, error).await),
+            Err(error) => Err(self.turned_away(&attempt, error, &mut receipt).await),
         }
     }
 
@@ -100,44 +128,54 @@ impl SignIn {
         attempt: &Attempt,
         provider: &ProviderId,
         way: Way,
+        receipt: &mut Receipt,
     ) -> Result<Arc<Provider>, Error> {
-        if self.core.now() >= attempt.expires_at() {
-            return Err(Refusal::AttemptExpired.into());
-        }
-        if (attempt.mode == Mode::Code) != (way == Way::Post) {
-            return Err(Refusal::ResponseModeMismatch.into());
-        }
+        attempt.began(receipt);
+        let now = self.core.now();
+        let took = Fact::For(now.remaining(attempt.begun_at()));
+        receipt
+            .check(rules::TIME, Fact::For(ATTEMPT_LIFETIME), took, now < attempt.expires_at())
+            .or(Refusal::AttemptExpired)?;
+        let asked = if attempt.mode == Mode::Code { Way::Post } else { Way::Redirect };
+        receipt
+            .check(rules::RESPONSE_MODE, asked.word(), way.word(), asked == way)
+            .or(Refusal::ResponseModeMismatch)?;
         let provider = self.core.provider(provider)?;
-        attempt.check_provider(provider)?;
+        attempt.check_provider(provider, receipt)?;
         Ok(Arc::clone(provider))
     }
 
     /// RFC 9207: the issuer of the answer, where it is named or promised, is the one that was asked.
-    async fn check_issuer(&self, provider: &Provider, issuer: Option<&str>) -> Result<(), Error> {
+    async fn check_issuer(
+        &self,
+        provider: &Provider,
+        issuer: Option<&str>,
+        receipt: &mut Receipt,
+    ) -> Result<(), Error> {
         let is_promised = provider.metadata(&self.core).await?.issuer_in_response;
-        match issuer {
-            Some(issuer) if issuer == provider.config().issuer => Ok(()),
-            None if !is_promised => Ok(()),
-            _ => Err(Refusal::IssuerMismatch.into()),
-        }
+        let ours = provider.config().issuer.as_str();
+        let holds = issuer.map_or(!is_promised, |issuer| issuer == ours);
+        let absent = if is_promised { "absent" } else { "absent, as it may be" };
+        let came = issuer.map_or(Fact::Word(absent), Fact::Issuer);
+        receipt
+            .check(rules::ANSWER_ISSUER, Fact::Issuer(ours), came, holds)
+            .or(Refusal::IssuerMismatch.into())
     }
 
     async fn run(
         &self,
         attempt: Attempt,
         provider: Arc<Provider>,
-        answer: UnverifiedAnswer,
-        expected_subject: Option<String>,
+        answer: Answer,
         headers: http::HeaderMap,
+        mut receipt: Receipt,
     ) -> Result<Completed, Failed> {
         let signin = self.clone();
         let task = self.tasks.spawn(async move {
-            let done = signin
-                .complete(&attempt, &provider, answer, expected_subject.as_deref(), &headers)
-                .await;
-            match done {
+            let receipt = &mut receipt;
+            match signin.complete(&attempt, &provider, answer, &headers, receipt).await {
                 Ok(completed) => Ok(completed),
-                Err(error) => Err(signin.record_failure(&attempt, error).await),
+                Err(error) => Err(signin.record_failure(&attempt, error, receipt).await),
             }
         });
         // A panic in there is logged by the runtime's hook; the browser is told to start again.
@@ -148,43 +186,62 @@ impl SignIn {
         &self,
         attempt: &Attempt,
         provider: &Provider,
-        answer: UnverifiedAnswer,
-        expected_subject: Option<&str>,
+        answer: Answer,
         headers: &http::HeaderMap,
+        receipt: &mut Receipt,
     ) -> Result<Completed, Error> {
-        self.consume(attempt).await?;
-        self.check_session(attempt, headers).await?;
-        let code = match answer {
+        self.consume(attempt, receipt).await?;
+        self.check_session(attempt, headers, receipt).await?;
+        let code = match answer.answer {
             UnverifiedAnswer::Code(code) => code,
-            UnverifiedAnswer::Neither => return Err(Refusal::CodeMissing.into()),
-            UnverifiedAnswer::Refused(word) => return self.refused(attempt, &word).await,
+            UnverifiedAnswer::Neither => {
+                receipt.failed(rules::ONE_ANSWER, "a code", "neither code nor error");
+                return Err(Refusal::CodeMissing.into());
+            }
+            UnverifiedAnswer::Refused(word) => return self.refused(attempt, &word, receipt).await,
         };
-        let proved = self.prove(attempt, provider, code).await?;
-        if let Err(refusal) = check_subject(attempt, expected_subject, &proved.identity) {
+        let proved = self.prove(attempt, provider, code, receipt).await?;
+        let expected = answer.expected_subject.as_deref();
+        if let Err(refusal) = check_subject(attempt, expected, &proved.identity, receipt) {
             self.give_back(provider, &proved.identity, &proved.answer).await;
             return Err(refusal.into());
         }
-        self.settle(attempt, provider, &proved, headers).await
+        self.settle(attempt, provider, &proved, headers, receipt).await
     }
 
-    pub(super) async fn consume(&self, attempt: &Attempt) -> Result<(), Error> {
+    pub(super) async fn consume(
+        &self,
+        attempt: &Attempt,
+        receipt: &mut Receipt,
+    ) -> Result<(), Error> {
         let row = AttemptRow {
             id: attempt.id,
             provider: attempt.provider.clone(),
             expires_at: attempt.expires_at(),
         };
-        if self.core.store.consume_attempt(row).await? {
-            Ok(())
-        } else {
-            Err(Refusal::AttemptUsed.into())
-        }
+        let is_first = self.core.store.consume_attempt(row).await?;
+        let came = if is_first { "the first" } else { "it was used before" };
+        receipt
+            .check(rules::SINGLE_USE, "the first", came, is_first)
+            .or(Refusal::AttemptUsed.into())
     }
 
     /// The provider says no. Whoever declines the second leg is signed in all the same, without offline
     /// access: that is what they chose.
-    async fn refused(&self, attempt: &Attempt, word: &str) -> Result<Completed, Error> {
+    async fn refused(
+        &self,
+        attempt: &Attempt,
+        word: &str,
+        receipt: &mut Receipt,
+    ) -> Result<Completed, Error> {
+        let is_second_leg = matches!(attempt.intent, Intent::Consent { .. });
+        if !is_second_leg {
+            receipt.failed(rules::DECISION, "access is given", Fact::error_word(word));
+        }
         match (&attempt.intent, word) {
             (Intent::Consent { .. }, _) => {
+                receipt.step("declined", &[("answer", Fact::error_word(word))]);
+                receipt.leaves(Offline::Declined);
                 self.core.store.finish_attempt(attempt.id, AttemptOutcome::Done).await?;
                 Ok(Completed {
                     attempt: attempt.id,
@@ -205,12 +262,19 @@ impl SignIn {
         attempt: &Attempt,
         provider: &Provider,
         code: AuthorizationCode,
+        receipt: &mut Receipt,
     ) -> Result<Proved, Error> {
         let asked_at = self.core.now();
         let is_ours = attempt.mode != Mode::Code;
         let verifier = is_ours.then_some(attempt.verifier.as_str());
-        let answer = provider.exchange(&self.core, &code, &attempt.redirect_uri, verifier).await?;
-        let id_token = answer.unverified_id_token.as_ref().ok_or(Error::ProviderMisbehaved)?;
+        let redirect_uri = &attempt.redirect_uri;
+        let answer = provider.exchange(&self.core, &code, redirect_uri, verifier, receipt).await?;
+        let id_token = answer.unverified_id_token.as_ref();
+        let came = if id_token.is_some() { "one" } else { "none" };
+        receipt
+            .check(rules::ID_TOKEN, "one", came, id_token.is_some())
+            .or(Error::ProviderMisbehaved)?;
+        let id_token = id_token.ok_or(Error::ProviderMisbehaved)?;
         let nonce = Nonce::new(attempt.nonce.as_str());
         let proof = SignInProof {
             nonce: if is_ours {
@@ -221,9 +285,10 @@ impl SignIn {
             access_token: &answer.access_token,
             code: &code,
         };
-        let identity = provider.verify(&self.core, id_token, &proof).await?;
+        let identity = provider.verify(&self.core, id_token, &proof, receipt).await?;
         let granted = answer.granted(&attempt.scopes);
-        let known = provider.profile(&self.core, &identity, granted, &answer.access_token).await;
+        let access_token = &answer.access_token;
+        let known = provider.profile(&self.core, &identity, granted, access_token, receipt).await;
         let known = match known {
             Ok(known) => known,
             Err(error) => {
@@ -236,19 +301,30 @@ impl SignIn {
 
     /// Leaves the reason with the attempt and in the events. Someone else's use of an attempt is no end of
     /// it, so a replay leaves the outcome alone.
-    async fn record_failure(&self, attempt: &Attempt, error: Error) -> Failed {
+    async fn record_failure(
+        &self,
+        attempt: &Attempt,
+        error: Error,
+        receipt: &mut Receipt,
+    ) -> Failed {
         if error != Error::Refused(Refusal::AttemptUsed) {
             let outcome = AttemptOutcome::Failed { code: error.code().to_owned() };
             if let Err(error) = self.core.store.finish_attempt(attempt.id, outcome).await {
                 tracing::warn!(attempt.id = %attempt.id, %error, "the outcome of an attempt is not stored");
             }
         }
-        self.turned_away(attempt, error).await
+        self.turned_away(attempt, error, receipt).await
     }
 
     /// Leaves the reason in the events. An attempt that was not consumed goes on: the right answer to it may
     /// still come.
-    pub(super) async fn turned_away(&self, attempt: &Attempt, error: Error) -> Failed {
+    pub(super) async fn turned_away(
+        &self,
+        attempt: &Attempt,
+        error: Error,
+        receipt: &mut Receipt,
+    ) -> Failed {
+        receipt.stopped(error.code());
         let event = Event {
             attempt: Some(attempt.id),
             detail: Some(error.code().to_owned()),
@@ -265,6 +341,7 @@ pub(super) fn check_subject(
     attempt: &Attempt,
     expected: Option<&str>,
     identity: &VerifiedIdentity,
+    receipt: &mut Receipt,
 ) -> Result<(), Refusal> {
     let subject = identity.identity().subject.as_str();
     let same_person = match &attempt.intent {
@@ -273,9 +350,9 @@ pub(super) fn check_subject(
         | Intent::Grant { subject: known, .. } => known == subject,
         Intent::SignIn => true,
     };
-    if same_person && expected.is_none_or(|expected| expected == subject) {
-        Ok(())
-    } else {
-        Err(Refusal::SubjectMismatch)
-    }
+    let is_any = expected.is_none() && matches!(attempt.intent, Intent::SignIn);
+    let holds = same_person && expected.is_none_or(|expected| expected == subject);
+    let wanted = if is_any { "any" } else { "the one that was expected" };
+    let came = if is_any || holds { wanted } else { "another" };
+    receipt.check(rules::ACCOUNT, wanted, came, holds).or(Refusal::SubjectMismatch)
 }

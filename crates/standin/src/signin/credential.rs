@@ -18,13 +18,14 @@ use super::complete::{Way, check_subject};
 use super::{Completed, Failed, Mode, Next, ReturnTo, SignIn};
 use crate::error::{Error, Refusal};
 use crate::id::{AttemptId, UserId};
-use crate::provider::Provider;
+use crate::provider::{Provider, unverified};
+use crate::receipt::{Fact, Offline, Receipt, rules};
 use crate::secret::{IdToken, Nonce, State};
 use crate::session::Sessions;
 use crate::session::cookie::Cookies;
 use crate::store::{self, EventKind, SessionHash, SpentKind};
 use crate::verify::{
-    ExpectedNonce, MAX_LEEWAY, MAX_TOKEN_BYTES, ProviderId, UnverifiedIdToken, VerifiedCredential,
+    ExpectedNonce, MAX_LEEWAY, MAX_TOKEN_BYTES, ProviderId, VerifiedCredential, shown,
 };
 
 /// The longest state that we look for; ours are much shorter.
@@ -50,6 +51,17 @@ impl UnverifiedCredential {
             return Err(Refusal::TooLarge);
         }
         Ok(Self { token: IdToken::new(token), state: state.map(State::new) })
+    }
+
+    /// What came, for the receipt.
+    fn came(&self, receipt: &mut Receipt) {
+        let state = self.state.as_ref().map(|state| Fact::Bytes(state.expose().len()));
+        let facts = [
+            ("came", Fact::Word("posted by a page")),
+            ("credential", Fact::Bytes(self.token.expose().len())),
+            ("state", state.unwrap_or(Fact::Word("none"))),
+        ];
+        receipt.step("answer", &facts);
     }
 }
 
@@ -84,8 +96,11 @@ impl SignIn {
         headers: &http::HeaderMap,
     ) -> Result<Completed, Failed> {
         self.core.vault.keep_up().await;
-        let attempt =
-            self.attempt_of(&post, Cookies::of(headers)).map_err(Failed::before_attempt)?;
+        let mut receipt = Receipt::begin(&self.core.clock);
+        post.came(&mut receipt);
+        let attempt = self
+            .attempt_of(&post, Cookies::of(headers), &mut receipt)
+            .map_err(Failed::before_attempt)?;
         let presented = Sessions::presented(Cookies::of(headers)).session();
         let answered = Answered {
             id: attempt.as_ref().map_or_else(|| self.new_attempt(), |attempt| attempt.id),
@@ -94,9 +109,12 @@ impl SignIn {
         };
         let (signin, provider) = (self.clone(), provider.clone());
         let task = self.tasks.spawn(async move {
-            match signin.accept(&provider, &post.token, &answered).await {
+            let receipt = &mut receipt;
+            match signin.accept(&provider, &post.token, &answered, receipt).await {
                 Ok(completed) => Ok(completed),
-                Err(error) => Err(signin.not_accepted(answered.attempt.as_ref(), error).await),
+                Err(error) => {
+                    Err(signin.not_accepted(answered.attempt.as_ref(), error, receipt).await)
+                }
             }
         });
         // As in `run`: a panic is logged by the runtime's hook.
@@ -108,12 +126,14 @@ impl SignIn {
         &self,
         post: &UnverifiedCredential,
         cookies: Cookies<'_>,
+        receipt: &mut Receipt,
     ) -> Result<Option<Attempt>, Error> {
         if let Some(state) = &post.state {
-            return Ok(Some(Attempt::of_answer(&self.core, cookies, state)?));
+            return Ok(Some(Attempt::of_answer(&self.core, cookies, state, receipt)?));
         }
-        match UnverifiedIdToken::parse(&post.token)?.unverified_nonce()? {
-            Some(nonce) => Ok(Some(Attempt::of_nonce(&self.core, cookies, &nonce)?)),
+        let token = unverified(&post.token, receipt)?;
+        match receipt.fault(token.unverified_nonce(), shown::fault)? {
+            Some(nonce) => Ok(Some(Attempt::of_nonce(&self.core, cookies, &nonce, receipt)?)),
             None => Ok(None),
         }
     }
@@ -127,21 +147,23 @@ impl SignIn {
         provider: &ProviderId,
         token: &IdToken,
         answered: &Answered,
+        receipt: &mut Receipt,
     ) -> Result<Completed, Error> {
-        let provider = self.provider_of(provider, answered.attempt.as_ref())?;
-        let token = UnverifiedIdToken::parse(token)?;
+        let provider = self.provider_of(provider, answered.attempt.as_ref(), receipt)?;
+        let token = unverified(token, receipt)?;
         let attempt = answered.attempt.as_ref();
         let nonce = attempt.map(|attempt| Nonce::new(attempt.nonce.as_str()));
         let expected = nonce.as_ref().map_or(ExpectedNonce::NotSent, ExpectedNonce::Required);
-        let credential = provider.verify_credential(&self.core, &token, expected).await?;
+        let credential = provider.verify_credential(&self.core, &token, expected, receipt).await?;
         if let Some(attempt) = attempt {
-            check_subject(attempt, None, &credential.identity)?;
+            check_subject(attempt, None, &credential.identity, receipt)?;
         }
-        self.sessions.admit(&credential.identity).await?;
-        self.spend(&credential).await?;
+        self.sessions.admit(&credential.identity, receipt).await?;
+        self.spend(&credential, receipt).await?;
         if let Some(attempt) = attempt {
-            self.consume(attempt).await?;
+            self.consume(attempt, receipt).await?;
         }
+        receipt.leaves(Offline::Credential);
         self.open_session(&credential, answered).await
     }
 
@@ -150,30 +172,38 @@ impl SignIn {
         &self,
         id: &ProviderId,
         attempt: Option<&Attempt>,
+        receipt: &mut Receipt,
     ) -> Result<Arc<Provider>, Error> {
         let provider = match attempt {
-            Some(attempt) => self.admit(attempt, id, Way::Post)?,
+            Some(attempt) => self.admit(attempt, id, Way::Post, receipt)?,
             None => Arc::clone(self.core.provider(id)?),
         };
         if provider.script_url().is_none() {
             return Err(Refusal::UnknownProvider.into());
         }
-        if attempt.is_none() && !provider.config().allow_credential_without_nonce {
-            return Err(Refusal::CredentialWithoutNonce.into());
+        if attempt.is_none() {
+            let is_allowed = provider.config().allow_credential_without_nonce;
+            receipt
+                .check(rules::NONCE_KNOWN, "an attempt's, unless configured", "none", is_allowed)
+                .or(Refusal::CredentialWithoutNonce)?;
         }
         Ok(provider)
     }
 
     /// Once, by whichever process; and whatever their clocks say, not forgotten by one while another would
     /// still accept it.
-    async fn spend(&self, credential: &VerifiedCredential) -> Result<(), Error> {
+    async fn spend(
+        &self,
+        credential: &VerifiedCredential,
+        receipt: &mut Receipt,
+    ) -> Result<(), Error> {
         let until = credential.expires_at.after(MAX_LEEWAY);
         let store = &self.core.store;
-        if store.spend(SpentKind::Credential, &credential.sha256, until).await? {
-            Ok(())
-        } else {
-            Err(Refusal::CredentialUsed.into())
-        }
+        let is_first = store.spend(SpentKind::Credential, &credential.sha256, until).await?;
+        let came = if is_first { "the first" } else { "it was used before" };
+        receipt
+            .check(rules::CREDENTIAL_FIRST_USE, "the first", came, is_first)
+            .or(Refusal::CredentialUsed.into())
     }
 
     async fn open_session(
@@ -214,9 +244,14 @@ impl SignIn {
         })
     }
 
-    async fn not_accepted(&self, attempt: Option<&Attempt>, error: Error) -> Failed {
+    async fn not_accepted(
+        &self,
+        attempt: Option<&Attempt>,
+        error: Error,
+        receipt: &mut Receipt,
+    ) -> Failed {
         match attempt {
-            Some(attempt) => self.turned_away(attempt, error).await,
+            Some(attempt) => self.turned_away(attempt, error, receipt).await,
             None => Failed::before_attempt(error),
         }
     }

@@ -12,6 +12,7 @@ use super::begin::{Ask, wanted};
 use super::{Begun, Mode, SignIn};
 use crate::error::{Error, Refusal};
 use crate::provider::{Provider, Scopes, TokenResponse};
+use crate::receipt::{Receipt, rules};
 use crate::revoke;
 use crate::session::Sessions;
 use crate::session::cookie::Cookies;
@@ -93,6 +94,7 @@ impl SignIn {
         &self,
         attempt: &Attempt,
         headers: &http::HeaderMap,
+        receipt: &mut Receipt,
     ) -> Result<(), Error> {
         let Intent::Grant { user, session, .. } = &attempt.intent else {
             return Ok(());
@@ -101,10 +103,14 @@ impl SignIn {
             Some(hash) => self.sessions.find(&hash).await?,
             None => None,
         };
-        match found {
-            Some(found) if found.id == *session && found.user == *user => Ok(()),
-            _ => Err(Refusal::SessionMismatch.into()),
-        }
+        let came = match &found {
+            Some(found) if found.id == *session && found.user == *user => "that session",
+            Some(_) => "another",
+            None => "none",
+        };
+        receipt
+            .check(rules::SESSION, "that session", came, came == "that session")
+            .or(Refusal::SessionMismatch.into())
     }
 
     /// Another account than the expected one answered, or nobody knows which: what it gave is revoked at the provider, since nobody

@@ -5,10 +5,11 @@
 
 use super::attempt::{Attempt, Intent};
 use super::complete::Proved;
-use super::{Completed, Mode, Next, SignIn};
+use super::{Begun, Completed, Mode, Next, SignIn};
 use crate::error::Error;
-use crate::id::{GrantId, UserId};
+use crate::id::{AttemptId, GrantId, UserId};
 use crate::provider::{Provider, Scopes};
+use crate::receipt::{Fact, Leg, Offline, Receipt};
 use crate::session::Sessions;
 use crate::session::cookie::{Cookies, SetCookie};
 use crate::store::{EventKind, NewSession, SessionHash, StoreError};
@@ -31,6 +32,13 @@ struct Settling<'a> {
     replaces: Option<SessionHash>,
 }
 
+/// Where the browser goes, and what it needs there.
+struct Leave {
+    next: Next,
+    cookies: Vec<SetCookie>,
+    second_leg: Option<AttemptId>,
+}
+
 impl SignIn {
     pub(super) async fn settle(
         &self,
@@ -38,9 +46,10 @@ impl SignIn {
         provider: &Provider,
         proved: &Proved,
         headers: &http::HeaderMap,
+        receipt: &mut Receipt,
     ) -> Result<Completed, Error> {
         let metadata = provider.metadata(&self.core).await?;
-        self.sessions.admit(&proved.identity).await?;
+        self.sessions.admit(&proved.identity, receipt).await?;
         let settling = Settling {
             attempt,
             proved,
@@ -53,17 +62,15 @@ impl SignIn {
         };
         for _ in 0..MAX_ROUNDS {
             let (grant, scopes) = self.grant(&settling).await?;
-            let is_offline = grant.is_offline();
             let opened = attempt.opens_session().then(|| self.sessions.open(&proved.identity));
             let (session, cookie) = opened.unzip();
             let hash = session.as_ref().map(|session| session.hash);
+            let leave = self.leave(attempt, provider, proved, grant.is_offline(), headers).await;
+            settling.tell(&grant, hash.is_some(), &leave, provider, receipt);
             let rows = settling.rows(grant, scopes, session);
             let written = self.core.store.complete_sign_in(rows).await;
             match written {
-                Ok(_) => {
-                    let next = self.next(attempt, provider, proved, is_offline, headers).await;
-                    return Ok(completed(attempt, hash, cookie, next));
-                }
+                Ok(_) => return Ok(completed(attempt, hash, cookie, leave)),
                 Err(StoreError::Conflict) => {}
                 Err(error) => return Err(error.into()),
             }
@@ -78,7 +85,7 @@ impl SignIn {
             Some(grant) if settling.brings_less_than(&grant) => {
                 let ledger = self.core.store.scope_ledger(grant.id).await?;
                 let scopes = settling.asked(&grant, ledger);
-                return Ok((settling.leave(grant), scopes));
+                return Ok((settling.left(grant), scopes));
             }
             Some(grant) => grant,
             None => {
@@ -101,25 +108,29 @@ impl SignIn {
 
     /// Where the browser goes: back, or to the provider once more, if only consent can bring a refresh
     /// token. Whoever cannot be sent there is signed in all the same.
-    async fn next(
+    async fn leave(
         &self,
         attempt: &Attempt,
         provider: &Provider,
         proved: &Proved,
         is_offline: bool,
         headers: &http::HeaderMap,
-    ) -> (Next, Vec<SetCookie>) {
+    ) -> Leave {
         let is_first_leg = attempt.is_sign_in() && attempt.mode != Mode::Code;
         let could_be = provider.gives_refresh_token_on_consent(&attempt.scopes);
         if !is_offline && is_first_leg && could_be {
             let subject = &proved.identity.identity().subject;
             let cookies = Cookies::of(headers);
             match self.begin_consent(provider, attempt, subject, cookies).await {
-                Ok(begun) => return (Next::Consent(begun.location), begun.cookies),
+                Ok(Begun { attempt, location, cookies }) => {
+                    let next = Next::Consent(location);
+                    return Leave { next, cookies, second_leg: Some(attempt) };
+                }
                 Err(error) => tracing::warn!(code = error.code(), "the second leg cannot begin"),
             }
         }
-        (Next::ReturnTo(attempt.return_to.resolve(&self.core.public_url)), Vec::new())
+        let next = Next::ReturnTo(attempt.return_to.resolve(&self.core.public_url));
+        Leave { next, cookies: Vec::new(), second_leg: None }
     }
 }
 
@@ -149,6 +160,39 @@ impl Settling<'_> {
         }
     }
 
+    /// What the receipt tells of what is about to be written.
+    fn tell(
+        &self,
+        grant: &Grant,
+        opens_session: bool,
+        leave: &Leave,
+        provider: &Provider,
+        receipt: &mut Receipt,
+    ) {
+        let change = if grant.version == 1 { "new" } else { "there already" };
+        let session = if opens_session { "opened" } else { "goes on" };
+        receipt.step(
+            "written",
+            &[
+                ("grant", Fact::Grant(grant.id)),
+                ("which is", Fact::Word(change)),
+                ("scopes", Fact::Scopes(&grant.scopes)),
+                ("session", Fact::Word(session)),
+            ],
+        );
+        if let Some(second_leg) = leave.second_leg {
+            receipt.step("second leg", &[("attempt", Fact::Attempt(second_leg))]);
+        }
+        receipt.leaves(Offline::of(&Leg {
+            brought: self.brings_refresh_token(),
+            works: grant.is_offline(),
+            asked: provider.asks_for_offline_access(&self.attempt.scopes),
+            for_consent: self.attempt.asked.for_consent,
+            one_time_code: self.attempt.mode == Mode::Code,
+            second_leg: leave.second_leg.is_some(),
+        }));
+    }
+
     fn granted(&self) -> &Scopes {
         self.proved.answer.granted(&self.attempt.scopes)
     }
@@ -166,7 +210,7 @@ impl Settling<'_> {
             && !self.granted().covers(&stored.scopes)
     }
 
-    fn leave(&self, stored: Grant) -> Grant {
+    fn left(&self, stored: Grant) -> Grant {
         Grant {
             requested: stored.requested.union(&self.attempt.scopes),
             version: stored.version + 1,
@@ -264,9 +308,9 @@ fn completed(
     attempt: &Attempt,
     session: Option<SessionHash>,
     cookie: Option<SetCookie>,
-    (next, more): (Next, Vec<SetCookie>),
+    leave: Leave,
 ) -> Completed {
-    let cookies = cookie.into_iter().chain(attempt.leaves()).chain(more);
-    let (mode, window) = (attempt.mode, attempt.window.clone());
-    Completed { attempt: attempt.id, mode, window, cookies: cookies.collect(), session, next }
+    let cookies = cookie.into_iter().chain(attempt.leaves()).chain(leave.cookies).collect();
+    let (mode, window, next) = (attempt.mode, attempt.window.clone(), leave.next);
+    Completed { attempt: attempt.id, mode, window, cookies, session, next }
 }

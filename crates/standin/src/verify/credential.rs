@@ -7,11 +7,12 @@
 
 use super::claims::Claims;
 use super::fault::IdTokenFault;
-use super::id_token::{Expected, instant, refuse_unless, verify_id_token};
+use super::id_token::{Expected, instant, verify_id_token};
 use super::identity::VerifiedIdentity;
 use super::key_set::KeySet;
 use super::strict_json::{self, Value};
 use super::unverified::UnverifiedIdToken;
+use crate::receipt::{Fact, Receipt, rules};
 use crate::secret::{Nonce, sha256};
 use crate::time::Timestamp;
 
@@ -34,12 +35,16 @@ pub fn verify_credential(
     token: &UnverifiedIdToken<'_>,
     keys: &KeySet,
     expected: &Expected<'_>,
+    receipt: &mut Receipt,
 ) -> Result<VerifiedCredential, IdTokenFault> {
-    let identity = verify_id_token(token, keys, expected)?;
+    let identity = verify_id_token(token, keys, expected, receipt)?;
     // The very bytes that have just been verified.
     let claims = claims(token)?;
     let came_alone = claims.at_hash == Value::Absent && claims.c_hash == Value::Absent;
-    refuse_unless(came_alone, IdTokenFault::NotACredential)?;
+    let came = Fact::Word(if came_alone { "neither" } else { "one of them" });
+    receipt
+        .check(rules::CAME_ALONE, "no at_hash, no c_hash", came, came_alone)
+        .or(IdTokenFault::NotACredential)?;
     let expires_at = instant(&claims.exp).ok_or(IdTokenFault::ExpiryInvalid)?;
     Ok(VerifiedCredential { identity, sha256: sha256(token.jws().signed()), expires_at })
 }

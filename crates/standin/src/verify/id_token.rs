@@ -13,8 +13,10 @@ use super::fault::IdTokenFault;
 use super::identity::{Identity, ProviderId, VerifiedIdentity};
 use super::jws::check_signature;
 use super::key_set::KeySet;
+use super::shown;
 use super::strict_json::{self, Value};
 use super::unverified::UnverifiedIdToken;
+use crate::receipt::{Fact, Receipt, rules};
 use crate::secret::{AccessToken, AuthorizationCode, Nonce, same_bytes, sha256};
 use crate::time::Timestamp;
 
@@ -62,28 +64,31 @@ pub struct Expected<'a> {
     pub hosted_domains: &'a [String],
 }
 
-/// Verifies an ID token: signature, then claims. What comes out is proof.
+/// Verifies an ID token: signature, then claims. What comes out is proof; what was looked at stands in `receipt`.
 pub fn verify_id_token(
     token: &UnverifiedIdToken<'_>,
     keys: &KeySet,
     expected: &Expected<'_>,
+    receipt: &mut Receipt,
 ) -> Result<VerifiedIdentity, IdTokenFault> {
     // Step 1, decryption: we register for no encryption, and `UnverifiedIdToken` takes only signed tokens.
     // Steps 6 to 8: signed by a key of the provider, with an algorithm we accept, which is no MAC.
-    check_signature(token.jws(), keys)?;
-    let claims: Claims<'_> = strict_json::parse(token.jws().unverified_claims())
-        .map_err(|_| IdTokenFault::ClaimsMalformed)?;
-    check_issuer(&claims, expected)?;
-    check_audience(&claims, expected)?;
-    check_times(&claims, expected)?;
-    check_nonce(&claims, expected)?;
+    receipt.fault(check_signature(token.jws(), keys), shown::fault)?;
+    receipt.passed(rules::SIGNATURE, "by a key of the provider", token.jws().algorithm().name());
+    let claims = strict_json::parse(token.jws().unverified_claims());
+    let claims = claims.map_err(|_| IdTokenFault::ClaimsMalformed);
+    let claims: Claims<'_> = receipt.fault(claims, shown::fault)?;
+    check_issuer(&claims, expected, receipt)?;
+    check_audience(&claims, expected, receipt)?;
+    check_times(&claims, expected, receipt)?;
+    check_nonce(&claims, expected, receipt)?;
     // Steps 12 and 13, `acr` and `auth_time`: we never ask for them.
-    check_hashes(&claims, expected)?;
-    check_hosted_domain(&claims, expected)?;
+    check_hashes(&claims, expected, receipt)?;
+    check_hosted_domain(&claims, expected, receipt)?;
     let identity = Identity {
         provider: expected.provider.clone(),
         issuer: expected.issuer.to_owned(),
-        subject: subject(&claims)?.to_owned(),
+        subject: subject(&claims, receipt)?.to_owned(),
     };
     let session_id = claims.session_id();
     let (profile, left_out) = (claims.profile(), claims.left_out());
@@ -99,7 +104,7 @@ pub fn verify_refreshed_id_token(
     identity: &Identity,
 ) -> Result<VerifiedIdentity, IdTokenFault> {
     let expected = Expected { nonce: ExpectedNonce::NotSent, ..*expected };
-    let refreshed = verify_id_token(token, keys, &expected)?;
+    let refreshed = verify_id_token(token, keys, &expected, &mut Receipt::unkept())?;
     if refreshed.identity().issuer != identity.issuer {
         return Err(IdTokenFault::IssuerMismatch);
     }
@@ -111,47 +116,74 @@ pub fn verify_refreshed_id_token(
 
 /// Step 2: `iss` is exactly the configured issuer. No slash, case or scheme is forgiven; only a provider
 /// known to spell itself in two ways has an alias.
-fn check_issuer(claims: &Claims<'_>, expected: &Expected<'_>) -> Result<(), IdTokenFault> {
+fn check_issuer(
+    claims: &Claims<'_>,
+    expected: &Expected<'_>,
+    receipt: &mut Receipt,
+) -> Result<(), IdTokenFault> {
     let is_expected =
         |iss: &str| iss == expected.issuer || expected.issuer_aliases.iter().any(|a| a == iss);
-    refuse_unless(claims.iss.text().is_some_and(is_expected), IdTokenFault::IssuerMismatch)
+    let holds = claims.iss.text().is_some_and(is_expected);
+    let (issuer, came) = (Fact::Issuer(expected.issuer), shown::issuer(&claims.iss));
+    receipt.check(rules::ISSUER, issuer, came, holds).or(IdTokenFault::IssuerMismatch)
 }
 
 /// Steps 3 to 5: `aud` is our client and nobody we do not trust, which is nobody else; `azp`, which must be
 /// there beside several audiences, is our client too.
-fn check_audience(claims: &Claims<'_>, expected: &Expected<'_>) -> Result<(), IdTokenFault> {
+fn check_audience(
+    claims: &Claims<'_>,
+    expected: &Expected<'_>,
+    receipt: &mut Receipt,
+) -> Result<(), IdTokenFault> {
     let ours = |aud: &str| aud == expected.client_id;
     let (for_us, several) = match &claims.aud {
         Value::Text(aud) => (ours(aud), false),
         Value::Texts(all) => (!all.is_empty() && all.iter().all(|aud| ours(aud)), all.len() > 1),
         _ => (false, false),
     };
-    refuse_unless(for_us, IdTokenFault::AudienceMismatch)?;
+    let client = Fact::ClientId(expected.client_id);
+    let came = shown::audience(&claims.aud);
+    receipt.check(rules::AUDIENCE, client, came, for_us).or(IdTokenFault::AudienceMismatch)?;
     let requested_by_us = match &claims.azp {
         Value::Absent => !several,
         azp => azp.text().is_some_and(ours),
     };
-    refuse_unless(requested_by_us, IdTokenFault::AuthorizedPartyMismatch)
+    let came = shown::audience(&claims.azp);
+    let verdict = receipt.check(rules::AUTHORIZED_PARTY, client, came, requested_by_us);
+    verdict.or(IdTokenFault::AuthorizedPartyMismatch)
 }
 
 /// Steps 9 and 10: now is before `exp` and not before `nbf`, `iat` is not in the future, and the token was
 /// not made to live forever.
-fn check_times(claims: &Claims<'_>, expected: &Expected<'_>) -> Result<(), IdTokenFault> {
+fn check_times(
+    claims: &Claims<'_>,
+    expected: &Expected<'_>,
+    receipt: &mut Receipt,
+) -> Result<(), IdTokenFault> {
     let now = expected.now;
     let leeway = expected.leeway.min(MAX_LEEWAY);
-    let expires = instant(&claims.exp).ok_or(IdTokenFault::ExpiryInvalid)?;
-    let issued = instant(&claims.iat).ok_or(IdTokenFault::IssuedAtInvalid)?;
-    refuse_unless(now < expires.after(leeway), IdTokenFault::Expired)?;
-    refuse_unless(issued <= now.after(leeway), IdTokenFault::IssuedInFuture)?;
-    refuse_unless(
-        issued <= expires && expires <= issued.after(MAX_LIFETIME),
-        IdTokenFault::LifetimeRefused,
-    )?;
+    let (expires, issued) = (instant(&claims.exp), instant(&claims.iat));
+    let is_alive = expires.is_some_and(|expires| now < expires.after(leeway));
+    receipt
+        .check(rules::EXPIRY, "not over", shown::time(&claims.exp, now), is_alive)
+        .or(expires.map_or(IdTokenFault::ExpiryInvalid, |_| IdTokenFault::Expired))?;
+    let is_past = issued.is_some_and(|issued| issued <= now.after(leeway));
+    receipt
+        .check(rules::ISSUED_AT, "not in the future", shown::time(&claims.iat, now), is_past)
+        .or(issued.map_or(IdTokenFault::IssuedAtInvalid, |_| IdTokenFault::IssuedInFuture))?;
+    let (expires, issued) = (expires.unwrap_or_default(), issued.unwrap_or_default());
+    let has_end = issued <= expires && expires <= issued.after(MAX_LIFETIME);
+    receipt
+        .check(rules::LIFETIME, "at most a day", shown::span(issued, expires), has_end)
+        .or(IdTokenFault::LifetimeRefused)?;
     if claims.nbf == Value::Absent {
         return Ok(());
     }
-    let begins = instant(&claims.nbf).ok_or(IdTokenFault::NotBeforeInvalid)?;
-    refuse_unless(begins <= now.after(leeway), IdTokenFault::NotYetValid)
+    let begins = instant(&claims.nbf);
+    let has_begun = begins.is_some_and(|begins| begins <= now.after(leeway));
+    receipt
+        .check(rules::NOT_BEFORE, "not in the future", shown::time(&claims.nbf, now), has_begun)
+        .or(begins.map_or(IdTokenFault::NotBeforeInvalid, |_| IdTokenFault::NotYetValid))
 }
 
 /// Seconds since the epoch. A string, a fraction, a negative number or null is not an instant, and neither is
@@ -164,29 +196,52 @@ pub(super) fn instant(value: &Value<'_>) -> Option<Timestamp> {
 }
 
 /// Step 11: the nonce is the one we sent, compared in constant time.
-fn check_nonce(claims: &Claims<'_>, expected: &Expected<'_>) -> Result<(), IdTokenFault> {
+fn check_nonce(
+    claims: &Claims<'_>,
+    expected: &Expected<'_>,
+    receipt: &mut Receipt,
+) -> Result<(), IdTokenFault> {
     let sent = match expected.nonce {
-        ExpectedNonce::NotSent => return Ok(()),
-        ExpectedNonce::IfPresent(_) if claims.nonce == Value::Absent => return Ok(()),
-        ExpectedNonce::IfPresent(sent) | ExpectedNonce::Required(sent) => sent,
+        ExpectedNonce::NotSent => None,
+        ExpectedNonce::IfPresent(_) if claims.nonce == Value::Absent => None,
+        ExpectedNonce::IfPresent(sent) | ExpectedNonce::Required(sent) => Some(sent),
     };
-    let is_sent = |nonce: &str| same_bytes(nonce.as_bytes(), sent.expose().as_bytes());
-    refuse_unless(claims.nonce.text().is_some_and(is_sent), IdTokenFault::NonceMismatch)
+    let is_sent =
+        |nonce: &str, sent: &Nonce| same_bytes(nonce.as_bytes(), sent.expose().as_bytes());
+    let holds = sent.is_none_or(|sent| claims.nonce.text().is_some_and(|n| is_sent(n, sent)));
+    let came = shown::compared(&claims.nonce, sent.is_some() && holds);
+    let wanted = shown::nonce_expected(&expected.nonce);
+    receipt.check(rules::NONCE, wanted, came, holds).or(IdTokenFault::NonceMismatch)
 }
 
 /// §3.1.3.8 and §3.3.2.10: what came with the token is what the provider sent with it.
-fn check_hashes(claims: &Claims<'_>, expected: &Expected<'_>) -> Result<(), IdTokenFault> {
-    let access_token = expected.access_token.map(AccessToken::expose);
-    refuse_unless(hash_fits(&claims.at_hash, access_token), IdTokenFault::AccessTokenHashMismatch)?;
-    let code = expected.code.map(AuthorizationCode::expose);
-    refuse_unless(hash_fits(&claims.c_hash, code), IdTokenFault::CodeHashMismatch)
+fn check_hashes(
+    claims: &Claims<'_>,
+    expected: &Expected<'_>,
+    receipt: &mut Receipt,
+) -> Result<(), IdTokenFault> {
+    if let Some(access_token) = expected.access_token {
+        let holds = hash_fits(&claims.at_hash, access_token.expose());
+        let came = shown::compared(&claims.at_hash, holds);
+        receipt
+            .check(rules::ACCESS_TOKEN_HASH, "of this access token, or none", came, holds)
+            .or(IdTokenFault::AccessTokenHashMismatch)?;
+    }
+    if let Some(code) = expected.code {
+        let holds = hash_fits(&claims.c_hash, code.expose());
+        let came = shown::compared(&claims.c_hash, holds);
+        receipt
+            .check(rules::CODE_HASH, "of this code, or none", came, holds)
+            .or(IdTokenFault::CodeHashMismatch)?;
+    }
+    Ok(())
 }
 
 /// The left half of the hash that the algorithm uses, which is SHA-256 for every algorithm we accept.
-fn hash_fits(claim: &Value<'_>, companion: Option<&str>) -> bool {
-    let (Some(companion), false) = (companion, *claim == Value::Absent) else {
+fn hash_fits(claim: &Value<'_>, companion: &str) -> bool {
+    if *claim == Value::Absent {
         return true;
-    };
+    }
     let mut encoded = [0; 22];
     BASE64URL_NOPAD.encode_mut(&sha256(companion.as_bytes())[..16], &mut encoded);
     claim.text().is_some_and(|hash| same_bytes(hash.as_bytes(), &encoded))
@@ -194,26 +249,35 @@ fn hash_fits(claim: &Value<'_>, companion: Option<&str>) -> bool {
 
 /// Google's rule: membership of a domain is in the signed `hd` claim. The `hd` of the request only narrows
 /// the account chooser, and the domain of the e-mail address proves nothing (requirement ID-15).
-fn check_hosted_domain(claims: &Claims<'_>, expected: &Expected<'_>) -> Result<(), IdTokenFault> {
+fn check_hosted_domain(
+    claims: &Claims<'_>,
+    expected: &Expected<'_>,
+    receipt: &mut Receipt,
+) -> Result<(), IdTokenFault> {
     let allowed = expected.hosted_domains;
+    if allowed.is_empty() {
+        return Ok(());
+    }
     let is_allowed = |hd: &str| allowed.iter().any(|domain| domain.eq_ignore_ascii_case(hd));
-    refuse_unless(
-        allowed.is_empty() || claims.hd.text().is_some_and(is_allowed),
-        IdTokenFault::HostedDomainRefused,
-    )
+    let holds = claims.hd.text().is_some_and(is_allowed);
+    let came = shown::compared(&claims.hd, holds);
+    receipt
+        .check(rules::HOSTED_DOMAIN, "one of `hosted_domains`", came, holds)
+        .or(IdTokenFault::HostedDomainRefused)
 }
 
-fn subject<'c>(claims: &'c Claims<'_>) -> Result<&'c str, IdTokenFault> {
-    claims.sub.text().filter(|sub| is_subject(sub)).ok_or(IdTokenFault::SubjectInvalid)
+fn subject<'c>(claims: &'c Claims<'_>, receipt: &mut Receipt) -> Result<&'c str, IdTokenFault> {
+    let subject = claims.sub.text().filter(|sub| is_subject(sub));
+    let came = Fact::Word(if subject.is_some() { "there" } else { "not so" });
+    receipt
+        .check(rules::SUBJECT, "1 to 255 printable characters", came, subject.is_some())
+        .or(IdTokenFault::SubjectInvalid)?;
+    subject.ok_or(IdTokenFault::SubjectInvalid)
 }
 
 /// §2: at most 255 ASCII characters. Google's look like numbers, and are too large to be read as such.
 pub(super) fn is_subject(sub: &str) -> bool {
     (1..=255).contains(&sub.len()) && sub.bytes().all(|byte| matches!(byte, 0x20..=0x7e))
-}
-
-pub(super) fn refuse_unless(holds: bool, fault: IdTokenFault) -> Result<(), IdTokenFault> {
-    if holds { Ok(()) } else { Err(fault) }
 }
 
 #[cfg(test)]

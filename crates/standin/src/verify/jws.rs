@@ -21,6 +21,14 @@ pub(super) enum Algorithm {
 }
 
 impl Algorithm {
+    /// As it stands in a header.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Es256 => "ES256",
+            Self::Rs256 => "RS256",
+        }
+    }
+
     /// By its exact name; `none` and everything symmetric have no variant to become.
     pub(super) fn named(name: &str) -> Option<Self> {
         match name {

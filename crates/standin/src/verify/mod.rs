@@ -20,6 +20,7 @@ mod identity;
 mod jws;
 mod key_set;
 mod roca;
+pub(crate) mod shown;
 mod strict_json;
 #[cfg(test)]
 pub(crate) mod test_signer;

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use standin::receipt::Receipt;
 use standin::secret::IdToken;
 use standin::time::Timestamp;
 use standin::verify::{
@@ -124,8 +125,9 @@ fn verdict(keys: &KeySet, token: &IdToken) -> Result<(), IdTokenFault> {
         leeway: Duration::ZERO,
         hosted_domains: &[],
     };
-    let verified = UnverifiedIdToken::parse(token)
-        .and_then(|unverified| verify_id_token(&unverified, keys, &expected));
+    let verified = UnverifiedIdToken::parse(token).and_then(|unverified| {
+        verify_id_token(&unverified, keys, &expected, &mut Receipt::unkept())
+    });
     match verified {
         Err(IdTokenFault::ClaimsMalformed) => Ok(()),
         Err(fault) => Err(fault),

@@ -91,7 +91,15 @@ impl World {
         expected: &Expected<'_>,
     ) -> Result<VerifiedIdentity, IdTokenFault> {
         let token = Signer::p256("k").sign(claims);
-        verify_id_token(&parsed(&token), &self.keys, expected)
+        verify_id_token(&parsed(&token), &self.keys, expected, &mut Receipt::unkept())
+    }
+
+    fn verify_with(
+        &self,
+        keys: &KeySet,
+        token: &IdToken,
+    ) -> Result<VerifiedIdentity, IdTokenFault> {
+        verify_id_token(&parsed(token), keys, &self.expected(), &mut Receipt::unkept())
     }
 
     fn refuses_each(&self, claim: &str, values: &[&str], fault: IdTokenFault) {
@@ -135,10 +143,10 @@ fn a_token_signed_with_rsa_proves_as_much() {
     let token = signer.sign(&claims(&[]));
     let keys = KeySet::parse(&jwks(&[signer])).unwrap();
     let world = World::new();
-    let verdict = verify_id_token(&parsed(&token), &keys, &world.expected());
+    let verdict = world.verify_with(&keys, &token);
     assert!(verdict.is_ok());
     let forged = Signer::other_rsa("r").sign(&claims(&[]));
-    let verdict = verify_id_token(&parsed(&forged), &keys, &world.expected());
+    let verdict = world.verify_with(&keys, &forged);
     assert_eq!(verdict, Err(IdTokenFault::SignatureInvalid));
 }
 
@@ -146,7 +154,7 @@ fn a_token_signed_with_rsa_proves_as_much() {
 fn nothing_is_told_about_the_claims_of_a_token_that_is_not_signed() {
     let world = World::new();
     let forged = Signer::other_p256("k").sign(&claims(&[("iss", "1"), ("exp", "0")]));
-    let verdict = verify_id_token(&parsed(&forged), &world.keys, &world.expected());
+    let verdict = world.verify_with(&world.keys, &forged);
     assert_eq!(verdict, Err(IdTokenFault::SignatureInvalid));
 }
 
