@@ -73,6 +73,14 @@ pub(crate) fn ambiguous() -> Response {
     response
 }
 
+/// The session of this browser is over: its cookie goes, and what a page of its user has kept. Cookies of the app
+/// are the app's.
+pub(crate) fn signed_out(mut response: Response) -> Response {
+    let kept = HeaderValue::from_static("\"cache\", \"storage\"");
+    response.headers_mut().insert("clear-site-data", kept);
+    with_cookies(response, &[SetCookie::clear(SESSION_COOKIE)])
+}
+
 /// Adds cookies to an answer.
 pub(crate) fn with_cookies(mut response: Response, cookies: &[SetCookie]) -> Response {
     for cookie in cookies {

@@ -52,6 +52,14 @@ struct DonePage<'a> {
     window: &'a str,
 }
 
+#[derive(Template)]
+#[template(path = "refused.html")]
+struct RefusedPage<'a> {
+    style: &'a str,
+    detail: &'a str,
+    code: &'a str,
+}
+
 /// Who is to be told how it went.
 #[derive(Clone, Copy)]
 pub(crate) enum Waiting<'a> {
@@ -104,6 +112,15 @@ pub(crate) fn failed(
         window: waiting.window(),
         login,
     };
+    render(problem.status(), &page)
+}
+
+/// What a form of the user's own page asked for and did not get, for a person or for a program.
+pub(crate) fn refused(headers: &HeaderMap, problem: Problem) -> Response {
+    if !is_navigation(headers) {
+        return problem.into_response();
+    }
+    let page = RefusedPage { style: STYLE, detail: problem.detail(), code: problem.code() };
     render(problem.status(), &page)
 }
 

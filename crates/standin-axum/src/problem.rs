@@ -129,9 +129,11 @@ fn status(error: &Error) -> StatusCode {
 
 fn status_of_refusal(refusal: Refusal) -> StatusCode {
     match refusal {
-        Refusal::AttemptExpired
+        Refusal::AccountAmbiguous
+        | Refusal::AttemptExpired
         | Refusal::CodeMissing
         | Refusal::CodeRefused
+        | Refusal::ConfirmationMissing
         | Refusal::CredentialMissing
         | Refusal::CsrfCookieMissing
         | Refusal::CsrfFieldMissing
@@ -156,10 +158,16 @@ fn status_of_refusal(refusal: Refusal) -> StatusCode {
         | Refusal::Forbidden
         | Refusal::SessionMismatch
         | Refusal::SubjectMismatch => StatusCode::FORBIDDEN,
-        Refusal::NoGrant | Refusal::NoSecurityEvents | Refusal::UnknownProvider => {
-            StatusCode::NOT_FOUND
-        }
-        Refusal::AttemptUsed | Refusal::CredentialUsed => StatusCode::CONFLICT,
+        Refusal::IdentityUnknown
+        | Refusal::NoGrant
+        | Refusal::NoSecurityEvents
+        | Refusal::NoSession
+        | Refusal::NoUser
+        | Refusal::UnknownProvider => StatusCode::NOT_FOUND,
+        Refusal::AttemptUsed
+        | Refusal::CredentialUsed
+        | Refusal::IdentityTaken
+        | Refusal::LastIdentity => StatusCode::CONFLICT,
         Refusal::RateLimited => StatusCode::TOO_MANY_REQUESTS,
     }
 }

@@ -1,4 +1,4 @@
-//! What a job needs to ask Standin for a token: the types on the wire.
+//! What a job needs to ask Standin for a token, and about people: the types on the wire.
 //!
 //! They are the one definition of the job's side of the API: the server answers with them and a client
 //! reads them, so the two cannot drift apart. Times are RFC 3339 in UTC, durations whole seconds.
@@ -54,6 +54,81 @@ impl fmt::Debug for Token {
             .field("user", &self.user)
             .finish_non_exhaustive()
     }
+}
+
+/// The answer of `GET /v1/users`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Users {
+    /// Those who were found, oldest first.
+    pub users: Vec<User>,
+}
+
+/// A person, as `GET /v1/users/{user}` shows them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct User {
+    /// `usr_…`: the one name that never changes.
+    pub id: String,
+    /// What the provider said last, with the account that signed in last.
+    pub email: Option<String>,
+    /// Whether the provider vouches for it.
+    pub email_verified: bool,
+    /// The full name.
+    pub name: Option<String>,
+    /// The address of a picture.
+    pub picture: Option<String>,
+    /// When they first signed in.
+    pub created_at: String,
+    /// The accounts they can sign in with.
+    pub identities: Vec<Identity>,
+}
+
+/// An account of a user at a provider.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Identity {
+    /// The provider.
+    pub provider: String,
+    /// The provider's id of the account: `{provider}:{subject}` names the user, too.
+    pub subject: String,
+    /// Its address, for people.
+    pub email: Option<String>,
+}
+
+/// The answer of `GET /v1/users/{user}/grants`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Grants {
+    /// What the user gave, oldest first.
+    pub grants: Vec<Grant>,
+}
+
+/// What a user gave at one provider with one account. No token is in it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Grant {
+    /// `grt_…`
+    pub id: String,
+    /// The provider.
+    pub provider: String,
+    /// The account.
+    pub subject: String,
+    /// What it opens.
+    pub scopes: Vec<String>,
+    /// What was asked for and kept back.
+    pub missing_scopes: Vec<String>,
+    /// Whether a job can act while the user is away.
+    pub offline: bool,
+    /// `active`, `reauth` or `revoked`.
+    pub state: String,
+    /// Why, if it is `reauth`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// When it was first given.
+    pub created_at: String,
+}
+
+/// The answer of `DELETE /v1/users/{user}/grants/{provider}`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Revoked {
+    /// `confirmed` by the provider; `queued` until it answers; `untold` if its token could not be opened.
+    pub revoked: String,
 }
 
 /// What every error is: an RFC 9457 problem (`application/problem+json`).

@@ -8,10 +8,11 @@ use url::Url;
 use crate::entropy::Entropy;
 use crate::error::{Error, Refusal};
 use crate::http::HttpClient;
+use crate::id::UserId;
 use crate::provider::Provider;
-use crate::store::Store;
+use crate::store::{Store, StoreError};
 use crate::time::{Clock, Timestamp};
-use crate::vault::Vault;
+use crate::vault::{Grant, Vault};
 use crate::verify::ProviderId;
 
 /// The parts that are shared: one of each in a process, none of them with any state of a request.
@@ -28,6 +29,22 @@ pub(crate) struct Core {
 impl Core {
     pub(crate) fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+
+    /// What a user gave at a provider with the account that is named, or with the one that is meant where
+    /// none is ([`Grant::precedence`]).
+    pub(crate) async fn grant_of(
+        &self,
+        user: UserId,
+        provider: &ProviderId,
+        subject: Option<&str>,
+    ) -> Result<Option<Grant>, StoreError> {
+        let Some(subject) = subject else { return self.store.grant_at(user, provider).await };
+        let grants = self.store.grants_of(user).await?.into_iter();
+        let is_it = |grant: &Grant| {
+            grant.identity.provider == *provider && grant.identity.subject == subject
+        };
+        Ok(grants.filter(is_it).min_by_key(Grant::precedence))
     }
 
     pub(crate) fn provider(&self, id: &ProviderId) -> Result<&Arc<Provider>, Error> {

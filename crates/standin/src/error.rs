@@ -193,6 +193,9 @@ refusals! {
     /// The provider has disabled the account (requirement RI-5).
     AccountDisabled = "account_disabled",
         "the provider says that this account is disabled; it can be used again once the provider says so";
+    /// The user has several accounts there.
+    AccountAmbiguous = "account_ambiguous",
+        "there are several accounts at this provider; say in `subject` which one is meant";
     /// No cookie of this browser belongs to the answer (requirements CB-1, CB-2).
     AttemptMissing = "attempt_missing",
         "this sign-in was not started in this browser, or it was finished already; start again";
@@ -208,6 +211,9 @@ refusals! {
     /// The provider refuses the code: used, expired, or never ours.
     CodeRefused = "code_refused",
         "the provider refuses the code: it was used before, has expired, or was made for another application; start again";
+    /// A user is deleted only by who says whom they mean.
+    ConfirmationMissing = "confirmation_missing",
+        "nothing was deleted: `confirm` must be your own user id, which `GET /auth/session` tells";
     /// No credential in a post of the sign-in button.
     CredentialMissing = "credential_missing",
         "the request carries no credential; go back to the page and press the button again";
@@ -238,6 +244,12 @@ refusals! {
     /// The client may not ask for this.
     Forbidden = "forbidden",
         "this client may not ask for that; an operator can allow it";
+    /// The account is another user's here (requirement CB-14).
+    IdentityTaken = "identity_taken",
+        "this account belongs to another user here, and two users are never merged; nothing was changed; sign in with it instead, or delete that user first";
+    /// No such account of the user's.
+    IdentityUnknown = "identity_unknown",
+        "whoever is signed in has no such account here; those they have are listed by `GET /auth/session`";
     /// The key is unknown or revoked.
     InvalidClient = "invalid_client",
         "the client key is missing, unknown or revoked";
@@ -247,12 +259,21 @@ refusals! {
     /// `iss` of the answer is not the provider's (RFC 9207).
     IssuerMismatch = "issuer_mismatch",
         "the answer comes from another provider than the one that was asked; start again";
+    /// Nobody could sign in as this user any more.
+    LastIdentity = "last_identity",
+        "this is the only account you can sign in with, so it stays; link another one first, or delete your user altogether";
     /// There is no such grant, or no such user; which of the two is not told.
     NoGrant = "no_grant",
         "there is no such user, or they have given nothing at this provider";
     /// Only Google is known to send security events.
     NoSecurityEvents = "no_security_events",
         "this provider sends no security events";
+    /// There is no such session, or it is somebody else's; which of the two is not told.
+    NoSession = "no_session",
+        "you have no such session; it may have ended already";
+    /// There is no such user.
+    NoUser = "no_user",
+        "there is no such user";
     /// The provider answered with an error of its own.
     ProviderError = "provider_error",
         "the provider answered with an error; start again, and tell the operator if it stays so";

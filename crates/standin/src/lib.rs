@@ -59,6 +59,7 @@
 //! The crate `standin-axum` makes routes of it. Nothing in here knows of a web framework, a database, the
 //! environment, or what time it is.
 
+mod account;
 mod core;
 mod json;
 mod refresh;
@@ -69,6 +70,7 @@ pub mod entropy;
 pub mod error;
 pub mod http;
 pub mod id;
+pub mod people;
 pub mod provider;
 pub mod receipt;
 pub mod secret;

@@ -16,8 +16,8 @@ use crate::time::Timestamp;
 use crate::vault::{Destination, Grant, GrantState, ScopeLedger, Sealed, VaultError};
 use crate::verify::ProviderId;
 
-/// How far a revocation has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// How far a revocation has come, the worse the greater.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Revoked {
     /// The provider has confirmed it, or there was nothing to revoke there.
     Confirmed,
@@ -35,7 +35,7 @@ fn delay(attempts: u32) -> Duration {
 /// Takes grants back.
 #[derive(Clone)]
 pub struct Revocations {
-    core: Arc<Core>,
+    pub(crate) core: Arc<Core>,
 }
 
 impl Revocations {
@@ -43,18 +43,26 @@ impl Revocations {
         Self { core }
     }
 
-    /// Takes back what a user gave at a provider. `None` if they gave nothing there.
+    /// Takes back what a user gave at a provider: with the account that is named, or with every one they have
+    /// there. `None` if that is nothing.
     pub async fn disconnect(
         &self,
         user: UserId,
         provider: &ProviderId,
+        subject: Option<&str>,
     ) -> Result<Option<Revoked>, Error> {
-        match self.core.store.grant_at(user, provider).await? {
-            Some(grant) if grant.state != GrantState::Revoked => {
-                self.take_back(grant).await.map(Some)
-            }
-            _ => Ok(None),
+        let grants = self.core.store.grants_of(user).await?.into_iter();
+        let meant = grants.filter(|grant| {
+            grant.identity.provider == *provider
+                && subject.is_none_or(|subject| subject == grant.identity.subject)
+                && grant.state != GrantState::Revoked
+        });
+        let (mut queued, mut revoked) = (Vec::new(), None);
+        for grant in meant {
+            revoked = revoked.max(Some(self.wipe_all(grant, &mut queued).await?));
         }
+        let asked = self.ask(queued).await?;
+        Ok(revoked.map(|revoked| revoked.max(asked)))
     }
 
     /// Takes back one grant, as it was read, and whatever a refresh has made of it since.
@@ -62,7 +70,18 @@ impl Revocations {
     /// # Errors
     /// Those of the store and of the key ring. A token that does not open is none: [`Revoked::Untold`].
     pub async fn take_back(&self, grant: Grant) -> Result<Revoked, Error> {
-        let (mut next, mut queued, mut revoked) = (Some(grant), Vec::new(), Revoked::Confirmed);
+        let mut queued = Vec::new();
+        let revoked = self.wipe_all(grant, &mut queued).await?;
+        Ok(revoked.max(self.ask(queued).await?))
+    }
+
+    /// Queues what stands in a grant and wipes it, and what a refresh has put there instead, until it is gone.
+    pub(crate) async fn wipe_all(
+        &self,
+        grant: Grant,
+        queued: &mut Vec<RevocationRow>,
+    ) -> Result<Revoked, Error> {
+        let (mut next, mut revoked) = (Some(grant), Revoked::Confirmed);
         while let Some(grant) = next {
             match self.queue(&grant).await {
                 Ok(row) => queued.extend(row),
@@ -74,36 +93,16 @@ impl Revocations {
             }
             next = self.wipe(grant).await?;
         }
-        for row in queued {
-            let asked = self.attempt(row).await?;
-            if revoked == Revoked::Confirmed {
-                revoked = asked;
-            }
-        }
         Ok(revoked)
     }
 
-    /// Takes back everything a user gave, and forgets them. `false` if there is no such user.
-    pub async fn delete_user(&self, user: UserId) -> Result<bool, Error> {
-        for grant in self.core.store.grants_of(user).await? {
-            if grant.state != GrantState::Revoked {
-                let id = grant.id;
-                match self.take_back(grant).await {
-                    // Who wants to be forgotten is forgotten, whatever has become of their tokens.
-                    Err(Error::Vault(error)) => {
-                        tracing::error!(grant.id = %id, %error, "a deleted user's token cannot be revoked");
-                    }
-                    taken => drop(taken?),
-                }
-            }
+    /// Asks the providers to revoke what was queued. The worst that came of it.
+    pub(crate) async fn ask(&self, queued: Vec<RevocationRow>) -> Result<Revoked, Error> {
+        let mut revoked = Revoked::Confirmed;
+        for row in queued {
+            revoked = revoked.max(self.attempt(row).await?);
         }
-        let existed = self.core.store.delete_user(user).await?;
-        if existed {
-            let event =
-                Event { user: Some(user), ..Event::new(EventKind::UserDeleted, self.core.now()) };
-            self.core.store.append_events(vec![event]).await?;
-        }
-        Ok(existed)
+        Ok(revoked)
     }
 
     /// Tries the revocations whose time has come. How many the provider confirmed.

@@ -13,6 +13,7 @@ use crate::core::Core;
 use crate::entropy::{Entropy, SystemEntropy};
 use crate::error::Error;
 use crate::http::HttpClient;
+use crate::people::People;
 use crate::provider::{Provider, ProviderConfig};
 use crate::refresh::Refresher;
 use crate::revoke::Revocations;
@@ -42,6 +43,7 @@ struct Services {
     sessions: Sessions,
     vend: Vend,
     revocations: Revocations,
+    people: People,
     signals: Signals,
     audit: Audit,
     tasks: TaskTracker,
@@ -143,6 +145,7 @@ impl Standin {
         Self(Arc::new(Services {
             signin: SignIn::new(Arc::clone(&core), sessions.clone(), tasks.clone()),
             vend: Vend::new(Arc::clone(&core), refresher, audit.clone()),
+            people: People::new(Arc::clone(&core), Revocations::new(Arc::clone(&core))),
             revocations: Revocations::new(Arc::clone(&core)),
             signals: Signals::new(Arc::clone(&core)),
             sessions,
@@ -174,6 +177,12 @@ impl Standin {
     #[must_use]
     pub fn revocations(&self) -> &Revocations {
         &self.0.revocations
+    }
+
+    /// People, for jobs that may look after them.
+    #[must_use]
+    pub fn people(&self) -> &People {
+        &self.0.people
     }
 
     /// What providers tell us directly.

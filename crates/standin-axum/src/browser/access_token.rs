@@ -19,6 +19,7 @@ use crate::problem::Problem;
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Body {
     scopes: Vec<String>,
+    subject: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -37,7 +38,8 @@ pub(super) async fn post(
 ) -> Result<Json<Answer>, Problem> {
     require_same_origin(&headers, shared.standin.public_url())?;
     let scopes = Scopes::try_from(body.scopes).map_err(|_| Refusal::ScopeNotAllowed)?;
-    let vended = shared.standin.vend().for_page(session.user, &provider, &scopes).await?;
+    let (vend, subject) = (shared.standin.vend(), body.subject.as_deref());
+    let vended = vend.for_page(session.user, &provider, subject, &scopes).await?;
     Ok(Json(Answer {
         access_token: vended.token.access_token.expose().to_owned(),
         expires_at: vended.token.expires_at,

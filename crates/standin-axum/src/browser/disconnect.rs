@@ -2,33 +2,56 @@
 
 use axum::Json;
 use axum::extract::State;
-use http::HeaderMap;
-use serde::Serialize;
-use standin::session::csrf::require_same_origin;
+use axum::response::Response;
+use serde::{Deserialize, Serialize};
+use standin::signin::Parameters;
 use standin::{Refusal, Revoked};
 
+use super::posted::{Fields, Posted};
 use super::provider::NamedProvider;
 use crate::Shared;
-use crate::cookies::CurrentSession;
-use crate::problem::Problem;
 
+/// Which account is meant, where the user has several at the provider.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Body {
+    pub(super) subject: Option<String>,
+    pub(super) return_to: Option<String>,
+}
+
+impl Fields for Body {
+    fn take(form: &mut Parameters) -> Result<Self, Refusal> {
+        Ok(Self { subject: form.take("subject"), return_to: form.take("return_to") })
+    }
+}
+
+/// How far the revocation has come.
 #[derive(Serialize)]
-pub(super) struct Answer {
+pub(super) struct Told {
     revoked: &'static str,
+}
+
+impl Told {
+    pub(super) const fn of(revoked: Revoked) -> Self {
+        let revoked = match revoked {
+            Revoked::Confirmed => "confirmed",
+            Revoked::Queued => "queued",
+            Revoked::Untold => "untold",
+        };
+        Self { revoked }
+    }
 }
 
 pub(super) async fn post(
     State(shared): State<Shared>,
     NamedProvider(provider): NamedProvider,
-    CurrentSession(session): CurrentSession,
-    headers: HeaderMap,
-) -> Result<Json<Answer>, Problem> {
-    require_same_origin(&headers, shared.standin.public_url())?;
-    let revoked = shared.standin.revocations().disconnect(session.user, &provider).await?;
-    let revoked = match revoked.ok_or(Refusal::NoGrant)? {
-        Revoked::Confirmed => "confirmed",
-        Revoked::Queued => "queued",
-        Revoked::Untold => "untold",
-    };
-    Ok(Json(Answer { revoked }))
+    posted: Posted<Body>,
+) -> Response {
+    let Body { subject, return_to } = &posted.body;
+    let (user, revocations) = (posted.session.user, shared.standin.revocations());
+    match revocations.disconnect(user, &provider, subject.as_deref()).await {
+        Ok(Some(revoked)) => posted.done(&shared, return_to.as_deref(), Json(Told::of(revoked))),
+        Ok(None) => posted.refused(Refusal::NoGrant),
+        Err(error) => posted.refused(error),
+    }
 }

@@ -1,40 +1,45 @@
 //! `POST /auth/logout`: ends this session, or all of the user's.
 
 use axum::extract::State;
-use axum::response::{IntoResponse, Response};
-use http::{HeaderMap, HeaderValue, StatusCode};
+use axum::response::Response;
+use http::StatusCode;
 use serde::Deserialize;
-use standin::session::SESSION_COOKIE;
-use standin::session::cookie::SetCookie;
-use standin::session::csrf::require_same_origin;
+use standin::Refusal;
+use standin::signin::Parameters;
 
+use super::posted::{Fields, Posted};
 use crate::Shared;
-use crate::cookies::{CurrentSession, with_cookies};
-use crate::json::StrictJson;
-use crate::problem::Problem;
+use crate::cookies::signed_out;
 
-#[derive(Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Body {
+    #[serde(default)]
     everywhere: bool,
+    return_to: Option<String>,
 }
 
-pub(super) async fn post(
-    State(shared): State<Shared>,
-    CurrentSession(session): CurrentSession,
-    headers: HeaderMap,
-    StrictJson(body): StrictJson<Body>,
-) -> Result<Response, Problem> {
-    require_same_origin(&headers, shared.standin.public_url())?;
-    if body.everywhere {
-        shared.standin.sessions().end_all(session.user).await?;
-    } else {
-        shared.standin.sessions().end(&session).await?;
+impl Fields for Body {
+    fn take(form: &mut Parameters) -> Result<Self, Refusal> {
+        let everywhere = match form.take("everywhere").as_deref() {
+            None | Some("false") => false,
+            Some("true") => true,
+            Some(_) => return Err(Refusal::InvalidRequest),
+        };
+        Ok(Self { everywhere, return_to: form.take("return_to") })
     }
-    let mut response = StatusCode::NO_CONTENT.into_response();
-    // What a page of the user has kept goes too; cookies of the app are the app's.
-    response
-        .headers_mut()
-        .insert("clear-site-data", HeaderValue::from_static("\"cache\", \"storage\""));
-    Ok(with_cookies(response, &[SetCookie::clear(SESSION_COOKIE)]))
+}
+
+pub(super) async fn post(State(shared): State<Shared>, posted: Posted<Body>) -> Response {
+    let sessions = shared.standin.sessions();
+    let ended = if posted.body.everywhere {
+        sessions.end_all(posted.session.user).await
+    } else {
+        sessions.end(&posted.session).await
+    };
+    if let Err(error) = ended {
+        return posted.refused(error);
+    }
+    let return_to = posted.body.return_to.as_deref().unwrap_or("/");
+    signed_out(posted.done(&shared, Some(return_to), StatusCode::NO_CONTENT))
 }

@@ -7,13 +7,19 @@ mod begin;
 mod callback;
 mod code;
 mod credential;
+mod delete_account;
 mod disconnect;
+mod end_session;
 mod grant;
+mod link;
 mod login;
 mod logout;
+mod posted;
 mod provider;
 mod risc;
 mod session;
+mod sessions;
+mod unlink;
 
 use axum::Router;
 use axum::routing::{get, post};
@@ -25,6 +31,9 @@ pub(crate) fn router() -> Router<Shared> {
     Router::new()
         .route("/auth/session", get(session::get))
         .route("/auth/logout", post(logout::post))
+        .route("/auth/delete-account", post(delete_account::post))
+        .route("/auth/sessions", get(sessions::get))
+        .route("/auth/sessions/{session}/end", post(end_session::post))
         .route("/auth/attempts/{attempt}", get(attempt::get))
         .route("/auth/{provider}/login", get(login::get))
         .route("/auth/{provider}/callback", get(callback::get).post(callback::post))
@@ -32,6 +41,8 @@ pub(crate) fn router() -> Router<Shared> {
         .route("/auth/{provider}/backchannel-logout", post(backchannel_logout::post))
         .route("/auth/{provider}/code", post(code::post))
         .route("/auth/{provider}/grant", post(grant::post))
+        .route("/auth/{provider}/link", post(link::post))
+        .route("/auth/{provider}/unlink", post(unlink::post))
         .route("/auth/{provider}/credential", post(credential::post))
         .route("/auth/{provider}/disconnect", post(disconnect::post))
         .route("/auth/{provider}/risc", post(risc::post))

@@ -40,12 +40,14 @@ struct User<'a> {
 struct Identity<'a> {
     provider: &'a str,
     subject: &'a str,
+    email: Option<&'a str>,
 }
 
 #[derive(Serialize)]
 struct GrantBody<'a> {
     id: GrantId,
     provider: &'a str,
+    subject: &'a str,
     scopes: &'a Scopes,
     missing_scopes: Scopes,
     offline: bool,
@@ -94,11 +96,12 @@ pub(super) fn answer(view: &SessionView) -> Response {
             picture: profile.picture.as_deref(),
         },
         identities: view
-            .identities
+            .accounts
             .iter()
-            .map(|identity| Identity {
-                provider: identity.provider.as_str(),
-                subject: &identity.subject,
+            .map(|account| Identity {
+                provider: account.identity.provider.as_str(),
+                subject: &account.identity.subject,
+                email: account.email.as_deref(),
             })
             .collect(),
         grants: view.grants.iter().map(grant).collect(),
@@ -115,6 +118,7 @@ fn grant(grant: &Grant) -> GrantBody<'_> {
     GrantBody {
         id: grant.id,
         provider: grant.identity.provider.as_str(),
+        subject: &grant.identity.subject,
         scopes: &grant.scopes,
         missing_scopes: grant.missing_scopes(),
         offline: grant.is_offline(),

@@ -7,6 +7,7 @@ use http::header::{AUTHORIZATION, ORIGIN};
 use http::request::Parts;
 use standin::Refusal;
 use standin::secret::ClientKey;
+use standin::signin::Parameters;
 use standin::store::ClientRow;
 
 use crate::problem::Problem;
@@ -22,27 +23,52 @@ impl FromRequestParts<Shared> for AuthenticatedClient {
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut Parts, shared: &Shared) -> Result<Self, Response> {
-        let refuse = |refusal: Refusal| Problem::from(refusal).into_response();
-        let client = ClientIp::from_request_parts(parts, shared)
-            .await
-            .unwrap_or_else(|never| match never {});
-        shared.limiter.check(client).map_err(refuse)?;
-        let key = key(&parts.headers, parts.uri.query()).map_err(refuse)?;
-        let found = shared.standin.vend().authenticate(&key).await;
-        if matches!(found, Err(standin::Error::Refused(_))) {
-            shared.limiter.failed(client);
-        }
-        found.map(Self).map_err(|error| Problem::from(error).into_response())
+        let key = key(&parts.headers).and_then(|key| match parts.uri.query() {
+            Some(_) => Err(Refusal::InvalidRequest),
+            None => Ok(key),
+        });
+        authenticate(parts, shared, key).await.map(Self)
     }
 }
 
+/// The client of a request that asks in its query. The key is not among what is asked.
+pub(crate) struct AskingClient {
+    pub(crate) client: ClientRow,
+    pub(crate) query: Parameters,
+}
+
+impl FromRequestParts<Shared> for AskingClient {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, shared: &Shared) -> Result<Self, Response> {
+        let client = authenticate(parts, shared, key(&parts.headers)).await?;
+        let query = Parameters::parse(parts.uri.query().unwrap_or_default());
+        let query = query.map_err(|refusal| Problem::from(refusal).into_response())?;
+        Ok(Self { client, query })
+    }
+}
+
+async fn authenticate(
+    parts: &mut Parts,
+    shared: &Shared,
+    key: Result<ClientKey, Refusal>,
+) -> Result<ClientRow, Response> {
+    let refuse = |refusal: Refusal| Problem::from(refusal).into_response();
+    let client =
+        ClientIp::from_request_parts(parts, shared).await.unwrap_or_else(|never| match never {});
+    shared.limiter.check(client).map_err(refuse)?;
+    let key = key.map_err(refuse)?;
+    let found = shared.standin.vend().authenticate(&key).await;
+    if matches!(found, Err(standin::Error::Refused(_))) {
+        shared.limiter.failed(client);
+    }
+    found.map_err(|error| Problem::from(error).into_response())
+}
+
 /// Only from `Authorization: Bearer`: never from a cookie, a page, or a query (requirement TV-14).
-fn key(headers: &HeaderMap, query: Option<&str>) -> Result<ClientKey, Refusal> {
+fn key(headers: &HeaderMap) -> Result<ClientKey, Refusal> {
     if headers.contains_key(ORIGIN) {
         return Err(Refusal::CrossOrigin);
-    }
-    if query.is_some() {
-        return Err(Refusal::InvalidRequest);
     }
     let mut values = headers.get_all(AUTHORIZATION).iter();
     let (Some(value), None) = (values.next(), values.next()) else {

@@ -33,7 +33,7 @@ impl Stage {
 
     fn subject(&self, person: &str) -> String {
         let email = format!(
-            "SELECT subject FROM identities JOIN users ON users.id = user_id WHERE email = '{person}'"
+            "SELECT subject FROM identities JOIN users ON users.id = user_id WHERE users.email = '{person}'"
         );
         self.world.value(&email)
     }

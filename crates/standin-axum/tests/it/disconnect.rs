@@ -292,12 +292,12 @@ async fn deleting_a_user_ends_their_sessions_and_revokes_even_when_the_provider_
     let (mut browser, user) = world.signed_in(ADA, "").await;
     let caller = Caller::new(&world, &world.job().await, &user);
     revoke_fails(&world, 1).await;
-    assert!(world.standin.revocations().delete_user(user.parse().unwrap()).await.unwrap());
+    assert!(world.standin.revocations().delete_user(user.parse().unwrap(), None).await.unwrap());
 
     browser.session().await.assert_refused(401, "unauthenticated");
     caller.ask(json!({})).await.assert_refused(404, "no_grant");
     world.google.clock().advance(Duration::from_mins(1));
     assert_eq!(world.standin.revocations().sweep().await, Ok(1));
     assert_eq!(world.google.count("revoked").await, 1);
-    assert!(!world.standin.revocations().delete_user(user.parse().unwrap()).await.unwrap());
+    assert!(!world.standin.revocations().delete_user(user.parse().unwrap(), None).await.unwrap());
 }

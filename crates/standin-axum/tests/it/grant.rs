@@ -529,6 +529,6 @@ async fn the_ledger_of_a_user_is_deleted_with_them() {
     let world = World::start().await;
     let (_, user) = world.signed_in(ADA, &format!("?scope={CALENDAR}")).await;
     assert_eq!(world.value::<i64>("SELECT count(*) FROM scope_ledger"), 4);
-    assert!(world.standin.revocations().delete_user(user.parse().unwrap()).await.unwrap());
+    assert!(world.standin.revocations().delete_user(user.parse().unwrap(), None).await.unwrap());
     assert_eq!(world.value::<i64>("SELECT count(*) FROM scope_ledger"), 0);
 }

@@ -23,7 +23,7 @@ async fn at_work() -> (World, Browser, Caller, String) {
 async fn sc_7_who_is_deleted_is_nobody_at_the_next_request() {
     let (world, mut browser, caller, user) = at_work().await;
     let (mut grace, _) = world.signed_in(GRACE, "").await;
-    assert!(world.standin.revocations().delete_user(user.parse().unwrap()).await.unwrap());
+    assert!(world.standin.revocations().delete_user(user.parse().unwrap(), None).await.unwrap());
 
     browser.session().await.assert_refused(401, "unauthenticated");
     browser.post(TOKEN, json!({})).await.assert_refused(401, "unauthenticated");

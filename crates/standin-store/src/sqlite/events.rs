@@ -15,14 +15,17 @@ const APPEND: &str = "INSERT INTO events \
 const AFTER: &str = "SELECT sequence, at, kind, user_id, grant_id, client_id, attempt_id, detail, \
     count FROM events WHERE sequence > ?1 ORDER BY sequence LIMIT ?2";
 
-const KINDS: [EventKind; 14] = [
+const KINDS: [EventKind; 17] = [
     EventKind::GrantAuthorized,
     EventKind::GrantReauthRequired,
     EventKind::GrantRevoked,
+    EventKind::IdentityLinked,
+    EventKind::IdentityUnlinked,
     EventKind::ProviderSignal,
     EventKind::RevocationConfirmed,
     EventKind::ScopesNarrowed,
     EventKind::ScopesRemoved,
+    EventKind::SessionEnded,
     EventKind::SignInFailed,
     EventKind::SignedIn,
     EventKind::SignedOut,
@@ -84,10 +87,13 @@ const fn kind_word(kind: EventKind) -> &'static str {
         EventKind::GrantAuthorized => "grant_authorized",
         EventKind::GrantReauthRequired => "grant_reauth_required",
         EventKind::GrantRevoked => "grant_revoked",
+        EventKind::IdentityLinked => "identity_linked",
+        EventKind::IdentityUnlinked => "identity_unlinked",
         EventKind::ProviderSignal => "provider_signal",
         EventKind::RevocationConfirmed => "revocation_confirmed",
         EventKind::ScopesNarrowed => "scopes_narrowed",
         EventKind::ScopesRemoved => "scopes_removed",
+        EventKind::SessionEnded => "session_ended",
         EventKind::SignInFailed => "sign_in_failed",
         EventKind::SignedIn => "signed_in",
         EventKind::SignedOut => "signed_out",

@@ -70,6 +70,8 @@ const REPLACE: &str = concat!(
     )
 );
 
+const REMOVE: &str = "DELETE FROM grants WHERE id = ?1";
+
 const STATES: [GrantState; 3] = [GrantState::Active, GrantState::Reauth, GrantState::Revoked];
 
 const REASONS: [ReauthReason; 5] = [
@@ -94,8 +96,7 @@ impl Grants for SqliteStore {
         self.grants.get(&(user, provider.clone()), || {
             let key = params![user.as_bytes(), provider.as_str()];
             let grants = self.read(|connection| all(connection, AT_PROVIDER, key, grant_of))?;
-            let newest = |grant: &Grant| (grant.updated_at, grant.id);
-            Ok(grants.into_iter().max_by_key(newest))
+            Ok(grants.into_iter().min_by_key(Grant::precedence))
         })
     }
 
@@ -162,6 +163,12 @@ impl Grants for SqliteStore {
 pub(super) fn put(connection: &Connection, grant: &Grant) -> std::result::Result<(), Failure> {
     let sql = if grant.version == 1 { INSERT } else { REPLACE };
     write(connection, sql, grant)
+}
+
+/// Forgets a grant and the ledger of its scopes, inside whatever transaction is open.
+pub(super) fn remove(connection: &Connection, id: GrantId) -> std::result::Result<(), Failure> {
+    execute(connection, REMOVE, [id.as_bytes()])?;
+    Ok(())
 }
 
 /// Grants that hold a value which does not begin as the active key's do.

@@ -9,6 +9,7 @@
 //! (`recent.rs`). Writes wait for each other anyway; waiting in one queue lets those that came together share the price
 //! of durability. Reads see a snapshot and wait for nobody.
 
+mod accounts;
 mod attempts;
 mod clients;
 mod connection;

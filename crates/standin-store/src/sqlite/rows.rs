@@ -71,7 +71,7 @@ impl<'row> Cells<'row> {
     }
 
     pub(super) fn hash(&mut self, column: &'static str) -> Result<[u8; 32], StoreError> {
-        self.take(column, |cell| cell.as_blob().ok()?.try_into().ok())
+        self.take(column, hash)
     }
 
     pub(super) fn bytes(&mut self, column: &'static str) -> Result<Vec<u8>, StoreError> {
@@ -148,6 +148,10 @@ pub(super) fn optional<'c, T>(
 
 pub(super) fn id<T: Id>(cell: ValueRef<'_>) -> Option<T> {
     cell.as_blob().ok()?.try_into().ok().map(T::of)
+}
+
+pub(super) fn hash(cell: ValueRef<'_>) -> Option<[u8; 32]> {
+    cell.as_blob().ok()?.try_into().ok()
 }
 
 pub(super) fn instant(cell: ValueRef<'_>) -> Option<Timestamp> {

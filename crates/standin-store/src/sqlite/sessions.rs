@@ -7,22 +7,22 @@ use standin::store::{
     NewSession, Result, SessionHash, SessionRow, SessionView, Sessions, StoreError,
 };
 use standin::time::Timestamp;
-use standin::verify::ProviderSession;
+use standin::verify::{IdentityHash, ProviderSession};
 
 use super::failure::Failure;
 use super::reader::in_snapshot;
-use super::rows::{Cells, all, execute, one};
-use super::{SqliteStore, grants, users};
+use super::rows::{Cells, all, execute, hash, one, optional, text};
+use super::{SqliteStore, accounts, grants, users};
 
 macro_rules! columns {
     () => {
         "sessions.id, sessions.hash, sessions.user_id, sessions.created_at, sessions.expires_at, \
-         sessions.last_seen_at"
+         sessions.last_seen_at, sessions.opened_by, sessions.device"
     };
 }
 
 /// How many columns a session has: where the user's begin in a row of both.
-const COLUMNS: usize = 6;
+const COLUMNS: usize = 8;
 
 const BY_HASH: &str = concat!("SELECT ", columns!(), " FROM sessions WHERE hash = ?1");
 const WITH_USER: &str = concat!(
@@ -37,8 +37,8 @@ const OF_USER: &str = concat!(
     " FROM sessions WHERE user_id = ?1 ORDER BY created_at DESC, id DESC"
 );
 const OPEN: &str = "INSERT INTO sessions \
-    (id, hash, user_id, created_at, expires_at, last_seen_at, provider_session) \
-    VALUES (?1, ?2, ?3, ?4, ?5, ?4, ?6)";
+    (id, hash, user_id, created_at, expires_at, last_seen_at, provider_session, opened_by, device) \
+    VALUES (?1, ?2, ?3, ?4, ?5, ?4, ?6, ?7, ?8)";
 const TOUCH: &str = "UPDATE sessions SET last_seen_at = ?2 WHERE hash = ?1 AND last_seen_at < ?2";
 const END: &str = "DELETE FROM sessions WHERE hash = ?1";
 const END_BY_ID: &str = "DELETE FROM sessions WHERE user_id = ?1 AND id = ?2";
@@ -46,6 +46,7 @@ const END_ALL: &str = "DELETE FROM sessions WHERE user_id = ?1";
 const END_BEGUN_BEFORE: &str = "DELETE FROM sessions WHERE user_id = ?1 AND created_at < ?2";
 const END_UNNAMED_BEFORE: &str = "DELETE FROM sessions \
     WHERE user_id = ?1 AND created_at < ?2 AND provider_session IS NULL";
+const END_OPENED_BY: &str = "DELETE FROM sessions WHERE user_id = ?1 AND opened_by = ?2";
 const END_FROM: &str = "DELETE FROM sessions WHERE provider_session = ?1";
 const USER_OF: &str = "SELECT id, user_id FROM sessions WHERE provider_session = ?1 LIMIT 1";
 
@@ -104,7 +105,9 @@ pub(super) fn open(
         user.as_bytes(),
         session.created_at.unix_ms(),
         session.expires_at.unix_ms(),
-        session.provider_session.map(|session| session.0)
+        session.provider_session.map(|session| session.0),
+        session.opened_by.0,
+        session.device
     ];
     execute(connection, OPEN, row)?;
     Ok(())
@@ -138,6 +141,16 @@ pub(super) fn end_unnamed_before(
     Ok(())
 }
 
+/// Ends what this identity of a user opened, inside whatever transaction is open.
+pub(super) fn end_opened_by(
+    connection: &Connection,
+    user: UserId,
+    identity: IdentityHash,
+) -> std::result::Result<(), Failure> {
+    execute(connection, END_OPENED_BY, params![user.as_bytes(), identity.0])?;
+    Ok(())
+}
+
 /// Ends what came from this session at the provider, inside whatever transaction is open.
 pub(super) fn end_from(
     connection: &Connection,
@@ -168,7 +181,7 @@ fn view(
         return Ok(None);
     };
     Ok(Some(SessionView {
-        identities: users::identities(snapshot, user.id)?,
+        accounts: accounts::of_user(snapshot, user.id)?,
         grants: grants::of_user(snapshot, user.id)?,
         session,
         user,
@@ -184,6 +197,8 @@ fn session_of(row: &Row<'_>) -> std::result::Result<SessionRow, StoreError> {
         created_at: cells.instant("created_at")?,
         expires_at: cells.instant("expires_at")?,
         last_seen_at: cells.instant("last_seen_at")?,
+        opened_by: cells.take("opened_by", optional(hash))?.map(IdentityHash),
+        device: cells.take("device", optional(text))?,
     })
 }
 

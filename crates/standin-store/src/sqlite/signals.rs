@@ -10,7 +10,7 @@ use standin::verify::{Identity, ProviderId, ProviderSession};
 
 use super::failure::Failure;
 use super::rows::{Cells, execute, one};
-use super::{SqliteStore, events, grants, sessions, spent, users};
+use super::{SqliteStore, accounts, events, grants, sessions, spent};
 
 const SET_STANDING: &str = "UPDATE identities SET suspended = ?4, standing_as_of = ?5 \
     WHERE provider = ?1 AND subject = ?2 AND issuer = ?3 \
@@ -68,7 +68,7 @@ fn about_identity(
     identity: &Identity,
     at: Timestamp,
 ) -> Done<Option<UserId>> {
-    let Some(user) = users::owner(connection, identity)? else {
+    let Some(user) = accounts::owner(connection, identity)? else {
         return Ok(None);
     };
     if let Some(suspended) = news.duties.suspended {
@@ -93,7 +93,8 @@ fn about_session(
     identity: Option<&Identity>,
 ) -> Done<Option<UserId>> {
     let named = sessions::user_of(connection, session)?;
-    let owner = identity.map(|identity| users::owner(connection, identity)).transpose()?.flatten();
+    let owner =
+        identity.map(|identity| accounts::owner(connection, identity)).transpose()?.flatten();
     if news.duties.end_sessions {
         sessions::end_from(connection, session)?;
         if let Some(owner) = owner {

@@ -3,13 +3,16 @@
 use async_trait::async_trait;
 use rusqlite::{Connection, Row, params};
 use standin::id::UserId;
-use standin::store::{AttemptOutcome, Result, SignIn, SignedIn, StoreError, User, Users};
+use standin::store::{
+    Account, AttemptOutcome, Event, Result, SignIn, SignedIn, StoreError, Unlinked, User, Users,
+};
 use standin::vault::Grant;
 use standin::verify::{Identity, Profile, ProviderId};
 
 use super::failure::Failure;
+use super::reader::in_snapshot;
 use super::rows::{Cells, all, execute, limit, one, optional, text};
-use super::{SqliteStore, attempts, events, grants, scope_ledger, sessions};
+use super::{SqliteStore, accounts, attempts, events, grants, scope_ledger, sessions};
 
 macro_rules! columns {
     () => {
@@ -31,14 +34,8 @@ const UPDATE: &str = "UPDATE users SET email = CASE WHEN ?7 THEN email ELSE ?2 E
     picture = CASE WHEN ?9 THEN picture ELSE ?5 END, hosted_domain = ?6 WHERE id = ?1";
 const DELETE: &str = "DELETE FROM users WHERE id = ?1";
 
-const OWNER: &str = "SELECT subject, user_id FROM identities \
-    WHERE provider = ?1 AND subject = ?2 AND issuer = ?3";
 const OWNERS: &str = "SELECT DISTINCT user_id FROM identities \
     WHERE provider = ?1 AND subject = ?2 LIMIT 2";
-const IDENTITIES: &str = "SELECT subject, provider, issuer FROM identities \
-    WHERE user_id = ?1 ORDER BY provider, subject, issuer";
-const ADD_IDENTITY: &str =
-    "INSERT INTO identities (provider, subject, issuer, user_id) VALUES (?1, ?2, ?3, ?4)";
 
 #[async_trait]
 impl Users for SqliteStore {
@@ -47,7 +44,7 @@ impl Users for SqliteStore {
     }
 
     async fn user(&self, id: UserId) -> Result<Option<User>> {
-        self.read(|connection| one(connection, BY_ID, [id.as_bytes()], |row| user_of(row, 0)))
+        self.read(|connection| by_id(connection, id))
     }
 
     async fn user_by_subject(
@@ -67,8 +64,28 @@ impl Users for SqliteStore {
         self.read(|connection| all(connection, PAGE, page, |row| user_of(row, 0)))
     }
 
-    async fn identities_of(&self, user: UserId) -> Result<Vec<Identity>> {
-        self.read(|connection| identities(connection, user))
+    async fn user_of_identity(&self, identity: &Identity) -> Result<Option<UserId>> {
+        self.read(|connection| accounts::owner(connection, identity))
+    }
+
+    async fn users_by_email(&self, email: &str, rows: usize) -> Result<Vec<User>> {
+        self.read(|connection| {
+            in_snapshot(connection, |snapshot| accounts::users_by_email(snapshot, email, rows))
+        })
+    }
+
+    async fn accounts_of(&self, user: UserId) -> Result<Vec<Account>> {
+        self.read(|connection| accounts::of_user(connection, user))
+    }
+
+    async fn unlink_identity(
+        &self,
+        user: UserId,
+        identity: &Identity,
+        event: Event,
+    ) -> Result<Unlinked> {
+        let identity = identity.clone();
+        self.write(move |connection| accounts::unlink(connection, user, &identity, &event)).await
     }
 
     async fn delete_user(&self, id: UserId) -> Result<bool> {
@@ -78,15 +95,10 @@ impl Users for SqliteStore {
 }
 
 fn complete(connection: &Connection, sign_in: SignIn) -> std::result::Result<SignedIn, Failure> {
-    let known = owner(connection, &sign_in.identity)?;
+    let known = accounts::owner(connection, &sign_in.identity)?;
     let user = known.unwrap_or(sign_in.new_user);
-    let is_new = known.is_none() && insert(connection, user, &sign_in)?;
-    if !is_new {
-        update(connection, user, &sign_in)?;
-    }
-    if known.is_none() {
-        add_identity(connection, user, &sign_in.identity)?;
-    }
+    let is_new = put(connection, user, known, &sign_in)?;
+    accounts::put(connection, user, known.is_some(), &sign_in)?;
     let event = sign_in.event_of(user);
     if let Some(grant) = sign_in.grant {
         let grant = Grant { user, ..grant };
@@ -104,17 +116,22 @@ fn complete(connection: &Connection, sign_in: SignIn) -> std::result::Result<Sig
     Ok(SignedIn { user, is_new })
 }
 
-/// Whose identity it is, inside whatever transaction is open.
-pub(super) fn owner(
+/// The row of the user. Whether they are new; a bound sign-in makes nobody and changes nobody.
+fn put(
     connection: &Connection,
-    identity: &Identity,
-) -> std::result::Result<Option<UserId>, Failure> {
-    let key = params![identity.provider.as_str(), identity.subject, identity.issuer];
-    one(connection, OWNER, key, |row| {
-        let mut cells = Cells::of(row, "identities");
-        cells.text("subject")?;
-        cells.id("user_id")
-    })
+    user: UserId,
+    known: Option<UserId>,
+    sign_in: &SignIn,
+) -> std::result::Result<bool, Failure> {
+    if sign_in.is_bound {
+        let is_theirs = user == sign_in.new_user && by_id(connection, user)?.is_some();
+        return if is_theirs { Ok(false) } else { Err(StoreError::Conflict.into()) };
+    }
+    let is_new = known.is_none() && insert(connection, user, sign_in)?;
+    if !is_new {
+        update(connection, user, sign_in)?;
+    }
+    Ok(is_new)
 }
 
 /// Whether there was no such user.
@@ -157,27 +174,12 @@ fn update(
     Ok(())
 }
 
-fn add_identity(
+/// By id, inside whatever snapshot is open.
+pub(super) fn by_id(
     connection: &Connection,
-    user: UserId,
-    identity: &Identity,
-) -> std::result::Result<(), Failure> {
-    let row =
-        params![identity.provider.as_str(), identity.subject, identity.issuer, user.as_bytes()];
-    execute(connection, ADD_IDENTITY, row)?;
-    Ok(())
-}
-
-/// A user's identities, inside whatever snapshot is open.
-pub(super) fn identities(
-    connection: &Connection,
-    user: UserId,
-) -> std::result::Result<Vec<Identity>, Failure> {
-    all(connection, IDENTITIES, [user.as_bytes()], |row| {
-        let mut cells = Cells::of(row, "identities");
-        let subject = cells.text("subject")?;
-        Ok(Identity { subject, provider: cells.parsed("provider")?, issuer: cells.text("issuer")? })
-    })
+    id: UserId,
+) -> std::result::Result<Option<User>, Failure> {
+    one(connection, BY_ID, [id.as_bytes()], |row| user_of(row, 0))
 }
 
 /// The user whose columns start at `first`.

@@ -34,6 +34,7 @@ rules! {
     SESSION = "session that asked", "AR-4";
     DECISION = "decision", "CB-6";
     ACCOUNT = "account", "CB-14";
+    OWNER = "whose the account is", "CB-14";
     ACCOUNT_ENABLED = "account not disabled", "RI-5";
     // The exchange.
     ANSWERED = "the provider answers", "CB-9";

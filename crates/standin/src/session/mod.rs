@@ -6,6 +6,8 @@
 
 pub mod cookie;
 pub mod csrf;
+pub mod device;
+mod list;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -157,9 +159,13 @@ impl Sessions {
             .or(Refusal::AccountDisabled.into())
     }
 
-    /// A session for a person who has been verified: the row to write, and the cookie to set once it is
+    /// A session for a person who has been verified, in a browser that its user knows by the name `device`: the row to write, and the cookie to set once it is
     /// written. There is no other way to make one.
-    pub(crate) fn open(&self, proof: &VerifiedIdentity) -> (NewSession, SetCookie) {
+    pub(crate) fn open(
+        &self,
+        proof: &VerifiedIdentity,
+        device: Option<String>,
+    ) -> (NewSession, SetCookie) {
         let token = SessionToken::new(random_token(&*self.core.entropy));
         let now = self.core.now();
         let session = NewSession {
@@ -168,6 +174,8 @@ impl Sessions {
             created_at: now,
             expires_at: now.after(self.settings.absolute),
             provider_session: proof.provider_session(),
+            opened_by: proof.identity().hash(),
+            device,
         };
         (session, SetCookie::new(SESSION_COOKIE, token.expose(), self.settings.absolute))
     }

@@ -17,7 +17,7 @@ use crate::provider::{Provider, Scopes};
 use crate::receipt::{Fact, Receipt, rules};
 use crate::secret::{Nonce, State, same_bytes, sha256};
 use crate::session::cookie::{Cookies, Found, SetCookie};
-use crate::store::SessionHash;
+use crate::store::{EventKind, SessionHash};
 use crate::time::Timestamp;
 use crate::vault::{ScopeSource, Sealed};
 use crate::verify::ProviderId;
@@ -55,6 +55,8 @@ pub(super) enum Intent {
     Grant { subject: String, user: UserId, session: SessionId },
     /// Whoever is signed in gives more than before: the answer must be about the same account.
     AddScopes { subject: String },
+    /// Somebody who is signed in adds one more account to those they have: this user, in this session.
+    Link { user: UserId, session: SessionId },
     /// Somebody signs in.
     SignIn,
     /// The second leg: the person who has just signed in is asked for consent, since there is no refresh
@@ -165,6 +167,7 @@ impl Attempt {
             Intent::AddScopes { .. } => "more scopes at sign-in",
             Intent::Consent { .. } => "second leg, for consent",
             Intent::Grant { .. } => "more scopes for a session",
+            Intent::Link { .. } => "another account for a session",
             Intent::SignIn => "sign-in",
         };
         let prompt = if self.asked.for_consent { "consent" } else { "none" };
@@ -257,20 +260,49 @@ impl Attempt {
     /// What takes the cookie away when the attempt is over. Where a page began it and may still ask how it
     /// ended, the cookie stays until its time is up.
     pub(super) fn leaves(&self) -> Option<SetCookie> {
-        let is_waited_for = matches!(self.intent, Intent::Grant { .. });
+        let is_waited_for = self.bound_to().is_some();
         (self.mode == Mode::Redirect && !is_waited_for).then(|| self.clears())
     }
 
     /// Whether whoever comes back is signed in by that. Who is signed in already keeps their session.
     pub(super) const fn opens_session(&self) -> bool {
-        !matches!(self.intent, Intent::Grant { .. })
+        self.bound_to().is_none()
+    }
+
+    /// Who alone may have what it brings, where whoever is signed in asks for more.
+    pub(super) const fn bound_to(&self) -> Option<UserId> {
+        match self.intent {
+            Intent::Grant { user, .. } | Intent::Link { user, .. } => Some(user),
+            Intent::AddScopes { .. } | Intent::Consent { .. } | Intent::SignIn => None,
+        }
+    }
+
+    /// Which account must answer, where that is known.
+    pub(super) fn subject(&self) -> Option<&str> {
+        match &self.intent {
+            Intent::AddScopes { subject }
+            | Intent::Consent { subject }
+            | Intent::Grant { subject, .. } => Some(subject),
+            Intent::Link { .. } | Intent::SignIn => None,
+        }
+    }
+
+    /// What it is, when it succeeds.
+    pub(super) const fn event(&self) -> EventKind {
+        match self.intent {
+            Intent::AddScopes { .. } | Intent::SignIn => EventKind::SignedIn,
+            Intent::Consent { .. } | Intent::Grant { .. } => EventKind::GrantAuthorized,
+            Intent::Link { .. } => EventKind::IdentityLinked,
+        }
     }
 
     /// Who in the ledger of scopes is named for what this attempt brings.
     pub(super) const fn source(&self) -> ScopeSource {
         match self.intent {
             Intent::Consent { .. } => ScopeSource::Consent,
-            Intent::AddScopes { .. } | Intent::Grant { .. } => ScopeSource::Incremental,
+            Intent::AddScopes { .. } | Intent::Grant { .. } | Intent::Link { .. } => {
+                ScopeSource::Incremental
+            }
             Intent::SignIn => ScopeSource::SignIn,
         }
     }

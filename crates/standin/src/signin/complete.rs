@@ -206,7 +206,11 @@ impl SignIn {
             self.give_back(provider, &proved.identity, &proved.answer).await;
             return Err(refusal.into());
         }
-        self.settle(attempt, provider, &proved, headers, receipt).await
+        let settled = self.settle(attempt, provider, &proved, headers, receipt).await;
+        if attempt.bound_to().is_some() && matches!(settled, Err(Error::Refused(_))) {
+            self.give_back(provider, &proved.identity, &proved.answer).await;
+        }
+        settled
     }
 
     pub(super) async fn consume(
@@ -344,13 +348,8 @@ pub(super) fn check_subject(
     receipt: &mut Receipt,
 ) -> Result<(), Refusal> {
     let subject = identity.identity().subject.as_str();
-    let same_person = match &attempt.intent {
-        Intent::AddScopes { subject: known }
-        | Intent::Consent { subject: known }
-        | Intent::Grant { subject: known, .. } => known == subject,
-        Intent::SignIn => true,
-    };
-    let is_any = expected.is_none() && matches!(attempt.intent, Intent::SignIn);
+    let same_person = attempt.subject().is_none_or(|known| known == subject);
+    let is_any = expected.is_none() && attempt.subject().is_none();
     let holds = same_person && expected.is_none_or(|expected| expected == subject);
     let wanted = if is_any { "any" } else { "the one that was expected" };
     let came = if is_any || holds { wanted } else { "another" };

@@ -23,6 +23,7 @@ use crate::receipt::{Fact, Offline, Receipt, rules};
 use crate::secret::{IdToken, Nonce, State};
 use crate::session::Sessions;
 use crate::session::cookie::Cookies;
+use crate::session::device::device;
 use crate::store::{self, EventKind, SessionHash, SpentKind};
 use crate::verify::{
     ExpectedNonce, MAX_LEEWAY, MAX_TOKEN_BYTES, ProviderId, VerifiedCredential, shown,
@@ -71,6 +72,7 @@ struct Answered {
     attempt: Option<Attempt>,
     id: AttemptId,
     replaces: Option<SessionHash>,
+    device: Option<String>,
 }
 
 impl SignIn {
@@ -105,6 +107,7 @@ impl SignIn {
         let answered = Answered {
             id: attempt.as_ref().map_or_else(|| self.new_attempt(), |attempt| attempt.id),
             replaces: presented.or_else(|| attempt.as_ref()?.session()),
+            device: device(headers),
             attempt,
         };
         let (signin, provider) = (self.clone(), provider.clone());
@@ -211,7 +214,8 @@ impl SignIn {
         credential: &VerifiedCredential,
         answered: &Answered,
     ) -> Result<Completed, Error> {
-        let (session, cookie) = self.sessions.open(&credential.identity);
+        let device = answered.device.clone();
+        let (session, cookie) = self.sessions.open(&credential.identity, device);
         let hash = session.hash;
         let signed_in = store::SignIn {
             attempt: answered.id,
@@ -219,6 +223,7 @@ impl SignIn {
             profile: credential.identity.profile().clone(),
             untold: credential.identity.left_out(),
             new_user: UserId::new(&*self.core.clock, &*self.core.entropy),
+            is_bound: false,
             grant: None,
             scopes: Vec::new(),
             session: Some(session),

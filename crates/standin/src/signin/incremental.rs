@@ -27,6 +27,9 @@ pub struct GrantRequest {
     pub scopes: Scopes,
     /// Where to go afterwards; the front page if it is not a page of this site.
     pub return_to: Option<String>,
+    /// Which of the user's accounts at the provider, where they have several. Left out, the one that jobs act
+    /// for.
+    pub subject: Option<String>,
 }
 
 impl SignIn {
@@ -36,7 +39,7 @@ impl SignIn {
     /// # Errors
     /// [`Refusal::UnknownProvider`], [`Refusal::ScopeNotAllowed`], [`Refusal::InvalidRequest`] if no scope is
     /// asked for, [`Refusal::NoGrant`] if the user has never signed in with this provider (that would be
-    /// linking), and [`Error::ProviderUnavailable`] if it cannot be discovered.
+    /// linking), [`Refusal::IdentityUnknown`] if the account that is named is not theirs, and [`Error::ProviderUnavailable`] if it cannot be discovered.
     ///
     /// # Security
     /// That the request comes from a page of ours is for the caller to check, before.
@@ -52,8 +55,9 @@ impl SignIn {
             return Err(Refusal::InvalidRequest.into());
         }
         let asked = wanted(provider, &request.scopes)?;
-        let grant = self.core.store.grant_at(session.user, provider.id()).await?;
-        let subject = self.subject(provider, session, grant.as_ref()).await?;
+        let named = request.subject.as_deref();
+        let grant = self.core.grant_of(session.user, provider.id(), named).await?;
+        let subject = self.subject(provider, session, named, grant.as_ref()).await?;
         let start = Start {
             mode: Mode::Redirect,
             intent: Intent::Grant {
@@ -78,17 +82,22 @@ impl SignIn {
         &self,
         provider: &Provider,
         session: &SessionRow,
+        named: Option<&str>,
         grant: Option<&Grant>,
     ) -> Result<String, Error> {
         if let Some(grant) = grant {
             return Ok(grant.identity.subject.clone());
         }
         let identities = self.core.store.identities_of(session.user).await?;
-        let there = identities.into_iter().find(|identity| identity.provider == *provider.id());
-        there.map(|identity| identity.subject).ok_or_else(|| Refusal::NoGrant.into())
+        let mut there = identities.into_iter().filter(|identity| {
+            identity.provider == *provider.id()
+                && named.is_none_or(|subject| subject == identity.subject)
+        });
+        let nobody = if named.is_some() { Refusal::IdentityUnknown } else { Refusal::NoGrant };
+        there.next().map(|identity| identity.subject).ok_or_else(|| nobody.into())
     }
 
-    /// Whether whoever began an incremental authorization is still who is signed in in this browser. Checked
+    /// Whether whoever began an incremental authorization, or linking, is still who is signed in in this browser. Checked
     /// before the code is redeemed, so that nothing is left behind of what came too late.
     pub(super) async fn check_session(
         &self,
@@ -96,7 +105,9 @@ impl SignIn {
         headers: &http::HeaderMap,
         receipt: &mut Receipt,
     ) -> Result<(), Error> {
-        let Intent::Grant { user, session, .. } = &attempt.intent else {
+        let (Intent::Grant { user, session, .. } | Intent::Link { user, session }) =
+            &attempt.intent
+        else {
             return Ok(());
         };
         let found = match Sessions::presented(Cookies::of(headers)).session() {

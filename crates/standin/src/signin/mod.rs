@@ -15,6 +15,7 @@ mod callback;
 mod complete;
 mod credential;
 mod incremental;
+mod link;
 mod return_to;
 mod settle;
 mod window_id;
@@ -30,6 +31,7 @@ pub use begin::{Begun, BegunCode, CodeRequest, SignInRequest};
 pub use callback::{Parameters, UnverifiedCallback, UnverifiedCodePost};
 pub use credential::UnverifiedCredential;
 pub use incremental::GrantRequest;
+pub use link::LinkRequest;
 pub use return_to::ReturnTo;
 pub use window_id::WindowId;
 
@@ -144,7 +146,8 @@ impl SignIn {
         let Some(session) = self.sessions.find(&hash).await? else {
             return Ok(Scopes::default());
         };
-        let grant = self.core.store.grant_at(session.user, &attempt.provider).await?;
+        let subject = attempt.subject();
+        let grant = self.core.grant_of(session.user, &attempt.provider, subject).await?;
         Ok(grant.map_or_else(Scopes::default, |grant| grant.scopes.missing(&attempt.scopes)))
     }
 }

@@ -3,7 +3,7 @@
 //! The grant is made over the one that is stored and written only if that has not changed; if it has, it is
 //! made again. An answer without a refresh token never touches the one that is there.
 
-use super::attempt::{Attempt, Intent};
+use super::attempt::Attempt;
 use super::complete::Proved;
 use super::{Begun, Completed, Mode, Next, SignIn};
 use crate::error::Error;
@@ -12,6 +12,7 @@ use crate::provider::{Provider, Scopes};
 use crate::receipt::{Fact, Leg, Offline, Receipt};
 use crate::session::Sessions;
 use crate::session::cookie::{Cookies, SetCookie};
+use crate::session::device::device;
 use crate::store::{EventKind, NewSession, SessionHash, StoreError};
 use crate::time::Timestamp;
 use crate::vault::{Binding, Grant, GrantState, ScopeLedger, ScopeRecord, SealedTokens};
@@ -26,7 +27,7 @@ struct Settling<'a> {
     proved: &'a Proved,
     client_id: &'a str,
     token_endpoint: String,
-    /// The user's id, if they turn out to be new.
+    /// Whose all of it is to be: whoever is signed in, or somebody new if nobody has the identity.
     new_user: UserId,
     /// The session this browser had before.
     replaces: Option<SessionHash>,
@@ -55,19 +56,25 @@ impl SignIn {
             proved,
             client_id: &provider.config().registration.client_id,
             token_endpoint: metadata.token_endpoint.url().to_string(),
-            new_user: UserId::new(&*self.core.clock, &*self.core.entropy),
+            new_user: attempt
+                .bound_to()
+                .unwrap_or_else(|| UserId::new(&*self.core.clock, &*self.core.entropy)),
             replaces: Sessions::presented(Cookies::of(headers))
                 .session()
                 .filter(|_| attempt.opens_session()),
         };
+        let identity = proved.identity.identity();
         for _ in 0..MAX_ROUNDS {
+            let event = self.admit_account(attempt, identity, receipt).await?;
             let (grant, scopes) = self.grant(&settling).await?;
-            let opened = attempt.opens_session().then(|| self.sessions.open(&proved.identity));
+            let opened = attempt
+                .opens_session()
+                .then(|| self.sessions.open(&proved.identity, device(headers)));
             let (session, cookie) = opened.unzip();
             let hash = session.as_ref().map(|session| session.hash);
             let leave = self.leave(attempt, provider, proved, grant.is_offline(), headers).await;
             settling.tell(&grant, hash.is_some(), &leave, provider, receipt);
-            let rows = settling.rows(grant, scopes, session);
+            let rows = settling.rows(grant, scopes, session, event);
             let written = self.core.store.complete_sign_in(rows).await;
             match written {
                 Ok(_) => return Ok(completed(attempt, hash, cookie, leave)),
@@ -141,6 +148,7 @@ impl Settling<'_> {
         grant: Grant,
         scopes: Vec<ScopeRecord>,
         session: Option<NewSession>,
+        event: EventKind,
     ) -> crate::store::SignIn {
         crate::store::SignIn {
             attempt: self.attempt.id,
@@ -148,15 +156,13 @@ impl Settling<'_> {
             profile: self.proved.known.profile.clone(),
             untold: self.proved.known.untold,
             new_user: self.new_user,
+            is_bound: self.attempt.bound_to().is_some(),
             at: grant.updated_at,
             grant: Some(grant),
             scopes,
             session,
             replaces: self.replaces,
-            event: match self.attempt.intent {
-                Intent::AddScopes { .. } | Intent::SignIn => EventKind::SignedIn,
-                Intent::Consent { .. } | Intent::Grant { .. } => EventKind::GrantAuthorized,
-            },
+            event,
         }
     }
 

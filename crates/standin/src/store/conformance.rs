@@ -12,6 +12,7 @@
     reason = "these are tests that other crates run: to panic is how a law says that it is broken"
 )]
 
+pub mod accounts;
 pub mod attempts;
 pub mod clients;
 pub mod data_keys;
@@ -40,6 +41,16 @@ use tokio::runtime::Handle;
 macro_rules! store_laws {
     ($store:expr) => {
         $crate::store_laws! { @tests $store;
+            accounts {
+                a_bound_sign_in_adds_to_its_user_and_leaves_their_profile,
+                a_bound_sign_in_makes_nobody_and_takes_from_nobody,
+                an_account_keeps_the_address_that_was_said_last,
+                an_identity_is_found_whole_or_not_at_all,
+                people_are_found_by_any_of_their_addresses,
+                the_last_identity_stays_however_many_are_taken_at_once,
+                unlinking_takes_an_identity_with_its_grant_and_its_sessions_alone,
+                what_is_not_taken_back_is_not_unlinked,
+            }
             attempts {
                 an_attempt_is_consumed_exactly_once_by_fifty_parallel_callers,
                 an_attempt_is_pending_until_it_is_finished,
@@ -67,7 +78,7 @@ macro_rules! store_laws {
                 a_replaced_grant_brings_its_event_and_a_conflict_brings_none,
                 fifty_parallel_writers_over_one_version_leave_one_winner,
                 grants_are_paged_oldest_first,
-                the_grant_at_a_provider_is_the_one_written_last,
+                the_grant_at_a_provider_is_the_first_that_was_not_taken_back,
                 whose_grant_it_is_never_changes,
             }
             housekeeping {
@@ -169,6 +180,7 @@ mod tests {
     fn every_law_is_in_the_macro() {
         let listed = include_str!("conformance.rs");
         let stages = [
+            include_str!("conformance/accounts.rs"),
             include_str!("conformance/attempts.rs"),
             include_str!("conformance/clients.rs"),
             include_str!("conformance/data_keys.rs"),

@@ -4,6 +4,7 @@
 //! the way before it changes anything: that makes each of them one transaction.
 
 mod signals;
+mod users;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -11,15 +12,15 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 
 use super::{
-    AttemptOutcome, AttemptRow, Attempts, ClientRow, Clients, DataKeyRow, DataKeyUse, DataKeys,
-    Event, Events, Grants, Housekeeping, NewSession, Result, RevocationRow, RewrappedGrant,
-    Rewraps, SessionHash, SessionRow, SessionView, Sessions, SignIn, SignedIn, Spent, SpentKind,
-    StoreError, StoredEvent, User, Users,
+    Account, AttemptOutcome, AttemptRow, Attempts, ClientRow, Clients, DataKeyRow, DataKeyUse,
+    DataKeys, Event, Events, Grants, Housekeeping, NewSession, Result, RevocationRow,
+    RewrappedGrant, Rewraps, SessionHash, SessionRow, SessionView, Sessions, Spent, SpentKind,
+    StoreError, StoredEvent, User,
 };
 use crate::id::{AttemptId, ClientId, GrantId, SessionId, UserId};
 use crate::time::Timestamp;
 use crate::vault::{Grant, ScopeRecord, Sealed, SealedTokens};
-use crate::verify::{Identity, Profile, ProviderId, ProviderSession};
+use crate::verify::{Identity, ProviderId, ProviderSession};
 
 /// Forgets everything when it is dropped.
 #[derive(Debug, Default)]
@@ -33,6 +34,7 @@ struct Tables {
     spent: BTreeMap<(SpentKind, [u8; 32]), Timestamp>,
     users: BTreeMap<UserId, User>,
     identities: HashMap<Identity, UserId>,
+    emails: HashMap<Identity, String>,
     grants: BTreeMap<GrantId, Grant>,
     scope_ledger: BTreeMap<(GrantId, String), ScopeRecord>,
     sessions: HashMap<SessionHash, SessionRow>,
@@ -113,19 +115,26 @@ impl Tables {
             created_at: session.created_at,
             expires_at: session.expires_at,
             last_seen_at: session.created_at,
+            opened_by: Some(session.opened_by),
+            device: session.device.clone(),
         };
         self.provider_sessions.extend(session.provider_session.map(|from| (row.hash, from)));
         self.sessions.insert(row.hash, row);
     }
 
-    fn identities_of(&self, user: UserId) -> Vec<Identity> {
+    fn accounts_of(&self, user: UserId) -> Vec<Account> {
         let theirs = self.identities.iter().filter(|(_, owner)| **owner == user);
-        let mut identities: Vec<Identity> = theirs.map(|(identity, _)| identity.clone()).collect();
-        identities.sort_by(|a, b| {
-            let key = |identity: &Identity| (identity.provider.clone(), identity.subject.clone());
-            key(a).cmp(&key(b))
-        });
-        identities
+        let account = |identity: &Identity| Account {
+            identity: identity.clone(),
+            email: self.emails.get(identity).cloned(),
+        };
+        let mut accounts: Vec<Account> = theirs.map(|(identity, _)| account(identity)).collect();
+        let key = |account: &Account| {
+            let Identity { provider, issuer, subject } = account.identity.clone();
+            (provider, subject, issuer)
+        };
+        accounts.sort_by_key(key);
+        accounts
     }
 
     fn grants_of(&self, user: UserId) -> Vec<Grant> {
@@ -177,85 +186,6 @@ impl Spent for MemoryStore {
 }
 
 #[async_trait]
-impl Users for MemoryStore {
-    async fn complete_sign_in(&self, sign_in: SignIn) -> Result<SignedIn> {
-        let mut tables = self.tables();
-        let known = tables.identities.get(&sign_in.identity).copied();
-        let user = known.unwrap_or(sign_in.new_user);
-        if let Some(grant) = &sign_in.grant {
-            tables.fits(grant, user)?;
-        }
-
-        let event = sign_in.event_of(user);
-        let existing = tables.users.get(&user).cloned();
-        let is_new = existing.is_none();
-        let stored = existing.unwrap_or(User {
-            id: user,
-            profile: Profile::default(),
-            created_at: sign_in.at,
-        });
-        let profile = sign_in.untold.filled(stored.profile, sign_in.profile);
-        let row = User { profile, ..stored };
-        tables.users.insert(user, row);
-        tables.identities.insert(sign_in.identity, user);
-        if let Some(grant) = sign_in.grant {
-            tables.put_scopes(grant.id, sign_in.scopes);
-            tables.put_grant(Grant { user, ..grant });
-        }
-        if let Some(hash) = sign_in.replaces {
-            tables.sessions.remove(&hash);
-        }
-        if let Some(session) = sign_in.session {
-            tables.open_session(&session, user);
-        }
-        if let Some(attempt) = tables.attempts.get_mut(&sign_in.attempt) {
-            attempt.1 = AttemptOutcome::Done;
-        }
-        tables.events.push(event);
-        Ok(SignedIn { user, is_new })
-    }
-
-    async fn user(&self, id: UserId) -> Result<Option<User>> {
-        Ok(self.tables().users.get(&id).cloned())
-    }
-
-    async fn user_by_subject(
-        &self,
-        provider: &ProviderId,
-        subject: &str,
-    ) -> Result<Option<UserId>> {
-        let tables = self.tables();
-        let named =
-            |identity: &Identity| identity.provider == *provider && identity.subject == subject;
-        let owners = tables.identities.iter().filter(|entry| named(entry.0));
-        let users: HashSet<UserId> = owners.map(|(_, user)| *user).collect();
-        Ok(users.iter().next().copied().filter(|_| users.len() == 1))
-    }
-
-    async fn users(&self, after: Option<UserId>, limit: usize) -> Result<Vec<User>> {
-        let tables = self.tables();
-        let rest = tables.users.values().filter(|user| Some(user.id) > after);
-        Ok(rest.take(limit).cloned().collect())
-    }
-
-    async fn identities_of(&self, user: UserId) -> Result<Vec<Identity>> {
-        Ok(self.tables().identities_of(user))
-    }
-
-    async fn delete_user(&self, id: UserId) -> Result<bool> {
-        let mut tables = self.tables();
-        tables.identities.retain(|_, user| *user != id);
-        let Tables { standings, identities, .. } = &mut *tables;
-        standings.retain(|identity, _| identities.contains_key(identity));
-        tables.grants.retain(|_, grant| grant.user != id);
-        let Tables { scope_ledger, grants, .. } = &mut *tables;
-        scope_ledger.retain(|(grant, _), _| grants.contains_key(grant));
-        tables.sessions.retain(|_, session| session.user != id);
-        Ok(tables.users.remove(&id).is_some())
-    }
-}
-
-#[async_trait]
 impl Grants for MemoryStore {
     async fn grant(&self, id: GrantId) -> Result<Option<Grant>> {
         Ok(self.tables().grants.get(&id).cloned())
@@ -268,7 +198,7 @@ impl Grants for MemoryStore {
     async fn grant_at(&self, user: UserId, provider: &ProviderId) -> Result<Option<Grant>> {
         let theirs = self.tables().grants_of(user).into_iter();
         let there = theirs.filter(|grant| grant.identity.provider == *provider);
-        Ok(there.max_by_key(|grant| (grant.updated_at, grant.id)))
+        Ok(there.min_by_key(Grant::precedence))
     }
 
     async fn grants_of(&self, user: UserId) -> Result<Vec<Grant>> {
@@ -356,7 +286,7 @@ impl Sessions for MemoryStore {
             Some(SessionView {
                 session: session.clone(),
                 user: tables.users.get(&session.user)?.clone(),
-                identities: tables.identities_of(session.user),
+                accounts: tables.accounts_of(session.user),
                 grants: tables.grants_of(session.user),
             })
         }))

@@ -25,9 +25,9 @@ use crate::vault::{Grant, ScopeRecord};
 use crate::verify::{Identity, ProviderId};
 
 pub use record::{
-    AttemptOutcome, AttemptRow, ClientRow, DataKeyRow, DataKeyUse, Event, EventKind, NewSession,
-    RevocationRow, RewrappedGrant, SessionHash, SessionRow, SessionView, SignIn, SignedIn,
-    SpentKind, StoredEvent, User,
+    Account, AttemptOutcome, AttemptRow, ClientRow, DataKeyRow, DataKeyUse, Event, EventKind,
+    NewSession, RevocationRow, RewrappedGrant, SessionHash, SessionRow, SessionView, SignIn,
+    SignedIn, SpentKind, StoredEvent, Unlinked, User,
 };
 
 pub use signal::{About, Duties, News, Signal};
@@ -78,7 +78,7 @@ pub trait Spent {
 
 /// People, and how providers know them.
 #[async_trait]
-pub trait Users {
+pub trait Users: Sync {
     /// One transaction: finds or makes the user of `sign_in.identity`, updates the profile, puts the grant
     /// over the version that was read, and the records of its scopes with it, opens the session, ends the
     /// one it replaces, finishes the attempt and appends the event.
@@ -88,6 +88,9 @@ pub trait Users {
     /// conflicts with any grant of the same identity; any other replaces `version - 1`, and conflicts if
     /// that is not what is stored. A sign-in without a grant leaves every grant alone. The event names that
     /// user, the grant and the attempt.
+    ///
+    /// One that is bound conflicts unless `new_user` is known and the identity is theirs or nobody's, and it
+    /// leaves their profile as it is.
     async fn complete_sign_in(&self, sign_in: SignIn) -> Result<SignedIn>;
     /// By id.
     async fn user(&self, id: UserId) -> Result<Option<User>>;
@@ -95,10 +98,31 @@ pub trait Users {
     /// issuers disagree about whose name it is: a guess would give one user's tokens to another's job.
     async fn user_by_subject(&self, provider: &ProviderId, subject: &str)
     -> Result<Option<UserId>>;
+    /// Whose identity it is.
+    async fn user_of_identity(&self, identity: &Identity) -> Result<Option<UserId>>;
+    /// Those with an account whose address is this one, upper and lower case of ASCII letters alike, oldest
+    /// first. An address proves nothing and may be several people's.
+    async fn users_by_email(&self, email: &str, limit: usize) -> Result<Vec<User>>;
     /// Everybody, oldest first, after `after`.
     async fn users(&self, after: Option<UserId>, limit: usize) -> Result<Vec<User>>;
-    /// The identities of one user.
-    async fn identities_of(&self, user: UserId) -> Result<Vec<Identity>>;
+    /// The accounts of one user, in the order of provider, subject and issuer.
+    async fn accounts_of(&self, user: UserId) -> Result<Vec<Account>>;
+    /// The identities of one user, in that order.
+    async fn identities_of(&self, user: UserId) -> Result<Vec<Identity>> {
+        let accounts = self.accounts_of(user).await?.into_iter();
+        Ok(accounts.map(|account| account.identity).collect())
+    }
+    /// One transaction: takes the identity from its user, with its grant and the sessions that it opened, and
+    /// appends the event; unless it is the last they have.
+    ///
+    /// [`StoreError::Conflict`] if its grant has not been taken back: that comes first, so that no token is
+    /// forgotten which its provider still honours.
+    async fn unlink_identity(
+        &self,
+        user: UserId,
+        identity: &Identity,
+        event: Event,
+    ) -> Result<Unlinked>;
     /// The user, and everything that hangs on them: identities, grants, sessions. `false` if unknown.
     async fn delete_user(&self, id: UserId) -> Result<bool>;
 }
@@ -110,7 +134,9 @@ pub trait Grants {
     async fn grant(&self, id: GrantId) -> Result<Option<Grant>>;
     /// The grant of one identity.
     async fn grant_of_identity(&self, identity: &Identity) -> Result<Option<Grant>>;
-    /// The user's grant at a provider: the one written last, when there are several.
+    /// The user's grant at a provider. Of several, one that has not been taken back, and of those the one
+    /// that was first given ([`Grant::precedence`]): linking one more account, or refreshing it, moves no
+    /// job to it.
     async fn grant_at(&self, user: UserId, provider: &ProviderId) -> Result<Option<Grant>>;
     /// All grants of a user.
     async fn grants_of(&self, user: UserId) -> Result<Vec<Grant>>;

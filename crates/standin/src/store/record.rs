@@ -6,7 +6,7 @@ use crate::id::{AttemptId, ClientId, GrantId, SessionId, UserId};
 use crate::time::Timestamp;
 use crate::vault::{Grant, ScopeRecord, SealedTokens};
 use crate::vend::Policy;
-use crate::verify::{Identity, LeftOut, Profile, ProviderId, ProviderSession};
+use crate::verify::{Identity, IdentityHash, LeftOut, Profile, ProviderId, ProviderSession};
 
 /// An attempt that has come back from the provider.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,6 +56,15 @@ pub struct User {
     pub created_at: Timestamp,
 }
 
+/// An account of a user at a provider.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Account {
+    /// How the provider knows them.
+    pub identity: Identity,
+    /// The address that the provider said last: by it people tell two accounts apart. Nothing is decided by it.
+    pub email: Option<String>,
+}
+
 /// SHA-256 of a session cookie's value: the key of its row.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct SessionHash(pub [u8; 32]);
@@ -79,6 +88,10 @@ pub struct NewSession {
     pub expires_at: Timestamp,
     /// The provider's session that it came from, where the provider names it.
     pub provider_session: Option<ProviderSession>,
+    /// The identity that signed in: without it, its sessions end.
+    pub opened_by: IdentityHash,
+    /// What the browser is called where its user sees it, such as `Firefox on Windows`.
+    pub device: Option<String>,
 }
 
 /// A browser's sign-in.
@@ -96,6 +109,10 @@ pub struct SessionRow {
     pub expires_at: Timestamp,
     /// When it was last used, give or take the granularity of touching.
     pub last_seen_at: Timestamp,
+    /// The identity that signed in. Sessions from before this was kept have none.
+    pub opened_by: Option<IdentityHash>,
+    /// What the browser is called where its user sees it.
+    pub device: Option<String>,
 }
 
 /// A session with all that `GET /auth/session` shows.
@@ -106,7 +123,7 @@ pub struct SessionView {
     /// Its user.
     pub user: User,
     /// How providers know them.
-    pub identities: Vec<Identity>,
+    pub accounts: Vec<Account>,
     /// What they gave us.
     pub grants: Vec<Grant>,
 }
@@ -124,6 +141,9 @@ pub struct SignIn {
     pub untold: LeftOut,
     /// Their id, if they are new. A grant carries the same id then.
     pub new_user: UserId,
+    /// Whether nobody but `new_user` may have the identity, and they are known: who is signed in already adds
+    /// to what they have, and nobody is made or changed by that.
+    pub is_bound: bool,
     /// The grant to write, if they gave one; see [`super::Users::complete_sign_in`] for how `version` decides.
     pub grant: Option<Grant>,
     /// The records of the grant's scopes that have changed.
@@ -149,6 +169,17 @@ impl SignIn {
             ..Event::new(self.event, self.at)
         }
     }
+}
+
+/// Whether an identity was taken from its user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unlinked {
+    /// It was, and its grant and its sessions with it.
+    Done,
+    /// It is the only one they have: without it nobody could sign in as them.
+    Last,
+    /// It is not theirs.
+    Unknown,
 }
 
 /// What came of it.
@@ -185,6 +216,10 @@ pub enum EventKind {
     GrantReauthRequired,
     /// A grant was taken back.
     GrantRevoked,
+    /// A user added an identity to those they can sign in with.
+    IdentityLinked,
+    /// A user took one away; the detail names the provider.
+    IdentityUnlinked,
     /// A provider told us something about a user, a session or a token of ours.
     ProviderSignal,
     /// The provider answered that it revoked a token.
@@ -193,6 +228,8 @@ pub enum EventKind {
     ScopesNarrowed,
     /// The next refresh did not bring it, either: it is gone. The detail names it.
     ScopesRemoved,
+    /// A user ended one of their sessions from the list of them.
+    SessionEnded,
     /// An attempt failed or was refused.
     SignInFailed,
     /// A user signed in.

@@ -104,6 +104,14 @@ impl Grant {
         self.state == GrantState::Active && self.tokens.refresh.is_some()
     }
 
+    /// Which of a user's grants at one provider is meant where none is named: the least. One that died keeps its
+    /// place, so that a job is told to ask its user and is not given another account's token; one that was
+    /// taken back gives it up.
+    #[must_use]
+    pub fn precedence(&self) -> (bool, Timestamp, GrantId) {
+        (self.state == GrantState::Revoked, self.created_at, self.id)
+    }
+
     /// What was asked for and not given.
     #[must_use]
     pub fn missing_scopes(&self) -> Scopes {

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use audit::Audit;
-pub use policy::{InvalidRule, Policy, Rule};
+pub use policy::{InvalidRule, Permission, Policy, Rule, TokenRule};
 
 use crate::core::Core;
 use crate::error::{Error, Refusal};
@@ -21,7 +21,7 @@ use crate::id::UserId;
 use crate::provider::Scopes;
 use crate::refresh::{FreshToken, Need, RefreshFailure, Refresher};
 use crate::secret::{ClientKey, sha256};
-use crate::store::{ClientRow, EventKind};
+use crate::store::{ClientRow, EventKind, Store, StoreError};
 use crate::vault::{Grant, GrantState, ReauthReason};
 use crate::verify::ProviderId;
 
@@ -35,6 +35,31 @@ pub enum UserSelector {
     Id(UserId),
     /// As a provider knows them.
     Subject(ProviderId, String),
+    /// In no way that could name anybody.
+    Nobody,
+}
+
+impl UserSelector {
+    /// Who it is, if there is such a user.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn find(&self, store: &dyn Store) -> Result<Option<UserId>, StoreError> {
+        match self {
+            Self::Id(id) => Ok(Some(*id)),
+            Self::Subject(provider, subject) => store.user_by_subject(provider, subject).await,
+            Self::Nobody => Ok(None),
+        }
+    }
+
+    /// Which of their accounts at this provider is meant, where one is named.
+    #[must_use]
+    pub fn account_at(&self, at: &ProviderId) -> Option<&str> {
+        match self {
+            Self::Subject(provider, subject) if provider == at => Some(subject),
+            Self::Id(_) | Self::Subject(..) | Self::Nobody => None,
+        }
+    }
 }
 
 impl std::str::FromStr for UserSelector {
@@ -135,7 +160,8 @@ impl Vend {
         self.token_within(&grant, &request.scopes, need, limit).await
     }
 
-    /// A short-lived token for the page of a signed-in user, for scopes that pages may have.
+    /// A short-lived token for the page of a signed-in user, for scopes that pages may have; of the account
+    /// with this subject, or of the one that jobs act for.
     ///
     /// # Errors
     /// [`Refusal::ScopeNotAllowed`] for a scope that `browser_scopes` does not list. The rest as
@@ -147,13 +173,14 @@ impl Vend {
         &self,
         user: UserId,
         provider: &ProviderId,
+        subject: Option<&str>,
         scopes: &Scopes,
     ) -> Result<Vended, Error> {
         let listed = &self.core.provider(provider)?.config().browser_scopes;
         if listed.is_empty() || !listed.covers(scopes) {
             return Err(Refusal::ScopeNotAllowed.into());
         }
-        let grant = self.core.store.grant_at(user, provider).await?.ok_or(Refusal::NoGrant)?;
+        let grant = self.core.grant_of(user, provider, subject).await?.ok_or(Refusal::NoGrant)?;
         let need = Need { min_ttl: DEFAULT_MIN_TTL, stale: None };
         let limit = |opens: &Scopes| {
             (!listed.covers(opens)).then(|| narrow(&opens.intersection(listed), scopes))
@@ -164,14 +191,9 @@ impl Vend {
     }
 
     async fn find(&self, request: &VendRequest) -> Result<Option<Grant>, Error> {
-        let user = match &request.user {
-            UserSelector::Id(id) => Some(*id),
-            UserSelector::Subject(provider, subject) => {
-                self.core.store.user_by_subject(provider, subject).await?
-            }
-        };
-        let Some(user) = user else { return Ok(None) };
-        Ok(self.core.store.grant_at(user, &request.provider).await?)
+        let Some(user) = request.user.find(&*self.core.store).await? else { return Ok(None) };
+        let account = request.user.account_at(&request.provider);
+        Ok(self.core.grant_of(user, &request.provider, account).await?)
     }
 
     /// A token opens everything it was given for, whatever was asked: who may not have all of the grant gets

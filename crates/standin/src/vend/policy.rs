@@ -1,4 +1,5 @@
-//! Which client may ask for whose tokens, with which scopes: nothing, unless a rule says so.
+//! Which client may ask for whose tokens, with which scopes, and what else it may do: nothing, unless a rule says
+//! so.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,16 +9,16 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::provider::{Scopes, is_same_scope};
 use crate::verify::ProviderId;
 
-/// The rules of one client. No rule, no token.
+/// The rules of one client. No rule, no token; and no rule about tokens allows anything else.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Policy(pub Vec<Rule>);
 
 impl Policy {
-    /// Every provider, every scope.
+    /// Tokens of every provider, with every scope. It allows nothing else.
     #[must_use]
     pub fn everything() -> Self {
-        Self(vec![Rule { provider: None, scope: None }])
+        Self(vec![Rule::Token(TokenRule { provider: None, scope: None })])
     }
 
     /// Whether a token with exactly these scopes may be given.
@@ -33,23 +34,68 @@ impl Policy {
         scopes.only(|scope| self.rules_for(provider).any(|rule| rule.names_scope(scope)))
     }
 
-    fn rules_for(&self, provider: &ProviderId) -> impl Iterator<Item = &Rule> {
-        self.0
-            .iter()
-            .filter(move |rule| rule.provider.as_ref().is_none_or(|named| named == provider))
+    /// Whether it may do this.
+    #[must_use]
+    pub fn may(&self, permission: Permission) -> bool {
+        self.0.contains(&Rule::May(permission))
+    }
+
+    fn rules_for(&self, provider: &ProviderId) -> impl Iterator<Item = &TokenRule> {
+        self.0.iter().filter_map(move |rule| match rule {
+            Rule::Token(rule) if rule.provider.as_ref().is_none_or(|named| named == provider) => {
+                Some(rule)
+            }
+            Rule::Token(_) | Rule::May(_) => None,
+        })
     }
 }
 
-/// One permission, written `*`, `google` or `google:https://www.googleapis.com/auth/calendar.events`.
+/// One thing that is allowed. No provider has a dot in its name, so the two kinds are never taken for each other.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Rule {
+pub enum Rule {
+    /// Something about people: `users.delete`.
+    May(Permission),
+    /// Tokens: `*`, `google` or `google:https://www.googleapis.com/auth/calendar.events`.
+    Token(TokenRule),
+}
+
+/// What a client may do about people. Each is given by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Permission {
+    /// `users.read`: look people up.
+    ReadUsers,
+    /// `users.delete`: forget them, and take back all they gave.
+    DeleteUsers,
+    /// `grants.read`: see what they gave.
+    ReadGrants,
+    /// `grants.revoke`: take it back.
+    RevokeGrants,
+}
+
+impl Permission {
+    const ALL: [Self; 4] =
+        [Self::ReadUsers, Self::DeleteUsers, Self::ReadGrants, Self::RevokeGrants];
+
+    const fn word(self) -> &'static str {
+        match self {
+            Self::ReadUsers => "users.read",
+            Self::DeleteUsers => "users.delete",
+            Self::ReadGrants => "grants.read",
+            Self::RevokeGrants => "grants.revoke",
+        }
+    }
+}
+
+/// Which tokens may be had.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TokenRule {
     /// The provider; any, if none.
     pub provider: Option<ProviderId>,
     /// The scope; any, if none.
     pub scope: Option<String>,
 }
 
-impl Rule {
+impl TokenRule {
     fn names_scope(&self, scope: &str) -> bool {
         self.scope.as_deref().is_none_or(|named| is_same_scope(named, scope))
     }
@@ -59,7 +105,10 @@ impl FromStr for Rule {
     type Err = InvalidRule;
     fn from_str(text: &str) -> Result<Self, InvalidRule> {
         if text == "*" {
-            return Ok(Self { provider: None, scope: None });
+            return Ok(Self::Token(TokenRule { provider: None, scope: None }));
+        }
+        if let Some(permission) = Permission::ALL.into_iter().find(|may| may.word() == text) {
+            return Ok(Self::May(permission));
         }
         let (provider, scope) = match text.split_once(':') {
             Some((provider, scope)) => (provider, Some(scope)),
@@ -70,17 +119,25 @@ impl FromStr for Rule {
             |scope: &&str| Scopes::parse(scope).is_ok_and(|scopes| scopes.len() == 1);
         match scope {
             Some(scope) if !is_one_scope(&scope) => Err(InvalidRule),
-            scope => Ok(Self { provider: Some(provider), scope: scope.map(str::to_owned) }),
+            scope => {
+                let scope = scope.map(str::to_owned);
+                Ok(Self::Token(TokenRule { provider: Some(provider), scope }))
+            }
         }
     }
 }
 
 impl fmt::Display for Rule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (&self.provider, &self.scope) {
-            (None, _) => f.write_str("*"),
-            (Some(provider), None) => write!(f, "{provider}"),
-            (Some(provider), Some(scope)) => write!(f, "{provider}:{scope}"),
+        match self {
+            Self::May(permission) => f.write_str(permission.word()),
+            Self::Token(TokenRule { provider: None, .. }) => f.write_str("*"),
+            Self::Token(TokenRule { provider: Some(provider), scope: None }) => {
+                write!(f, "{provider}")
+            }
+            Self::Token(TokenRule { provider: Some(provider), scope: Some(scope) }) => {
+                write!(f, "{provider}:{scope}")
+            }
         }
     }
 }
@@ -97,9 +154,11 @@ impl<'de> Deserialize<'de> for Rule {
     }
 }
 
-/// A rule is not `*`, `PROVIDER` or `PROVIDER:SCOPE`.
+/// A rule is none of the forms that there are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a rule is `*`, `PROVIDER` or `PROVIDER:SCOPE`")]
+#[error(
+    "a rule is `*`, `PROVIDER` or `PROVIDER:SCOPE` for tokens, or one of `users.read`, `users.delete`, `grants.read` and `grants.revoke`"
+)]
 pub struct InvalidRule;
 
 #[cfg(test)]
@@ -128,11 +187,25 @@ mod tests {
     }
 
     #[test]
+    fn tv_2_what_is_allowed_about_tokens_allows_nothing_about_people_nor_the_other_way_round() {
+        let google = "google".parse().unwrap();
+        for permission in Permission::ALL {
+            assert!(!Policy::default().may(permission));
+            assert!(!Policy::everything().may(permission));
+            assert!(!policy(&["google"]).may(permission));
+            let only = policy(&[permission.word()]);
+            let allowed = Permission::ALL.into_iter().filter(|may| only.may(*may));
+            assert_eq!(allowed.collect::<Vec<_>>(), [permission]);
+            assert!(!only.allows(&google, &Scopes::default()));
+        }
+    }
+
+    #[test]
     fn is_read_back_as_it_was_written() {
-        for text in ["*", "google", "google:https://example.com/a"] {
+        for text in ["*", "google", "google:https://example.com/a", "users.read", "grants.revoke"] {
             assert_eq!(text.parse::<Rule>().unwrap().to_string(), text);
         }
-        for wrong in ["", "Google", "google:", "google:a b", ":a"] {
+        for wrong in ["", "Google", "google:", "google:a b", ":a", "users.write", "users.read:x"] {
             assert_eq!(wrong.parse::<Rule>(), Err(InvalidRule), "{wrong}");
         }
     }

@@ -58,6 +58,26 @@ pub struct Identity {
     pub subject: String,
 }
 
+impl Identity {
+    /// By what a session recognises the identity that opened it, without naming it.
+    #[must_use]
+    pub fn hash(&self) -> IdentityHash {
+        let Self { provider, issuer, subject } = self;
+        // As below: no part but the last may hold a line break.
+        IdentityHash(sha256(format!("identity\n{provider}\n{issuer}\n{subject}").as_bytes()))
+    }
+}
+
+/// SHA-256 of an identity.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct IdentityHash(pub [u8; 32]);
+
+impl fmt::Debug for IdentityHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("IdentityHash(…)")
+    }
+}
+
 /// A session at the provider, recognised and not known: the hash of its issuer and `sid`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ProviderSession(pub [u8; 32]);

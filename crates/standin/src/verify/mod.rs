@@ -39,7 +39,8 @@ pub use id_token::{
     verify_refreshed_id_token,
 };
 pub use identity::{
-    Identity, InvalidProviderId, LeftOut, Profile, ProviderId, ProviderSession, VerifiedIdentity,
+    Identity, IdentityHash, InvalidProviderId, LeftOut, Profile, ProviderId, ProviderSession,
+    VerifiedIdentity,
 };
 pub use key_set::{KeySet, KeySetFault, MAX_KEYS};
 pub use unverified::{MAX_TOKEN_BYTES, UnverifiedIdToken};

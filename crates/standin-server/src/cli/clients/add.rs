@@ -16,7 +16,8 @@ use crate::cli::source::ConfigFile;
 pub(in crate::cli) struct Args {
     /// A name for people, such as `nightly-backup`.
     name: String,
-    /// What it may ask for: `*`, `PROVIDER` or `PROVIDER:SCOPE`; may be given more than once.
+    /// What it may ask for: tokens (`*`, `PROVIDER` or `PROVIDER:SCOPE`), `users.read`, `users.delete`,
+    /// `grants.read` or `grants.revoke`; may be given more than once.
     #[arg(long, value_name = "RULE")]
     allow: Vec<Rule>,
     #[command(flatten)]

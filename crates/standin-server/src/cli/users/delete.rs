@@ -20,7 +20,7 @@ pub(in crate::cli) struct Args {
 pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     let standin = args.config.open_services().await?;
     let user = person::find(standin.store(), &args.user).await?;
-    let deleted = standin.revocations().delete_user(user.id).await?;
+    let deleted = standin.revocations().delete_user(user.id, None).await?;
     if args.json {
         return output::json(&json!({ "id": user.id, "deleted": deleted }));
     }

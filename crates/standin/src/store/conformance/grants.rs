@@ -127,21 +127,27 @@ pub async fn grants_are_paged_oldest_first(store: &dyn Store) {
     assert_eq!(page(None, 0).await, Ok(Vec::new()));
 }
 
-/// When a user has several identities at one provider.
-pub async fn the_grant_at_a_provider_is_the_one_written_last(store: &dyn Store) {
+/// When a user has several accounts at one provider: whatever is written to the others, and though it died. Only
+/// one that was taken back gives its place up.
+pub async fn the_grant_at_a_provider_is_the_first_that_was_not_taken_back(store: &dyn Store) {
     let first = signed_in(store, 1).await;
     let second_identity = SignIn { new_user: user(1), ..sign_in(2) };
     assert!(store.complete_sign_in(second_identity).await.is_ok());
     let second = Grant { user: user(1), ..grant(2) };
-    let newest = store.grant_at(user(1), &google()).await;
-    assert_eq!(newest, Ok(Some(second.clone())));
+    let meant = async || store.grant_at(user(1), &google()).await;
+    assert_eq!(meant().await, Ok(Some(first.clone())));
 
-    let rewritten = next(&first, at(99));
-    assert_eq!(store.replace_grant(rewritten.clone(), None).await, Ok(()));
-    let newest = store.grant_at(user(1), &google()).await;
-    assert_eq!(newest, Ok(Some(rewritten.clone())));
-    let both = Ok(vec![rewritten, second]);
-    assert_eq!(store.grants_of(user(1)).await, both);
+    let second = next(&second, at(99));
+    assert_eq!(store.replace_grant(second.clone(), None).await, Ok(()));
+    assert_eq!(meant().await, Ok(Some(first.clone())));
+    let dead = first.refused(ReauthReason::Unknown, at(100));
+    assert_eq!(store.replace_grant(dead.clone(), None).await, Ok(()));
+    assert_eq!(meant().await, Ok(Some(dead.clone())));
+
+    let taken_back = dead.revoked(at(101));
+    assert_eq!(store.replace_grant(taken_back.clone(), None).await, Ok(()));
+    assert_eq!(meant().await, Ok(Some(second.clone())));
+    assert_eq!(store.grants_of(user(1)).await, Ok(vec![taken_back, second]));
 }
 
 /// Nor who gave it, nor when.

@@ -4,7 +4,7 @@ use crate::id::{AttemptId, ClientId, GrantId, SessionId, UserId};
 use crate::provider::Scopes;
 use crate::secret::RefreshToken;
 use crate::store::{
-    AttemptRow, ClientRow, EventKind, NewSession, RevocationRow, SessionHash, SignIn,
+    Account, AttemptRow, ClientRow, EventKind, NewSession, RevocationRow, SessionHash, SignIn,
 };
 use crate::time::Timestamp;
 use crate::vault::{Grant, GrantState, Sealed, SealedTokens, TokenTrace};
@@ -98,6 +98,12 @@ pub fn profile(number: u64) -> Profile {
     }
 }
 
+/// Their account there, as the profile has it.
+#[must_use]
+pub fn account(number: u64) -> Account {
+    Account { identity: identity(number), email: profile(number).email }
+}
+
 /// A refresh token.
 #[must_use]
 pub fn refresh_token(number: u64) -> RefreshToken {
@@ -158,6 +164,8 @@ pub fn session(number: u64) -> NewSession {
         created_at: at(number),
         expires_at: at(number + 86_400_000),
         provider_session: Some(provider_session(number)),
+        opened_by: identity(number).hash(),
+        device: Some(format!("Firefox on machine {number}")),
     }
 }
 
@@ -170,6 +178,7 @@ pub fn sign_in(number: u64) -> SignIn {
         profile: profile(number),
         untold: LeftOut::default(),
         new_user: user(number),
+        is_bound: false,
         grant: Some(grant(number)),
         scopes: Vec::new(),
         session: Some(session(number)),

@@ -1,6 +1,6 @@
 //! A session is found by its hash and ended by whoever may.
 
-use super::samples::{at, grant, hash, identity, profile, session, session_id, sign_in, user};
+use super::samples::{account, at, grant, hash, profile, session, session_id, sign_in, user};
 use crate::store::{SessionRow, SessionView, SignIn, Store, User};
 
 fn row(number: u64, owner: u64) -> SessionRow {
@@ -11,6 +11,8 @@ fn row(number: u64, owner: u64) -> SessionRow {
         created_at: session(number).created_at,
         expires_at: session(number).expires_at,
         last_seen_at: session(number).created_at,
+        opened_by: Some(session(number).opened_by),
+        device: session(number).device,
     }
 }
 
@@ -34,7 +36,7 @@ pub async fn a_session_is_found_by_its_hash_and_seen_whole(store: &dyn Store) {
     let view = SessionView {
         session: row(2, 2),
         user: User { id: user(2), profile: profile(2), created_at: at(2) },
-        identities: vec![identity(2)],
+        accounts: vec![account(2)],
         grants: vec![grant(2)],
     };
     assert_eq!(store.session_view(&hash(2)).await, Ok(Some(view)));

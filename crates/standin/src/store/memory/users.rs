@@ -1,0 +1,157 @@
+//! People, and how providers know them.
+
+use std::collections::HashSet;
+
+use async_trait::async_trait;
+
+use super::{MemoryStore, Tables};
+use crate::id::UserId;
+use crate::store::{
+    Account, AttemptOutcome, Event, Result, SignIn, SignedIn, StoreError, Unlinked, User, Users,
+};
+use crate::vault::{Grant, GrantState};
+use crate::verify::{Identity, Profile, ProviderId};
+
+impl Tables {
+    /// An address that the provider was not asked for stays as it is.
+    fn put_account(&mut self, sign_in: &SignIn, user: UserId) {
+        self.identities.insert(sign_in.identity.clone(), user);
+        if sign_in.untold.email {
+            return;
+        }
+        match &sign_in.profile.email {
+            Some(email) => self.emails.insert(sign_in.identity.clone(), email.clone()),
+            None => self.emails.remove(&sign_in.identity),
+        };
+    }
+
+    /// With their addresses, standings and grants, and the ledgers of those.
+    fn forget_identities(&mut self, is_meant: impl Fn(&Identity, UserId) -> bool) {
+        self.identities.retain(|identity, user| !is_meant(identity, *user));
+        let identities = &self.identities;
+        self.emails.retain(|identity, _| identities.contains_key(identity));
+        self.standings.retain(|identity, _| identities.contains_key(identity));
+        self.grants.retain(|_, grant| identities.contains_key(&grant.identity));
+        let grants = &self.grants;
+        self.scope_ledger.retain(|(grant, _), _| grants.contains_key(grant));
+    }
+}
+
+#[async_trait]
+impl Users for MemoryStore {
+    async fn complete_sign_in(&self, sign_in: SignIn) -> Result<SignedIn> {
+        let mut tables = self.tables();
+        let known = tables.identities.get(&sign_in.identity).copied();
+        let user = known.unwrap_or(sign_in.new_user);
+        let is_theirs = user == sign_in.new_user && tables.users.contains_key(&user);
+        if sign_in.is_bound && !is_theirs {
+            return Err(StoreError::Conflict);
+        }
+        if let Some(grant) = &sign_in.grant {
+            tables.fits(grant, user)?;
+        }
+
+        let event = sign_in.event_of(user);
+        let existing = tables.users.get(&user).cloned();
+        let is_new = existing.is_none();
+        let stored = existing.unwrap_or(User {
+            id: user,
+            profile: Profile::default(),
+            created_at: sign_in.at,
+        });
+        tables.put_account(&sign_in, user);
+        let profile = if sign_in.is_bound {
+            stored.profile
+        } else {
+            sign_in.untold.filled(stored.profile, sign_in.profile)
+        };
+        let row = User { profile, ..stored };
+        tables.users.insert(user, row);
+        if let Some(grant) = sign_in.grant {
+            tables.put_scopes(grant.id, sign_in.scopes);
+            tables.put_grant(Grant { user, ..grant });
+        }
+        if let Some(hash) = sign_in.replaces {
+            tables.sessions.remove(&hash);
+        }
+        if let Some(session) = sign_in.session {
+            tables.open_session(&session, user);
+        }
+        if let Some(attempt) = tables.attempts.get_mut(&sign_in.attempt) {
+            attempt.1 = AttemptOutcome::Done;
+        }
+        tables.events.push(event);
+        Ok(SignedIn { user, is_new })
+    }
+
+    async fn user(&self, id: UserId) -> Result<Option<User>> {
+        Ok(self.tables().users.get(&id).cloned())
+    }
+
+    async fn user_by_subject(
+        &self,
+        provider: &ProviderId,
+        subject: &str,
+    ) -> Result<Option<UserId>> {
+        let tables = self.tables();
+        let named =
+            |identity: &Identity| identity.provider == *provider && identity.subject == subject;
+        let owners = tables.identities.iter().filter(|entry| named(entry.0));
+        let users: HashSet<UserId> = owners.map(|(_, user)| *user).collect();
+        Ok(users.iter().next().copied().filter(|_| users.len() == 1))
+    }
+
+    async fn users(&self, after: Option<UserId>, limit: usize) -> Result<Vec<User>> {
+        let tables = self.tables();
+        let rest = tables.users.values().filter(|user| Some(user.id) > after);
+        Ok(rest.take(limit).cloned().collect())
+    }
+
+    async fn user_of_identity(&self, identity: &Identity) -> Result<Option<UserId>> {
+        Ok(self.tables().identities.get(identity).copied())
+    }
+
+    async fn users_by_email(&self, email: &str, limit: usize) -> Result<Vec<User>> {
+        let tables = self.tables();
+        let is_it = |account: &Account| {
+            account.email.as_ref().is_some_and(|known| known.eq_ignore_ascii_case(email))
+        };
+        let has_it = |user: &&User| tables.accounts_of(user.id).iter().any(is_it);
+        Ok(tables.users.values().filter(has_it).take(limit).cloned().collect())
+    }
+
+    async fn accounts_of(&self, user: UserId) -> Result<Vec<Account>> {
+        Ok(self.tables().accounts_of(user))
+    }
+
+    async fn unlink_identity(
+        &self,
+        user: UserId,
+        identity: &Identity,
+        event: Event,
+    ) -> Result<Unlinked> {
+        let mut tables = self.tables();
+        if tables.identities.get(identity) != Some(&user) {
+            return Ok(Unlinked::Unknown);
+        }
+        if tables.accounts_of(user).len() == 1 {
+            return Ok(Unlinked::Last);
+        }
+        let is_live = |grant: &Grant| grant.state != GrantState::Revoked;
+        if tables.grant_of(identity).is_some_and(is_live) {
+            return Err(StoreError::Conflict);
+        }
+        tables.forget_identities(|of, _| of == identity);
+        let opened = Some(identity.hash());
+        tables.sessions.retain(|_, row| row.user != user || row.opened_by != opened);
+        tables.events.push(event);
+        Ok(Unlinked::Done)
+    }
+
+    async fn delete_user(&self, id: UserId) -> Result<bool> {
+        let mut tables = self.tables();
+        tables.forget_identities(|_, owner| owner == id);
+        tables.sessions.retain(|_, session| session.user != id);
+        Ok(tables.users.remove(&id).is_some())
+    }
+}
