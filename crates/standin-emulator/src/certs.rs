@@ -68,7 +68,12 @@ pub(crate) async fn of_service_account(
 fn fetch(shared: &Shared) -> (Vec<Signer>, [(HeaderName, String); 3]) {
     let now = shared.clock.now_unix();
     let mut state = shared.state();
-    (state.keys.published(), caching(now, state.keys.cache_age(now)))
+    let mut published = state.keys.published();
+    if state.profile.lone_key {
+        let signer = state.keys.signer();
+        published.retain(|key| key.kid == signer.kid);
+    }
+    (published, caching(now, state.keys.cache_age(now)))
 }
 
 /// The headers of keys that a cache has had for `age` seconds.

@@ -50,6 +50,8 @@ pub(crate) enum Channel {
     Button,
     /// An answer of the token endpoint.
     Token,
+    /// The same of a provider that tells addresses and names at userinfo only.
+    Terse,
     /// The redirect of an implicit or hybrid request: no profile, a `jti`.
     Front,
     /// The same from the endpoint before: a bare issuer.
@@ -66,12 +68,16 @@ impl Statement<'_> {
         match self.channel {
             Channel::Button => self.profile(self.early(self.identity())).with("iat", self.now),
             Channel::Token => self.profile(self.hashes(self.identity())).with("iat", self.now),
-            Channel::Front | Channel::OldFront => {
+            Channel::Terse | Channel::Front | Channel::OldFront => {
                 self.hashes(self.identity()).with("iat", self.now)
             }
         }
         .with("exp", self.now + 3600)
-        .with_some("jti", (self.channel != Channel::Token).then(chance::key_id))
+        .with_some("jti", self.has_id().then(chance::key_id))
+    }
+
+    fn has_id(&self) -> bool {
+        !matches!(self.channel, Channel::Token | Channel::Terse)
     }
 
     /// The nonce, and an `nbf` in the past, which forgives clocks that are behind.
@@ -87,7 +93,7 @@ impl Statement<'_> {
             .with("aud", self.client_id)
             .with("sub", user.sub.as_str())
             .with_some("hd", user.hd.as_deref());
-        if !self.scopes.contains(scopes::EMAIL) {
+        if !self.scopes.contains(scopes::EMAIL) || self.channel == Channel::Terse {
             return claims;
         }
         claims.with("email", user.email.as_str()).with("email_verified", user.email_verified)
@@ -97,7 +103,7 @@ impl Statement<'_> {
     /// 3.1.3.7 wants the discovered one, and clients hold the newer endpoint to it.
     fn issuer(&self) -> &str {
         let form = match self.channel {
-            Channel::Button | Channel::Token => self.iss_forms.token,
+            Channel::Button | Channel::Token | Channel::Terse => self.iss_forms.token,
             Channel::Front => self.iss_forms.front,
             Channel::OldFront => self.iss_forms.old_front,
         };

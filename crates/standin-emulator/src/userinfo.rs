@@ -18,6 +18,7 @@ use crate::scopes;
 use crate::seed::User;
 use crate::state::Shared;
 use crate::state::grants::AccessToken;
+use crate::state::ledger::{Event, Kind};
 
 /// `/oauth2/v3/userinfo` and `/v1/userinfo`.
 pub(crate) async fn v3(
@@ -90,7 +91,10 @@ fn caller(
 ) -> Option<(AccessToken, User)> {
     let from_header = bearer::token(headers).map(str::to_owned);
     let token = from_header.or_else(|| bearer::param("access_token", query, body))?;
-    bearer::caller(shared, &token)
+    let (token, user) = bearer::caller(shared, &token)?;
+    let read = Event::new(Kind::UserinfoRead).user(user.email.as_str());
+    shared.record(read.client(token.client_id.as_str()));
+    Some((token, user))
 }
 
 fn missing_credential() -> Response {

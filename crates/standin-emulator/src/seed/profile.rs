@@ -39,6 +39,10 @@ pub struct Profile {
     pub origin_error: OriginError,
     /// How ID tokens spell the issuer, by the way they take to the client.
     pub id_token_iss_form: IssuerForms,
+    /// ID tokens of the token endpoint hold no address and no name: userinfo tells them. Google's hold them.
+    pub terse_id_tokens: bool,
+    /// Only the key that signs is published. Google always shows two or three.
+    pub lone_key: bool,
     /// Workspace domains whose administrators let nobody use third-party applications.
     pub admin_blocked_domains: Vec<String>,
 }
@@ -107,6 +111,8 @@ impl Default for Profile {
             error_page_redirect: true,
             origin_error: OriginError::default(),
             id_token_iss_form: IssuerForms::default(),
+            terse_id_tokens: false,
+            lone_key: false,
             admin_blocked_domains: Vec::new(),
             secret_error_text: SecretErrorText::default(),
             discovery_2026: true,

@@ -70,6 +70,7 @@ pub(crate) enum Kind {
     ServiceTokenRefused,
     TokenIssued,
     TokenRefreshed,
+    UserinfoRead,
 }
 
 impl Event {

@@ -1,9 +1,9 @@
 //! Discovery and keys.
 
-use super::source::{DISCOVERY, OPENID, REFERENCE, RFC9207, SEEN, SERVICE};
+use super::source::{DISCOVERY, OPENID, OURS, REFERENCE, RFC9207, SEEN, SERVICE};
 use super::{Row, not, partly, yes};
 
-pub(super) const ROWS: [Row; 12] = [
+pub(super) const ROWS: [Row; 13] = [
     yes("Discovery document, with Google's members in Google's order")
         .at(&["GET /.well-known/openid-configuration"])
         .from(&[OPENID, DISCOVERY])
@@ -43,6 +43,9 @@ pub(super) const ROWS: [Row; 12] = [
     )
     .from(&[SEEN])
     .by(&["it::discovery::keys_move_by_googles_schedule_if_told_to"]),
+    yes("A single published key, as others do it: profile `lone_key`")
+        .from(&[OURS])
+        .by(&["it::discovery::a_provider_may_have_a_single_key"]),
     yes("The certificates of a service account's key")
         .at(&["GET /robot/v1/metadata/x509/{service_account}"])
         .from(&[SERVICE])

@@ -3,7 +3,7 @@
 use super::source::{CORE, OPENID, OURS, SEEN};
 use super::{Row, not, yes};
 
-pub(super) const ROWS: [Row; 10] = [
+pub(super) const ROWS: [Row; 11] = [
     yes("RS256, `kid` and `typ`; claims in Google's order").from(&[OPENID, SEEN]).by(&[
         "it::token::a_code_gives_googles_answer_in_googles_order",
         "interop:node/google.test.mjs an ID token verifies by the published certificates, for its audience and its issuer only",
@@ -29,6 +29,9 @@ pub(super) const ROWS: [Row; 10] = [
     yes("`iss` with and without `https://`: profile `id_token_iss_form`")
         .from(&[OPENID])
         .by(&["it::authorize_answers::the_issuer_is_spelt_by_endpoint_and_as_the_profile_says"]),
+    yes("No address and no name in ID tokens, as others do it: profile `terse_id_tokens`")
+        .from(&[OURS])
+        .by(&["it::userinfo::a_provider_may_tell_names_at_userinfo_only"]),
     yes("`auth_time` where the project may ask for it; `openid_id`")
         .from(&[OPENID])
         .by(&["it::authorize::the_id_token_says_more_only_if_it_is_asked_to"]),

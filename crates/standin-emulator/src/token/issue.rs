@@ -134,10 +134,11 @@ fn id_token(request: &Request<'_>, basis: &Basis<'_>, access_token: &str) -> Opt
     if !basis.scopes.contains(scopes::OPENID) {
         return None;
     }
-    let (user, signer, iss_forms) = {
+    let (user, signer, iss_forms, is_terse) = {
         let state = request.shared.state();
         let user = state.users.by_sub(&basis.owner.sub)?.clone();
-        (user, state.keys.signer(), state.profile.id_token_iss_form)
+        let profile = &state.profile;
+        (user, state.keys.signer(), profile.id_token_iss_form, profile.terse_id_tokens)
     };
     let statement = Statement {
         origin: &request.shared.origin,
@@ -149,7 +150,7 @@ fn id_token(request: &Request<'_>, basis: &Basis<'_>, access_token: &str) -> Opt
         nonce: basis.nonce,
         extras: &basis.extras,
         now: request.shared.clock.now_unix(),
-        channel: Channel::Token,
+        channel: if is_terse { Channel::Terse } else { Channel::Token },
         iss_forms,
     };
     Some(statement.sign(&signer, request.twist))

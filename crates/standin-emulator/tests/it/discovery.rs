@@ -233,3 +233,12 @@ async fn pages_of_other_origins_may_call_what_google_lets_them_call() {
     let answer = google.http.post(google.url("/token")).header("origin", origin).send().await;
     assert_eq!(answer.unwrap().headers()["access-control-allow-origin"], origin);
 }
+
+#[tokio::test]
+async fn a_provider_may_have_a_single_key() {
+    let google = Google::with_ada().await;
+    google.put("/_emulator/profile", &json!({ "lone_key": true })).await;
+    let keys = google.json("/oauth2/v3/certs").await;
+    let [key] = &keys["keys"].as_array().unwrap()[..] else { panic!("{keys}") };
+    assert_eq!(key["kid"], google.sign_in(SIGN_IN, &[]).await.header()["kid"]);
+}

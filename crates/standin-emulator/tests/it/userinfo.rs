@@ -143,3 +143,17 @@ async fn tokeninfo_repeats_an_id_token_in_its_own_order_and_adds_the_header() {
     let spoilt = google.get(&format!("/tokeninfo?id_token={message}.AAAA")).await;
     assert_eq!(Answer::of(spoilt).await.error(), "400 invalid_token: Invalid Value");
 }
+
+#[tokio::test]
+async fn a_provider_may_tell_names_at_userinfo_only() {
+    let google = Google::with_ada().await;
+    google.put("/_emulator/profile", &json!({ "terse_id_tokens": true })).await;
+    let answer = google.sign_in(SIGN_IN, &[]).await;
+    let claims = answer.claims();
+    assert!(claims["email"].is_null() && claims["name"].is_null(), "{claims}");
+    let told = userinfo(&google, "/v1/userinfo", &answer.text("access_token")).await;
+    assert_eq!((&told.body["sub"], &told.body["given_name"]), (&claims["sub"], &json!("Ada")));
+    assert_eq!(google.events("userinfo_read").await.len(), 1);
+    userinfo(&google, "/v1/userinfo", "ya29.nobodys").await;
+    assert_eq!(google.events("userinfo_read").await.len(), 1);
+}
