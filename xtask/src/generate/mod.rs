@@ -2,6 +2,7 @@
 
 mod cli;
 mod configuration;
+mod conformance;
 mod emulator;
 mod threats;
 
@@ -43,12 +44,13 @@ pub(crate) fn run(root: &Path, check: bool) -> anyhow::Result<ExitCode> {
     Ok(if stale == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn pages(root: &Path) -> anyhow::Result<[Page; 5]> {
+fn pages(root: &Path) -> anyhow::Result<[Page; 6]> {
     Ok([
         Page { path: "docs/reference/config.schema.json", content: configuration::schema()? },
         Page { path: "docs/reference/configuration.md", content: configuration::table() },
         Page { path: "docs/reference/cli.md", content: cli::reference() },
         Page { path: "docs/emulator.md", content: emulator::page() },
+        Page { path: "docs/conformance.md", content: conformance::page(root)? },
         Page { path: "docs/threats.md", content: threats::page(root)? },
     ])
 }

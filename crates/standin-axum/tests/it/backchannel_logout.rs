@@ -12,18 +12,18 @@ const PATH: &str = "/auth/google/backchannel-logout";
 const LOGOUT: &str = "http://schemas.openid.net/event/backchannel-logout";
 
 /// A world whose provider can say such things, and how many it has said.
-struct Stage {
-    world: World,
+pub struct Stage {
+    pub world: World,
     said: u32,
 }
 
 impl Stage {
-    async fn start() -> Self {
+    pub async fn start() -> Self {
         Self { world: World::over(WithOurKey::new(), |_| {}).await, said: 0 }
     }
 
     /// Somebody signs in; the ID token names the provider's session `sid`, or none.
-    async fn signed_in(&self, person: &str, sid: Value) -> Browser {
+    pub async fn signed_in(&self, person: &str, sid: Value) -> Browser {
         let more = json!({ "claims": { "sid": sid }, "times": 1 });
         self.world.google.fault("token", "id_token_claims", more).await;
         let (browser, _) = self.world.signed_in(person, "").await;
@@ -50,7 +50,7 @@ impl Stage {
     }
 
     /// A token that counts but for these changes.
-    fn token(&mut self, header: &Value, claims: &Value) -> String {
+    pub fn token(&mut self, header: &Value, claims: &Value) -> String {
         let claims = changed(self.claims(ADA), claims);
         signed(&changed(logout_header(), header), &claims)
     }
@@ -68,13 +68,13 @@ impl Stage {
         self.world.browser().send(Method::POST, PATH, &form, body.to_owned()).await
     }
 
-    async fn assert_refused(&self, token: &str, code: &str) {
+    pub async fn assert_refused(&self, token: &str, code: &str) {
         let answer = self.post(token).await;
         answer.assert_refused(400, code);
         assert_eq!(answer.headers["cache-control"], "no-store");
     }
 
-    async fn assert_taken(&self, token: &str) {
+    pub async fn assert_taken(&self, token: &str) {
         let answer = self.post(token).await;
         answer.assert_status(200);
         assert_eq!(answer.headers["cache-control"], "no-store");

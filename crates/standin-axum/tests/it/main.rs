@@ -17,6 +17,7 @@ mod callback;
 mod client_key;
 mod code;
 mod code_origin;
+mod conformance;
 mod credential;
 mod credential_token;
 mod disconnect;

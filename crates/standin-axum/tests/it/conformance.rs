@@ -1,0 +1,346 @@
+//! The relying party tests of the OpenID Foundation, by the rows of `tests/conformance.toml`: each provider of theirs
+//! is the emulator with a fault, and what a module wants of us is read from the emulator's ledger and from the wire.
+
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use http::HeaderMap;
+use http::header::AUTHORIZATION;
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+use standin::http::{HttpClient, HttpError, Request, ReqwestClient, Response};
+use standin::provider::{ClientAuthentication, ProviderConfig, ProviderKind};
+use url::Url;
+
+use crate::backchannel_logout;
+use crate::support::{ADA, Browser, World, http_client, refused};
+
+const TABLE: &str = include_str!("../conformance.toml");
+
+#[derive(Deserialize)]
+struct Table {
+    /// The test of each way to run a module.
+    tests: Map<String, Value>,
+    module: Vec<Module>,
+}
+
+/// A row that is run.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Module {
+    name: String,
+    plans: Vec<String>,
+    #[serde(default)]
+    provider: String,
+    run: Option<Run>,
+    #[serde(default)]
+    switches: Map<String, Value>,
+    fault: Option<Wrong>,
+    refused: Option<String>,
+    /// Whether userinfo is asked although the answer is a refusal.
+    #[serde(default)]
+    userinfo: bool,
+    out_of_scope: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
+#[serde(rename_all = "snake_case")]
+enum Run {
+    Begin,
+    DiscoveredKeys,
+    Logout,
+    Refresh,
+    RotationBeforeTheExchange,
+    RotationBetweenSignIns,
+    SignIn,
+    SignInWithBasic,
+}
+
+/// What goes wrong: a fault of the emulator's, or a change of a logout token.
+#[derive(Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Wrong {
+    endpoint: Option<String>,
+    fault: String,
+    claims: Map<String, Value>,
+    header: Map<String, Value>,
+    /// Claims to leave out: TOML has no `null`.
+    remove: Vec<String>,
+    remove_header: Vec<String>,
+}
+
+impl Wrong {
+    fn claims(&self) -> Value {
+        let mut claims = self.claims.clone();
+        claims.extend(self.remove.iter().map(|name| (name.clone(), Value::Null)));
+        claims.into()
+    }
+
+    fn header(&self) -> Value {
+        let mut header = self.header.clone();
+        header.extend(self.remove_header.iter().map(|name| (name.clone(), Value::Null)));
+        header.into()
+    }
+
+    /// Orders it as often as a sign-in may come by.
+    async fn order(&self, world: &World) {
+        let endpoint = self.endpoint.as_deref().unwrap_or("token");
+        let mut more = json!({ "times": 2 });
+        if self.fault == "id_token_claims" {
+            let claims = self.claims().to_string().replace("{origin}", world.google.origin());
+            more["claims"] = serde_json::from_str(&claims).unwrap();
+            more["header"] = self.header();
+        }
+        world.google.fault(endpoint, &self.fault, more).await;
+    }
+}
+
+fn modules(run: Run) -> Vec<Module> {
+    let table: Table = toml::from_str(TABLE).unwrap();
+    let modules: Vec<_> = table.module.into_iter().filter(|row| row.run == Some(run)).collect();
+    assert!(!modules.is_empty(), "no module for {run:?}");
+    modules
+}
+
+/// What was asked of the provider.
+type Heard = Arc<Mutex<Vec<(Url, HeaderMap, String)>>>;
+
+struct Ear {
+    client: ReqwestClient,
+    heard: Heard,
+}
+
+#[async_trait]
+impl HttpClient for Ear {
+    async fn send(&self, request: Request) -> Result<Response, HttpError> {
+        let body = String::from_utf8_lossy(&request.body).into_owned();
+        let heard = (request.url.clone(), request.headers.clone(), body);
+        self.heard.lock().unwrap().push(heard);
+        self.client.send(request).await
+    }
+}
+
+/// A provider that tells names at userinfo only, so that it would be asked; and who comes to it.
+struct Stage {
+    world: World,
+    browser: Browser,
+    heard: Heard,
+}
+
+impl Stage {
+    async fn of(module: &Module) -> Self {
+        Self::with(module, |_| {}).await
+    }
+
+    async fn with(module: &Module, change: impl FnOnce(&mut ProviderConfig)) -> Self {
+        let heard = Heard::default();
+        let ear = Ear { client: http_client(), heard: Arc::clone(&heard) };
+        let world = World::over(ear, |provider| {
+            provider.kind = ProviderKind::Oidc;
+            change(provider);
+        })
+        .await;
+        let mut switches = module.switches.clone();
+        switches.insert("terse_id_tokens".to_owned(), true.into());
+        world.google.control("PUT", "profile", switches.into()).await;
+        world.google.allow(ADA).await;
+        let browser = world.browser();
+        Self { world, browser, heard }
+    }
+
+    /// From now on the provider does what the row says.
+    async fn goes_wrong(&self, module: &Module) {
+        if let Some(fault) = &module.fault {
+            fault.order(&self.world).await;
+        }
+    }
+
+    /// Whoever comes is signed in, with the address that only userinfo tells, and nobody else was asked.
+    async fn signs_in(mut self, module: &Module) {
+        let done = self.browser.sign_in("").await;
+        assert_eq!(done.status, 303, "{}: {}", module.name, done.body);
+        let session = self.browser.session().await;
+        session.assert_status(200);
+        assert_eq!(session.json()["user"]["email"], ADA, "{}", module.name);
+        assert!(self.world.google.count("userinfo_read").await > 0, "{}", module.name);
+        for (url, headers, _) in self.asked("/userinfo") {
+            assert!(headers.contains_key(AUTHORIZATION) && url.query().is_none(), "{url}");
+        }
+        assert_eq!(self.asked("/claims").len(), 0, "{}: a claims endpoint", module.name);
+    }
+
+    /// Whoever comes is refused, after one token call, and userinfo is asked only if the row says so.
+    async fn refuses(mut self, module: &Module, code: &'static str) {
+        let before = self.world.before(&mut self.browser).await;
+        let answer = self.browser.sign_in("").await;
+        let told = self.world.google.count("userinfo_read").await;
+        assert_eq!(told, usize::from(module.userinfo), "{}: userinfo", module.name);
+        let expected = refused(403, code).after_exchange();
+        self.world.assert_refusal(&mut self.browser, &before, &answer, expected).await;
+        self.world.assert_next_sign_in_works(&mut self.browser).await;
+    }
+
+    /// The requests to addresses that end so.
+    fn asked(&self, path: &str) -> Vec<(Url, HeaderMap, String)> {
+        let heard = self.heard.lock().unwrap();
+        heard.iter().filter(|(url, ..)| url.path().ends_with(path)).cloned().collect()
+    }
+}
+
+/// The code of a refusal as the tests' helpers want it.
+fn code_of(module: &Module) -> Option<&'static str> {
+    module.refused.as_ref().map(|code| &*code.clone().leak())
+}
+
+#[test]
+fn every_module_is_run_or_says_why_not() {
+    let table: Table = toml::from_str(TABLE).unwrap();
+    for test in table.tests.values().filter_map(Value::as_str) {
+        assert!(include_str!("conformance.rs").contains(&format!("async fn {test}()")), "{test}");
+    }
+    for module in &table.module {
+        let is_run = module.run.is_some();
+        assert_ne!(is_run, module.out_of_scope.is_some(), "{}", module.name);
+        assert_eq!(is_run, !module.provider.is_empty(), "{}", module.name);
+    }
+    let count = |plan: &str| {
+        let of_plan = |module: &&Module| module.plans.iter().any(|known| known == plan);
+        table.module.iter().filter(of_plan).count()
+    };
+    // As many as the plans have; `at_hash` is tried in the code flow, too.
+    let counts = ["basic", "hybrid", "config", "refresh", "back-channel"].map(count);
+    assert_eq!(counts, [15, 18, 6, 3, 8]);
+}
+
+#[tokio::test]
+async fn a_sign_in_ends_as_each_module_wants_it() {
+    for module in modules(Run::SignIn) {
+        // Only an answer with an ID token beside the code has these.
+        if module.plans == ["hybrid"] {
+            continue;
+        }
+        let stage = Stage::of(&module).await;
+        stage.goes_wrong(&module).await;
+        match code_of(&module) {
+            None => stage.signs_in(&module).await,
+            Some(code) => stage.refuses(&module, code).await,
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_secret_goes_in_the_header_where_the_registration_says_so() {
+    for module in modules(Run::SignInWithBasic) {
+        let change = |provider: &mut ProviderConfig| {
+            provider.registration.authentication = ClientAuthentication::Basic;
+        };
+        let stage = Stage::with(&module, change).await;
+        let heard = Arc::clone(&stage.heard);
+        stage.signs_in(&module).await;
+        let heard = heard.lock().unwrap();
+        let calls: Vec<_> = heard.iter().filter(|(url, ..)| url.path() == "/token").collect();
+        assert!(!calls.is_empty());
+        for (_, headers, body) in calls {
+            assert!(headers[AUTHORIZATION].to_str().unwrap().starts_with("Basic "));
+            assert!(!body.contains("client_secret"), "the secret is in the body too");
+        }
+    }
+}
+
+#[tokio::test]
+async fn keys_are_where_the_document_says() {
+    for module in modules(Run::DiscoveredKeys) {
+        let stage = Stage::of(&module).await;
+        let google = &stage.world.google;
+        let address = format!("{}/.well-known/openid-configuration", google.origin());
+        let mut document = stage.world.browser().get(&address).await.json();
+        document["jwks_uri"] = json!(format!("{}/oauth2/v3/certs?run=7", google.origin()));
+        google.fault("discovery", "malformed", json!({ "body": document })).await;
+        let heard = Arc::clone(&stage.heard);
+        stage.signs_in(&module).await;
+        let heard = heard.lock().unwrap();
+        let first = &heard.first().unwrap().0;
+        assert_eq!(first.path(), "/.well-known/openid-configuration");
+        let keys: Vec<_> =
+            heard.iter().filter(|(url, ..)| url.path().ends_with("/certs")).collect();
+        assert!(!keys.is_empty() && keys.iter().all(|(url, ..)| url.query() == Some("run=7")));
+    }
+}
+
+#[tokio::test]
+async fn a_document_of_another_issuer_begins_nothing() {
+    for module in modules(Run::Begin) {
+        let mut stage = Stage::of(&module).await;
+        stage.goes_wrong(&module).await;
+        let before = stage.world.before(&mut stage.browser).await;
+        let answer = stage.browser.get("/auth/google/login").await;
+        let expected = refused(503, code_of(&module).unwrap());
+        stage.world.assert_refusal(&mut stage.browser, &before, &answer, expected).await;
+        assert_eq!(stage.world.google.count("authorization").await, 0);
+    }
+}
+
+#[tokio::test]
+async fn a_key_that_is_new_is_fetched_when_it_signs() {
+    for module in modules(Run::RotationBetweenSignIns) {
+        let stage = Stage::of(&module).await;
+        stage.world.browser().sign_in("").await.assert_status(303);
+        stage.world.google.control("POST", "keys/rotate", Value::Null).await;
+        let fetched = stage.asked("/certs").len();
+        let heard = Arc::clone(&stage.heard);
+        stage.signs_in(&module).await;
+        let now =
+            heard.lock().unwrap().iter().filter(|(url, ..)| url.path().ends_with("/certs")).count();
+        assert_eq!(now, fetched + 1);
+    }
+    for module in modules(Run::RotationBeforeTheExchange) {
+        let mut stage = Stage::of(&module).await;
+        stage.world.browser().sign_in("").await.assert_status(303);
+        let answer = stage.browser.callback_url("").await;
+        stage.world.google.control("POST", "keys/rotate", Value::Null).await;
+        stage.browser.get(&answer).await.assert_status(303);
+        stage.signs_in(&module).await;
+    }
+}
+
+#[tokio::test]
+async fn a_refresh_ends_as_each_module_wants_it() {
+    for module in modules(Run::Refresh) {
+        // The emulator gives refresh tokens to those who ask for them in Google's way.
+        let stage = Stage::with(&module, |provider| provider.kind = ProviderKind::Google).await;
+        let (caller, _) = stage.world.away(ADA, "").await;
+        let before = stage.world.grant_tokens();
+        stage.goes_wrong(&module).await;
+        match code_of(&module) {
+            None => {
+                let token = caller.token().await;
+                assert_eq!(stage.world.google.api("/v1/userinfo", &token).await, 200);
+            }
+            Some(code) => {
+                let answer = caller.ask(json!({})).await;
+                assert_eq!((answer.status.as_u16(), answer.code()), (502, code.to_owned()));
+                assert_eq!(stage.world.grant_tokens(), before, "{}", module.name);
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_logout_token_ends_a_session_or_is_refused() {
+    for module in modules(Run::Logout) {
+        let mut stage = backchannel_logout::Stage::start().await;
+        let mut browser = stage.signed_in(ADA, json!("s-1")).await;
+        let fault = module.fault.clone().unwrap_or_default();
+        let token = stage.token(&fault.header(), &fault.claims());
+        match code_of(&module) {
+            None => {
+                stage.assert_taken(&token).await;
+                browser.session().await.assert_refused(401, "unauthenticated");
+            }
+            Some(code) => {
+                stage.assert_refused(&token, code).await;
+                browser.session().await.assert_status(200);
+            }
+        }
+    }
+}
