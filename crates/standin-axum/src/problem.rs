@@ -152,6 +152,7 @@ fn status_of_refusal(refusal: Refusal) -> StatusCode {
         Refusal::AccessDenied
         | Refusal::AccountDisabled
         | Refusal::AttemptMissing
+        | Refusal::CannotNarrow
         | Refusal::CredentialWithoutNonce
         | Refusal::CrossOrigin
         | Refusal::CsrfHeaderMissing

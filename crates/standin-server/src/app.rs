@@ -6,7 +6,7 @@ use axum::Router;
 use secrecy::ExposeSecret as _;
 use standin::Standin;
 use standin::http::ReqwestClient;
-use standin::provider::{ProviderConfig, ProviderKind, Registration, Transport};
+use standin::provider::{ProviderConfig, Registration, Transport};
 use standin::session::SessionSettings;
 use standin::store::Store;
 use standin::time::{Clock, SystemClock};
@@ -84,10 +84,7 @@ pub async fn standin(
 fn provider_config(provider: &config::Provider, is_development: bool) -> ProviderConfig {
     ProviderConfig {
         id: provider.id.clone(),
-        kind: match provider.kind {
-            config::ProviderKind::Google => ProviderKind::Google,
-            config::ProviderKind::Oidc => ProviderKind::Oidc,
-        },
+        kind: provider.kind.clone(),
         issuer: provider.issuer.clone(),
         registration: Registration {
             client_id: provider.client_id.clone(),

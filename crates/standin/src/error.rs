@@ -205,6 +205,9 @@ refusals! {
     /// The answer was used before (requirement CB-3).
     AttemptUsed = "attempt_used",
         "this sign-in was finished already; start again if you are not signed in";
+    /// The client may have less than the grant opens, and the provider gives no such tokens.
+    CannotNarrow = "cannot_narrow",
+        "this client may not have all that the user gave, and this provider gives no token that opens less; an operator can allow the client all of this provider";
     /// The answer carries no code.
     CodeMissing = "code_missing",
         "the provider's answer carries no code; start again";

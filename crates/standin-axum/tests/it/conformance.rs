@@ -9,7 +9,7 @@ use http::header::AUTHORIZATION;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use standin::http::{HttpClient, HttpError, Request, ReqwestClient, Response};
-use standin::provider::{ClientAuthentication, ProviderConfig, ProviderKind};
+use standin::provider::{ClientAuthentication, ProviderConfig, ProviderKind, ProviderProfile};
 use url::Url;
 
 use crate::backchannel_logout;
@@ -136,7 +136,7 @@ impl Stage {
         let heard = Heard::default();
         let ear = Ear { client: http_client(), heard: Arc::clone(&heard) };
         let world = World::over(ear, |provider| {
-            provider.kind = ProviderKind::Oidc;
+            provider.kind = ProviderKind::Oidc(ProviderProfile::default());
             change(provider);
         })
         .await;

@@ -2,6 +2,7 @@
 
 use http::Method;
 use serde_json::{Value, json};
+use standin::provider::{ProviderKind, ProviderProfile};
 use standin::vault::{ScopeRecord, ScopeSource, ScopeStanding};
 use url::Url;
 
@@ -509,7 +510,8 @@ async fn rf_12_who_has_disconnected_can_give_it_again_in_the_same_session() {
 
 #[tokio::test]
 async fn rf_12_a_provider_that_does_not_add_up_is_asked_for_everything_again() {
-    let world = World::with(|provider| provider.kind = standin::provider::ProviderKind::Oidc).await;
+    let unknown = ProviderKind::Oidc(ProviderProfile::default());
+    let world = World::with(|provider| provider.kind = unknown).await;
     let (mut browser, _) = world.signed_in(ADA, &format!("?scope={CALENDAR}")).await;
     let (url, _) = begin(&mut browser, &[DRIVE]).await;
     assert_eq!(param(&url, "scope"), format!("email {CALENDAR} {DRIVE} openid profile"));

@@ -45,6 +45,7 @@ mod signed_in;
 mod signin;
 mod started_elsewhere;
 mod state_now;
+mod token_profile;
 mod unlink;
 mod userinfo;
 mod vault;

@@ -1,7 +1,7 @@
 //! One consent, and a second only when it is needed: there is no refresh token that works.
 
 use serde_json::{Value, json};
-use standin::provider::ProviderKind;
+use standin::provider::{ProviderKind, ProviderProfile};
 use url::Url;
 
 use crate::support::{ADA, Browser, CALENDAR, GRACE, World, param, refused, with};
@@ -54,7 +54,9 @@ async fn a_first_sign_in_without_a_refresh_token_asks_for_consent_once_more() {
 
 #[tokio::test]
 async fn where_consent_brings_no_refresh_token_nobody_is_asked_for_it_again() {
-    let world = World::with(|provider| provider.kind = ProviderKind::Oidc).await;
+    let world =
+        World::with(|provider| provider.kind = ProviderKind::Oidc(ProviderProfile::default()))
+            .await;
     world.google.allow(ADA).await;
     let mut browser = world.browser();
 

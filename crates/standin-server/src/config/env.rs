@@ -75,6 +75,10 @@ fn typed(kind: Kind, text: &str) -> Result<Value, String> {
             .parse::<u32>()
             .map(|number| Value::Integer(number.into()))
             .map_err(|_| "is not a whole number from 0 to 4294967295".to_owned()),
+        Kind::Switch => text
+            .parse::<bool>()
+            .map(Value::Boolean)
+            .map_err(|_| "is neither true nor false".to_owned()),
         Kind::List => {
             Ok(text.split([' ', ',']).filter(|item| !item.is_empty()).collect::<Vec<_>>().into())
         }

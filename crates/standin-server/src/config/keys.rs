@@ -16,6 +16,8 @@ pub enum Kind {
     Text,
     /// A whole number.
     Number,
+    /// `true` or `false`.
+    Switch,
     /// A list of strings; in the environment, separated by spaces or commas.
     List,
 }
@@ -103,6 +105,8 @@ fn kind(property: &Value) -> Kind {
         Kind::List
     } else if names.iter().any(|name| name == "integer") {
         Kind::Number
+    } else if names.iter().any(|name| name == "boolean") {
+        Kind::Switch
     } else {
         Kind::Text
     }
@@ -123,6 +127,7 @@ mod tests {
         assert_eq!((idle.kind, idle.default), (Kind::Text, "7d".into()));
         assert_eq!(key("limits.max_headers").kind, Kind::Number);
         assert_eq!(key("provider.scopes").kind, Kind::List);
+        assert_eq!(key("provider.scopes_add_up").kind, Kind::Switch);
         assert_eq!(
             key("provider.client_secret").variable("0"),
             "STANDIN__PROVIDER__0__CLIENT_SECRET"

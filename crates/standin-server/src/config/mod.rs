@@ -19,6 +19,7 @@ pub mod raw;
 mod resolve;
 mod secrets;
 mod show;
+mod token_profile;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -26,7 +27,7 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 use standin::http::{AddressPolicy, Network};
-use standin::provider::{ClientAuthentication, Scopes};
+use standin::provider::{ClientAuthentication, ProviderKind, Scopes};
 use standin::secret::ClientSecret;
 use standin::vault::KeyFile;
 use standin::verify::ProviderId;
@@ -139,32 +140,12 @@ pub struct Log {
     pub level: String,
 }
 
-/// What kind of provider.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ProviderKind {
-    /// Google, or its emulator.
-    Google,
-    /// Any OpenID provider.
-    Oidc,
-}
-
-impl ProviderKind {
-    /// As it is written.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Google => "google",
-            Self::Oidc => "oidc",
-        }
-    }
-}
-
 /// A provider that people sign in with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Provider {
     /// Its name in URLs.
     pub id: ProviderId,
-    /// What kind.
+    /// What kind, with what is known of its tokens.
     pub kind: ProviderKind,
     /// Letter for letter, since it is compared with `iss`.
     pub issuer: String,

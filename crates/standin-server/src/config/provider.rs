@@ -3,13 +3,13 @@
 use std::path::Path;
 
 use standin::http::AddressPolicy;
-use standin::provider::{ClientAuthentication, Scopes};
+use standin::provider::{ClientAuthentication, ProviderKind, Scopes};
 use standin::secret::ClientSecret;
 
 use super::error::{ConfigError, did_you_mean};
 use super::raw::RawProvider;
 use super::secrets::{self, Registration};
-use super::{Provider, ProviderKind, address};
+use super::{Provider, address, token_profile};
 
 const GOOGLE: &str = "https://accounts.google.com";
 const KINDS: [&str; 4] = ["google", "oidc", "entra", "github"];
@@ -47,8 +47,8 @@ fn resolve(
     let id = raw.id.take();
     let id = id.ok_or_else(|| unnamed.invalid("id", "missing; such as \"google\""))?;
     let keys = Keys::of(&id);
-    let kind = kind(&keys, raw.kind.as_deref())?;
-    let issuer = issuer(&keys, kind, raw.issuer.take(), policy)?;
+    let kind = kind(&keys, &raw)?;
+    let issuer = issuer(&keys, &kind, raw.issuer.take(), policy)?;
     let registration = registration(&keys, &mut raw, directory)?;
     let scopes = scopes_at_sign_in(&keys, raw.scopes.take())?;
     let extra_scopes = keys.scopes("extra_scopes", raw.extra_scopes)?;
@@ -62,29 +62,29 @@ fn resolve(
     }
     Ok(Provider {
         id: id.parse().map_err(|error| keys.invalid("id", format!("{error}")))?,
-        kind,
         issuer,
         client_id: registration.client_id,
         client_secret: registration.client_secret,
         client_authentication: client_authentication(
             &keys,
-            kind,
+            &kind,
             raw.client_authentication.as_deref(),
         )?,
         scopes,
         extra_scopes,
         browser_scopes,
-        hosted_domains: hosted_domains(&keys, kind, raw.hosted_domains)?,
+        hosted_domains: hosted_domains(&keys, &kind, raw.hosted_domains)?,
         allow_credential_without_nonce: without_nonce(
             &keys,
-            kind,
+            &kind,
             raw.allow_credential_without_nonce,
         )?,
+        kind,
     })
 }
 
 /// Names keys of one provider in messages.
-struct Keys(String);
+pub(super) struct Keys(String);
 
 impl Keys {
     fn of(id: &str) -> Self {
@@ -95,7 +95,7 @@ impl Keys {
         format!("{}: {key}", self.0)
     }
 
-    fn invalid(&self, key: &str, problem: impl Into<String>) -> ConfigError {
+    pub(super) fn invalid(&self, key: &str, problem: impl Into<String>) -> ConfigError {
         ConfigError::invalid(self.name(key), problem)
     }
 
@@ -104,10 +104,20 @@ impl Keys {
     }
 }
 
-fn kind(keys: &Keys, written: Option<&str>) -> Result<ProviderKind, ConfigError> {
-    match written {
-        Some("google") => Ok(ProviderKind::Google),
-        Some("oidc") => Ok(ProviderKind::Oidc),
+fn kind(keys: &Keys, raw: &RawProvider) -> Result<ProviderKind, ConfigError> {
+    let profile = token_profile::resolve(keys, raw)?;
+    let known = |kind: ProviderKind| match profile {
+        None => Ok(kind),
+        Some((key, _)) => {
+            let problem = format!("what {}'s tokens are like is known; leave it out", kind.name());
+            Err(keys.invalid(key, problem))
+        }
+    };
+    match raw.kind.as_deref() {
+        Some("google") => known(ProviderKind::Google),
+        Some("oidc") => {
+            Ok(ProviderKind::Oidc(profile.map(|(_, profile)| profile).unwrap_or_default()))
+        }
         Some(planned @ ("entra" | "github")) => {
             Err(keys
                 .invalid("kind", format!("{planned} is not supported yet; google and oidc are")))
@@ -122,14 +132,14 @@ fn kind(keys: &Keys, written: Option<&str>) -> Result<ProviderKind, ConfigError>
 
 fn issuer(
     keys: &Keys,
-    kind: ProviderKind,
+    kind: &ProviderKind,
     written: Option<String>,
     policy: &AddressPolicy,
 ) -> Result<String, ConfigError> {
     match (written, kind) {
         (Some(written), _) => address::issuer(&keys.name("issuer"), written, policy),
         (None, ProviderKind::Google) => Ok(GOOGLE.to_owned()),
-        (None, ProviderKind::Oidc) => Err(keys.invalid(
+        (None, ProviderKind::Oidc(_)) => Err(keys.invalid(
             "issuer",
             "missing; the `issuer` of the provider's .well-known/openid-configuration",
         )),
@@ -174,13 +184,13 @@ fn registration(
 /// unless they ask for another way. Google's own clients post theirs.
 fn client_authentication(
     keys: &Keys,
-    kind: ProviderKind,
+    kind: &ProviderKind,
     written: Option<&str>,
 ) -> Result<ClientAuthentication, ConfigError> {
     let Some(written) = written else {
         return Ok(match kind {
             ProviderKind::Google => ClientAuthentication::Post,
-            ProviderKind::Oidc => ClientAuthentication::Basic,
+            ProviderKind::Oidc(_) => ClientAuthentication::Basic,
         });
     };
     let all = [ClientAuthentication::Basic, ClientAuthentication::Post];
@@ -205,8 +215,8 @@ fn scopes_at_sign_in(keys: &Keys, written: Option<Vec<String>>) -> Result<Scopes
 }
 
 /// Only Google has the button whose credential this is about.
-fn without_nonce(keys: &Keys, kind: ProviderKind, written: bool) -> Result<bool, ConfigError> {
-    if written && kind != ProviderKind::Google {
+fn without_nonce(keys: &Keys, kind: &ProviderKind, written: bool) -> Result<bool, ConfigError> {
+    if written && *kind != ProviderKind::Google {
         let problem = "only Google has a button that gives a credential; leave it out";
         return Err(keys.invalid("allow_credential_without_nonce", problem));
     }
@@ -215,14 +225,14 @@ fn without_nonce(keys: &Keys, kind: ProviderKind, written: bool) -> Result<bool,
 
 fn hosted_domains(
     keys: &Keys,
-    kind: ProviderKind,
+    kind: &ProviderKind,
     written: Option<Vec<String>>,
 ) -> Result<Vec<String>, ConfigError> {
     let Some(domains) = written else {
         return Ok(Vec::new());
     };
     let wrong = |problem: String| Err(keys.invalid("hosted_domains", problem));
-    if kind != ProviderKind::Google {
+    if *kind != ProviderKind::Google {
         return wrong("only Google vouches for domains; leave it out".to_owned());
     }
     if domains.is_empty() {

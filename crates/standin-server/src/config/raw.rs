@@ -197,4 +197,24 @@ pub struct RawProvider {
     /// `begin`. Cookie and form must still agree; whoever gets hold of such a credential can sign in with it
     /// once, in any browser. `false` when left out.
     pub allow_credential_without_nonce: bool,
+    /// What its refresh tokens are like, by name, for `oidc`: `hydra`, `ringcentral`, `xero` or `zoho`. Auth0,
+    /// Cognito, Keycloak, Okta and Slack make all of it a setting: say yours with the keys below. The other
+    /// kinds are known.
+    pub token_profile: Option<String>,
+    /// For `oidc`: whether a refresh replaces the refresh token.
+    pub rotates_refresh_tokens: Option<bool>,
+    /// For `oidc`: how long a refresh token that was replaced can still be used; 0 if not at all.
+    pub refresh_grace_seconds: Option<u32>,
+    /// For `oidc`: whether a refresh ends the access tokens that were given before.
+    pub refresh_ends_access_tokens: Option<bool>,
+    /// For `oidc`: a refresh token dies after so many days without use.
+    pub idle_days: Option<u32>,
+    /// For `oidc`: a refresh token dies after so many days, however much it is used.
+    pub absolute_days: Option<u32>,
+    /// For `oidc`: how many access tokens of one user live at a time, where that is limited.
+    pub max_access_tokens: Option<u32>,
+    /// For `oidc`: whether a new consent covers what was given before, asked for or not.
+    pub scopes_add_up: Option<bool>,
+    /// For `oidc`: whether a refresh may ask for less than was given.
+    pub refresh_narrows: Option<bool>,
 }

@@ -128,7 +128,7 @@ fn provider(provider: &Provider) -> ShownProvider {
     let list = |scopes: &standin::provider::Scopes| scopes.iter().map(str::to_owned).collect();
     ShownProvider {
         id: provider.id.to_string(),
-        kind: provider.kind.as_str(),
+        kind: provider.kind.name(),
         issuer: provider.issuer.clone(),
         client_id: provider.client_id.clone(),
         client_secret: MASK,

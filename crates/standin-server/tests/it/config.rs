@@ -19,10 +19,10 @@ client_id = "id"
 client_secret = "canary-secret"
 "#;
 
-struct Place(TempDir);
+pub(crate) struct Place(TempDir);
 
 impl Place {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(tempfile::tempdir().unwrap())
     }
 
@@ -30,7 +30,7 @@ impl Place {
         fs::write(self.0.path().join(name), content).unwrap();
     }
 
-    fn load(
+    pub(crate) fn load(
         &self,
         text: &str,
         variables: &[(&str, &str)],
@@ -47,7 +47,7 @@ impl Place {
     }
 
     /// What the operator reads, with the directory's name taken out.
-    fn complaint(&self, text: &str, variables: &[(&str, &str)]) -> String {
+    pub(crate) fn complaint(&self, text: &str, variables: &[(&str, &str)]) -> String {
         let error = self.load(text, variables, Flags::default()).unwrap_err().to_string();
         error.replace(&format!("{}/", self.0.path().display()), "")
     }

@@ -12,4 +12,5 @@ mod config;
 mod keys;
 mod net;
 mod outbound;
+mod provider_config;
 mod risc;

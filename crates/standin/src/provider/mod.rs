@@ -8,6 +8,7 @@ mod document;
 mod endpoint;
 pub(crate) mod google;
 mod jwks;
+mod profile;
 mod risc;
 mod scope;
 mod signed_events;
@@ -24,6 +25,7 @@ pub use document::DocumentFault;
 pub use endpoint::{Endpoint, EndpointFault, Transport};
 pub use google::ISSUER as GOOGLE_ISSUER;
 pub use jwks::{JwksCache, KeysFault};
+pub use profile::{Certainty, Grace, ProviderProfile};
 pub use risc::RiscConfiguration;
 pub(crate) use scope::is_same_scope;
 pub use scope::{InvalidScope, Scopes};
@@ -43,12 +45,32 @@ use crate::verify::{
 };
 
 /// Which family of quirks a provider has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ProviderKind {
     /// Google, or something that behaves like it.
     Google,
-    /// Any other OpenID provider.
-    Oidc,
+    /// Any other OpenID provider, with what is known of its tokens.
+    Oidc(ProviderProfile),
+}
+
+impl ProviderKind {
+    /// As a configuration calls it.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Google => "google",
+            Self::Oidc(_) => "oidc",
+        }
+    }
+
+    /// What is known of the provider's tokens.
+    #[must_use]
+    pub const fn profile(&self) -> &ProviderProfile {
+        match self {
+            Self::Google => &ProviderProfile::GOOGLE,
+            Self::Oidc(profile) => profile,
+        }
+    }
 }
 
 /// A provider as the operator configured it.
@@ -106,7 +128,7 @@ impl Provider {
     pub fn new(config: ProviderConfig, redirect_uri: Url) -> Self {
         let issuer_aliases = match config.kind {
             ProviderKind::Google => google::issuer_aliases(&config.issuer),
-            ProviderKind::Oidc => Vec::new(),
+            ProviderKind::Oidc(_) => Vec::new(),
         };
         let metadata = MetadataCache::new(&config.issuer, config.transport);
         let risc = RiscCache::new(&config.issuer, config.transport);
@@ -142,7 +164,7 @@ impl Provider {
     pub fn script_url(&self) -> Option<String> {
         match self.config.kind {
             ProviderKind::Google => Some(google::script_url(&self.config.issuer)),
-            ProviderKind::Oidc => None,
+            ProviderKind::Oidc(_) => None,
         }
     }
 
@@ -151,7 +173,7 @@ impl Provider {
     pub fn authorization_parameters(&self) -> &'static [(&'static str, &'static str)] {
         match self.config.kind {
             ProviderKind::Google => google::AUTHORIZATION_PARAMETERS,
-            ProviderKind::Oidc => &[],
+            ProviderKind::Oidc(_) => &[],
         }
     }
 
@@ -160,16 +182,19 @@ impl Provider {
     pub(crate) fn asks_for_offline_access(&self, scopes: &Scopes) -> bool {
         match self.config.kind {
             ProviderKind::Google => true,
-            ProviderKind::Oidc => scopes.contains("offline_access"),
+            ProviderKind::Oidc(_) => scopes.contains("offline_access"),
         }
     }
 
     /// Whether a new consent covers what was given before, asked for or not (`include_granted_scopes`).
     pub(crate) fn adds_up(&self) -> bool {
-        match self.config.kind {
-            ProviderKind::Google => true,
-            ProviderKind::Oidc => false,
-        }
+        self.profile().scopes_add_up.is_certain()
+    }
+
+    /// What is known of its tokens.
+    #[must_use]
+    pub fn profile(&self) -> &ProviderProfile {
+        self.config.kind.profile()
     }
 
     /// Whether asking for consent once more, for these scopes, can bring a refresh token. An OpenID provider that
@@ -178,7 +203,7 @@ impl Provider {
     pub(crate) fn gives_refresh_token_on_consent(&self, asked: &Scopes) -> bool {
         match self.config.kind {
             ProviderKind::Google => true,
-            ProviderKind::Oidc => asked.contains("offline_access"),
+            ProviderKind::Oidc(_) => asked.contains("offline_access"),
         }
     }
 

@@ -52,7 +52,7 @@ impl Provider {
     /// # Errors
     /// [`Error::UserinfoMismatch`] if the endpoint speaks about somebody else, or does not say about whom
     /// (requirement ID-16): then the access token is not this person's either.
-    pub(crate) async fn profile(
+    pub(crate) async fn known(
         &self,
         core: &Core,
         person: &VerifiedIdentity,

@@ -19,7 +19,8 @@ use crate::vault::{
 
 impl Exchange {
     /// A narrowed token is handed on and kept in memory. If the provider rotated the refresh token with it,
-    /// that is written like any other, and the stored access token, which may have died, is let go.
+    /// that is written like any other, and the stored access token, which may have died, is let go; so it is
+    /// where a refresh is known to end the access tokens before it.
     pub(super) async fn settle_narrow(
         &self,
         grant: Grant,
@@ -27,6 +28,7 @@ impl Exchange {
         asked_at: Timestamp,
         scopes: &Scopes,
     ) -> Result<Round, RefreshFailure> {
+        let profile = *self.profile_of(&grant);
         let opens = answer.scopes.clone().unwrap_or_else(|| scopes.clone());
         let token = FreshToken {
             access_token: answer.access_token.clone(),
@@ -34,51 +36,64 @@ impl Exchange {
             scopes: opens,
             grant: grant.id,
         };
-        let is_wider = !scopes.covers(&token.scopes);
-        let mut kept = grant.clone();
-        if answer.refresh_token.is_some() {
+        let ends_the_stored_one = profile.refresh_ends_access_tokens.is_certain();
+        let written = if answer.refresh_token.is_some() || ends_the_stored_one {
             let lapsed = TokenResponse {
                 expires_in: Duration::ZERO,
                 // It speaks of the narrowed token only, and not of what the grant opens.
                 scopes: None,
                 ..answer
             };
-            kept.generation += 1;
-            if let Round::RowMoved = self.commit(grant, lapsed, asked_at).await? {
-                return Ok(Round::RowMoved);
-            }
+            self.write(grant, &lapsed, asked_at).await?
         } else {
-            let event = event(EventKind::TokenRefreshed, &grant);
-            let event = Event { at: self.core.now(), ..event };
-            self.core.store.append_events(vec![event]).await?;
-            let now = self.core.store.grant(kept.id).await?;
-            if now.is_none_or(|now| now.generation != kept.generation) {
-                return Ok(Round::RowMoved);
-            }
-        }
-        if is_wider {
+            self.touch(grant).await?
+        };
+        let Some(kept) = written else { return Ok(Round::RowMoved) };
+        if !scopes.covers(&token.scopes) {
             tracing::warn!(grant.id = %kept.id, "the provider does not narrow tokens; none is handed out");
             return Err(RefreshFailure::Misbehaved);
         }
-        self.narrow.keep(&kept, scopes, token.clone());
+        self.narrow.keep(&kept, &profile, scopes, token.clone());
         Ok(Round::Over(Ok(token)))
+    }
+
+    /// Writes that the refresh token was used, and nothing else: how long it lies idle is counted from there.
+    async fn touch(&self, grant: Grant) -> Result<Option<Grant>, RefreshFailure> {
+        let touched = Grant { version: grant.version + 1, updated_at: self.core.now(), ..grant };
+        let event = event(EventKind::TokenRefreshed, &touched);
+        match self.core.store.replace_grant(touched.clone(), Some(event)).await {
+            Ok(()) => Ok(Some(touched)),
+            Err(StoreError::Conflict) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
     }
 
     pub(super) async fn commit(
         &self,
-        mut grant: Grant,
+        grant: Grant,
         answer: TokenResponse,
         asked_at: Timestamp,
     ) -> Result<Round, RefreshFailure> {
+        let written = self.write(grant, &answer, asked_at).await?;
+        Ok(written
+            .map_or(Round::RowMoved, |grant| Round::Over(Ok(fresh(&grant, answer.access_token)))))
+    }
+
+    /// Writes an answer over the row, and gives the row as it is then; `None` if what stands there counts.
+    async fn write(
+        &self,
+        mut grant: Grant,
+        answer: &TokenResponse,
+        asked_at: Timestamp,
+    ) -> Result<Option<Grant>, RefreshFailure> {
         for _ in 0..MAX_ROUNDS {
             let (id, generation, version) = (grant.id, grant.generation, grant.version);
             let (destination, had) = (Destination::of(&grant), grant.scopes.clone());
             // The provider took its time.
             self.core.vault.keep_up().await;
-            let renewed = self.renewed(grant, &answer, asked_at)?;
-            let token = fresh(&renewed, answer.access_token.clone());
-            match self.write_renewed(renewed, &had, answer.scopes.as_ref()).await {
-                Ok(()) => return Ok(Round::Over(Ok(token))),
+            let renewed = self.renewed(grant, answer, asked_at)?;
+            match self.write_renewed(renewed.clone(), &had, answer.scopes.as_ref()).await {
+                Ok(()) => return Ok(Some(renewed)),
                 Err(StoreError::Conflict) => {}
                 Err(error) => return Err(error.into()),
             }
@@ -91,10 +106,10 @@ impl Exchange {
                     }
                     grant = moved;
                 }
-                Some(moved) if moved.state != GrantState::Revoked => return Ok(Round::RowMoved),
+                Some(moved) if moved.state != GrantState::Revoked => return Ok(None),
                 _ => {
-                    self.discard(id, &destination, &answer).await;
-                    return Ok(Round::RowMoved);
+                    self.discard(id, &destination, answer).await;
+                    return Ok(None);
                 }
             }
         }
@@ -152,6 +167,10 @@ impl Exchange {
         let now = self.core.now();
         let reason = match grant.refresh_expires_at {
             Some(expiry) if expiry <= now => ReauthReason::ExpiredIdle,
+            // The provider does not say so, but it is known to end tokens of this age.
+            _ if self.profile_of(&grant).is_outlived(grant.given_at(), grant.updated_at, now) => {
+                ReauthReason::ExpiredIdle
+            }
             // The last answer never came: a provider that rotates had the new token in it.
             _ if self.holds.is_outcome_unknown(grant.id) => ReauthReason::RotationLost,
             _ => ReauthReason::Revoked,

@@ -14,7 +14,9 @@ use super::{FreshToken, Need, Outcome, RefreshFailure, Target, later};
 use crate::core::Core;
 use crate::error::Error;
 use crate::id::GrantId;
-use crate::provider::{OAuthError, Provider, TokenError, TokenResponse, is_about_somebody_else};
+use crate::provider::{
+    OAuthError, Provider, ProviderProfile, TokenError, TokenResponse, is_about_somebody_else,
+};
 use crate::secret::{AccessToken, RefreshToken};
 use crate::store::StoreError;
 use crate::time::Timestamp;
@@ -71,8 +73,15 @@ impl Exchange {
             return self.stored_token(grant, need);
         };
         let now = self.core.now();
-        let token = self.narrow.find(grant, scopes);
+        let token = self.narrow.find(grant, self.profile_of(grant), scopes);
         Ok(token.filter(|token| need.is_met_by(&token.access_token, token.expires_at, now)))
+    }
+
+    /// What is known of the grant's tokens; nothing, if its provider is no longer configured.
+    pub(super) fn profile_of(&self, grant: &Grant) -> &ProviderProfile {
+        const NOTHING: &ProviderProfile = &ProviderProfile::UNKNOWN;
+        let provider = self.core.providers.get(&grant.identity.provider);
+        provider.map_or(NOTHING, |provider| provider.profile())
     }
 
     pub(super) async fn refresh(self: Arc<Self>, target: &Target, need: Need) -> Outcome {

@@ -1,14 +1,15 @@
 //! Tokens that open less than their grant, for callers who may not have all of it.
 //!
-//! They are found by grant, generation and scopes: a caller never meets a token that was narrowed for
-//! another, and a new consent or a revocation, which both begin a new generation, leaves the old ones behind.
+//! They are found by grant, epoch and scopes: a caller never meets a token that was narrowed for another. A new
+//! consent or a revocation begins a new generation and leaves the old ones behind. Where every refresh ends the
+//! access tokens before it, so does every write of the row.
 
 use moka::sync::Cache;
 
 use super::FreshToken;
 use crate::id::GrantId;
-use crate::provider::Scopes;
-use crate::vault::Grant;
+use crate::provider::{ProviderProfile, Scopes};
+use crate::vault::{Grant, GrantState};
 
 /// So many are kept; the least used make room, and cost one more question to the provider.
 const MAX_TOKENS: u64 = 100_000;
@@ -20,12 +21,30 @@ impl NarrowTokens {
         Self(Cache::new(MAX_TOKENS))
     }
 
-    pub(super) fn find(&self, grant: &Grant, scopes: &Scopes) -> Option<FreshToken> {
-        let is_active = grant.state == crate::vault::GrantState::Active;
-        is_active.then(|| self.0.get(&(grant.id, grant.generation, scopes.clone()))).flatten()
+    pub(super) fn find(
+        &self,
+        grant: &Grant,
+        profile: &ProviderProfile,
+        scopes: &Scopes,
+    ) -> Option<FreshToken> {
+        let is_active = grant.state == GrantState::Active;
+        is_active.then(|| self.0.get(&key(grant, profile, scopes))).flatten()
     }
 
-    pub(super) fn keep(&self, grant: &Grant, scopes: &Scopes, token: FreshToken) {
-        self.0.insert((grant.id, grant.generation, scopes.clone()), token);
+    /// Keeps the token of a grant that was written, if at all, as it is here.
+    pub(super) fn keep(
+        &self,
+        grant: &Grant,
+        profile: &ProviderProfile,
+        scopes: &Scopes,
+        token: FreshToken,
+    ) {
+        self.0.insert(key(grant, profile, scopes), token);
     }
+}
+
+fn key(grant: &Grant, profile: &ProviderProfile, scopes: &Scopes) -> (GrantId, u64, Scopes) {
+    let dies_of_a_refresh = profile.refresh_ends_access_tokens.is_certain();
+    let epoch = if dies_of_a_refresh { grant.version } else { grant.generation };
+    (grant.id, epoch, scopes.clone())
 }

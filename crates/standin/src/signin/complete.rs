@@ -292,7 +292,7 @@ impl SignIn {
         let identity = provider.verify(&self.core, id_token, &proof, receipt).await?;
         let granted = answer.granted(&attempt.scopes);
         let access_token = &answer.access_token;
-        let known = provider.profile(&self.core, &identity, granted, access_token, receipt).await;
+        let known = provider.known(&self.core, &identity, granted, access_token, receipt).await;
         let known = match known {
             Ok(known) => known,
             Err(error) => {

@@ -230,6 +230,7 @@ impl Vend {
         let token = match narrowed {
             // Nothing of what was granted may be had.
             Some(narrowed) if narrowed.is_empty() => return Err(Refusal::Forbidden.into()),
+            Some(_) if !self.can_narrow(grant) => return Err(Refusal::CannotNarrow.into()),
             Some(narrowed) => self.refresher.ensure_narrow(grant, narrowed, need).await,
             None => self.refresher.ensure_fresh(grant, need).await,
         };
@@ -238,6 +239,11 @@ impl Vend {
         self.check_scopes(grant, &token.scopes, scopes)?;
         let expires_in = token.expires_at.remaining(self.core.now());
         Ok(Vended { token, user: grant.user, expires_in })
+    }
+
+    fn can_narrow(&self, grant: &Grant) -> bool {
+        let provider = self.core.providers.get(&grant.identity.provider);
+        provider.is_none_or(|provider| provider.profile().refresh_narrows.is_possible())
     }
 
     fn check_scopes(&self, grant: &Grant, have: &Scopes, want: &Scopes) -> Result<(), Error> {

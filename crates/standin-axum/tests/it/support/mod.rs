@@ -17,7 +17,8 @@ use standin::Standin;
 use standin::entropy::SystemEntropy;
 use standin::http::{AddressPolicy, HttpClient, ReqwestClient};
 use standin::provider::{
-    ClientAuthentication, ProviderConfig, ProviderKind, Registration, Scopes, Transport,
+    ClientAuthentication, ProviderConfig, ProviderKind, ProviderProfile, Registration, Scopes,
+    Transport,
 };
 use standin::secret::ClientSecret;
 use standin::time::{Clock, Timestamp};
@@ -104,7 +105,7 @@ impl World {
         let (first, second) = (emulator(&app, "google").await, emulator(&app, "other").await);
         let other = ProviderConfig {
             id: "other".parse().unwrap(),
-            kind: ProviderKind::Oidc,
+            kind: ProviderKind::Oidc(ProviderProfile::default()),
             ..google(&second)
         };
         let providers = vec![google(&first), other];

@@ -1,0 +1,81 @@
+//! What is said of providers other than Google, and how a mistake in it is told.
+
+use standin::provider::{Certainty, Grace, ProviderKind, ProviderProfile};
+use standin_server::config::{Config, Flags};
+
+use crate::config::Place;
+
+/// A configuration whose one provider has these keys.
+fn provider(keys: &str) -> String {
+    format!(
+        r#"
+public_url = "https://app.example.com"
+database.url = "sqlite:///var/lib/standin/standin.db"
+keys.file = "keys.toml"
+[[provider]]
+id = "idp"
+client_id = "id"
+client_secret = "canary-secret"
+{keys}
+"#
+    )
+}
+
+fn oidc(keys: &str) -> String {
+    provider(&format!("kind = \"oidc\"\nissuer = \"https://idp.example.com\"\n{keys}"))
+}
+
+fn load(text: &str, variables: &[(&str, &str)]) -> Config {
+    Place::new().load(text, variables, Flags::default()).unwrap()
+}
+
+fn profile(keys: &str, variables: &[(&str, &str)]) -> ProviderProfile {
+    *load(&oidc(keys), variables).providers[0].kind.profile()
+}
+
+#[test]
+fn what_tokens_are_like_is_unknown_named_or_written() {
+    assert_eq!(profile("", &[]), ProviderProfile::UNKNOWN);
+    assert_eq!(profile("token_profile = \"xero\"", &[]), ProviderProfile::named("xero").unwrap());
+    let written = profile(
+        "token_profile = \"hydra\"\nrefresh_grace_seconds = 0\nidle_days = 30\nscopes_add_up = false",
+        &[("STANDIN__PROVIDER__0__REFRESH_NARROWS", "true")],
+    );
+    assert_eq!((written.rotates, written.grace), (Certainty::Yes, Grace::None));
+    assert_eq!((written.scopes_add_up, written.refresh_narrows), (Certainty::No, Certainty::Yes));
+    assert_eq!(written.idle.unwrap().as_secs(), 30 * 24 * 3600);
+}
+
+#[test]
+fn a_mistake_in_it_is_told() {
+    let place = Place::new();
+    let complaints = [
+        oidc("token_profile = \"xro\""),
+        oidc("idle_days = 0"),
+        oidc("max_access_tokens = 0"),
+        oidc("token_profile = \"zoho\"\nrefresh_grace_seconds = 5"),
+        oidc("rotate_refresh_tokens = true"),
+        provider("kind = \"google\"\nscopes_add_up = true"),
+    ]
+    .map(|text| place.complaint(&text, &[]))
+    .join("\n");
+    assert!(!complaints.contains("canary"), "{complaints}");
+    insta::assert_snapshot!(complaints, @r##"
+    provider "idp": token_profile: "xro" is none of hydra, ringcentral, xero, zoho, did you mean `xero`?
+    provider "idp": idle_days: 0 days would be dead at once; leave it out
+    provider "idp": max_access_tokens: 0 would be none at all; leave it out
+    provider "idp": refresh_grace_seconds: a refresh token that is never replaced needs no grace; leave it out
+    standin.toml:11: unknown key `rotate_refresh_tokens`, did you mean `rotates_refresh_tokens`?
+    provider "idp": scopes_add_up: what google's tokens are like is known; leave it out
+    "##);
+    let switch = [("STANDIN__PROVIDER__0__SCOPES_ADD_UP", "yes")];
+    let complaint = place.complaint(&oidc(""), &switch);
+    assert!(complaint.ends_with("SCOPES_ADD_UP: is neither true nor false"), "{complaint}");
+}
+
+#[test]
+fn every_kind_knows_its_tokens() {
+    let google = load(&provider("kind = \"google\""), &[]);
+    assert_eq!(google.providers[0].kind, ProviderKind::Google);
+    assert_eq!(*google.providers[0].kind.profile(), ProviderProfile::GOOGLE);
+}
