@@ -158,6 +158,8 @@ fn status_of_refusal(refusal: Refusal) -> StatusCode {
         | Refusal::CsrfHeaderMissing
         | Refusal::Forbidden
         | Refusal::SessionMismatch
+        | Refusal::SignInNotAllowed
+        | Refusal::SignUpClosed
         | Refusal::SubjectMismatch => StatusCode::FORBIDDEN,
         Refusal::IdentityUnknown
         | Refusal::NoGrant

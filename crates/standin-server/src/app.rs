@@ -73,8 +73,10 @@ pub async fn standin(
     let http = ReqwestClient::new(config.address_policy())
         .map_err(|error| AppError::Http(error.to_string()))?;
     let settings = SessionSettings { idle: config.session.idle, absolute: config.session.absolute };
-    let builder =
-        Standin::builder(config.public_url.clone(), store, http).clock(clock).session(settings);
+    let builder = Standin::builder(config.public_url.clone(), store, http)
+        .clock(clock)
+        .session(settings)
+        .sign_up(config.sign_up);
     let builder = config.providers.iter().fold(builder, |builder, provider| {
         builder.provider(provider_config(provider, config.is_development()))
     });
@@ -95,6 +97,7 @@ fn provider_config(provider: &config::Provider, is_development: bool) -> Provide
         extra_scopes: provider.extra_scopes.clone(),
         browser_scopes: provider.browser_scopes.clone(),
         hosted_domains: provider.hosted_domains.clone(),
+        allow: provider.allow.clone(),
         allow_credential_without_nonce: provider.allow_credential_without_nonce,
         transport: if is_development { Transport::LoopbackHttpAllowed } else { Transport::Https },
     }

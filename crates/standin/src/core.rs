@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use url::Url;
 
+use crate::admission::SignUp;
 use crate::entropy::Entropy;
 use crate::error::{Error, Refusal};
 use crate::http::HttpClient;
@@ -24,6 +25,7 @@ pub(crate) struct Core {
     pub(crate) vault: Vault,
     pub(crate) providers: BTreeMap<ProviderId, Arc<Provider>>,
     pub(crate) public_url: Url,
+    pub(crate) sign_up: SignUp,
 }
 
 impl Core {

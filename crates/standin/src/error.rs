@@ -295,6 +295,12 @@ refusals! {
     /// Scopes were to be added for a session that has ended, or that is another's by now.
     SessionMismatch = "session_mismatch",
         "whoever asked for this is no longer signed in in this browser; nothing was changed; sign in and start again";
+    /// On none of the lists that say who may (requirements ID-14, SC-7).
+    SignInNotAllowed = "sign_in_not_allowed",
+        "this account is not among those that may sign in here, or its address is not verified at the provider; nothing was kept; choose another account, or ask whoever runs this application to add this one";
+    /// Only those sign in who are known already.
+    SignUpClosed = "sign_up_closed",
+        "this application takes nobody new, and this account has not signed in before; nothing was kept; ask whoever runs it";
     /// Missing or empty (requirement CB-1).
     StateMissing = "state_missing",
         "the answer carries no state; start again";

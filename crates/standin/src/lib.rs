@@ -20,6 +20,7 @@
 //!
 //! ```no_run
 //! # async fn run(store: std::sync::Arc<dyn standin::store::Store>) -> Result<(), Box<dyn std::error::Error>> {
+//! use standin::AllowList;
 //! use standin::http::{AddressPolicy, ReqwestClient};
 //! use standin::provider::{ClientAuthentication, ProviderConfig, ProviderKind, Registration, Scopes, Transport};
 //! use standin::secret::ClientSecret;
@@ -43,6 +44,7 @@
 //!     extra_scopes: Scopes::parse("https://www.googleapis.com/auth/calendar.events")?,
 //!     browser_scopes: Scopes::default(),
 //!     hosted_domains: Vec::new(),
+//!     allow: AllowList::default(),
 //!     allow_credential_without_nonce: false,
 //!     transport: Transport::Https,
 //! })
@@ -60,6 +62,7 @@
 //! environment, or what time it is.
 
 mod account;
+mod admission;
 mod core;
 mod json;
 mod refresh;
@@ -83,6 +86,7 @@ pub mod vault;
 pub mod vend;
 pub mod verify;
 
+pub use admission::{AllowList, InvalidEntry, SignUp};
 pub use error::{Error, Refusal};
 pub use refresh::FreshToken;
 pub use revoke::{Revocations, Revoked};

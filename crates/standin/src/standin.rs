@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use url::Url;
 
+use crate::admission::SignUp;
 use crate::core::Core;
 use crate::entropy::{Entropy, SystemEntropy};
 use crate::error::Error;
@@ -58,6 +59,7 @@ pub struct Builder {
     entropy: Arc<dyn Entropy>,
     providers: Vec<ProviderConfig>,
     session: SessionSettings,
+    sign_up: SignUp,
 }
 
 impl Builder {
@@ -72,6 +74,13 @@ impl Builder {
     #[must_use]
     pub fn session(mut self, settings: SessionSettings) -> Self {
         self.session = settings;
+        self
+    }
+
+    /// What becomes of people who are new.
+    #[must_use]
+    pub fn sign_up(mut self, sign_up: SignUp) -> Self {
+        self.sign_up = sign_up;
         self
     }
 
@@ -104,6 +113,7 @@ impl Builder {
             store: self.store,
             vault,
             public_url: self.public_url,
+            sign_up: self.sign_up,
         });
         Ok(Standin::over(core, self.session))
     }
@@ -134,6 +144,7 @@ impl Standin {
             entropy: Arc::new(SystemEntropy),
             providers: Vec::new(),
             session: SessionSettings::default(),
+            sign_up: SignUp::default(),
         }
     }
 

@@ -11,6 +11,7 @@
 mod support;
 
 mod access_token;
+mod admission;
 mod attempts;
 mod backchannel_logout;
 mod callback;

@@ -92,6 +92,7 @@ fn google() -> ProviderConfig {
         extra_scopes: Scopes::default(),
         browser_scopes: Scopes::default(),
         hosted_domains: Vec::new(),
+        allow: standin::AllowList::default(),
         allow_credential_without_nonce: false,
         transport: Transport::Https,
     }

@@ -7,6 +7,7 @@
 //! It fails closed: an unknown key, a secret given twice or a list that admits nobody stops the start.
 
 mod address;
+mod admission;
 mod duration;
 mod env;
 mod error;
@@ -31,6 +32,7 @@ use standin::provider::{ClientAuthentication, ProviderKind, Scopes};
 use standin::secret::ClientSecret;
 use standin::vault::KeyFile;
 use standin::verify::ProviderId;
+use standin::{AllowList, SignUp};
 use url::Url;
 
 use crate::http::client_ip::TrustedProxies;
@@ -86,6 +88,8 @@ pub struct Config {
     pub keys_file: PathBuf,
     /// How long a browser stays signed in.
     pub session: Session,
+    /// What becomes of people who are new.
+    pub sign_up: SignUp,
     /// What one peer may take.
     pub limits: Limits,
     /// What is written to stderr.
@@ -163,6 +167,8 @@ pub struct Provider {
     pub browser_scopes: Scopes,
     /// Who may sign in; everybody, when empty.
     pub hosted_domains: Vec<String>,
+    /// Whose verified addresses may sign in; everybody's, when empty.
+    pub allow: AllowList,
     /// Whether a credential of its button may come without a nonce.
     pub allow_credential_without_nonce: bool,
 }

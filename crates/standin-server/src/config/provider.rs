@@ -9,7 +9,7 @@ use standin::secret::ClientSecret;
 use super::error::{ConfigError, did_you_mean};
 use super::raw::RawProvider;
 use super::secrets::{self, Registration};
-use super::{Provider, address, token_profile};
+use super::{Provider, address, admission, token_profile};
 
 const GOOGLE: &str = "https://accounts.google.com";
 const KINDS: [&str; 4] = ["google", "oidc", "entra", "github"];
@@ -60,6 +60,8 @@ fn resolve(
         );
         return Err(keys.invalid("browser_scopes", problem));
     }
+    let allow = admission::allow_list(raw.allow_emails, raw.allow_domains, &scopes)
+        .map_err(|(key, problem)| keys.invalid(key, problem))?;
     Ok(Provider {
         id: id.parse().map_err(|error| keys.invalid("id", format!("{error}")))?,
         issuer,
@@ -74,6 +76,7 @@ fn resolve(
         extra_scopes,
         browser_scopes,
         hosted_domains: hosted_domains(&keys, &kind, raw.hosted_domains)?,
+        allow,
         allow_credential_without_nonce: without_nonce(
             &keys,
             &kind,

@@ -31,6 +31,8 @@ pub struct RawConfig {
     pub keys: RawKeys,
     /// How long a browser stays signed in.
     pub session: RawSession,
+    /// Who may become a user.
+    pub users: RawUsers,
     /// What one peer may take.
     pub limits: RawLimits,
     /// What is written to stderr.
@@ -51,6 +53,7 @@ impl Default for RawConfig {
             database: RawDatabase::default(),
             keys: RawKeys::default(),
             session: RawSession::default(),
+            users: RawUsers::default(),
             limits: RawLimits::default(),
             log: RawLog::default(),
             provider: Vec::new(),
@@ -98,6 +101,21 @@ pub struct RawSession {
 impl Default for RawSession {
     fn default() -> Self {
         Self { idle: "7d".to_owned(), absolute: "30d".to_owned() }
+    }
+}
+
+/// `[users]`
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct RawUsers {
+    /// What becomes of people who are new: `open` takes whoever the lists of the providers admit,
+    /// `first_user` takes the first of all, and beside them only who is on a list, `closed` takes nobody new.
+    pub sign_up: String,
+}
+
+impl Default for RawUsers {
+    fn default() -> Self {
+        Self { sign_up: "open".to_owned() }
     }
 }
 
@@ -193,6 +211,12 @@ pub struct RawProvider {
     pub browser_scopes: Vec<String>,
     /// Only accounts of these Workspace domains may sign in; every account when left out.
     pub hosted_domains: Option<Vec<String>>,
+    /// Only these addresses may sign in, if the provider says that they are verified; every account when left
+    /// out. With `allow_domains`: these and those.
+    pub allow_emails: Option<Vec<String>>,
+    /// Only addresses of these domains may sign in, if the provider says that they are verified, and of none
+    /// below them; every account when left out. For Workspace domains `hosted_domains` is the stricter list.
+    pub allow_domains: Option<Vec<String>>,
     /// Accepts a credential of Google's button or One Tap that carries no nonce, for pages that do not call
     /// `begin`. Cookie and form must still agree; whoever gets hold of such a credential can sign in with it
     /// once, in any browser. `false` when left out.

@@ -6,7 +6,9 @@ use secrecy::SecretString;
 
 use super::error::{ConfigError, did_you_mean};
 use super::raw::{RawConfig, RawDatabase, RawLog, RawSession};
-use super::{Config, Flags, Log, Session, address, duration, limits, outbound, provider, secrets};
+use super::{
+    Config, Flags, Log, Session, address, admission, duration, limits, outbound, provider, secrets,
+};
 use crate::http::client_ip::TrustedProxies;
 use crate::telemetry::Format;
 
@@ -30,6 +32,7 @@ pub(super) fn resolve(
         database_url: database_url(raw.database, directory)?,
         keys_file: keys_file(raw.keys.file, directory)?,
         session: session(&raw.session)?,
+        sign_up: admission::sign_up(&raw.users)?,
         limits: limits::resolve(&raw.limits)?,
         log: log(raw.log)?,
         providers: provider::resolve_all(raw.provider, directory, &policy)?,

@@ -5,7 +5,7 @@ use serde::Serialize;
 use url::Url;
 
 use super::duration::show as duration;
-use super::{Config, Provider};
+use super::{Config, Provider, admission};
 use crate::net::Limits;
 
 const MASK: &str = "***";
@@ -22,6 +22,7 @@ pub struct Shown {
     database: Database,
     keys: Keys,
     session: Session,
+    users: Users,
     limits: ShownLimits,
     log: Log,
     provider: Vec<ShownProvider>,
@@ -46,6 +47,11 @@ struct Keys {
 struct Session {
     idle: String,
     absolute: String,
+}
+
+#[derive(Debug, Serialize)]
+struct Users {
+    sign_up: &'static str,
 }
 
 #[derive(Debug, Serialize)]
@@ -81,6 +87,10 @@ struct ShownProvider {
     browser_scopes: Vec<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     hosted_domains: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    allow_emails: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    allow_domains: Vec<String>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     allow_credential_without_nonce: bool,
 }
@@ -103,6 +113,7 @@ pub fn shown(config: &Config) -> Shown {
             idle: duration(config.session.idle),
             absolute: duration(config.session.absolute),
         },
+        users: Users { sign_up: admission::word(config.sign_up) },
         limits: limits(&config.limits),
         log: Log { format: config.log.format.as_str(), level: config.log.level.clone() },
         provider: config.providers.iter().map(provider).collect(),
@@ -137,6 +148,8 @@ fn provider(provider: &Provider) -> ShownProvider {
         extra_scopes: list(&provider.extra_scopes),
         browser_scopes: list(&provider.browser_scopes),
         hosted_domains: provider.hosted_domains.clone(),
+        allow_emails: provider.allow.emails().map(str::to_owned).collect(),
+        allow_domains: provider.allow.domains().map(str::to_owned).collect(),
         allow_credential_without_nonce: provider.allow_credential_without_nonce,
     }
 }

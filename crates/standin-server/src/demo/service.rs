@@ -12,6 +12,7 @@ use standin::secret::{ClientKey, ClientSecret};
 use standin::store::{ClientRow, Store};
 use standin::time::Clock as _;
 use standin::vend::{Policy, Rule};
+use standin::{AllowList, SignUp};
 use standin_emulator::{Emulator, Seed};
 use url::Url;
 
@@ -71,6 +72,7 @@ fn config(args: &Args, data: &Data) -> anyhow::Result<Config> {
         allow_networks: Vec::new(),
         database_url: SecretString::from(data.database_url()),
         keys_file: data.key_file(),
+        sign_up: SignUp::Open,
         session: Session { idle: 7 * DAY, absolute: 30 * DAY },
         limits: Limits::default(),
         log: Log { format: Format::Text, level: "warn".to_owned() },
@@ -109,6 +111,7 @@ fn provider(emulator: &Emulator) -> anyhow::Result<Provider> {
         browser_scopes: Scopes::default(),
         hosted_domains: Vec::new(),
         client_authentication: ClientAuthentication::Post,
+        allow: AllowList::default(),
         allow_credential_without_nonce: false,
     })
 }

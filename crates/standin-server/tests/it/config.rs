@@ -154,6 +154,14 @@ fn hh_10_one_bad_value_per_key() {
         plus("provider: browser_scopes = [\"https://example.com/drive\"]"),
         plus("provider: hosted_domains = []"),
         plus("provider: hosted_domains = [\"Example\"]"),
+        plus("provider: allow_emails = []"),
+        plus("provider: allow_emails = [\"ada@example.com\", \"*@example.com\"]"),
+        plus("provider: allow_emails = [\"a@b@example.com\"]"),
+        plus("provider: allow_domains = []"),
+        plus("provider: allow_domains = [\"@example.com\"]"),
+        plus("provider: allow_domains = [\"example.com\"]\nscopes = [\"openid\"]"),
+        plus("[users]\nsign_up = \"clsed\""),
+        plus("[users]\nsign_up = \"\""),
         with(
             "kind = \"google\"",
             "kind = \"oidc\"\nissuer = \"https://idp.example.com\"\nallow_credential_without_nonce = true",
@@ -226,6 +234,14 @@ fn hh_10_one_bad_value_per_key() {
     provider "google": browser_scopes: https://example.com/drive is in neither scopes nor extra_scopes, so no user can ever grant it
     provider "google": hosted_domains: is empty, which would admit nobody; name domains, or leave it out to admit everybody
     provider "google": hosted_domains: "Example" is not a domain in lower case, such as "example.com"
+    provider "google": allow_emails: is empty, which would admit nobody; name somebody, or leave it out to admit everybody
+    provider "google": allow_emails: "*@example.com" is not an e-mail address such as "ada@example.com"; there are no wildcards
+    provider "google": allow_emails: "a@b@example.com" is not an e-mail address such as "ada@example.com"; there are no wildcards
+    provider "google": allow_domains: is empty, which would admit nobody; name somebody, or leave it out to admit everybody
+    provider "google": allow_domains: "@example.com" is not a domain such as "example.com": without @ and wildcards, and beyond ASCII in its form with xn--
+    provider "google": allow_domains: needs the scope `email`: without it the provider tells no address, and nobody could sign in; add it to scopes
+    users.sign_up: "clsed" is none of open, first_user and closed, did you mean `closed`?
+    users.sign_up: "" is none of open, first_user and closed
     provider "google": allow_credential_without_nonce: only Google has a button that gives a credential; leave it out
     provider "google": id: stands twice; ids are in URLs, so each provider needs its own
     "##);
@@ -240,6 +256,8 @@ fn hh_10_a_key_that_is_not_known_is_named_with_its_line_and_the_likely_one() {
         plus("[limits]\nmax_conections = 3"),
         plus("provider: client_secrt = \"canary-secret\""),
         plus("provider: colour = \"red\""),
+        plus("provider: allow_email = [\"ada@example.com\"]"),
+        plus("[users]\nsignup = \"closed\""),
         plus("listen = 8080"),
         plus("[limits]\nmax_headers = \"canary-secret\""),
         plus("= canary-secret"),
@@ -253,6 +271,8 @@ fn hh_10_a_key_that_is_not_known_is_named_with_its_line_and_the_likely_one() {
     standin.toml:13: unknown key `max_conections`, did you mean `max_connections`?
     standin.toml:12: unknown key `client_secrt`, did you mean `client_secret`?
     standin.toml:12: unknown key `colour`
+    standin.toml:12: unknown key `allow_email`, did you mean `allow_emails`?
+    standin.toml:13: unknown key `signup`, did you mean `sign_up`?
     standin.toml:1: wrong type of value, expected a string
     standin.toml:13: wrong type of value, expected u32
     standin.toml:1: unquoted keys cannot be empty, expected letters, numbers, `-`, `_`
@@ -459,4 +479,17 @@ fn vc_9_a_key_file_that_others_can_read_is_refused() {
         fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
         assert_eq!(config.key_file().is_ok(), is_good, "{mode:o}");
     }
+}
+
+#[test]
+fn hh_10_a_list_that_a_variable_empties_admits_nobody_and_stops_the_start() {
+    let place = Place::new();
+    let text = plus("provider: allow_emails = [\"ada@example.com\"]");
+    let complaint = place.complaint(&text, &[("STANDIN__PROVIDER__0__ALLOW_EMAILS", " ")]);
+    assert!(complaint.contains("allow_emails: is empty"), "{complaint}");
+    let variables = [("STANDIN__PROVIDER__0__ALLOW_EMAILS", "Grace@Example.com,ada@example.com")];
+    let config = place.load(&text, &variables, Flags::default()).unwrap();
+    let listed: Vec<_> = config.providers[0].allow.emails().collect();
+    assert_eq!(listed, ["ada@example.com", "grace@example.com"]);
+    assert_eq!(config.sign_up, standin::SignUp::Open);
 }

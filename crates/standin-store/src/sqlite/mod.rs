@@ -10,6 +10,7 @@
 //! of durability. Reads see a snapshot and wait for nobody.
 
 mod accounts;
+mod admission;
 mod attempts;
 mod clients;
 mod connection;

@@ -12,7 +12,7 @@ use standin::verify::{Identity, Profile, ProviderId};
 use super::failure::Failure;
 use super::reader::in_snapshot;
 use super::rows::{Cells, all, execute, limit, one, optional, text};
-use super::{SqliteStore, accounts, attempts, events, grants, scope_ledger, sessions};
+use super::{SqliteStore, accounts, admission, attempts, events, grants, scope_ledger, sessions};
 
 macro_rules! columns {
     () => {
@@ -45,6 +45,10 @@ impl Users for SqliteStore {
 
     async fn user(&self, id: UserId) -> Result<Option<User>> {
         self.read(|connection| by_id(connection, id))
+    }
+
+    async fn first_user(&self) -> Result<Option<UserId>> {
+        self.read(admission::first_user)
     }
 
     async fn user_by_subject(
@@ -98,6 +102,7 @@ fn complete(connection: &Connection, sign_in: SignIn) -> std::result::Result<Sig
     let known = accounts::owner(connection, &sign_in.identity)?;
     let user = known.unwrap_or(sign_in.new_user);
     let is_new = put(connection, user, known, &sign_in)?;
+    admission::admit(connection, sign_in.admits, user, is_new)?;
     accounts::put(connection, user, known.is_some(), &sign_in)?;
     let event = sign_in.event_of(user);
     if let Some(grant) = sign_in.grant {

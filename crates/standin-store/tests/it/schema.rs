@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use rusqlite::Connection;
-use standin::store::conformance::samples::{grant_id, sign_in};
+use standin::store::conformance::samples::{grant_id, sign_in, user};
 use standin::store::{DataKeys, Grants, Users};
 use standin::time::Timestamp;
 use standin::vault::{ScopeRecord, ScopeSource, ScopeStanding};
@@ -142,6 +142,23 @@ async fn the_scopes_of_an_old_grant_are_in_its_ledger() {
     assert_eq!(times, [both, (time, None, time), both, (None, time, None)]);
     assert!(ledger.iter().all(|record| record.source == ScopeSource::Earlier));
     assert_eq!(store.scope_ledger(grant_id(2)).await, Ok(Vec::new()));
+}
+
+#[tokio::test]
+async fn the_oldest_user_of_an_old_schema_is_the_first_user() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("standin.db");
+    of_the_first_release(&path);
+    let old = Connection::open(&path).unwrap();
+    old.execute_batch(
+        "INSERT INTO users (id, email_verified, created_at) \
+         VALUES (x'00000000000000000000000000000001', 1, 5), \
+             (x'00000000000000000000000000000002', 1, 3)",
+    )
+    .unwrap();
+    drop(old);
+    let store = SqliteStore::open(&path).unwrap();
+    assert_eq!(store.first_user().await, Ok(Some(user(2))));
 }
 
 #[test]

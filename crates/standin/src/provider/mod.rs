@@ -33,6 +33,7 @@ pub use token::{ClientAuthentication, OAuthError, Registration, TokenError, Toke
 pub(crate) use userinfo::Known;
 
 use self::risc::RiscCache;
+use crate::admission::AllowList;
 use crate::core::Core;
 use crate::error::Error;
 use crate::receipt::{Fact, Receipt};
@@ -92,6 +93,8 @@ pub struct ProviderConfig {
     pub browser_scopes: Scopes,
     /// The Workspace domains whose accounts may sign in; empty means any account.
     pub hosted_domains: Vec<String>,
+    /// The addresses and domains of addresses that may sign in; empty means any.
+    pub allow: AllowList,
     /// Whether a credential of the sign-in button may come without a nonce. The double submit is all that ties
     /// it to this browser then: it is for pages that cannot call `begin` before they show the button.
     pub allow_credential_without_nonce: bool,
@@ -314,12 +317,22 @@ impl Provider {
         receipt: &mut Receipt,
     ) -> Result<VerifiedIdentity, Error> {
         let token = unverified(token, receipt)?;
-        let expected = Expected {
-            nonce: proof.nonce,
-            access_token: Some(proof.access_token),
-            code: Some(proof.code),
-            ..self.expected(core)
-        };
+        let expected = self.expected_of(core, proof);
+        let keys = self.keys_for(core, &token, receipt).await?;
+        Ok(verify_id_token(&token, &keys, &expected, receipt)?)
+    }
+
+    /// As [`Provider::verify`], for somebody who is not of the hosted domains: nobody is signed in by that, but
+    /// it is known whose tokens came.
+    pub(crate) async fn verify_outsider(
+        &self,
+        core: &Core,
+        token: &IdToken,
+        proof: &SignInProof<'_>,
+    ) -> Result<VerifiedIdentity, Error> {
+        let receipt = &mut Receipt::unkept();
+        let token = unverified(token, receipt)?;
+        let expected = Expected { hosted_domains: &[], ..self.expected_of(core, proof) };
         let keys = self.keys_for(core, &token, receipt).await?;
         Ok(verify_id_token(&token, &keys, &expected, receipt)?)
     }
@@ -349,6 +362,15 @@ impl Provider {
         let expected = Expected { access_token: Some(access_token), ..self.expected(core) };
         let keys = self.keys_for(core, &token, &mut Receipt::unkept()).await?;
         Ok(verify_refreshed_id_token(&token, &keys, &expected, identity)?)
+    }
+
+    fn expected_of<'a>(&'a self, core: &Core, proof: &SignInProof<'a>) -> Expected<'a> {
+        Expected {
+            nonce: proof.nonce,
+            access_token: Some(proof.access_token),
+            code: Some(proof.code),
+            ..self.expected(core)
+        }
     }
 
     fn expected(&self, core: &Core) -> Expected<'_> {

@@ -36,6 +36,8 @@ rules! {
     ACCOUNT = "account", "CB-14";
     OWNER = "whose the account is", "CB-14";
     ACCOUNT_ENABLED = "account not disabled", "RI-5";
+    LISTED = "lists of who may sign in", "ID-14";
+    SIGN_UP = "who may be new", "SC-7";
     // The exchange.
     ANSWERED = "the provider answers", "CB-9";
     CODE_ACCEPTED = "code is accepted", "CB-9";

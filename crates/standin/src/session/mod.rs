@@ -100,8 +100,11 @@ impl Sessions {
         }
     }
 
-    /// The live session of a cookie.
+    /// The live session of a cookie, of somebody who may still sign in (requirement SC-7).
     pub async fn find(&self, hash: &SessionHash) -> Result<Option<SessionRow>, Error> {
+        if self.core.looks_at_sessions() {
+            return Ok(self.view(hash).await?.map(|view| view.session));
+        }
         let session = self.core.store.session(hash).await?;
         let now = self.core.now();
         let session = session.filter(|session| self.settings.is_alive(session, now));
@@ -115,11 +118,15 @@ impl Sessions {
     pub async fn view(&self, hash: &SessionHash) -> Result<Option<SessionView>, Error> {
         let view = self.core.store.session_view(hash).await?;
         let now = self.core.now();
-        let view = view.filter(|view| self.settings.is_alive(&view.session, now));
-        if let Some(view) = &view {
-            self.note_use(&view.session, now).await?;
+        let Some(view) = view.filter(|view| self.settings.is_alive(&view.session, now)) else {
+            return Ok(None);
+        };
+        // The session itself stays: a list that is mended gives everybody back what they had.
+        if self.core.looks_at_sessions() && !self.core.still_admits(&view).await? {
+            return Ok(None);
         }
-        Ok(view)
+        self.note_use(&view.session, now).await?;
+        Ok(Some(view))
     }
 
     async fn note_use(&self, session: &SessionRow, now: Timestamp) -> Result<(), Error> {

@@ -20,7 +20,7 @@ use crate::secret::{AuthorizationCode, Nonce};
 use crate::session::cookie::Cookies;
 use crate::store::{AttemptOutcome, AttemptRow, Event, EventKind};
 use crate::time::Timestamp;
-use crate::verify::{ExpectedNonce, ProviderId, VerifiedIdentity};
+use crate::verify::{ExpectedNonce, IdTokenFault, ProviderId, VerifiedIdentity};
 
 /// What the exchange brought, proved.
 pub(super) struct Proved {
@@ -202,12 +202,14 @@ impl SignIn {
         };
         let proved = self.prove(attempt, provider, code, receipt).await?;
         let expected = answer.expected_subject.as_deref();
-        if let Err(refusal) = check_subject(attempt, expected, &proved.identity, receipt) {
-            self.give_back(provider, &proved.identity, &proved.answer).await;
-            return Err(refusal.into());
-        }
-        let settled = self.settle(attempt, provider, &proved, headers, receipt).await;
-        if attempt.bound_to().is_some() && matches!(settled, Err(Error::Refused(_))) {
+        let admitted = check_subject(attempt, expected, &proved.identity, receipt)
+            .map_err(Error::from)
+            .and_then(|()| self.core.admits(provider, &proved.known, receipt));
+        let settled = match admitted {
+            Ok(admits) => self.settle(attempt, provider, &proved, admits, headers, receipt).await,
+            Err(error) => Err(error),
+        };
+        if settled.as_ref().is_err_and(keeps_nothing) {
             self.give_back(provider, &proved.identity, &proved.answer).await;
         }
         settled
@@ -289,7 +291,14 @@ impl SignIn {
             access_token: &answer.access_token,
             code: &code,
         };
-        let identity = provider.verify(&self.core, id_token, &proof, receipt).await?;
+        let identity = match provider.verify(&self.core, id_token, &proof, receipt).await {
+            Err(Error::IdToken(IdTokenFault::HostedDomainRefused)) => {
+                let outsider = provider.verify_outsider(&self.core, id_token, &proof).await?;
+                self.give_back(provider, &outsider, &answer).await;
+                return Err(IdTokenFault::HostedDomainRefused.into());
+            }
+            verified => verified?,
+        };
         let granted = answer.granted(&attempt.scopes);
         let access_token = &answer.access_token;
         let known = provider.known(&self.core, &identity, granted, access_token, receipt).await;
@@ -339,6 +348,11 @@ impl SignIn {
         }
         Failed::of(attempt, error)
     }
+}
+
+/// Whether it is certain that nothing was written: where the database failed, nobody knows.
+fn keeps_nothing(error: &Error) -> bool {
+    matches!(error, Error::Refused(_) | Error::ProviderUnavailable { .. })
 }
 
 pub(super) fn check_subject(

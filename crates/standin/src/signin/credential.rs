@@ -24,7 +24,7 @@ use crate::secret::{IdToken, Nonce, State};
 use crate::session::Sessions;
 use crate::session::cookie::Cookies;
 use crate::session::device::device;
-use crate::store::{self, EventKind, SessionHash, SpentKind};
+use crate::store::{self, Admits, EventKind, SessionHash, SpentKind, StoreError};
 use crate::verify::{
     ExpectedNonce, MAX_LEEWAY, MAX_TOKEN_BYTES, ProviderId, VerifiedCredential, shown,
 };
@@ -162,12 +162,14 @@ impl SignIn {
             check_subject(attempt, None, &credential.identity, receipt)?;
         }
         self.sessions.admit(&credential.identity, receipt).await?;
+        let person = credential.identity.profile().clone().into();
+        let admits = self.core.admits(&provider, &person, receipt)?;
         self.spend(&credential, receipt).await?;
         if let Some(attempt) = attempt {
             self.consume(attempt, receipt).await?;
         }
         receipt.leaves(Offline::Credential);
-        self.open_session(&credential, answered).await
+        self.open_session(&credential, admits, answered, receipt).await
     }
 
     /// The provider, if it has a button, and if the credential may come as it did.
@@ -212,7 +214,9 @@ impl SignIn {
     async fn open_session(
         &self,
         credential: &VerifiedCredential,
+        admits: Admits,
         answered: &Answered,
+        receipt: &mut Receipt,
     ) -> Result<Completed, Error> {
         let device = answered.device.clone();
         let (session, cookie) = self.sessions.open(&credential.identity, device);
@@ -222,6 +226,7 @@ impl SignIn {
             identity: credential.identity.identity().clone(),
             profile: credential.identity.profile().clone(),
             untold: credential.identity.left_out(),
+            admits,
             new_user: UserId::new(&*self.core.clock, &*self.core.entropy),
             is_bound: false,
             grant: None,
@@ -231,7 +236,10 @@ impl SignIn {
             at: self.core.now(),
             event: EventKind::SignedIn,
         };
-        self.core.store.complete_sign_in(signed_in).await?;
+        match self.core.store.complete_sign_in(signed_in).await {
+            Err(StoreError::NotAdmitted) => return Err(self.core.not_admitted(receipt).into()),
+            done => done?,
+        };
         let return_to = answered
             .attempt
             .as_ref()

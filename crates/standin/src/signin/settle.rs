@@ -13,7 +13,7 @@ use crate::receipt::{Fact, Leg, Offline, Receipt};
 use crate::session::Sessions;
 use crate::session::cookie::{Cookies, SetCookie};
 use crate::session::device::device;
-use crate::store::{EventKind, NewSession, SessionHash, StoreError};
+use crate::store::{Admits, EventKind, NewSession, SessionHash, StoreError};
 use crate::time::Timestamp;
 use crate::vault::{Binding, Grant, GrantState, ScopeLedger, ScopeRecord, SealedTokens};
 
@@ -25,6 +25,7 @@ const MAX_ROUNDS: usize = 64;
 struct Settling<'a> {
     attempt: &'a Attempt,
     proved: &'a Proved,
+    admits: Admits,
     client_id: &'a str,
     token_endpoint: String,
     /// Whose all of it is to be: whoever is signed in, or somebody new if nobody has the identity.
@@ -46,6 +47,7 @@ impl SignIn {
         attempt: &Attempt,
         provider: &Provider,
         proved: &Proved,
+        admits: Admits,
         headers: &http::HeaderMap,
         receipt: &mut Receipt,
     ) -> Result<Completed, Error> {
@@ -54,6 +56,7 @@ impl SignIn {
         let settling = Settling {
             attempt,
             proved,
+            admits,
             client_id: &provider.config().registration.client_id,
             token_endpoint: metadata.token_endpoint.url().to_string(),
             new_user: attempt
@@ -79,6 +82,7 @@ impl SignIn {
             match written {
                 Ok(_) => return Ok(completed(attempt, hash, cookie, leave)),
                 Err(StoreError::Conflict) => {}
+                Err(StoreError::NotAdmitted) => return Err(self.core.not_admitted(receipt).into()),
                 Err(error) => return Err(error.into()),
             }
         }
@@ -155,6 +159,7 @@ impl Settling<'_> {
             identity: self.proved.identity.identity().clone(),
             profile: self.proved.known.profile.clone(),
             untold: self.proved.known.untold,
+            admits: self.admits,
             new_user: self.new_user,
             is_bound: self.attempt.bound_to().is_some(),
             at: grant.updated_at,

@@ -13,6 +13,7 @@
 )]
 
 pub mod accounts;
+pub mod admission;
 pub mod attempts;
 pub mod clients;
 pub mod data_keys;
@@ -50,6 +51,13 @@ macro_rules! store_laws {
                 the_last_identity_stays_however_many_are_taken_at_once,
                 unlinking_takes_an_identity_with_its_grant_and_its_sessions_alone,
                 what_is_not_taken_back_is_not_unlinked,
+            }
+            admission {
+                known_people_sign_in_where_nobody_new_may,
+                of_fifty_first_sign_ins_at_once_one_is_the_first_user,
+                the_first_user_is_whoever_was_made_while_there_was_nobody_else,
+                where_only_the_first_user_may_nobody_else_does,
+                whoever_is_not_admitted_leaves_nothing_behind,
             }
             attempts {
                 an_attempt_is_consumed_exactly_once_by_fifty_parallel_callers,
@@ -181,6 +189,7 @@ mod tests {
         let listed = include_str!("conformance.rs");
         let stages = [
             include_str!("conformance/accounts.rs"),
+            include_str!("conformance/admission.rs"),
             include_str!("conformance/attempts.rs"),
             include_str!("conformance/clients.rs"),
             include_str!("conformance/data_keys.rs"),

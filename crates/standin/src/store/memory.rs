@@ -3,6 +3,7 @@
 //! One lock over plain maps. Each method is one critical section, and looks at everything that could be in
 //! the way before it changes anything: that makes each of them one transaction.
 
+mod admission;
 mod signals;
 mod users;
 
@@ -35,6 +36,7 @@ struct Tables {
     users: BTreeMap<UserId, User>,
     identities: HashMap<Identity, UserId>,
     emails: HashMap<Identity, String>,
+    first_user: Option<UserId>,
     grants: BTreeMap<GrantId, Grant>,
     scope_ledger: BTreeMap<(GrantId, String), ScopeRecord>,
     sessions: HashMap<SessionHash, SessionRow>,

@@ -25,9 +25,9 @@ use crate::vault::{Grant, ScopeRecord};
 use crate::verify::{Identity, ProviderId};
 
 pub use record::{
-    Account, AttemptOutcome, AttemptRow, ClientRow, DataKeyRow, DataKeyUse, Event, EventKind,
-    NewSession, RevocationRow, RewrappedGrant, SessionHash, SessionRow, SessionView, SignIn,
-    SignedIn, SpentKind, StoredEvent, Unlinked, User,
+    Account, Admits, AttemptOutcome, AttemptRow, ClientRow, DataKeyRow, DataKeyUse, Event,
+    EventKind, NewSession, RevocationRow, RewrappedGrant, SessionHash, SessionRow, SessionView,
+    SignIn, SignedIn, SpentKind, StoredEvent, Unlinked, User,
 };
 
 pub use signal::{About, Duties, News, Signal};
@@ -48,6 +48,9 @@ pub enum StoreError {
         /// The row's key, for the operator.
         row: String,
     },
+    /// The sign-in admits nobody like this person ([`Admits`]).
+    #[error("nobody new is admitted")]
+    NotAdmitted,
     /// The database cannot be used now: locked, full, read-only, gone. The text is for the log.
     #[error("the database is unavailable: {0}")]
     Unavailable(String),
@@ -91,9 +94,13 @@ pub trait Users: Sync {
     ///
     /// One that is bound conflicts unless `new_user` is known and the identity is theirs or nobody's, and it
     /// leaves their profile as it is.
+    /// [`StoreError::NotAdmitted`] if `sign_in.admits` leaves this person out. Whoever is made while there is
+    /// nobody else is the first user from then on, whatever the sign-in admits; of two at once, one is.
     async fn complete_sign_in(&self, sign_in: SignIn) -> Result<SignedIn>;
     /// By id.
     async fn user(&self, id: UserId) -> Result<Option<User>>;
+    /// Who was made while there was nobody else, until they are deleted.
+    async fn first_user(&self) -> Result<Option<UserId>>;
     /// By the provider's name for them, whatever issuer that provider has in the row. `None` also when
     /// issuers disagree about whose name it is: a guess would give one user's tokens to another's job.
     async fn user_by_subject(&self, provider: &ProviderId, subject: &str)

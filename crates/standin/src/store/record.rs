@@ -128,6 +128,17 @@ pub struct SessionView {
     pub grants: Vec<Grant>,
 }
 
+/// Whom a sign-in may be of, as the transaction finds them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Admits {
+    /// Whoever it is.
+    Anybody,
+    /// The first user, or whoever becomes that now.
+    FirstUser,
+    /// Somebody who is a user already.
+    Known,
+}
+
 /// All that a finished sign-in writes, in one transaction.
 #[derive(Clone, Debug)]
 pub struct SignIn {
@@ -139,6 +150,8 @@ pub struct SignIn {
     pub profile: Profile,
     /// What it could not be asked for: of this, what is stored stays.
     pub untold: LeftOut,
+    /// Whom it may be of.
+    pub admits: Admits,
     /// Their id, if they are new. A grant carries the same id then.
     pub new_user: UserId,
     /// Whether nobody but `new_user` may have the identity, and they are known: who is signed in already adds

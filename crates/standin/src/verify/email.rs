@@ -7,7 +7,7 @@ const MAX_BYTES: usize = 254;
 /// a second `@` (also one that only looks like it), white space, control characters, an empty label
 /// (requirement ID-14). Addresses beyond ASCII are among them: which of their spellings are the same
 /// mailbox is the provider's guess.
-pub(super) fn canonical(address: &str) -> Option<String> {
+pub(crate) fn canonical(address: &str) -> Option<String> {
     let (local, domain) = address.split_once('@')?;
     let sound = address.len() <= MAX_BYTES
         && !local.is_empty()

@@ -28,6 +28,7 @@ mod unverified;
 mod userinfo;
 
 pub use credential::{VerifiedCredential, verify_credential};
+pub(crate) use email::canonical as canonical_address;
 pub use event_token::{EventTokenFault, MAX_SECURITY_EVENT_BYTES};
 pub(crate) use event_token::{
     ExpectedEvent, MAX_LOGOUT_TOKEN_AGE, UnverifiedEventToken, VerifiedEvents, VerifiedLogout,

@@ -8,6 +8,7 @@ mod google;
 mod job;
 mod probe;
 mod refusal;
+mod restart;
 mod signer;
 mod wire;
 
@@ -188,6 +189,7 @@ fn google(emulator: &Emulator) -> ProviderConfig {
         extra_scopes: Scopes::parse(&format!("{CALENDAR} {DRIVE}")).unwrap(),
         browser_scopes: Scopes::default(),
         hosted_domains: Vec::new(),
+        allow: standin::AllowList::default(),
         allow_credential_without_nonce: false,
         transport: Transport::LoopbackHttpAllowed,
     }

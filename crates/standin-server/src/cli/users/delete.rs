@@ -1,4 +1,7 @@
 //! `standin users delete`: revokes everything a user gave, and forgets them.
+//!
+//! Whoever is deleted may sign in anew as somebody new does: lists and `[users] sign_up` decide. The place of the first user is free again
+//! only when nobody is left.
 
 use serde_json::json;
 

@@ -32,6 +32,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
 
 async fn whole(store: &dyn Store, user: &User) -> anyhow::Result<Value> {
     let mut whole = as_json(user);
+    whole["first_user"] = json!(store.first_user().await? == Some(user.id));
     let identities = store.identities_of(user.id).await?;
     whole["identities"] = identities
         .iter()

@@ -4,7 +4,8 @@ use crate::id::{AttemptId, ClientId, GrantId, SessionId, UserId};
 use crate::provider::Scopes;
 use crate::secret::RefreshToken;
 use crate::store::{
-    Account, AttemptRow, ClientRow, EventKind, NewSession, RevocationRow, SessionHash, SignIn,
+    Account, Admits, AttemptRow, ClientRow, EventKind, NewSession, RevocationRow, SessionHash,
+    SignIn,
 };
 use crate::time::Timestamp;
 use crate::vault::{Grant, GrantState, Sealed, SealedTokens, TokenTrace};
@@ -177,6 +178,7 @@ pub fn sign_in(number: u64) -> SignIn {
         identity: identity(number),
         profile: profile(number),
         untold: LeftOut::default(),
+        admits: Admits::Anybody,
         new_user: user(number),
         is_bound: false,
         grant: Some(grant(number)),

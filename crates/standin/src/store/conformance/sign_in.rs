@@ -26,7 +26,7 @@ fn events(stored: Vec<StoredEvent>) -> Vec<Event> {
 }
 
 /// The second sign-in of somebody whose first was `sign_in(number)`.
-fn again(number: u64) -> SignIn {
+pub(super) fn again(number: u64) -> SignIn {
     SignIn {
         attempt: attempt_id(number + 100),
         new_user: user(number + 100),

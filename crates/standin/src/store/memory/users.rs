@@ -47,6 +47,7 @@ impl Users for MemoryStore {
         if sign_in.is_bound && !is_theirs {
             return Err(StoreError::Conflict);
         }
+        tables.admits(sign_in.admits, user)?;
         if let Some(grant) = &sign_in.grant {
             tables.fits(grant, user)?;
         }
@@ -66,6 +67,7 @@ impl Users for MemoryStore {
             sign_in.untold.filled(stored.profile, sign_in.profile)
         };
         let row = User { profile, ..stored };
+        tables.note_first(user);
         tables.users.insert(user, row);
         if let Some(grant) = sign_in.grant {
             tables.put_scopes(grant.id, sign_in.scopes);
@@ -86,6 +88,10 @@ impl Users for MemoryStore {
 
     async fn user(&self, id: UserId) -> Result<Option<User>> {
         Ok(self.tables().users.get(&id).cloned())
+    }
+
+    async fn first_user(&self) -> Result<Option<UserId>> {
+        Ok(self.tables().first_user)
     }
 
     async fn user_by_subject(
@@ -152,6 +158,7 @@ impl Users for MemoryStore {
         let mut tables = self.tables();
         tables.forget_identities(|_, owner| owner == id);
         tables.sessions.retain(|_, session| session.user != id);
+        tables.first_user = tables.first_user.filter(|first| *first != id);
         Ok(tables.users.remove(&id).is_some())
     }
 }
