@@ -230,7 +230,7 @@ async fn where_sign_up_is_closed_only_those_sign_in_who_are_known() {
     let mut ada = assert_welcome(&world, ADA).await;
     // Known, but by an identity of somebody who was deleted.
     let user = ada.session().await.json()["user"]["id"].as_str().unwrap().parse().unwrap();
-    assert!(world.standin.revocations().delete_user(user).await.unwrap());
+    assert!(world.standin.revocations().delete_user(user, None).await.unwrap());
     assert_turned_away(&world, &mut world.browser(), CLOSED).await;
 }
 
