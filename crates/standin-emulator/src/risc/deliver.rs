@@ -152,12 +152,11 @@ async fn exchange(url: &Url, token: String) -> Result<StatusCode, String> {
     let handshake = http1::handshake(TokioIo::new(stream)).await;
     let (mut sender, connection) = handshake.map_err(|error| error.to_string())?;
     let answer = sender.send_request(request);
-    tokio::pin!(connection);
-    tokio::select! {
-        answer = answer => answer.map(|answer| answer.status()).map_err(|error| error.to_string()),
-        ended = &mut connection => Err(ended.err().map_or_else(
-            || "the connection ended before an answer".to_owned(),
-            |error| error.to_string(),
-        )),
-    }
+    tokio::pin!(answer);
+    let answer = tokio::select! {
+        answer = &mut answer => answer,
+        // A receiver may answer and hang up at once: then the answer is there already.
+        _ = connection => answer.await,
+    };
+    answer.map(|answer| answer.status()).map_err(|error| error.to_string())
 }

@@ -14,3 +14,4 @@ mod net;
 mod outbound;
 mod provider_config;
 mod risc;
+mod signals;
