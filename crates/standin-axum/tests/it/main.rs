@@ -39,6 +39,7 @@ mod refresh_faults;
 mod return_parameters;
 mod return_to;
 mod risc;
+mod risc_burst;
 mod second_leg;
 mod session;
 mod sessions;

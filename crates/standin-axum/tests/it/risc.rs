@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 use standin::signals::stream::{EVENT_TYPES, ServiceAccount, StreamError};
 
 use crate::support::{
-    ADA, Answer, Browser, Caller, GRACE, KID, Wire, WithOurKey, World, changed, forged, signed,
+    ADA, Answer, Browser, ButtonPage, Caller, GRACE, KID, Wire, WithOurKey, World, changed, forged,
+    signed,
 };
 
 const PATH: &str = "/auth/google/risc";
@@ -150,6 +151,29 @@ async fn ri_5_a_disabled_account_cannot_sign_in_until_it_is_enabled() {
     world.google.advance(2).await;
     assert_eq!(send(&world, ADA, json!({ "event": "account-enabled" })).await, 202);
     world.signed_in(ADA, "").await;
+}
+
+#[tokio::test]
+async fn ri_5_a_disabled_account_cannot_sign_in_with_a_credential_either() {
+    let world = subscribed().await;
+    world.signed_in(ADA, "").await;
+    world.google.allow(ADA).await;
+    let mut page = ButtonPage::open(&world).await;
+    let credential = page.credential(&world).await;
+    assert_eq!(send(&world, ADA, json!({ "event": "account-disabled" })).await, 202);
+
+    let sessions = world.value::<i64>("SELECT count(*) FROM sessions");
+    let answer = page.post(&credential).await;
+    answer.assert_refused(403, "account_disabled");
+    assert!(!is_in(&mut page.browser).await);
+    assert_eq!(world.value::<i64>("SELECT count(*) FROM sessions"), sessions);
+
+    world.google.advance(2).await;
+    assert_eq!(send(&world, ADA, json!({ "event": "account-enabled" })).await, 202);
+    let mut page = ButtonPage::open(&world).await;
+    let credential = page.credential(&world).await;
+    page.post(&credential).await.assert_status(303);
+    assert!(is_in(&mut page.browser).await);
 }
 
 #[tokio::test]
