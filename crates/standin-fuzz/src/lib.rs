@@ -19,15 +19,18 @@ mod targets {
     pub(crate) mod id_token;
     pub(crate) mod id_token_claims;
     pub(crate) mod jwks;
+    pub(crate) mod logout_token;
     pub(crate) mod return_to;
+    pub(crate) mod security_event;
     pub(crate) mod session_cookie;
     pub(crate) mod token_response;
 }
 mod reference;
+mod signer;
 
 use targets::{
     attempt_cookie, callback_query, cookie_header, discovery, grant_envelope, id_token,
-    id_token_claims, jwks, return_to, session_cookie, token_response,
+    id_token_claims, jwks, logout_token, return_to, security_event, session_cookie, token_response,
 };
 
 /// A door and what must hold behind it.
@@ -40,7 +43,7 @@ pub struct Target {
 }
 
 /// All of them, in the order of their names.
-pub const TARGETS: [Target; 11] = [
+pub const TARGETS: [Target; 13] = [
     Target { name: "attempt_cookie", run: attempt_cookie::run },
     Target { name: "callback_query", run: callback_query::run },
     Target { name: "cookie_header", run: cookie_header::run },
@@ -49,7 +52,9 @@ pub const TARGETS: [Target; 11] = [
     Target { name: "id_token", run: id_token::run },
     Target { name: "id_token_claims", run: id_token_claims::run },
     Target { name: "jwks", run: jwks::run },
+    Target { name: "logout_token", run: logout_token::run },
     Target { name: "return_to", run: return_to::run },
+    Target { name: "security_event", run: security_event::run },
     Target { name: "session_cookie", run: session_cookie::run },
     Target { name: "token_response", run: token_response::run },
 ];

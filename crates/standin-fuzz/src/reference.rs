@@ -7,7 +7,11 @@ use http::{HeaderMap, HeaderValue};
 use serde_json::Value;
 use standin::secret::Nonce;
 use standin::time::Timestamp;
-use standin::verify::{Expected, ExpectedNonce, ProviderId, VerifiedIdentity};
+use standin::verify::{
+    EventTokenFault, Expected, ExpectedNonce, KeySet, ProviderId, VerifiedIdentity,
+};
+
+use crate::signer;
 
 pub(crate) const ISSUER: &str = "https://idp.example";
 pub(crate) const ALIAS: &str = "idp.example";
@@ -114,4 +118,41 @@ pub(crate) fn check_believed(header: &[u8], claims: &[u8], verified: &VerifiedId
     assert!((1..=255).contains(&identity.subject.len()) && identity.subject.is_ascii());
     assert!(!profile.email_verified || claims["email_verified"] == true, "{claims}");
     assert!(profile.picture.iter().all(|picture| picture.starts_with("https://")), "{claims}");
+}
+
+/// A door for tokens about events: token, keys, issuer and client, now.
+type EventDoor = fn(&str, &KeySet, (&str, &str), Timestamp) -> Result<Value, EventTokenFault>;
+
+/// Brings a token to a door for tokens about events.
+pub(crate) fn at_event_door(token: &str, door: EventDoor) -> Result<Value, EventTokenFault> {
+    door(token, signer::keys(), (ISSUER, CLIENT), Timestamp::from_unix_seconds(NOW))
+}
+
+/// What comes without a signature of ours is let in by no door.
+pub(crate) fn nobody_signed(bytes: &[u8], door: EventDoor) {
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        assert!(at_event_door(text, door).is_err(), "nobody signed this");
+    }
+}
+
+/// What must be true of every token about events that was believed. Its claims.
+pub(crate) fn check_event(header: &[u8], claims: &[u8], typ: &str, told: &Value) -> Value {
+    let header: Value = serde_json::from_slice(header).expect("the header is JSON");
+    assert_eq!(header["alg"], "ES256");
+    assert!(header.get("crit").is_none(), "{header}");
+    let named = header["typ"].as_str().unwrap_or("JWT").to_ascii_lowercase();
+    let named = named.strip_prefix("application/").unwrap_or(&named);
+    // A security event may be called as any token is; a logout token has its own name.
+    assert!(
+        named == typ || (typ != "logout+jwt" && header["typ"].as_str().unwrap_or("JWT") == "JWT")
+    );
+    let claims: Value = serde_json::from_slice(claims).expect("the claims are JSON");
+    let audiences = claims["aud"].as_array().cloned().unwrap_or(vec![claims["aud"].clone()]);
+    assert!(audiences.iter().any(|aud| aud == CLIENT), "{claims}");
+    assert!(claims.get("nonce").is_none(), "{claims}");
+    assert!(claims["iat"].as_i64().expect("an integer") <= NOW + LEEWAY, "{claims}");
+    assert_eq!(told["iat"], claims["iat"]);
+    assert_eq!(told["jti"], claims["jti"]);
+    assert!(claims["jti"].as_str().is_some_and(|jti| !jti.is_empty()), "{claims}");
+    claims
 }

@@ -71,7 +71,9 @@ targets! {
     id_token
     id_token_claims
     jwks
+    logout_token
     return_to
+    security_event
     session_cookie
     token_response
 }

@@ -227,6 +227,45 @@ pub(crate) fn verify_security_event(
     Ok(VerifiedEvents { id: id(&claims)?, issued_at, events })
 }
 
+/// Brings a logout token to its door, for tests of the door alone: what was believed, as JSON.
+///
+/// # Errors
+/// As if the provider had posted it.
+#[cfg(feature = "testing")]
+#[doc(hidden)]
+pub fn try_logout_token(
+    token: &str,
+    keys: &KeySet,
+    (issuer, client_id): (&str, &str),
+    now: Timestamp,
+) -> Result<serde_json::Value> {
+    let expected = ExpectedEvent { issuer, client_id, now };
+    let told = verify_logout_token(&UnverifiedEventToken::logout(token)?, keys, &expected)?;
+    Ok(serde_json::json!({
+        "jti": told.id, "iat": told.issued_at.unix_seconds(), "sub": told.subject, "sid": told.session,
+    }))
+}
+
+/// Brings a security event token to its door, for tests of the door alone: what was believed, as JSON.
+///
+/// # Errors
+/// As if the provider had posted it.
+#[cfg(feature = "testing")]
+#[doc(hidden)]
+pub fn try_security_event(
+    token: &str,
+    keys: &KeySet,
+    (issuer, client_id): (&str, &str),
+    now: Timestamp,
+) -> Result<serde_json::Value> {
+    let expected = ExpectedEvent { issuer, client_id, now };
+    let token = UnverifiedEventToken::security_event(token)?;
+    let told = verify_security_event(&token, keys, &expected)?;
+    Ok(serde_json::json!({
+        "jti": told.id, "iat": told.issued_at.unix_seconds(), "events": told.events,
+    }))
+}
+
 /// One slash at the end makes no other issuer: Google publishes its own without and signs with it.
 pub(crate) fn is_same_issuer(one: &str, other: &str) -> bool {
     let bare = |issuer: &str| issuer.strip_suffix('/').unwrap_or(issuer).to_owned();

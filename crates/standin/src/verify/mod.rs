@@ -34,6 +34,9 @@ pub(crate) use event_token::{
     ExpectedEvent, MAX_LOGOUT_TOKEN_AGE, UnverifiedEventToken, VerifiedEvents, VerifiedLogout,
     is_same_issuer, verify_logout_token, verify_security_event,
 };
+#[cfg(feature = "testing")]
+#[doc(hidden)]
+pub use event_token::{try_logout_token, try_security_event};
 pub use fault::IdTokenFault;
 pub use id_token::{
     Expected, ExpectedNonce, LEEWAY, MAX_LEEWAY, MAX_LIFETIME, verify_id_token,
