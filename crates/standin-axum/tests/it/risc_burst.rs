@@ -83,12 +83,12 @@ impl<'w> Burst<'w> {
     /// one is odd.
     fn token(&self, event: u32) -> String {
         let (word, subject) = match event {
-            _ if event % 10 == 0 => ("sessions-revoked", &self.grace),
-            _ if event % 2 == 1 => ("account-disabled", &self.ada),
+            _ if event.is_multiple_of(10) => ("sessions-revoked", &self.grace),
+            _ if !event.is_multiple_of(2) => ("account-disabled", &self.ada),
             _ => ("account-enabled", &self.ada),
         };
         let subject = json!({ "subject_type": "iss-sub", "iss": self.issuer, "sub": subject });
-        let padding = if event % LARGE == 0 { PADDING } else { 0 };
+        let padding = if event.is_multiple_of(LARGE) { PADDING } else { 0 };
         let age = i64::from(EVENTS - 1 - event);
         let claims = json!({
             "iss": self.issuer, "aud": self.world.google.client_id(), "jti": format!("burst-{event}"),
