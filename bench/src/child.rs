@@ -69,6 +69,11 @@ impl Running {
         anyhow::bail!("{} does not listen on {address}", program.display())
     }
 
+    /// Processor time so far, in milliseconds. Linux only.
+    pub(crate) fn cpu_ms(&self) -> Result<f64> {
+        cpu_ms(self.child.id())
+    }
+
     /// Resident memory, in MiB. Linux only.
     pub(crate) fn resident_mib(&self) -> Result<f64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
@@ -76,6 +81,19 @@ impl Running {
         let kib: f64 = line.split_whitespace().next().context("VmRSS")?.parse()?;
         Ok(kib / 1024.0)
     }
+}
+
+/// Processor time of a process so far, in milliseconds. Linux only.
+pub(crate) fn cpu_ms(process: u32) -> Result<f64> {
+    /// `USER_HZ`, which is the same on every Linux.
+    const TICK_MS: f64 = 10.0;
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat"))?;
+    // The name of the program, in parentheses, may hold anything; behind it, user and system time are the
+    // twelfth and the thirteenth.
+    let (_, rest) = stat.rsplit_once(')').context("the program's name")?;
+    let ticks = rest.split_whitespace().skip(11).take(2);
+    let ticks = ticks.map(str::parse::<f64>).sum::<Result<f64, _>>()?;
+    Ok(ticks * TICK_MS)
 }
 
 fn pinned(program: &Path) -> Command {

@@ -75,7 +75,7 @@ fn compare(work: &Work, service: &Running) -> Result<Row> {
     Ok(share(work.name, median(ours), median(raw), "bare axum", work.goal, work.words))
 }
 
-fn address(running: &Running) -> Result<SocketAddr> {
+pub(crate) fn address(running: &Running) -> Result<SocketAddr> {
     let url = running.ready["public"].as_str().context("an address")?;
     Ok(url.trim_start_matches("http://").parse()?)
 }
@@ -130,7 +130,7 @@ impl SignedIn {
     }
 }
 
-fn request(method: &str, path: &str, host: &str, headers: &[(&str, &str)]) -> Vec<u8> {
+pub(crate) fn request(method: &str, path: &str, host: &str, headers: &[(&str, &str)]) -> Vec<u8> {
     let mut lines = vec![format!("{method} {path} HTTP/1.1"), format!("host: {host}")];
     lines.extend(headers.iter().map(|(name, value)| format!("{name}: {value}")));
     if method == "POST" {

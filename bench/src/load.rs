@@ -51,6 +51,35 @@ pub(crate) fn at_most(
     Ok(f64::from(answers) / start.elapsed().as_secs_f64())
 }
 
+/// Asks each of these once, over as many connections, and says how long that took.
+#[expect(clippy::disallowed_methods, reason = "a benchmark measures time")]
+pub(crate) fn each_once(
+    address: SocketAddr,
+    requests: &[Vec<u8>],
+    expected: u16,
+) -> Result<Duration> {
+    let count = CONNECTIONS.min(requests.len());
+    let open = || Connection::open(address);
+    let mut connections = (0..count).map(|_| open()).collect::<Result<Vec<_>>>()?;
+    let (mut left, mut answers, start) = (requests.iter(), 0, Instant::now());
+    for (connection, request) in connections.iter_mut().zip(left.by_ref().take(count)) {
+        connection.stream.set_nonblocking(true)?;
+        connection.stream.write_all(request)?;
+    }
+    while answers < requests.len() {
+        for connection in &mut connections {
+            if let Some(status) = connection.try_read()? {
+                ensure!(status == expected, "an answer was {status}");
+                answers += 1;
+                if let Some(request) = left.next() {
+                    connection.stream.write_all(request)?;
+                }
+            }
+        }
+    }
+    Ok(start.elapsed())
+}
+
 /// One keep-alive connection.
 pub(crate) struct Connection {
     stream: TcpStream,
@@ -72,6 +101,18 @@ impl Connection {
         let head = self.buffer.windows(4).position(|window| window == b"\r\n\r\n");
         let (_, length) = answer(&self.buffer)?.context("an answer")?;
         Ok(length - head.context("a head")? - 4)
+    }
+
+    /// Sends a request and does not wait for the answer.
+    pub(crate) fn send(&mut self, request: &[u8]) -> Result<()> {
+        Ok(self.stream.write_all(request)?)
+    }
+
+    /// Sends a request: the head of its answer.
+    pub(crate) fn head(&mut self, request: &[u8]) -> Result<String> {
+        self.ask(request)?;
+        let head = self.buffer.windows(4).position(|window| window == b"\r\n\r\n");
+        Ok(std::str::from_utf8(&self.buffer[..head.context("a head")?])?.to_owned())
     }
 
     /// Sends a request and reads the whole answer. Its status.

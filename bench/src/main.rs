@@ -5,12 +5,18 @@
 //! child; the limit is a bare axum handler, started the same way; one load generator asks both.
 
 mod child;
+mod commits;
 mod constant_time;
 mod emulator;
+mod hanging;
 mod http;
 mod load;
 mod peers;
+mod provider;
 mod report;
+mod seal;
+mod signin;
+mod strangers;
 mod verify;
 mod world;
 
@@ -31,6 +37,8 @@ fn main() -> Result<()> {
             report::row(&constant_time::comparison());
             Ok(())
         }
+        Some("commits") => commits::run(arguments.next().context("how many")?.parse()?),
+        Some("signin") => runtime.block_on(only_sign_in()),
         Some("emulator") => runtime.block_on(only_emulator()),
         _ => runtime.block_on(run()),
     }
@@ -45,10 +53,27 @@ async fn run() -> Result<()> {
         report::row(&row);
     }
     report::row(&http::two_hundred_vends(&binary).await?);
+    sign_in_rows(&binary).await?;
     for row in child::start_and_memory(&binary).await? {
         report::row(&row);
     }
     emulator_rows(&binary).await
+}
+
+async fn only_sign_in() -> Result<()> {
+    let binary = service_binary()?;
+    report::heading();
+    sign_in_rows(&binary).await
+}
+
+async fn sign_in_rows(binary: &Path) -> Result<()> {
+    for row in signin::whole(binary).await? {
+        report::row(&row);
+    }
+    for row in hanging::another_provider(binary).await? {
+        report::row(&row);
+    }
+    Ok(())
 }
 
 async fn only_emulator() -> Result<()> {

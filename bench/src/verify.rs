@@ -35,6 +35,13 @@ pub(crate) fn against_raw() -> Result<Row> {
     Ok(share("verify a Google-shaped ID token (one core)", ours, raw, "raw RS256", 0.85, "≥ 85 %"))
 }
 
+/// Milliseconds that one verification takes, on one core.
+pub(crate) fn ms_each() -> Result<f64> {
+    let sample = Sample::new()?;
+    let rounds = (0..ROUNDS).map(|_| per_second(|| sample.verify()));
+    Ok(1000.0 / fastest(&rounds.collect::<Result<Vec<_>>>()?))
+}
+
 #[expect(clippy::disallowed_methods, reason = "a benchmark measures time")]
 fn per_second(work: impl Fn() -> Result<()>) -> Result<f64> {
     let start = Instant::now();

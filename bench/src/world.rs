@@ -148,7 +148,7 @@ impl World {
 }
 
 /// A command of the service's own, which must succeed.
-fn run(arguments: &[&str]) -> Result<String> {
+pub(crate) fn run(arguments: &[&str]) -> Result<String> {
     let mut program = std::env::current_exe()?;
     program.set_file_name("standin");
     let output = Command::new(program).args(arguments).output()?;
@@ -162,6 +162,6 @@ fn run(arguments: &[&str]) -> Result<String> {
 }
 
 /// A port that was free a moment ago: the public address has to be known before the service starts.
-fn free_port() -> Result<u16> {
+pub(crate) fn free_port() -> Result<u16> {
     Ok(std::net::TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
 }
