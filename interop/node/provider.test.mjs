@@ -135,7 +135,7 @@ for (const at of ["basic", "post"]) {
   test(`a sign-in, a profile and a token, by a client that is registered for client_secret_${at}`, async () => {
     const seen = eventsFromNow();
     const { browser, asked, user, grants, identities } = await signedIn(`ada-${at}`, { at });
-    assert.deepEqual(identities, [{ provider: at, subject: `ada-${at}` }]);
+    assert.deepEqual(identities.map(({ provider, subject }) => [provider, subject]), [[at, `ada-${at}`]]);
     // This provider puts them into no ID token: its userinfo endpoint was asked.
     assert.equal(user.email, addressOf(`ada-${at}`));
     assert.equal(user.email_verified, true);
