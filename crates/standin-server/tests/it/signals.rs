@@ -212,7 +212,7 @@ fn received(mailbox: &TcpListener) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn ri_4_what_was_acknowledged_has_been_done_though_the_service_is_killed_at_once() {
+async fn d32_ri_4_what_was_acknowledged_has_been_done_though_the_service_is_killed_at_once() {
     let place = Place::new().await;
     for word in ["sessions-revoked", "tokens-revoked", "sessions-revoked"] {
         let service = Service::start(place.directory.path());
