@@ -35,7 +35,7 @@ export async function startProvider() {
   await once(server, "listening");
   const issuer = `http://127.0.0.1:${server.address().port}`;
   let clients = [];
-  const provider = { issuer, life: 3600, events: [], store: storeInMemory(), restart, open, stop };
+  const provider = { issuer, life: 3600, events: [], store: storeInMemory(), restart, forget, open, stop };
 
   function open(registered) {
     clients = registered;
@@ -47,6 +47,12 @@ export async function startProvider() {
     const made = new Provider(issuer, configuration(provider, clients, kid));
     watch(made, provider.events);
     answer = made.callback();
+  }
+
+  /** The same provider after a restore of nothing. */
+  function forget() {
+    provider.store = storeInMemory();
+    restart("forgetful");
   }
 
   function stop() {

@@ -275,6 +275,18 @@ test("a provider that comes back with another key is believed, at sign-ins and a
   assert.equal(service.log().includes("ID token of a refresh is ignored"), false);
 });
 
+test("a provider that has forgotten everything: jobs hear that the user is needed, whose next sign-in mends it", async () => {
+  const { browser, user } = await signedIn("adele");
+  const { access_token } = await token(user);
+  provider.forget();
+  const refused = await vend(user, { stale_token_sha256: await sha256(access_token) });
+  assert.deepEqual([refused.status, refused.code], [409, "reauth_required"]);
+  assert.ok(refused.reconnect_url.startsWith(`${service.address}/auth/post/login`));
+  const again = await signedIn("adele", { browser });
+  assert.equal(again.user.id, user.id);
+  assert.equal((await introspect((await token(user)).access_token)).sub, "adele");
+});
+
 async function sha256(text) {
   const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
   return Buffer.from(digest).toString("hex");
