@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! /auth/…   the browser's side: cookies, same-origin checks, pages       (browser)
+//! /account  the user's own page                                           (browser)
 //! /v1/…     the job's side: a client key, JSON, no cookies               (jobs)
 //! ```
 //!

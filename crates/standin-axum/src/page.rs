@@ -60,6 +60,12 @@ struct RefusedPage<'a> {
     code: &'a str,
 }
 
+#[derive(Template)]
+#[template(path = "signed_out.html")]
+struct SignedOutPage<'a> {
+    style: &'a str,
+}
+
 /// Who is to be told how it went.
 #[derive(Clone, Copy)]
 pub(crate) enum Waiting<'a> {
@@ -124,13 +130,19 @@ pub(crate) fn refused(headers: &HeaderMap, problem: Problem) -> Response {
     render(problem.status(), &page)
 }
 
+/// A browser that comes back from signing out at a provider, and brings nothing that says where to.
+pub(crate) fn signed_out() -> Response {
+    render(StatusCode::OK, &SignedOutPage { style: STYLE })
+}
+
 /// The window of a popup, when it is done.
 pub(crate) fn done(attempt: &str, window: Option<&WindowId>) -> Response {
     let window = Waiting::Page(window).window();
     render(StatusCode::OK, &DonePage { style: STYLE, script: SCRIPT, attempt, window })
 }
 
-fn render(status: StatusCode, page: &impl Template) -> Response {
+/// Shows nothing but itself; a page that needs more says so in a policy of its own.
+pub(crate) fn render(status: StatusCode, page: &impl Template) -> Response {
     match page.render() {
         Ok(html) => {
             let mut response = (status, Html(html)).into_response();

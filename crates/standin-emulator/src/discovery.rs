@@ -8,6 +8,7 @@ use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
+use crate::control::end_session;
 use crate::faults::Twist;
 use crate::object::Object;
 use crate::seed::Profile;
@@ -89,5 +90,9 @@ fn metadata(shared: &Shared, issuer: &str, profile: &Profile) -> Object {
         .with_some(
             "authorization_response_iss_parameter_supported",
             profile.discovery_2026.then_some(iss_parameter),
+        )
+        .with_some(
+            "end_session_endpoint",
+            profile.end_session.then(|| for_browsers(end_session::PATH)),
         )
 }

@@ -101,17 +101,18 @@ impl People {
         Ok(self.core.store.grants_of(id).await?)
     }
 
-    /// Takes back what a user gave at a provider: with the account that `user` names, or all of it.
+    /// Takes back what a user gave at a provider: with the account that is named, or all of it. `None` names
+    /// nothing that there could be.
     ///
     /// # Errors
     /// [`Refusal::Forbidden`]; [`Refusal::NoGrant`] if there is nothing, or nobody; those of store and vault.
     pub async fn revoke(
         &self,
         client: &ClientRow,
-        user: &UserSelector,
-        provider: &ProviderId,
+        named: Option<(&UserSelector, &ProviderId)>,
     ) -> Result<Revoked, Error> {
         self.require(client, Permission::RevokeGrants).await?;
+        let (user, provider) = named.ok_or(Refusal::NoGrant)?;
         let id = self.user(user).await?.ok_or(Refusal::NoGrant)?;
         let account = user.account_at(provider);
         let revoked = self.revocations.disconnect(id, provider, account).await?;

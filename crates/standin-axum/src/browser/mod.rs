@@ -1,6 +1,7 @@
-//! The browser's side: `/auth/…`.
+//! The browser's side: `/auth/…`, and `/account`.
 
 mod access_token;
+mod account;
 mod attempt;
 mod backchannel_logout;
 mod begin;
@@ -12,6 +13,7 @@ mod disconnect;
 mod end_session;
 mod grant;
 mod link;
+mod logged_out;
 mod login;
 mod logout;
 mod posted;
@@ -29,6 +31,7 @@ use crate::Shared;
 /// Every route of the browser's side, on one page.
 pub(crate) fn router() -> Router<Shared> {
     Router::new()
+        .route("/account", get(account::get))
         .route("/auth/session", get(session::get))
         .route("/auth/logout", post(logout::post))
         .route("/auth/delete-account", post(delete_account::post))
@@ -45,6 +48,7 @@ pub(crate) fn router() -> Router<Shared> {
         .route("/auth/{provider}/unlink", post(unlink::post))
         .route("/auth/{provider}/credential", post(credential::post))
         .route("/auth/{provider}/disconnect", post(disconnect::post))
+        .route("/auth/{provider}/logged-out", get(logged_out::get))
         .route("/auth/{provider}/risc", post(risc::post))
         .route("/auth/{provider}/access-token", post(access_token::post))
 }

@@ -4,8 +4,8 @@
 use axum::Json;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
-use standin::Refusal;
 use standin::vend::UserSelector;
+use standin::verify::ProviderId;
 use standin_client::Revoked;
 
 use super::client::AuthenticatedClient;
@@ -17,10 +17,12 @@ pub(super) async fn delete(
     AuthenticatedClient(client): AuthenticatedClient,
     path: Result<Path<(String, String)>, PathRejection>,
 ) -> Result<Json<Revoked>, Problem> {
-    let Path((user, provider)) = path.map_err(|_| Refusal::NoGrant)?;
-    let user = user.parse().unwrap_or(UserSelector::Nobody);
-    let provider = provider.parse().map_err(|_| Refusal::NoGrant)?;
-    let revoked = shared.standin.people().revoke(&client, &user, &provider).await?;
+    // What names nothing is looked for all the same: whoever may not ask hears nothing else then.
+    let named = path.ok().and_then(|Path((user, provider))| {
+        Some((user.parse::<UserSelector>().ok()?, provider.parse::<ProviderId>().ok()?))
+    });
+    let named = named.as_ref().map(|(user, provider)| (user, provider));
+    let revoked = shared.standin.people().revoke(&client, named).await?;
     let revoked = match revoked {
         standin::Revoked::Confirmed => "confirmed",
         standin::Revoked::Queued => "queued",

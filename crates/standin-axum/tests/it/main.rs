@@ -11,6 +11,7 @@
 mod support;
 
 mod access_token;
+mod account_page;
 mod admission;
 mod attempts;
 mod backchannel_logout;
@@ -32,8 +33,10 @@ mod logout;
 mod logs;
 mod outbound;
 mod own_page;
+mod people;
 mod popup;
 mod provider_binding;
+mod provider_logout;
 mod refresh;
 mod refresh_faults;
 mod return_parameters;

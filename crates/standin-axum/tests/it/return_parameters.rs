@@ -91,6 +91,7 @@ fn routes() -> Vec<(Method, String)> {
             continue;
         };
         let path = path.replace("{provider}", "google").replace("{attempt}", "att_x");
+        let path = path.replace("{session}", "ses_x");
         let path = path.replace("{user}", "usr_x");
         for (call, method) in [("get(", Method::GET), ("post(", Method::POST)] {
             if handlers.lines().next().unwrap_or_default().contains(call) {

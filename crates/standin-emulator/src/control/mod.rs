@@ -8,6 +8,7 @@ mod account_deletion;
 mod autopilot;
 mod clients;
 mod clock;
+pub(crate) mod end_session;
 mod faults;
 mod keys;
 mod ledger;
@@ -56,6 +57,7 @@ pub(crate) fn routes(shared: &Arc<Shared>) -> Router<Arc<Shared>> {
         .route("/risc/send", post(risc::send))
         .route("/autopilot", get(autopilot::read).put(autopilot::set).delete(autopilot::clear))
         .route("/clock", get(clock::read).post(clock::advance))
+        .route("/end-session", get(end_session::end))
         .route("/faults", get(faults::list).post(faults::add).delete(faults::clear))
         .route("/keys/publish", post(keys::publish))
         .route("/faults/release", post(faults::release))

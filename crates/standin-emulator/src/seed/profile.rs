@@ -43,6 +43,8 @@ pub struct Profile {
     pub terse_id_tokens: bool,
     /// Only the key that signs is published. Google always shows two or three.
     pub lone_key: bool,
+    /// Discovery names an `end_session_endpoint`. Google has none.
+    pub end_session: bool,
     /// Workspace domains whose administrators let nobody use third-party applications.
     pub admin_blocked_domains: Vec<String>,
 }
@@ -113,6 +115,7 @@ impl Default for Profile {
             id_token_iss_form: IssuerForms::default(),
             terse_id_tokens: false,
             lone_key: false,
+            end_session: false,
             admin_blocked_domains: Vec::new(),
             secret_error_text: SecretErrorText::default(),
             discovery_2026: true,

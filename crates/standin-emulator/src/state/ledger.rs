@@ -68,6 +68,7 @@ pub(crate) enum Kind {
     RiscDelivered,
     ServiceTokenIssued,
     ServiceTokenRefused,
+    SessionEnded,
     TokenIssued,
     TokenRefreshed,
     UserinfoRead,

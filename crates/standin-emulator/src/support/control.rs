@@ -3,7 +3,7 @@
 use super::source::OURS;
 use super::{Row, yes};
 
-pub(super) const ROWS: [Row; 13] = [
+pub(super) const ROWS: [Row; 14] = [
     yes("A page that shows what there is, and its parts")
         .at(&[
             "GET /_emulator",
@@ -99,6 +99,11 @@ pub(super) const ROWS: [Row; 13] = [
             "it::faults::a_held_request_waits_until_somebody_lets_go",
             "it::control::what_was_ordered_and_never_happened_is_told_at_the_end",
         ]),
+    yes("An end of session, for clients of providers that have one (RP-Initiated Logout): discovery names \
+         it with profile `end_session`, and Google's never does")
+        .at(&["GET /_emulator/end-session"])
+        .from(&[OURS])
+        .by(&["it::discovery::an_end_of_session_is_there_only_if_told_to"]),
     yes("Keys and the profile")
         .at(&[
             "POST /_emulator/keys/publish",

@@ -242,3 +242,37 @@ async fn a_provider_may_have_a_single_key() {
     let [key] = &keys["keys"].as_array().unwrap()[..] else { panic!("{keys}") };
     assert_eq!(key["kid"], google.sign_in(SIGN_IN, &[]).await.header()["kid"]);
 }
+
+#[tokio::test]
+async fn an_end_of_session_is_there_only_if_told_to() {
+    let google = Google::with_ada().await;
+    let named = async || {
+        let document = google.json("/.well-known/openid-configuration").await;
+        document["end_session_endpoint"].as_str().map(str::to_owned)
+    };
+    assert_eq!(named().await, None);
+    google.put("/_emulator/profile", &json!({"end_session": true})).await;
+    let endpoint = named().await.unwrap();
+    assert_eq!(endpoint, format!("{}/_emulator/end-session", google.emulator.origin()));
+
+    let clients = google.json("/_emulator/clients").await;
+    let registered = clients["clients"][0]["redirect_uris"][0].as_str().unwrap().to_owned();
+    let origin = url::Url::parse(&registered).unwrap().origin().ascii_serialization();
+    let ask = async |client_id: &str, back: &str| {
+        let query = format!("client_id={client_id}&post_logout_redirect_uri={back}&state=s1");
+        google.get(&format!("/_emulator/end-session?{query}&logout_hint=ada@example.com")).await
+    };
+    let own = google.emulator.client_id();
+    let answer = ask(own, &format!("{origin}/bye")).await;
+    assert_eq!(answer.headers()["location"], format!("{origin}/bye?state=s1"));
+    for (client_id, back) in [
+        ("nobody", format!("{origin}/bye")),
+        (own, "https://evil.example/".into()),
+        (own, "x".into()),
+    ] {
+        assert_eq!(ask(client_id, &back).await.status(), StatusCode::BAD_REQUEST, "{back}");
+    }
+    let ledger = google.json("/_emulator/ledger?kind=session_ended").await;
+    assert_eq!(ledger["events"].as_array().unwrap().len(), 1);
+    assert_eq!(ledger["events"][0]["user"], "ada@example.com");
+}

@@ -15,3 +15,4 @@ mod outbound;
 mod provider_config;
 mod risc;
 mod signals;
+mod two_processes;

@@ -29,6 +29,8 @@ pub struct Metadata {
     pub revocation_endpoint: Option<Endpoint>,
     /// Where claims can be asked for with an access token.
     pub userinfo_endpoint: Option<Endpoint>,
+    /// Where the browser goes to sign out there, too (OpenID Connect RP-Initiated Logout).
+    pub end_session_endpoint: Option<Endpoint>,
     /// Whether every callback carries `iss` (RFC 9207): then one without it is an attack.
     pub issuer_in_response: bool,
 }
@@ -62,6 +64,7 @@ struct Published {
     jwks_uri: String,
     revocation_endpoint: Option<String>,
     userinfo_endpoint: Option<String>,
+    end_session_endpoint: Option<String>,
     #[serde(default)]
     authorization_response_iss_parameter_supported: bool,
 }
@@ -81,6 +84,7 @@ impl Metadata {
             jwks_uri: endpoint(&published.jwks_uri)?,
             revocation_endpoint: optional(&published.revocation_endpoint)?,
             userinfo_endpoint: optional(&published.userinfo_endpoint)?,
+            end_session_endpoint: optional(&published.end_session_endpoint)?,
             issuer_in_response: published.authorization_response_iss_parameter_supported,
             issuer: published.issuer,
         })

@@ -8,11 +8,13 @@ pub mod cookie;
 pub mod csrf;
 pub mod device;
 mod list;
+mod provider_logout;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use cookie::{Cookies, Found, SetCookie};
+pub use provider_logout::WayOut;
 
 use crate::core::Core;
 use crate::entropy::random_token;
