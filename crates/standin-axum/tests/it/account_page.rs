@@ -29,7 +29,7 @@ async fn sc_14_the_page_shows_what_there_is_and_no_secret() {
     let (mut browser, user) = world.signed_in(ADA, &format!("?scope={CALENDAR}")).await;
     let shown = page(&mut browser).await;
     for part in
-        [ADA, "this browser", CALENDAR, &user, "Link an account at google", "It is the only one"]
+        [ADA, "this browser", CALENDAR, &user, "Link an account at Google", "It is the only one"]
     {
         assert!(shown.body.contains(part), "{part}: {}", shown.body);
     }

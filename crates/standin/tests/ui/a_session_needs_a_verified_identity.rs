@@ -4,7 +4,7 @@ use standin::session::Sessions;
 use standin::verify::VerifiedIdentity;
 
 fn open(sessions: &Sessions, proof: &VerifiedIdentity) {
-    let _ = sessions.open(proof);
+    let _ = sessions.open(proof, None);
 }
 
 fn main() {
