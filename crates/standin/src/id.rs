@@ -103,6 +103,8 @@ ids! {
     SessionId = "ses_";
     /// A backend job or service that may ask for tokens.
     ClientId = "cli_";
+    /// One try at refreshing a grant, by the node that has its lease.
+    RefreshId = "ref_";
 }
 
 /// RFC 9562 §5.7: 48 bits of milliseconds, then chance.

@@ -22,6 +22,7 @@ mod grants;
 mod housekeeping;
 mod reader;
 mod recent;
+mod refreshes;
 mod revocations;
 mod rewraps;
 mod rows;

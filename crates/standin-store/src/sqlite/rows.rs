@@ -5,7 +5,7 @@
 
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Params, Row};
-use standin::id::{AttemptId, ClientId, GrantId, SessionId, UserId};
+use standin::id::{AttemptId, ClientId, GrantId, RefreshId, SessionId, UserId};
 use standin::store::StoreError;
 use standin::time::Timestamp;
 
@@ -26,7 +26,7 @@ macro_rules! ids {
         }
     )+};
 }
-ids!(AttemptId, ClientId, GrantId, SessionId, UserId);
+ids!(AttemptId, ClientId, GrantId, RefreshId, SessionId, UserId);
 
 /// The cells of a row, one after the other, in the order in which the statement names them. The first one
 /// names the row.
@@ -125,7 +125,7 @@ impl<'row> Cells<'row> {
         let name = cell.and_then(|cell| match self.table {
             "attempts" => id::<AttemptId>(cell).map(|id| id.to_string()),
             "clients" => id::<ClientId>(cell).map(|id| id.to_string()),
-            "grants" | "revocations" | "scope_ledger" => {
+            "grants" | "refresh_leases" | "revocations" | "scope_ledger" => {
                 id::<GrantId>(cell).map(|id| id.to_string())
             }
             "sessions" => id::<SessionId>(cell).map(|id| id.to_string()),

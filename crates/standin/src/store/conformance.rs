@@ -20,6 +20,7 @@ pub mod data_keys;
 pub mod grants;
 pub mod housekeeping;
 pub mod journal;
+pub mod refreshes;
 pub mod revocations;
 pub mod samples;
 pub mod scope_ledger;
@@ -96,6 +97,17 @@ macro_rules! store_laws {
             journal {
                 events_come_back_whole_and_in_order_after_a_number_up_to_a_limit,
                 events_of_many_writers_get_growing_numbers,
+            }
+            refreshes {
+                a_commit_ends_the_lease_it_was_made_under,
+                a_commit_in_doubt_leaves_a_record,
+                a_commit_over_another_version_writes_nothing,
+                a_lease_is_claimed_by_one_of_fifty_parallel_callers,
+                a_lease_that_is_released_is_gone,
+                a_lease_that_was_yielded_is_taken_and_counted,
+                a_record_of_a_later_generation_stays,
+                an_attempt_claims_its_own_lease_again,
+                who_has_lost_the_lease_writes_nothing,
             }
             revocations {
                 a_postponed_revocation_comes_back_at_its_time_and_counts_its_tries,
@@ -196,6 +208,7 @@ mod tests {
             include_str!("conformance/grants.rs"),
             include_str!("conformance/housekeeping.rs"),
             include_str!("conformance/journal.rs"),
+            include_str!("conformance/refreshes.rs"),
             include_str!("conformance/revocations.rs"),
             include_str!("conformance/scope_ledger.rs"),
             include_str!("conformance/sessions.rs"),

@@ -4,6 +4,7 @@
 //! the way before it changes anything: that makes each of them one transaction.
 
 mod admission;
+mod refreshes;
 mod signals;
 mod users;
 
@@ -47,6 +48,7 @@ struct Tables {
     events: Vec<Event>,
     data_keys: BTreeMap<u32, DataKeyRow>,
     revocations: BTreeMap<(Timestamp, GrantId), RevocationRow>,
+    leases: BTreeMap<GrantId, refreshes::Lease>,
 }
 
 impl MemoryStore {

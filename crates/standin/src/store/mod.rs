@@ -10,6 +10,7 @@
 //! The laws in [`conformance`] say the rest, and every implementation is run against them.
 
 mod record;
+mod refresh;
 mod signal;
 
 #[cfg(any(test, feature = "testing"))]
@@ -30,6 +31,7 @@ pub use record::{
     SignIn, SignedIn, SpentKind, StoredEvent, Unlinked, User,
 };
 
+pub use refresh::{Claimed, Committed, LeaseEnd, RefreshClaim, RefreshCommit, Refreshes};
 pub use signal::{About, Duties, News, Signal};
 
 /// Why the store did not do it. In every case nothing was changed.
@@ -290,6 +292,7 @@ pub trait Store:
     + Spent
     + Users
     + Grants
+    + Refreshes
     + Sessions
     + Signals
     + Clients
@@ -308,6 +311,7 @@ impl<T> Store for T where
         + Spent
         + Users
         + Grants
+        + Refreshes
         + Sessions
         + Signals
         + Clients

@@ -1,6 +1,6 @@
 //! Rows to try a store with: each is made from a number, and two numbers share nothing but the provider.
 
-use crate::id::{AttemptId, ClientId, GrantId, SessionId, UserId};
+use crate::id::{AttemptId, ClientId, GrantId, RefreshId, SessionId, UserId};
 use crate::provider::Scopes;
 use crate::secret::RefreshToken;
 use crate::store::{
@@ -45,6 +45,12 @@ pub fn user(number: u64) -> UserId {
 #[must_use]
 pub fn grant_id(number: u64) -> GrantId {
     GrantId::from_bytes(id_bytes(number))
+}
+
+/// The id of an attempt to refresh.
+#[must_use]
+pub fn refresh_id(number: u64) -> RefreshId {
+    RefreshId::from_bytes(id_bytes(number))
 }
 
 /// An attempt's id.

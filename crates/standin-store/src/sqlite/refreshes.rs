@@ -1,0 +1,142 @@
+//! Leases: claimed by one statement, ended in the transaction of what they were taken for.
+
+use async_trait::async_trait;
+use rusqlite::{Connection, params};
+use standin::id::{GrantId, RefreshId};
+use standin::store::{
+    Claimed, Committed, LeaseEnd, RefreshClaim, RefreshCommit, Refreshes, Result, StoreError,
+};
+use standin::time::Timestamp;
+
+use super::failure::Failure;
+use super::rows::{Cells, all, execute, limit, one};
+use super::{SqliteStore, events, grants, scope_ledger};
+
+const CLAIM: &str = "INSERT INTO refresh_leases \
+    (grant_id, attempt_id, generation, unresolved, is_reclaimed, deadline) \
+    VALUES (?1, ?2, ?3, 0, 0, ?5) \
+    ON CONFLICT (grant_id) DO UPDATE SET attempt_id = ?2, deadline = ?5, \
+    is_reclaimed = attempt_id = ?2, \
+    unresolved = CASE WHEN attempt_id = ?2 THEN unresolved \
+        WHEN generation >= ?3 THEN unresolved + 1 ELSE 0 END, \
+    generation = CASE WHEN generation >= ?3 THEN generation ELSE ?3 END \
+    WHERE deadline <= ?4 OR attempt_id = ?2 \
+    RETURNING grant_id, generation, unresolved, is_reclaimed";
+const UNTIL: &str = "SELECT grant_id, deadline FROM refresh_leases WHERE grant_id = ?1";
+const RELEASE: &str = "DELETE FROM refresh_leases WHERE grant_id = ?1 AND attempt_id = ?2";
+const YIELD: &str = "UPDATE refresh_leases SET unresolved = unresolved + 1, deadline = ?3 \
+    WHERE grant_id = ?1 AND attempt_id = ?2";
+const RECORD: &str = "UPDATE refresh_leases SET generation = ?3, unresolved = 1, deadline = ?4 \
+    WHERE grant_id = ?1 AND attempt_id = ?2";
+const OVERDUE: &str =
+    "SELECT grant_id FROM refresh_leases WHERE deadline <= ?1 ORDER BY deadline, grant_id LIMIT ?2";
+
+#[async_trait]
+impl Refreshes for SqliteStore {
+    async fn claim_refresh(&self, claim: RefreshClaim) -> Result<Claimed> {
+        self.write(move |connection| claimed(connection, &claim)).await
+    }
+
+    async fn release_refresh(&self, grant: GrantId, attempt: RefreshId) -> Result<bool> {
+        self.write(move |connection| {
+            Ok(execute(connection, RELEASE, params![grant.as_bytes(), attempt.as_bytes()])? == 1)
+        })
+        .await
+    }
+
+    async fn yield_refresh(
+        &self,
+        grant: GrantId,
+        attempt: RefreshId,
+        now: Timestamp,
+    ) -> Result<bool> {
+        self.write(move |connection| {
+            let row = params![grant.as_bytes(), attempt.as_bytes(), now.unix_ms()];
+            Ok(execute(connection, YIELD, row)? == 1)
+        })
+        .await
+    }
+
+    async fn overdue_refreshes(&self, now: Timestamp, rows: usize) -> Result<Vec<GrantId>> {
+        self.read(|connection| {
+            all(connection, OVERDUE, params![now.unix_ms(), limit(rows)], |row| {
+                Cells::of(row, "refresh_leases").id("grant_id")
+            })
+        })
+    }
+
+    async fn commit_refresh(&self, commit: RefreshCommit) -> Result<Committed> {
+        let written = self.write(move |connection| committed(connection, &commit)).await;
+        match written {
+            // The savepoint took the end of the lease back with it.
+            Err(StoreError::Conflict) => Ok(Committed::Moved),
+            written => written,
+        }
+    }
+}
+
+type Done<T> = std::result::Result<T, Failure>;
+
+fn claimed(connection: &Connection, claim: &RefreshClaim) -> Done<Claimed> {
+    // A number beyond SQLite's own is the generation of no grant that is stored.
+    let generation = i64::try_from(claim.generation).map_err(|_| StoreError::Conflict)?;
+    let row = params![
+        claim.grant.as_bytes(),
+        claim.attempt.as_bytes(),
+        generation,
+        claim.now.unix_ms(),
+        claim.deadline.unix_ms(),
+    ];
+    let ours = one(connection, CLAIM, row, |row| {
+        let mut cells = Cells::of(row, "refresh_leases");
+        let _: GrantId = cells.id("grant_id")?;
+        let (generation, unresolved) = (cells.number("generation")?, cells.number("unresolved")?);
+        Ok(Claimed::Ours { generation, unresolved, is_own: cells.flag("is_reclaimed")? })
+    })?;
+    if let Some(ours) = ours {
+        return Ok(ours);
+    }
+    let until = one(connection, UNTIL, [claim.grant.as_bytes()], |row| {
+        let mut cells = Cells::of(row, "refresh_leases");
+        let _: GrantId = cells.id("grant_id")?;
+        cells.instant("deadline")
+    })?;
+    Ok(Claimed::Held { until: until.unwrap_or(claim.now) })
+}
+
+fn committed(connection: &Connection, commit: &RefreshCommit) -> Done<Committed> {
+    let grant = &commit.grant;
+    if let Some((attempt, end)) = commit.lease
+        && !end_lease(connection, commit, attempt, end)?
+    {
+        return Ok(Committed::Fenced);
+    }
+    if grant.version == 1 {
+        return Err(StoreError::Conflict.into());
+    }
+    grants::put(connection, grant)?;
+    scope_ledger::put(connection, grant.id, &commit.scopes)?;
+    commit.events.iter().try_for_each(|event| events::append(connection, event))?;
+    Ok(Committed::Written)
+}
+
+fn end_lease(
+    connection: &Connection,
+    commit: &RefreshCommit,
+    attempt: RefreshId,
+    end: LeaseEnd,
+) -> Done<bool> {
+    let grant = &commit.grant;
+    let generation = i64::try_from(grant.generation).map_err(|_| StoreError::Conflict)?;
+    let rows = match end {
+        LeaseEnd::Deleted => {
+            execute(connection, RELEASE, params![grant.id.as_bytes(), attempt.as_bytes()])?
+        }
+        LeaseEnd::Record => {
+            let due = grant.updated_at.unix_ms();
+            let row = params![grant.id.as_bytes(), attempt.as_bytes(), generation, due];
+            execute(connection, RECORD, row)?
+        }
+    };
+    Ok(rows == 1)
+}

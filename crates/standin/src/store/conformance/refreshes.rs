@@ -1,0 +1,156 @@
+//! A lease is one attempt's, and goes with what it was taken for.
+
+use std::time::Duration;
+
+use super::in_parallel;
+use super::samples::{at, grant, grant_id, next, refresh_id, sign_in};
+use crate::store::{
+    Claimed, Committed, Event, EventKind, LeaseEnd, RefreshClaim, RefreshCommit, Store,
+};
+use crate::vault::Grant;
+
+const LEASE: Duration = Duration::from_secs(12);
+
+/// A claim of attempt `number` on the first grant, at `ms`.
+fn claim(number: u64, generation: u64, ms: u64) -> RefreshClaim {
+    RefreshClaim {
+        grant: grant_id(1),
+        attempt: refresh_id(number),
+        generation,
+        now: at(ms),
+        deadline: at(ms).after(LEASE),
+    }
+}
+
+const fn ours(generation: u64, unresolved: u32) -> Claimed {
+    Claimed::Ours { generation, unresolved, is_own: false }
+}
+
+/// The clock of the store may be its own: what is said here is only how long a lease is.
+fn is_held(claimed: &Claimed) -> bool {
+    matches!(claimed, Claimed::Held { .. })
+}
+
+async fn signed_in(store: &dyn Store) -> Grant {
+    store.complete_sign_in(sign_in(1)).await.unwrap();
+    grant(1)
+}
+
+fn commit(grant: Grant, lease: Option<(u64, LeaseEnd)>) -> RefreshCommit {
+    let event = Event { grant: Some(grant.id), ..Event::new(EventKind::TokenRefreshed, at(9)) };
+    let lease = lease.map(|(attempt, end)| (refresh_id(attempt), end));
+    RefreshCommit { grant, scopes: Vec::new(), events: vec![event], lease }
+}
+
+/// However many ask.
+pub async fn a_lease_is_claimed_by_one_of_fifty_parallel_callers(store: &dyn Store) {
+    let claims = in_parallel(50, |index| store.claim_refresh(claim(index, 3, 0)));
+    let won = claims.iter().filter(|claimed| **claimed == Ok(ours(3, 0))).count();
+    let held = claims.iter().filter(|claimed| claimed.as_ref().is_ok_and(is_held)).count();
+    assert_eq!((won, held), (1, 49));
+    let late = store.claim_refresh(claim(50, 3, 0)).await;
+    assert!(late.as_ref().is_ok_and(is_held));
+}
+
+/// Whoever takes it knows that somebody was there before and never said how it ended.
+pub async fn a_lease_that_was_yielded_is_taken_and_counted(store: &dyn Store) {
+    assert_eq!(store.claim_refresh(claim(1, 3, 0)).await, Ok(ours(3, 0)));
+    assert!(is_held(&store.claim_refresh(claim(2, 3, 1)).await.unwrap()));
+    assert_eq!(store.overdue_refreshes(at(1), 10).await, Ok(Vec::new()));
+    assert_eq!(store.yield_refresh(grant_id(1), refresh_id(2), at(2)).await, Ok(false));
+    assert_eq!(store.yield_refresh(grant_id(1), refresh_id(1), at(2)).await, Ok(true));
+    assert_eq!(store.overdue_refreshes(at(3), 10).await, Ok(vec![grant_id(1)]));
+    assert_eq!(store.overdue_refreshes(at(3), 0).await, Ok(Vec::new()));
+    assert_eq!(store.claim_refresh(claim(2, 3, 3)).await, Ok(ours(3, 2)));
+    assert_eq!(store.overdue_refreshes(at(3), 10).await, Ok(Vec::new()));
+}
+
+/// A claim that comes late, for a refresh token that is behind, does not wipe the record of a newer one; one that
+/// is ahead begins anew.
+pub async fn a_record_of_a_later_generation_stays(store: &dyn Store) {
+    store.claim_refresh(claim(1, 3, 0)).await.unwrap();
+    store.yield_refresh(grant_id(1), refresh_id(1), at(1)).await.unwrap();
+    assert_eq!(store.claim_refresh(claim(2, 2, 2)).await, Ok(ours(3, 2)));
+    store.yield_refresh(grant_id(1), refresh_id(2), at(3)).await.unwrap();
+    assert_eq!(store.claim_refresh(claim(3, 4, 4)).await, Ok(ours(4, 0)));
+}
+
+/// A node that comes back goes on where it was.
+pub async fn an_attempt_claims_its_own_lease_again(store: &dyn Store) {
+    assert_eq!(store.claim_refresh(claim(1, 3, 0)).await, Ok(ours(3, 0)));
+    let again = Claimed::Ours { generation: 3, unresolved: 0, is_own: true };
+    assert_eq!(store.claim_refresh(claim(1, 3, 1)).await, Ok(again));
+    assert!(is_held(&store.claim_refresh(claim(2, 3, 2)).await.unwrap()));
+}
+
+/// Only by whoever has it.
+pub async fn a_lease_that_is_released_is_gone(store: &dyn Store) {
+    store.claim_refresh(claim(1, 3, 0)).await.unwrap();
+    assert_eq!(store.release_refresh(grant_id(1), refresh_id(2)).await, Ok(false));
+    assert_eq!(store.release_refresh(grant_id(2), refresh_id(1)).await, Ok(false));
+    assert_eq!(store.release_refresh(grant_id(1), refresh_id(1)).await, Ok(true));
+    assert_eq!(store.release_refresh(grant_id(1), refresh_id(1)).await, Ok(false));
+    assert_eq!(store.claim_refresh(claim(2, 3, 1)).await, Ok(ours(3, 0)));
+}
+
+/// All of it at once: the grant, the event, and the end of the lease.
+pub async fn a_commit_ends_the_lease_it_was_made_under(store: &dyn Store) {
+    let stored = signed_in(store).await;
+    store.claim_refresh(claim(1, 3, 0)).await.unwrap();
+    let events = store.events(0, 100).await.unwrap().len();
+    let wanted = next(&stored, at(8));
+    let written = store.commit_refresh(commit(wanted.clone(), Some((1, LeaseEnd::Deleted)))).await;
+    assert_eq!(written, Ok(Committed::Written));
+    assert_eq!(store.grant(stored.id).await, Ok(Some(wanted)));
+    assert_eq!(store.events(0, 100).await.unwrap().len(), events + 1);
+    assert_eq!(store.claim_refresh(claim(2, 3, 1)).await, Ok(ours(3, 0)));
+}
+
+/// Not the grant, not the event.
+pub async fn who_has_lost_the_lease_writes_nothing(store: &dyn Store) {
+    let stored = signed_in(store).await;
+    store.claim_refresh(claim(1, 3, 0)).await.unwrap();
+    store.yield_refresh(grant_id(1), refresh_id(1), at(1)).await.unwrap();
+    store.claim_refresh(claim(2, 3, 2)).await.unwrap();
+    let events = store.events(0, 100).await.unwrap().len();
+    for end in [LeaseEnd::Deleted, LeaseEnd::Record] {
+        let late = store.commit_refresh(commit(next(&stored, at(8)), Some((1, end)))).await;
+        assert_eq!(late, Ok(Committed::Fenced));
+    }
+    assert_eq!(store.grant(stored.id).await, Ok(Some(stored.clone())));
+    assert_eq!(store.events(0, 100).await.unwrap().len(), events);
+    let ours =
+        store.commit_refresh(commit(next(&stored, at(8)), Some((2, LeaseEnd::Deleted)))).await;
+    assert_eq!(ours, Ok(Committed::Written));
+}
+
+/// And the lease stays: whoever has it reads again and goes on.
+pub async fn a_commit_over_another_version_writes_nothing(store: &dyn Store) {
+    let stored = signed_in(store).await;
+    let moved = next(&stored, at(8));
+    store.replace_grant(moved.clone(), None).await.unwrap();
+    store.claim_refresh(claim(1, 3, 0)).await.unwrap();
+    let events = store.events(0, 100).await.unwrap().len();
+    for end in [LeaseEnd::Deleted, LeaseEnd::Record] {
+        let stale = store.commit_refresh(commit(next(&stored, at(8)), Some((1, end)))).await;
+        assert_eq!(stale, Ok(Committed::Moved));
+    }
+    assert_eq!(store.commit_refresh(commit(stored, None)).await, Ok(Committed::Moved));
+    assert_eq!(store.grant(moved.id).await, Ok(Some(moved.clone())));
+    assert_eq!(store.events(0, 100).await.unwrap().len(), events);
+    assert!(is_held(&store.claim_refresh(claim(2, 3, 1)).await.unwrap()));
+    let again =
+        store.commit_refresh(commit(next(&moved, at(8)), Some((1, LeaseEnd::Deleted)))).await;
+    assert_eq!(again, Ok(Committed::Written));
+}
+
+/// For the generation that was written, so that it is asked for at once.
+pub async fn a_commit_in_doubt_leaves_a_record(store: &dyn Store) {
+    let stored = signed_in(store).await;
+    store.claim_refresh(claim(1, 0, 0)).await.unwrap();
+    let wanted = Grant { generation: 7, updated_at: at(5), ..next(&stored, at(8)) };
+    let written = store.commit_refresh(commit(wanted, Some((1, LeaseEnd::Record)))).await;
+    assert_eq!(written, Ok(Committed::Written));
+    assert_eq!(store.overdue_refreshes(at(6), 10).await, Ok(vec![grant_id(1)]));
+    assert_eq!(store.claim_refresh(claim(2, 7, 6)).await, Ok(ours(7, 2)));
+}

@@ -1,0 +1,103 @@
+//! Leases: which node may spend a grant's refresh token, and what became of those that had one.
+
+use async_trait::async_trait;
+
+use super::{Event, Result};
+use crate::id::{GrantId, RefreshId};
+use crate::time::Timestamp;
+use crate::vault::{Grant, ScopeRecord};
+
+/// One refresh of a grant at a time, however many nodes there are, where a refresh token is good for one use.
+///
+/// A lease is a row of its own and not a column of the grant, so that looking for those that are over reads a
+/// handful of rows. It goes with the commit of the answer. Where there is no answer it stays, as the record that
+/// somebody may have spent the token.
+#[async_trait]
+pub trait Refreshes {
+    /// Takes the lease of a grant, unless another attempt has one that is not over. One statement.
+    ///
+    /// A database whose clock is its own goes by that, and takes of `now` and `deadline` only how far they are apart.
+    async fn claim_refresh(&self, claim: RefreshClaim) -> Result<Claimed>;
+    /// Deletes the lease. `false` if this attempt has none.
+    async fn release_refresh(&self, grant: GrantId, attempt: RefreshId) -> Result<bool>;
+    /// Ends the lease and leaves it as the record of one more attempt without an answer, due at once. `false` if this
+    /// attempt has none.
+    async fn yield_refresh(
+        &self,
+        grant: GrantId,
+        attempt: RefreshId,
+        now: Timestamp,
+    ) -> Result<bool>;
+    /// Grants whose lease is over and still there, the longest first: somebody must find out what became of it.
+    async fn overdue_refreshes(&self, now: Timestamp, limit: usize) -> Result<Vec<GrantId>>;
+    /// One transaction: ends the lease, writes the grant over `grant.version - 1`, the records of its scopes, and
+    /// appends the events. Whoever has lost the lease, or finds another version, writes nothing at all.
+    async fn commit_refresh(&self, commit: RefreshCommit) -> Result<Committed>;
+}
+
+/// Who wants a lease.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RefreshClaim {
+    /// Of which grant.
+    pub grant: GrantId,
+    /// For which attempt.
+    pub attempt: RefreshId,
+    /// The generation of the refresh token that is to be spent.
+    pub generation: u64,
+    /// The time now.
+    pub now: Timestamp,
+    /// When it is over.
+    pub deadline: Timestamp,
+}
+
+/// What came of a claim.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Claimed {
+    /// It is this attempt's.
+    Ours {
+        /// The generation that was claimed, or a later one that an earlier attempt has left a record of.
+        generation: u64,
+        /// How many earlier attempts at it had no answer.
+        unresolved: u32,
+        /// Whether it was this attempt's before.
+        is_own: bool,
+    },
+    /// Another attempt has it.
+    Held {
+        /// Until when at the latest.
+        until: Timestamp,
+    },
+}
+
+/// What a refresh writes.
+#[derive(Clone, Debug)]
+pub struct RefreshCommit {
+    /// The grant as it is to be.
+    pub grant: Grant,
+    /// The records of its scopes that have changed.
+    pub scopes: Vec<ScopeRecord>,
+    /// What to append.
+    pub events: Vec<Event>,
+    /// The lease that it is written under, if the provider needs one.
+    pub lease: Option<(RefreshId, LeaseEnd)>,
+}
+
+/// What becomes of the lease that something is written under.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LeaseEnd {
+    /// It goes.
+    Deleted,
+    /// It becomes the record of one attempt at the generation that is written, due at once.
+    Record,
+}
+
+/// What came of a commit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Committed {
+    /// All of it is written.
+    Written,
+    /// The grant has another version than was read, or what was to be written is sealed with a retired key.
+    Moved,
+    /// The lease is not this attempt's any more.
+    Fenced,
+}
