@@ -49,6 +49,7 @@ function registration(address, id) {
     client_secret: SECRET,
     grant_types: ["authorization_code", "refresh_token"],
     redirect_uris: [`${address}/auth/${id}/callback`],
+    post_logout_redirect_uris: [`${address}/auth/${id}/logged-out`],
     backchannel_logout_uri: `${address}/auth/${id}/backchannel-logout`,
     backchannel_logout_session_required: true,
   };
@@ -238,6 +239,21 @@ test("a logout at the provider ends the session here, in that browser only, and 
   assert.equal((await session(elsewhere.browser)).user.id, user.id);
   const { access_token } = await token(user);
   assert.notEqual((await token(user, { stale_token_sha256: await sha256(access_token) })).access_token, access_token);
+});
+
+test("who signs out here and names the provider signs out there too, and comes back", async () => {
+  const { browser, user } = await signedIn("evelyn");
+  const seen = eventsFromNow();
+  const answer = await post(browser, "/auth/logout", { provider: "post", return_to: "/bye" });
+  const { logout_url } = await answer.json();
+  assert.ok(logout_url.startsWith(`${provider.issuer}/session/end?`), logout_url);
+  assert.equal(await session(browser), 401);
+  const page = await browser.visit(logout_url);
+  assert.equal((await browser.submit(page, { logout: "yes" })).url.href, `${service.address}/bye`);
+  // It tells through the back channel what is known here already.
+  assert.equal(seen("told of a logout").length, 1, JSON.stringify(seen("could not tell")));
+  assert.equal((await vend(user)).status, 200);
+  assert.equal((await signIn("evelyn", { browser })).asked[0], "login");
 });
 
 test("who declines at the provider is told so, and nobody is signed in", async () => {
