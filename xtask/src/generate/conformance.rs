@@ -69,6 +69,10 @@ fn outcome(module: &Module, run: &str) -> String {
     match (&module.refused, run) {
         (None, "refresh") => "a new token is vended".to_owned(),
         (None, "logout") => "200, and the session is over".to_owned(),
+        (None, "provider_logout") => "signed out; the browser is where it wanted to go".to_owned(),
+        (None, "provider_logout_crossed") => {
+            "signed out; a page of ours, and nowhere else".to_owned()
+        }
         (None, _) => "signed in; userinfo is read".to_owned(),
         (Some(code), "refresh") => format!("`{code}`; nothing of the answer is used"),
         (Some(code), "logout") => format!("400 `{code}`; the session goes on"),

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use http::HeaderMap;
-use http::header::AUTHORIZATION;
+use http::header::{AUTHORIZATION, LOCATION};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use standin::http::{HttpClient, HttpError, Request, ReqwestClient, Response};
@@ -13,7 +13,7 @@ use standin::provider::{ClientAuthentication, ProviderConfig, ProviderKind, Prov
 use url::Url;
 
 use crate::backchannel_logout;
-use crate::support::{ADA, Browser, World, http_client, refused};
+use crate::support::{ADA, Browser, World, http_client, refused, with, without};
 
 const TABLE: &str = include_str!("../conformance.toml");
 
@@ -49,6 +49,8 @@ enum Run {
     Begin,
     DiscoveredKeys,
     Logout,
+    ProviderLogout,
+    ProviderLogoutCrossed,
     Refresh,
     RotationBeforeTheExchange,
     RotationBetweenSignIns,
@@ -342,5 +344,34 @@ async fn a_logout_token_ends_a_session_or_is_refused() {
                 browser.session().await.assert_status(200);
             }
         }
+    }
+}
+
+#[tokio::test]
+async fn a_browser_goes_on_only_with_the_state_that_it_left_with() {
+    let all = [Run::ProviderLogout, Run::ProviderLogoutCrossed].into_iter().flat_map(modules);
+    for module in all {
+        let world = World::start().await;
+        world.google.control("PUT", "profile", json!(module.switches)).await;
+        let (mut browser, _) = world.signed_in(ADA, "").await;
+        let body = json!({ "provider": "google", "return_to": "/bye" });
+        let answer = browser.post("/auth/logout", body).await.json();
+        let url: Url = answer["logout_url"].as_str().unwrap().parse().unwrap();
+        let mut back = browser.get(&url).await.location();
+        let fault = module.fault.clone().unwrap_or_default();
+        for (name, value) in fault.claims().as_object().unwrap() {
+            back = without(&back, name);
+            if let Some(other) = value.as_str() {
+                back = with(&back, name, other);
+            }
+        }
+        let page = browser.get(&back).await;
+        if module.run == Some(Run::ProviderLogout) {
+            assert_eq!(page.location(), world.url("/bye"), "{}", module.name);
+        } else {
+            assert_eq!(page.status, 200, "{}: {}", module.name, page.body);
+            assert!(!page.headers.contains_key(LOCATION), "{}", module.name);
+        }
+        browser.session().await.assert_refused(401, "unauthenticated");
     }
 }
