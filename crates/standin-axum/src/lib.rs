@@ -21,6 +21,7 @@
 mod browser;
 mod client_ip;
 mod cookies;
+mod isolation;
 mod jobs;
 mod json;
 mod limiter;
@@ -31,6 +32,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::FromRef;
+use axum::middleware::from_fn;
 use http::header::{CACHE_CONTROL, REFERRER_POLICY};
 use http::{HeaderName, HeaderValue};
 use standin::Standin;
@@ -58,7 +60,7 @@ pub fn router(standin: Standin) -> Router {
     let limiter = Arc::new(Limiter::new());
     let shared = Shared { standin, limiter };
     Router::new()
-        .merge(browser::router())
+        .merge(browser::router().route_layer(from_fn(isolation::isolate)))
         .merge(jobs::router())
         .with_state(shared)
         .layer(unless_set(CACHE_CONTROL, HeaderValue::from_static("no-store")))

@@ -7,6 +7,7 @@ use http::{HeaderValue, Method};
 use serde_json::json;
 use standin::session::SessionSettings;
 
+use crate::routes;
 use crate::support::{ADA, Answer, Browser, CALENDAR, World, contains};
 
 const NAME: &str = "__Host-standin";
@@ -277,17 +278,11 @@ async fn sc_12_no_state_change_is_made_for_another_site() {
         &[(custom, "x"), ("referer", &ours)],
         &[],
     ];
-    for path in [
-        "/auth/logout",
-        "/auth/google/disconnect",
-        "/auth/google/access-token",
-        "/auth/google/begin",
-        "/auth/google/code",
-    ] {
+    for path in routes::changes() {
         for shape in &shapes {
             let headers = [&[json_type], *shape].concat();
             let body = if path.ends_with("code") { r#"{"code":"c","state":"s"}"# } else { "{}" };
-            let answer = browser.send(Method::POST, path, &headers, body.into()).await;
+            let answer = browser.send(Method::POST, &path, &headers, body.into()).await;
             assert_eq!(answer.status, 403, "{path} {shape:?}: {}", answer.body);
             assert!(["cross_origin", "csrf_header_missing"].contains(&answer.code().as_str()));
             assert!(!answer.headers.contains_key("access-control-allow-origin"));
@@ -303,15 +298,9 @@ async fn sc_12_what_changes_state_cannot_be_reached_by_get() {
     let world = World::start().await;
     let (mut browser, _) = world.signed_in(ADA, "").await;
     let before = world.database_dump();
-    for path in [
-        "/auth/logout",
-        "/auth/google/disconnect",
-        "/auth/google/access-token",
-        "/auth/google/begin",
-        "/auth/google/code",
-    ] {
+    for path in routes::changes() {
         for method in [Method::GET, Method::HEAD, Method::OPTIONS, Method::PUT, Method::DELETE] {
-            let answer = browser.send(method.clone(), path, &[], String::new()).await;
+            let answer = browser.send(method.clone(), &path, &[], String::new()).await;
             assert_eq!(answer.status, 405, "{method} {path}");
         }
     }
