@@ -1,7 +1,7 @@
 //! The framing of a head, byte by byte: what two servers could read differently is refused.
 //!
 //! hyper takes a bare line feed for a line's end, lets a length stand beside a transfer coding (dropping
-//! the length) and lets equal lengths stand twice. Each of them is how one request is smuggled inside
+//! the length), lets equal lengths stand twice, and chunks within chunks count as chunks. Each of them is how one request is smuggled inside
 //! another past a proxy that reads it the other way (requirement HH-4; RFC 9112 §2.2, §6.3).
 
 /// Why a head is refused.
@@ -9,6 +9,8 @@
 pub(super) enum Ambiguous {
     #[error("a line of the request's head does not end with CR LF")]
     BareLineFeed,
+    #[error("the request has another Transfer-Encoding than `chunked`, or that one twice")]
+    Coding,
     #[error("a header is folded over two lines")]
     Folded,
     #[error("the request has both Content-Length and Transfer-Encoding")]
@@ -22,7 +24,7 @@ pub(super) enum Ambiguous {
 /// The length of the head that `bytes` begin with, its last empty line included.
 pub(super) fn check(bytes: &[u8]) -> Result<usize, Ambiguous> {
     let (mut lengths, mut codings, mut position) = (0, 0, 0);
-    let mut is_request_line = true;
+    let (mut is_request_line, mut is_plain) = (true, true);
     for raw in bytes.split_inclusive(|byte| *byte == b'\n') {
         let line = raw.strip_suffix(b"\r\n").ok_or(match raw.last() {
             Some(b'\n') => Ambiguous::BareLineFeed,
@@ -32,21 +34,25 @@ pub(super) fn check(bytes: &[u8]) -> Result<usize, Ambiguous> {
         match line {
             // Empty lines before a request are allowed (RFC 9112 §2.2).
             [] if is_request_line => {}
-            [] => return verdict(lengths, codings, position),
+            [] => return verdict(lengths, codings, is_plain).map(|()| position),
             [b' ' | b'\t', ..] => return Err(Ambiguous::Folded),
             _ if is_request_line => is_request_line = false,
             _ => {
                 lengths += usize::from(is_named(line, b"content-length"));
-                codings += usize::from(is_named(line, b"transfer-encoding"));
+                if is_named(line, b"transfer-encoding") {
+                    codings += 1;
+                    is_plain &= is_chunked(line);
+                }
             }
         }
     }
     Err(Ambiguous::Incomplete)
 }
 
-fn verdict(lengths: usize, codings: usize, end: usize) -> Result<usize, Ambiguous> {
+fn verdict(lengths: usize, codings: usize, is_plain: bool) -> Result<(), Ambiguous> {
     match (lengths, codings) {
-        (0 | 1, 0) | (0, 1) => Ok(end),
+        (0, 1) if !is_plain => Err(Ambiguous::Coding),
+        (0 | 1, 0) | (0, 1) => Ok(()),
         (0, _) | (_, 0) => Err(Ambiguous::Repeated),
         (_, _) => Err(Ambiguous::LengthAndCoding),
     }
@@ -57,6 +63,12 @@ fn is_named(line: &[u8], name: &[u8]) -> bool {
     written.trim_ascii().eq_ignore_ascii_case(name)
 }
 
+/// The one coding of requests: a second one within it is read by some servers and not by others (RFC 9112 §6.1).
+fn is_chunked(line: &[u8]) -> bool {
+    let value = line.splitn(2, |byte| *byte == b':').nth(1).unwrap_or_default();
+    value.trim_ascii().eq_ignore_ascii_case(b"chunked")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -65,6 +77,8 @@ mod tests {
     fn measures_a_head() {
         let head = b"\r\nGET / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\n";
         assert_eq!(check(&[head, &b"abc"[..]].concat()), Ok(head.len()));
+        let head = b"POST / HTTP/1.1\r\nTransfer-Encoding:\tChunked \r\n\r\n";
+        assert_eq!(check(head), Ok(head.len()));
     }
 
     #[test]
@@ -75,6 +89,9 @@ mod tests {
             ("Content-Length: 1\r\nContent-Length: 1\r\n", Ambiguous::Repeated),
             ("Content-Length: 1\r\nTransfer-Encoding: chunked\r\n", Ambiguous::LengthAndCoding),
             ("transfer-encoding : chunked\r\ncontent-length: 1\r\n", Ambiguous::LengthAndCoding),
+            ("Transfer-Encoding: chunked, chunked\r\n", Ambiguous::Coding),
+            ("Transfer-Encoding: gzip, chunked\r\n", Ambiguous::Coding),
+            ("Transfer-Encoding: \x0bchunked\r\n", Ambiguous::Coding),
             ("Host: a", Ambiguous::Incomplete),
         ] {
             let head = format!("GET / HTTP/1.1\r\n{lines}\r\n");

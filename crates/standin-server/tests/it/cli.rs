@@ -73,7 +73,7 @@ fn init_writes_for_its_owner_only_and_never_twice() {
 }
 
 #[test]
-fn config_print_masks_secrets_wherever_they_come_from() {
+fn ls_5_config_print_masks_secrets_wherever_they_come_from() {
     let place = place();
     for arguments in [&["config", "print"][..], &["config", "print", "--json"]] {
         let output = standin(place.path())

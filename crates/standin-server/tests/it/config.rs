@@ -450,7 +450,7 @@ fn a_client_authenticates_as_it_is_registered_which_is_seldom_written_down() {
 }
 
 #[test]
-fn nothing_that_is_printed_holds_a_secret() {
+fn ls_5_nothing_that_is_printed_holds_a_secret() {
     let place = Place::new();
     let config = place.load(GOOD, &[], Flags::default()).unwrap();
     let printed = toml::to_string(&shown(&config)).unwrap();

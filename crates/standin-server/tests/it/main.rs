@@ -11,6 +11,7 @@ mod cli;
 mod config;
 mod keys;
 mod net;
+mod nodes;
 mod outbound;
 mod provider_config;
 mod risc;

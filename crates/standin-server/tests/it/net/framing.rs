@@ -23,6 +23,18 @@ async fn hh_4_ambiguous_framing_is_400_and_the_end_of_the_connection() {
         "Host: app.example.com\nX: y\n\n".to_owned(),
         format!("{HOST}X: y\n\r\n"),
         format!("{HOST}Content-Length : 1\r\n\r\na"),
+        format!("{HOST}Content-Length: 1, 1\r\n\r\na"),
+        format!("{HOST}Content-Length: -1\r\n\r\na"),
+        format!("{HOST}Content-Length: 0x1\r\n\r\na"),
+        format!("{HOST}Content-Length: 18446744073709551616\r\n\r\na"),
+        format!("{HOST}Transfer-Encoding: chunked, chunked\r\n\r\n0\r\n\r\n"),
+        format!("{HOST}Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n"),
+        format!("{HOST}Transfer-Encoding: \x0bchunked\r\n\r\n0\r\n\r\n"),
+        format!("{HOST}Transfer-Encoding: chunked\r\n\r\nffffffffffffffffff\r\n\r\n"),
+        format!("{HOST}Transfer-Encoding: chunked\r\n\r\n1;a\nb\r\n"),
+        format!("{HOST}X: a\0b\r\n\r\n"),
+        format!("{HOST}X y: a\r\n\r\n"),
+        format!("{HOST}: a\r\n\r\n"),
     ] {
         let request = format!("POST /echo HTTP/1.1\r\n{lines}{smuggled}");
         let answer = exchange(&server, request.as_bytes()).await;

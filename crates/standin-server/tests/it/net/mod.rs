@@ -1,5 +1,6 @@
 //! Raw sockets against a running accept loop.
 
+mod crowd;
 mod framing;
 mod lifecycle;
 mod limits;

@@ -1,0 +1,226 @@
+//! Three processes on one database: what counts once counts once among all of them.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use serde_json::Value;
+use standin_emulator::Emulator;
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+
+const PUBLIC: &str = "127.0.0.1:1";
+
+/// The service that people know as one, its processes, and the provider.
+struct Cluster {
+    nodes: Vec<Node>,
+    emulator: Emulator,
+    directory: TempDir,
+    /// The emulator lives in it.
+    _runtime: Runtime,
+}
+
+/// A process that ends with its test.
+struct Node {
+    child: Child,
+    address: String,
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// An answer of a node or of the provider.
+struct Answer(String);
+
+impl Answer {
+    fn status(&self) -> u16 {
+        self.0.split(' ').nth(1).unwrap().parse().unwrap()
+    }
+
+    fn header(&self, name: &str) -> Option<&str> {
+        self.headers(name).first().copied()
+    }
+
+    fn headers(&self, name: &str) -> Vec<&str> {
+        let head = self.0.split("\r\n\r\n").next().unwrap_or_default();
+        let pairs = head.lines().filter_map(|line| line.split_once(": "));
+        let named = pairs.filter(|(found, _)| found.eq_ignore_ascii_case(name));
+        named.map(|(_, value)| value).collect()
+    }
+
+    /// A cookie that was set: its name and value.
+    fn cookie(&self, prefix: &str) -> Option<String> {
+        let mut set = self.headers("set-cookie").into_iter();
+        let is_it = |cookie: &&str| cookie.starts_with(prefix) && !cookie.contains("Max-Age=0");
+        let cookie = set.find(is_it)?;
+        cookie.split(';').next().map(str::to_owned)
+    }
+}
+
+fn ask(address: &str, host: &str, request: &str, lines: &str, body: &str) -> Answer {
+    let mut stream = TcpStream::connect(address).unwrap();
+    let length = body.len();
+    write!(
+        stream,
+        "{request} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nContent-Length: {length}\r\n{lines}\r\n{body}"
+    )
+    .unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    Answer(answer)
+}
+
+impl Node {
+    fn start(directory: &Path) -> Self {
+        let ports = ["--listen", "127.0.0.1:0", "--operator-listen", "127.0.0.1:0", "--json"];
+        let mut command = Command::new(env!("CARGO_BIN_EXE_standin"));
+        command.current_dir(directory).env_clear().stdin(Stdio::null()).arg("serve").args(ports);
+        command.env("STANDIN__LOG__LEVEL", "warn");
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let ready: Value = serde_json::from_str(&line).unwrap();
+        let address = ready["public"].as_str().unwrap().trim_start_matches("http://").to_owned();
+        Self { child, address }
+    }
+
+    fn get(&self, path: &str, cookie: &str) -> Answer {
+        let lines = format!("Cookie: {cookie}\r\n");
+        ask(&self.address, PUBLIC, &format!("GET {path}"), &lines, "")
+    }
+
+    fn post(&self, path: &str, cookie: &str) -> Answer {
+        let lines = format!(
+            "Cookie: {cookie}\r\nOrigin: http://{PUBLIC}\r\nX-Requested-With: test\r\nContent-Type: application/json\r\n"
+        );
+        ask(&self.address, PUBLIC, &format!("POST {path}"), &lines, "{}")
+    }
+}
+
+impl Cluster {
+    fn start() -> Self {
+        let runtime = Runtime::new().unwrap();
+        let callback = format!("http://{PUBLIC}/auth/google/callback");
+        let emulator = Emulator::builder().redirect_uri(callback).start();
+        let emulator = runtime.block_on(emulator).unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        let init = Command::new(env!("CARGO_BIN_EXE_standin"))
+            .current_dir(directory.path())
+            .env_clear()
+            .arg("init")
+            .output()
+            .unwrap();
+        assert!(init.status.success(), "{init:?}");
+        let text = format!(
+            "public_url = \"http://{PUBLIC}\"\n[database]\nurl = \"sqlite://{}/standin.db\"\n[keys]\n\
+             file = \"keys.toml\"\n[[provider]]\nid = \"google\"\nkind = \"google\"\nissuer = \"{}\"\n\
+             client_id = \"{}\"\nclient_secret = \"{}\"\n",
+            directory.path().display(),
+            emulator.origin(),
+            emulator.client_id(),
+            emulator.client_secret(),
+        );
+        fs::write(directory.path().join("standin.toml"), text).unwrap();
+        let nodes = (0..3).map(|_| Node::start(directory.path())).collect();
+        let cluster = Self { nodes, emulator, directory, _runtime: runtime };
+        cluster.control("PUT", "autopilot", r#"{"user":"ada@example.com","decision":"allow"}"#);
+        cluster
+    }
+
+    fn control(&self, method: &str, path: &str, body: &str) -> Value {
+        let address = self.emulator.address().to_string();
+        let request = format!("{method} /_emulator/{path}");
+        let json = "Content-Type: application/json\r\n";
+        let answer = ask(&address, &address, &request, json, body);
+        assert_eq!(answer.status() / 100, 2, "{}", answer.0);
+        let body = answer.0.split_once("\r\n\r\n").unwrap().1;
+        serde_json::from_str(body).unwrap_or(Value::Null)
+    }
+
+    fn count(&self, kind: &str) -> usize {
+        let ledger = self.control("GET", "ledger?after=0", "");
+        ledger["events"].as_array().unwrap().iter().filter(|event| event["kind"] == kind).count()
+    }
+
+    /// Where the provider's answer arrives, and the cookie that it belongs to.
+    fn answered(&self) -> (String, String) {
+        let begun = self.nodes[0].get("/auth/google/login", "a=b");
+        let cookie = begun.cookie("__Host-standin-att-").unwrap();
+        let mut location = begun.header("location").unwrap().to_owned();
+        let provider = self.emulator.address().to_string();
+        while let Some(path) = location.strip_prefix(self.emulator.origin()) {
+            let answer = ask(&provider, &provider, &format!("GET {path}"), "", "");
+            let next = answer.header("location").unwrap_or_else(|| panic!("{}", answer.0));
+            location = match next.strip_prefix('/') {
+                Some(_) => format!("{}{next}", self.emulator.origin()),
+                None => next.to_owned(),
+            };
+        }
+        let path = location.strip_prefix(&format!("http://{PUBLIC}")).unwrap().to_owned();
+        (path, cookie)
+    }
+
+    fn sessions(&self) -> usize {
+        let url = format!("sqlite://{}/standin.db", self.directory.path().display());
+        let store = standin_store::open(&url).unwrap();
+        let count = async {
+            let users = store.users(None, 10).await.unwrap();
+            store.sessions_of(users[0].id).await.unwrap().len()
+        };
+        Runtime::new().unwrap().block_on(count)
+    }
+}
+
+#[test]
+fn cb_3_fifty_callbacks_at_three_processes_make_one_exchange_and_one_session() {
+    let cluster = Cluster::start();
+    let (path, cookie) = cluster.answered();
+    cluster.control("POST", "faults", r#"[{"endpoint":"token","fault":"delay","delay_ms":300}]"#);
+
+    let answers: Vec<_> = std::thread::scope(|scope| {
+        let copies: Vec<_> = (0..50)
+            .map(|number| {
+                let (node, path, cookie) = (&cluster.nodes[number % 3], &path, &cookie);
+                scope.spawn(move || node.get(path, cookie))
+            })
+            .collect();
+        copies.into_iter().map(|copy| copy.join().unwrap()).collect()
+    });
+
+    let won = answers.iter().filter(|answer| answer.status() == 303).count();
+    let lost = answers.iter().filter(|answer| answer.0.contains("attempt_used")).count();
+    assert_eq!((won, lost), (1, 49));
+    assert_eq!((cluster.count("code_redeemed"), cluster.count("code_refused")), (1, 0));
+    assert_eq!(cluster.sessions(), 1);
+}
+
+#[test]
+fn sc_5_who_signs_out_at_one_process_is_signed_out_at_every_other() {
+    let cluster = Cluster::start();
+    let (path, cookie) = cluster.answered();
+    let done = cluster.nodes[1].get(&path, &cookie);
+    assert_eq!(done.status(), 303, "{}", done.0);
+    let session = done.cookie("__Host-standin=").unwrap();
+    for node in &cluster.nodes {
+        assert_eq!(node.get("/auth/session", &session).status(), 200);
+    }
+
+    assert_eq!(cluster.nodes[0].post("/auth/logout", &session).status(), 204);
+
+    assert_eq!(cluster.nodes[0].get("/auth/session", &session).status(), 401);
+    for node in &cluster.nodes[1..] {
+        // What a process remembers of a session it forgets within a second; five are the limit.
+        let ended = (0..500).any(|_| {
+            std::thread::sleep(std::time::Duration::from_millis(10));
+            node.get("/auth/session", &session).status() == 401
+        });
+        assert!(ended, "the session lives on at {}", node.address);
+        assert_eq!(node.get("/auth/session", &session).status(), 401);
+    }
+}
