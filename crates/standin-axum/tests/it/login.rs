@@ -4,8 +4,11 @@ use std::collections::HashSet;
 
 use data_encoding::BASE64URL_NOPAD;
 use futures_util::future::join_all;
+use http::HeaderMap;
 use serde_json::json;
 use standin::secret::sha256;
+use standin::session::cookie::Cookies;
+use standin::signin::SignInRequest;
 
 use crate::support::{ADA, Browser, CALENDAR, DRIVE, GRACE, World, param, refused, with};
 
@@ -330,6 +333,54 @@ async fn ar_10_a_flood_of_starts_leaves_no_row_and_five_cookies() {
     early.get(&early_callback).await.assert_status(303);
     let callback = flooder.answer_to(&last.unwrap()).await;
     flooder.get(&callback).await.assert_status(303);
+}
+
+/// What a start costs below HTTP, where there is time for many: `STANDIN_TEST_STARTS=100000` is what requirement
+/// AR-10 speaks of.
+#[tokio::test]
+async fn ar_1_ar_10_ten_thousand_starts_have_nothing_in_common_and_leave_nothing() {
+    #[expect(clippy::disallowed_methods, reason = "the size of a test, for whoever has the time")]
+    let wanted = std::env::var("STANDIN_TEST_STARTS").ok();
+    let starts: u32 = wanted.map_or(10_000, |count| count.parse().unwrap());
+    let world = World::start().await;
+    world.google.allow(ADA).await;
+    let rows = world.database_dump();
+    let mut early = world.browser();
+    let early_callback = early.callback_url("").await;
+    let (provider, nobody) = ("google".parse().unwrap(), HeaderMap::new());
+    let memory = resident_bytes();
+    let mut seen = HashSet::new();
+    for _ in 0..starts {
+        let request = SignInRequest::default();
+        let begun = world.standin.signin().begin(&provider, request, Cookies::of(&nobody)).await;
+        let url = begun.unwrap().location;
+        for name in ["state", "nonce", "code_challenge"] {
+            let half: [u8; 16] = sha256(param(&url, name).as_bytes())[..16].try_into().unwrap();
+            assert!(seen.insert(half), "the same {name} twice");
+        }
+    }
+    assert_eq!(world.database_dump(), rows, "a start costs a row");
+    let own = 64 * seen.capacity() as u64;
+    assert!(resident_bytes() < memory + (16 << 20) + own, "a start costs memory");
+    early.get(&early_callback).await.assert_status(303);
+}
+
+/// Each way in has a nonce of its own.
+#[tokio::test]
+async fn ar_3_no_two_attempts_of_any_flow_share_a_nonce() {
+    let world = World::start().await;
+    let (mut browser, _) = world.signed_in(ADA, "").await;
+    let mut nonces = HashSet::new();
+    for _ in 0..3 {
+        nonces.insert(param(&browser.begin("").await, "nonce"));
+        nonces.insert(param(&browser.begin("?mode=popup").await, "nonce"));
+        nonces.insert(browser.begin_code(json!({})).await["nonce"].as_str().unwrap().to_owned());
+        let more = browser.post("/auth/google/grant", json!({ "scopes": [CALENDAR] })).await;
+        let url = more.json()["authorization_url"].as_str().unwrap().parse().unwrap();
+        nonces.insert(param(&url, "nonce"));
+    }
+    assert_eq!(nonces.len(), 12);
+    assert!(nonces.iter().all(|nonce| nonce.len() >= MIN_RANDOM), "{nonces:?}");
 }
 
 /// How much memory this process has in use.

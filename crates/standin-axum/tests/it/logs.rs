@@ -11,7 +11,7 @@ use serde_json::json;
 use standin::secret::sha256;
 use tracing_subscriber::fmt::MakeWriter;
 
-use crate::support::{ADA, Browser, CALENDAR, Caller, GRACE, Job, Wire, World};
+use crate::support::{ADA, Browser, ButtonPage, CALENDAR, Caller, GRACE, Job, Wire, World};
 
 #[derive(Clone, Default)]
 struct Paper(Arc<Mutex<Vec<u8>>>);
@@ -97,6 +97,7 @@ async fn a_busy_day(world: &World, wire: &Wire) -> Vec<(String, String)> {
     let mut day = Day::default();
     let mut browser = world.browser();
     let user = sign_in_and_fail_to(world, &mut browser, &mut day).await;
+    every_other_way(world, &mut browser, &mut day).await;
     let job = world.job().await;
     vend_and_be_refused(world, &job, &user, &mut day).await;
     let caller = Caller::new(world, &job, &user);
@@ -156,6 +157,34 @@ async fn sign_in_and_fail_to(world: &World, browser: &mut Browser, day: &mut Day
     browser.post("/auth/google/code", post).await.assert_status(400);
     day.note("a posted code", "4/canary-posted-code");
     user
+}
+
+/// The ways in that a page begins, and what a provider's server posts.
+async fn every_other_way(world: &World, browser: &mut Browser, day: &mut Day) {
+    let (state, code) = world.one_time_code(browser).await;
+    browser.post_code(&code, &state).await.assert_status(200);
+    day.note("a popup's code", &code);
+    day.note("a popup's state", &state);
+    day.note("a popup's session", browser.cookie("__Host-standin").unwrap());
+    let mut page = ButtonPage::open(world).await;
+    let credential = page.credential(world).await;
+    page.post(&credential).await.assert_status(303);
+    page.post(&credential).await;
+    day.note("a credential", &credential);
+    day.note("a button's nonce", &page.nonce);
+    let more = browser.post("/auth/google/grant", json!({ "scopes": [CALENDAR] })).await.json();
+    let url: url::Url = more["authorization_url"].as_str().unwrap().parse().unwrap();
+    day.note("state of a grant", &crate::support::param(&url, "state"));
+    let callback = browser.answer_to(&url).await;
+    browser.get(&callback).await.assert_status(303);
+    day.note("code of a grant", &crate::support::param(&callback, "code"));
+    for path in ["risc", "backchannel-logout"] {
+        let body = format!("logout_token={credential}&x=canary-of-a-server");
+        let form = [("content-type", "application/x-www-form-urlencoded")];
+        let path = format!("/auth/google/{path}");
+        world.browser().send(Method::POST, &path, &form, body).await.assert_status(400);
+    }
+    day.note("a body", "canary-of-a-server");
 }
 
 async fn vend_and_be_refused(world: &World, job: &Job, user: &str, day: &mut Day) {

@@ -123,16 +123,12 @@ impl Attempt {
     pub(super) fn start(core: &Core, provider: &Provider, start: Start) -> Self {
         let random = || crate::entropy::random_token(&*core.entropy);
         let config = provider.config();
-        let redirect_uri = match start.mode {
-            Mode::Code => crate::provider::google::POSTMESSAGE.to_owned(),
-            Mode::Popup | Mode::Redirect => provider.redirect_uri().to_string(),
-        };
         Self {
             id: AttemptId::new(&*core.clock, &*core.entropy),
             provider: config.id.clone(),
             issuer: config.issuer.clone(),
             client_id: config.registration.client_id.clone(),
-            redirect_uri,
+            redirect_uri: redirect_uri(start.mode, provider),
             mode: start.mode,
             intent: start.intent,
             state: random(),
@@ -366,12 +362,21 @@ impl Attempt {
         receipt
             .check(rules::PROVIDER, asked, answering, self.provider == config.id)
             .or(Refusal::ProviderMismatch)?;
-        let is_same =
-            self.issuer == config.issuer && self.client_id == config.registration.client_id;
+        let is_same = self.issuer == config.issuer
+            && self.client_id == config.registration.client_id
+            && self.redirect_uri == redirect_uri(self.mode, provider);
         let came = if is_same { "as configured" } else { "configured otherwise by now" };
         receipt
             .check(rules::REGISTRATION, "as configured", came, is_same)
             .or(Refusal::ProviderMismatch)
+    }
+}
+
+/// Where the answer comes to.
+fn redirect_uri(mode: Mode, provider: &Provider) -> String {
+    match mode {
+        Mode::Code => crate::provider::google::POSTMESSAGE.to_owned(),
+        Mode::Popup | Mode::Redirect => provider.redirect_uri().to_string(),
     }
 }
 

@@ -17,6 +17,10 @@ impl Google {
         Self { emulator, client: reqwest::Client::builder().no_proxy().build().unwrap() }
     }
 
+    pub fn emulator(&self) -> &Emulator {
+        &self.emulator
+    }
+
     pub fn origin(&self) -> &str {
         self.emulator.origin()
     }

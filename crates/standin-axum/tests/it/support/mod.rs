@@ -13,6 +13,7 @@ mod signer;
 mod wire;
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use standin::Standin;
 use standin::entropy::SystemEntropy;
@@ -23,11 +24,12 @@ use standin::provider::{
 };
 use standin::secret::ClientSecret;
 use standin::time::{Clock, Timestamp};
-use standin::vault::KeyFile;
+use standin::vault::{KeyFile, Rotation};
 use standin_emulator::Emulator;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
+use tokio_util::task::AbortOnDropHandle;
 use url::Url;
 
 pub use browser::{Answer, Browser};
@@ -130,6 +132,30 @@ impl World {
         let standin = builder.build(&keys).await.unwrap();
         let server = serve(listener, &standin);
         Self { google: Google::new(emulator), standin, app, keys, server, directory }
+    }
+
+    /// The app once more, beside this one, on the same database and keys: at another address, and perhaps with
+    /// another public one or another registration. It stops with its handle.
+    pub async fn beside(
+        &self,
+        public: &Url,
+        change: impl FnOnce(&mut ProviderConfig),
+    ) -> (Url, AbortOnDropHandle<()>) {
+        let (listener, address) = listen().await;
+        let store = standin_store::open(&self.database_url()).unwrap();
+        let mut provider = google(self.google.emulator());
+        change(&mut provider);
+        let clock = SharedClock(self.google.clock());
+        let builder = Standin::builder(public.clone(), store, http_client()).clock(clock);
+        let standin = builder.provider(provider).build(&self.keys).await.unwrap();
+        (address, AbortOnDropHandle::new(serve(listener, &standin)))
+    }
+
+    /// Whoever changes the vault's keys.
+    pub async fn rotation(&self) -> Rotation {
+        let store = standin_store::open(&self.database_url()).unwrap();
+        let clock = Arc::new(SharedClock(self.google.clock()));
+        Rotation::open(&self.keys, store, clock, Arc::new(SystemEntropy)).await.unwrap()
     }
 
     /// A browser without any cookie.

@@ -184,6 +184,21 @@ fn id_19_size_is_checked_before_dots_and_dots_before_splitting() {
     assert_eq!(fault_of(format!("{header}.{claims}AAAA.AAAA")), Some(IdTokenFault::TooLarge));
 }
 
+/// The most memory that this process has had: splitting these dots would take a gigabyte.
+fn peak_kib() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    line.and_then(|text| text.trim().trim_end_matches(" kB").parse().ok()).unwrap_or(0)
+}
+
+#[test]
+fn id_19_what_is_too_large_costs_no_memory() {
+    let dots = IdToken::new(".".repeat(64 << 20));
+    let before = peak_kib();
+    assert_eq!(UnverifiedIdToken::parse(&dots).err(), Some(IdTokenFault::TooLarge));
+    assert!(peak_kib() < before + 1024, "{} KiB more", peak_kib() - before);
+}
+
 proptest! {
     #[test]
     fn no_text_makes_the_parser_panic(text in ".{0,200}") {
