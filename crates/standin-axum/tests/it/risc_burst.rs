@@ -66,7 +66,7 @@ impl<'w> Burst<'w> {
     fn about(world: &'w World) -> Self {
         let subject = |person: &str| {
             world.value(&format!(
-                "SELECT subject FROM identities JOIN users ON users.id = user_id WHERE email = '{person}'"
+                "SELECT subject FROM identities JOIN users ON users.id = user_id WHERE users.email = '{person}'"
             ))
         };
         Self {

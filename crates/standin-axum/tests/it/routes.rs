@@ -28,7 +28,8 @@ enum By {
 }
 
 /// Whoever adds a route says here who asks there.
-const TABLE: [(&str, By); 23] = [
+const TABLE: [(&str, By); 25] = [
+    ("/account", By::Window),
     ("/auth/attempts/{attempt}", By::Reader),
     ("/auth/delete-account", By::Page),
     ("/auth/logout", By::Page),
@@ -44,6 +45,7 @@ const TABLE: [(&str, By); 23] = [
     ("/auth/{provider}/disconnect", By::Page),
     ("/auth/{provider}/grant", By::Page),
     ("/auth/{provider}/link", By::Page),
+    ("/auth/{provider}/logged-out", By::Window),
     ("/auth/{provider}/login", By::Window),
     ("/auth/{provider}/risc", By::Provider),
     ("/auth/{provider}/unlink", By::Page),
