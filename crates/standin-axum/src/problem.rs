@@ -119,7 +119,8 @@ fn status(error: &Error) -> StatusCode {
             StatusCode::FORBIDDEN
         }
         Error::ReauthRequired { .. } => StatusCode::CONFLICT,
-        Error::ProviderAddressRefused { .. }
+        Error::Account(_)
+        | Error::ProviderAddressRefused { .. }
         | Error::ProviderMisbehaved
         | Error::ProviderRefusesClient => StatusCode::BAD_GATEWAY,
         Error::ProviderUnavailable { .. } | Error::Store(_) => StatusCode::SERVICE_UNAVAILABLE,

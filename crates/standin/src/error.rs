@@ -10,11 +10,14 @@ use crate::http::{HttpError, RefusedAddress};
 use crate::provider::{DiscoveryFault, DocumentFault, KeysFault, Scopes, TokenError};
 use crate::store::StoreError;
 use crate::vault::{ReauthReason, VaultError};
-use crate::verify::{EventTokenFault, IdTokenFault, ProviderId};
+use crate::verify::{AccountFault, EventTokenFault, IdTokenFault, ProviderId};
 
 /// Whatever a service of this library can answer instead of what was asked.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
+    /// The provider does not say whose its access token is.
+    #[error(transparent)]
+    Account(#[from] AccountFault),
     /// A token that a provider is said to have sent to us directly is not what it should be.
     #[error(transparent)]
     EventToken(#[from] EventTokenFault),
@@ -94,6 +97,7 @@ impl Error {
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
+            Self::Account(fault) => fault.code(),
             Self::EventToken(fault) => fault.code(),
             Self::IdToken(fault) => fault.code(),
             Self::InsufficientScope { .. } => "insufficient_scope",

@@ -10,6 +10,7 @@ use std::time::Duration;
 use crate::core::Core;
 use crate::error::Error;
 use crate::id::{GrantId, UserId};
+use crate::provider::Revocation;
 use crate::secret::RefreshToken;
 use crate::store::{Event, EventKind, RevocationRow, StoreError};
 use crate::time::Timestamp;
@@ -23,8 +24,20 @@ pub enum Revoked {
     Confirmed,
     /// The provider could not be reached; it is asked again until it answers.
     Queued,
+    /// The provider has no way to be told: the tokens are wiped here, and live on there, held by nobody, until
+    /// they end or the user removes the application.
+    NotOffered,
     /// A token did not open: it is wiped here, and nobody can tell the provider.
     Untold,
+}
+
+impl From<Revocation> for Revoked {
+    fn from(done: Revocation) -> Self {
+        match done {
+            Revocation::Done => Self::Confirmed,
+            Revocation::NotOffered => Self::NotOffered,
+        }
+    }
 }
 
 /// How long until a revocation that failed is tried again: a minute, doubled each time, up to six hours.
@@ -115,7 +128,7 @@ impl Revocations {
             }
             match self.attempt(row.clone()).await {
                 Ok(Revoked::Confirmed) => confirmed += 1,
-                Ok(Revoked::Queued | Revoked::Untold) => {}
+                Ok(Revoked::NotOffered | Revoked::Queued | Revoked::Untold) => {}
                 // It must not hold up those behind it.
                 Err(Error::Vault(error)) => {
                     tracing::error!(grant.id = %row.grant, %error, "a queued revocation does not open");
@@ -136,15 +149,16 @@ impl Revocations {
         }))
     }
 
-    /// The refresh token stands for everything; without one, the access token.
+    /// The refresh token stands for everything; without one, or where the provider wants it so, the access token.
     async fn queue(&self, grant: &Grant) -> Result<Option<RevocationRow>, Error> {
         self.core.vault.learn(grant.tokens.iter()).await;
-        let token = match self.core.vault.open_refresh(grant)? {
-            Some(token) => Some(token),
-            None => {
-                self.core.vault.open_access(grant)?.map(|token| RefreshToken::new(token.expose()))
-            }
-        };
+        let refresh = self.core.vault.open_refresh(grant)?;
+        let access =
+            self.core.vault.open_access(grant)?.map(|token| RefreshToken::new(token.expose()));
+        let provider = self.core.providers.get(&grant.identity.provider);
+        let by_access = provider.is_some_and(|provider| provider.revokes_by_access_token())
+            && grant.access_expires_at > self.core.now();
+        let token = if by_access { access.or(refresh) } else { refresh.or(access) };
         let Some(token) = token else { return Ok(None) };
         queued(&self.core, grant.id, &Destination::of(grant), &token).await.map(Some)
     }
@@ -187,13 +201,23 @@ impl Revocations {
         let asked = match provider.filter(|provider| provider.is_of(&destination)) {
             Some(provider) => provider.revoke(&self.core, &token, &destination).await,
             // It is no longer configured so: nobody is left to be asked.
-            None => Ok(()),
+            None => Ok(Revocation::Done),
         };
-        if asked.is_ok() {
-            self.core.store.finish_revocation(row.grant, row.queued_at).await?;
-            return Ok(Revoked::Confirmed);
+        let unrevoked = match asked {
+            Ok(done) => {
+                self.core.store.finish_revocation(row.grant, row.queued_at).await?;
+                return Ok(done.into());
+            }
+            Err(unrevoked) => unrevoked,
+        };
+        tracing::info!(grant.id = %row.grant, code = unrevoked.error.code(), "a revocation is tried again later");
+        match unrevoked.replaced_by {
+            Some(token) => {
+                queued(&self.core, row.grant, &destination, &token).await?;
+                self.core.store.finish_revocation(row.grant, row.queued_at).await?;
+            }
+            None => self.postpone(&row).await?,
         }
-        self.postpone(&row).await?;
         Ok(Revoked::Queued)
     }
 

@@ -15,6 +15,9 @@ use time::format_description::well_known::Rfc3339;
 pub struct Timestamp(i64);
 
 impl Timestamp {
+    /// The end of what has no end of its own: the last millisecond that RFC 3339 can name.
+    pub const NEVER: Self = Self(253_402_300_799_999);
+
     /// From milliseconds since the epoch.
     #[must_use]
     pub const fn from_unix_ms(ms: i64) -> Self {

@@ -35,6 +35,7 @@ impl Told {
     pub(super) const fn of(revoked: Revoked) -> Self {
         let revoked = match revoked {
             Revoked::Confirmed => "confirmed",
+            Revoked::NotOffered => "not_offered",
             Revoked::Queued => "queued",
             Revoked::Untold => "untold",
         };

@@ -25,6 +25,7 @@ pub(super) async fn delete(
     let revoked = shared.standin.people().revoke(&client, named).await?;
     let revoked = match revoked {
         standin::Revoked::Confirmed => "confirmed",
+        standin::Revoked::NotOffered => "not_offered",
         standin::Revoked::Queued => "queued",
         standin::Revoked::Untold => "untold",
     };

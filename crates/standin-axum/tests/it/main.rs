@@ -25,6 +25,7 @@ mod credential_token;
 mod disconnect;
 mod events;
 mod exchange;
+mod github;
 mod grant;
 mod id_token;
 mod issuer;

@@ -23,8 +23,9 @@ pub(crate) fn run(json: &[u8]) -> bool {
 
 fn endpoints(metadata: &Metadata) -> impl Iterator<Item = &Endpoint> {
     let Metadata { authorization_endpoint, token_endpoint, jwks_uri, .. } = metadata;
-    [authorization_endpoint, token_endpoint, jwks_uri]
+    [authorization_endpoint, token_endpoint]
         .into_iter()
+        .chain(jwks_uri)
         .chain(&metadata.revocation_endpoint)
         .chain(&metadata.userinfo_endpoint)
 }

@@ -48,9 +48,9 @@ fn resolve(
     let id = id.ok_or_else(|| unnamed.invalid("id", "missing; such as \"google\""))?;
     let keys = Keys::of(&id);
     let kind = kind(&keys, &raw)?;
-    let issuer = issuer(&keys, &kind, raw.issuer.take(), policy)?;
+    let issuer = issuer(&keys, &kind, raw.issuer.take(), raw.base_url.take(), policy)?;
     let registration = registration(&keys, &mut raw, directory)?;
-    let scopes = scopes_at_sign_in(&keys, raw.scopes.take())?;
+    let scopes = scopes_at_sign_in(&keys, &kind, raw.scopes.take())?;
     let extra_scopes = keys.scopes("extra_scopes", raw.extra_scopes)?;
     let browser_scopes = keys.scopes("browser_scopes", raw.browser_scopes)?;
     let never_asked = scopes.union(&extra_scopes).missing(&browser_scopes);
@@ -121,15 +121,16 @@ fn kind(keys: &Keys, raw: &RawProvider) -> Result<ProviderKind, ConfigError> {
         Some("oidc") => {
             Ok(ProviderKind::Oidc(profile.map(|(_, profile)| profile).unwrap_or_default()))
         }
-        Some(planned @ ("entra" | "github")) => {
-            Err(keys
-                .invalid("kind", format!("{planned} is not supported yet; google and oidc are")))
+        Some("github") => known(ProviderKind::GitHub),
+        Some("entra") => {
+            let problem = "entra is not supported yet; oidc with the issuer of one tenant is";
+            Err(keys.invalid("kind", problem))
         }
         Some(other) => Err(keys.invalid(
             "kind",
-            format!("\"{other}\" is none of google and oidc{}", did_you_mean(other, KINDS)),
+            format!("\"{other}\" is none of google, github and oidc{}", did_you_mean(other, KINDS)),
         )),
-        None => Err(keys.invalid("kind", "missing; google or oidc")),
+        None => Err(keys.invalid("kind", "missing; google, github or oidc")),
     }
 }
 
@@ -137,16 +138,40 @@ fn issuer(
     keys: &Keys,
     kind: &ProviderKind,
     written: Option<String>,
+    base_url: Option<String>,
     policy: &AddressPolicy,
 ) -> Result<String, ConfigError> {
+    if *kind == ProviderKind::GitHub {
+        return github_issuer(keys, written.as_deref(), base_url, policy);
+    }
+    if base_url.is_some() {
+        return Err(keys.invalid("base_url", "is for GitHub; other providers have an `issuer`"));
+    }
     match (written, kind) {
         (Some(written), _) => address::issuer(&keys.name("issuer"), written, policy),
+        (None, ProviderKind::GitHub) => Ok(standin::provider::GITHUB_ISSUER.to_owned()),
         (None, ProviderKind::Google) => Ok(GOOGLE.to_owned()),
         (None, ProviderKind::Oidc(_)) => Err(keys.invalid(
             "issuer",
             "missing; the `issuer` of the provider's .well-known/openid-configuration",
         )),
     }
+}
+
+/// It follows from where GitHub is.
+fn github_issuer(
+    keys: &Keys,
+    issuer: Option<&str>,
+    base_url: Option<String>,
+    policy: &AddressPolicy,
+) -> Result<String, ConfigError> {
+    if issuer.is_some() {
+        let problem = "GitHub's follows from its address; leave it out, or name a `base_url`";
+        return Err(keys.invalid("issuer", problem));
+    }
+    let base_url = base_url.unwrap_or_else(|| "https://github.com".to_owned());
+    let checked = address::issuer(&keys.name("base_url"), base_url, policy)?;
+    Ok(standin::provider::github_issuer(&checked))
 }
 
 fn registration(
@@ -192,7 +217,7 @@ fn client_authentication(
 ) -> Result<ClientAuthentication, ConfigError> {
     let Some(written) = written else {
         return Ok(match kind {
-            ProviderKind::Google => ClientAuthentication::Post,
+            ProviderKind::GitHub | ProviderKind::Google => ClientAuthentication::Post,
             ProviderKind::Oidc(_) => ClientAuthentication::Basic,
         });
     };
@@ -205,10 +230,17 @@ fn client_authentication(
     })
 }
 
-fn scopes_at_sign_in(keys: &Keys, written: Option<Vec<String>>) -> Result<Scopes, ConfigError> {
-    let default = || ["openid", "email", "profile"].map(str::to_owned).to_vec();
+fn scopes_at_sign_in(
+    keys: &Keys,
+    kind: &ProviderKind,
+    written: Option<Vec<String>>,
+) -> Result<Scopes, ConfigError> {
+    let is_github = *kind == ProviderKind::GitHub;
+    let default: &[&str] =
+        if is_github { &["read:user", "user:email"] } else { &["openid", "email", "profile"] };
+    let default = || default.iter().map(|&scope| scope.to_owned()).collect();
     let scopes = keys.scopes("scopes", written.unwrap_or_else(default))?;
-    if scopes.contains("openid") {
+    if is_github || scopes.contains("openid") {
         return Ok(scopes);
     }
     Err(keys.invalid(

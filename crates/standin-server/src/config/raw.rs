@@ -185,9 +185,9 @@ impl Default for RawLog {
 pub struct RawProvider {
     /// Its name in URLs (`/auth/google/login`): lower-case letters, digits, hyphens. Required.
     pub id: Option<String>,
-    /// `google`, or `oidc` for any other OpenID provider. Required.
+    /// `google`, `github`, or `oidc` for any other OpenID provider. Required.
     pub kind: Option<String>,
-    /// The issuer, letter for letter as it stands in its ID tokens. Required for `oidc`;
+    /// The issuer, letter for letter as it stands in its ID tokens. Required for `oidc`; none for `github`;
     /// `https://accounts.google.com` for `google`.
     pub issuer: Option<String>,
     /// Our id at the provider. Required, unless `client_secret_json` brings it.
@@ -202,7 +202,7 @@ pub struct RawProvider {
     /// How client id and secret are sent, as our client is registered there (`token_endpoint_auth_method`):
     /// `client_secret_basic`, the default for `oidc`, or `client_secret_post`, the default for `google`.
     pub client_authentication: Option<String>,
-    /// Asked at sign-in. `openid` must be among them; `openid email profile` when left out. Most providers of
+    /// Asked at sign-in. `openid` must be among them; `openid email profile` when left out. GitHub has no `openid`: `read:user user:email` there, and an empty list for a GitHub App. Most providers of
     /// the kind `oidc` let jobs act only if `offline_access` is among them, too.
     pub scopes: Option<Vec<String>>,
     /// May be asked later, or with `?scope=` at sign-in.
@@ -221,6 +221,9 @@ pub struct RawProvider {
     /// `begin`. Cookie and form must still agree; whoever gets hold of such a credential can sign in with it
     /// once, in any browser. `false` when left out.
     pub allow_credential_without_nonce: bool,
+    /// For `github`: the address of an Enterprise Server, or of an enterprise at ghe.com; `https://github.com` when
+    /// left out.
+    pub base_url: Option<String>,
     /// What its refresh tokens are like, by name, for `oidc`: `hydra`, `ringcentral`, `xero` or `zoho`. Auth0,
     /// Cognito, Keycloak, Okta and Slack make all of it a setting: say yours with the keys below. The other
     /// kinds are known.

@@ -78,7 +78,10 @@ struct ShownLimits {
 struct ShownProvider {
     id: String,
     kind: &'static str,
-    issuer: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    issuer: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    base_url: Option<String>,
     client_id: String,
     client_secret: &'static str,
     client_authentication: &'static str,
@@ -137,10 +140,12 @@ fn limits(limits: &Limits) -> ShownLimits {
 
 fn provider(provider: &Provider) -> ShownProvider {
     let list = |scopes: &standin::provider::Scopes| scopes.iter().map(str::to_owned).collect();
+    let is_github = provider.kind == standin::provider::ProviderKind::GitHub;
     ShownProvider {
         id: provider.id.to_string(),
         kind: provider.kind.name(),
-        issuer: provider.issuer.clone(),
+        issuer: (!is_github).then(|| provider.issuer.clone()),
+        base_url: is_github.then(|| provider.issuer.trim_end_matches("/login/oauth").to_owned()),
         client_id: provider.client_id.clone(),
         client_secret: MASK,
         client_authentication: provider.client_authentication.method(),

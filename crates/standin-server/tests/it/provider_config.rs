@@ -56,6 +56,10 @@ fn a_mistake_in_it_is_told() {
         oidc("token_profile = \"zoho\"\nrefresh_grace_seconds = 5"),
         oidc("rotate_refresh_tokens = true"),
         provider("kind = \"google\"\nscopes_add_up = true"),
+        provider("kind = \"github\"\nissuer = \"https://github.com\""),
+        provider("kind = \"github\"\nbase_url = \"http://git.example.com\""),
+        provider("kind = \"github\"\nidle_days = 1"),
+        oidc("base_url = \"https://idp.example.com\""),
     ]
     .map(|text| place.complaint(&text, &[]))
     .join("\n");
@@ -67,6 +71,10 @@ fn a_mistake_in_it_is_told() {
     provider "idp": refresh_grace_seconds: a refresh token that is never replaced needs no grace; leave it out
     standin.toml:11: unknown key `rotate_refresh_tokens`, did you mean `rotates_refresh_tokens`?
     provider "idp": scopes_add_up: what google's tokens are like is known; leave it out
+    provider "idp": issuer: GitHub's follows from its address; leave it out, or name a `base_url`
+    provider "idp": base_url: must be https: over http anybody on the way could sign in as anybody; http is for an emulator on a loopback address, and only while public_url is http://localhost or another loopback address
+    provider "idp": idle_days: what github's tokens are like is known; leave it out
+    provider "idp": base_url: is for GitHub; other providers have an `issuer`
     "##);
     let switch = [("STANDIN__PROVIDER__0__SCOPES_ADD_UP", "yes")];
     let complaint = place.complaint(&oidc(""), &switch);
@@ -78,4 +86,13 @@ fn every_kind_knows_its_tokens() {
     let google = load(&provider("kind = \"google\""), &[]);
     assert_eq!(google.providers[0].kind, ProviderKind::Google);
     assert_eq!(*google.providers[0].kind.profile(), ProviderProfile::GOOGLE);
+    let github = load(&provider("kind = \"github\""), &[]);
+    let github = &github.providers[0];
+    assert_eq!(*github.kind.profile(), ProviderProfile::GITHUB);
+    assert_eq!(github.issuer, "https://github.com/login/oauth");
+    assert_eq!(github.scopes.to_string(), "read:user user:email");
+    let enterprise = "kind = \"github\"\nbase_url = \"https://git.example.com/\"\nscopes = []";
+    let enterprise = load(&provider(enterprise), &[]);
+    assert_eq!(enterprise.providers[0].issuer, "https://git.example.com/login/oauth");
+    assert!(enterprise.providers[0].scopes.is_empty());
 }

@@ -23,8 +23,8 @@ pub struct Metadata {
     pub authorization_endpoint: Endpoint,
     /// Where codes and refresh tokens are sent.
     pub token_endpoint: Endpoint,
-    /// Where the keys are.
-    pub jwks_uri: Endpoint,
+    /// Where the keys are; none at a provider that signs nothing.
+    pub jwks_uri: Option<Endpoint>,
     /// Where tokens are revoked (RFC 7009).
     pub revocation_endpoint: Option<Endpoint>,
     /// Where claims can be asked for with an access token.
@@ -81,7 +81,7 @@ impl Metadata {
         Ok(Self {
             authorization_endpoint: endpoint(&published.authorization_endpoint)?,
             token_endpoint: endpoint(&published.token_endpoint)?,
-            jwks_uri: endpoint(&published.jwks_uri)?,
+            jwks_uri: Some(endpoint(&published.jwks_uri)?),
             revocation_endpoint: optional(&published.revocation_endpoint)?,
             userinfo_endpoint: optional(&published.userinfo_endpoint)?,
             end_session_endpoint: optional(&published.end_session_endpoint)?,

@@ -6,6 +6,7 @@
 mod discovery;
 mod document;
 mod endpoint;
+mod github;
 pub(crate) mod google;
 mod jwks;
 mod profile;
@@ -23,6 +24,7 @@ use url::Url;
 pub use discovery::{DiscoveryFault, Metadata, MetadataCache};
 pub use document::DocumentFault;
 pub use endpoint::{Endpoint, EndpointFault, Transport};
+pub use github::{ISSUER as GITHUB_ISSUER, issuer_at as github_issuer};
 pub use google::ISSUER as GOOGLE_ISSUER;
 pub use jwks::{JwksCache, KeysFault};
 pub use profile::{Certainty, Grace, ProviderProfile};
@@ -36,7 +38,7 @@ use self::risc::RiscCache;
 use crate::admission::AllowList;
 use crate::core::Core;
 use crate::error::Error;
-use crate::receipt::{Fact, Receipt};
+use crate::receipt::{Fact, Receipt, rules};
 use crate::secret::{AccessToken, AuthorizationCode, IdToken, RefreshToken};
 use crate::vault::Destination;
 use crate::verify::{
@@ -48,6 +50,8 @@ use crate::verify::{
 /// Which family of quirks a provider has.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ProviderKind {
+    /// GitHub, or an Enterprise Server: OAuth without ID tokens.
+    GitHub,
     /// Google, or something that behaves like it.
     Google,
     /// Any other OpenID provider, with what is known of its tokens.
@@ -59,6 +63,7 @@ impl ProviderKind {
     #[must_use]
     pub const fn name(&self) -> &'static str {
         match self {
+            Self::GitHub => "github",
             Self::Google => "google",
             Self::Oidc(_) => "oidc",
         }
@@ -68,6 +73,7 @@ impl ProviderKind {
     #[must_use]
     pub const fn profile(&self) -> &ProviderProfile {
         match self {
+            Self::GitHub => &ProviderProfile::GITHUB,
             Self::Google => &ProviderProfile::GOOGLE,
             Self::Oidc(profile) => profile,
         }
@@ -102,12 +108,20 @@ pub struct ProviderConfig {
     pub transport: Transport,
 }
 
+/// Where a provider's addresses are known from.
+enum Publication {
+    /// It publishes them.
+    Discovered(MetadataCache),
+    /// It publishes nothing: they follow from its issuer.
+    None(Result<Arc<Metadata>, EndpointFault>),
+}
+
 /// A provider, ready to be asked.
 pub struct Provider {
     config: ProviderConfig,
     redirect_uri: Url,
     issuer_aliases: Vec<String>,
-    metadata: MetadataCache,
+    metadata: Publication,
     keys: JwksCache,
     risc: RiscCache,
 }
@@ -115,6 +129,30 @@ pub struct Provider {
 impl std::fmt::Debug for Provider {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Provider({}, {})", self.config.id, self.config.issuer)
+    }
+}
+
+/// What became of a revocation that the provider was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Revocation {
+    /// The token is dead.
+    Done,
+    /// The provider has no way to be told.
+    NotOffered,
+}
+
+/// A revocation that is still to be done.
+#[derive(Debug)]
+pub(crate) struct Unrevoked {
+    /// Why.
+    pub(crate) error: Error,
+    /// The token that must be revoked now, if the one that was given is spent.
+    pub(crate) replaced_by: Option<RefreshToken>,
+}
+
+impl From<Error> for Unrevoked {
+    fn from(error: Error) -> Self {
+        Self { error, replaced_by: None }
     }
 }
 
@@ -131,9 +169,16 @@ impl Provider {
     pub fn new(config: ProviderConfig, redirect_uri: Url) -> Self {
         let issuer_aliases = match config.kind {
             ProviderKind::Google => google::issuer_aliases(&config.issuer),
-            ProviderKind::Oidc(_) => Vec::new(),
+            ProviderKind::GitHub | ProviderKind::Oidc(_) => Vec::new(),
         };
-        let metadata = MetadataCache::new(&config.issuer, config.transport);
+        let metadata = match config.kind {
+            ProviderKind::GitHub => {
+                Publication::None(github::metadata(&config.issuer, config.transport).map(Arc::new))
+            }
+            ProviderKind::Google | ProviderKind::Oidc(_) => {
+                Publication::Discovered(MetadataCache::new(&config.issuer, config.transport))
+            }
+        };
         let risc = RiscCache::new(&config.issuer, config.transport);
         Self { config, redirect_uri, issuer_aliases, metadata, keys: JwksCache::new(), risc }
     }
@@ -167,7 +212,20 @@ impl Provider {
     pub fn script_url(&self) -> Option<String> {
         match self.config.kind {
             ProviderKind::Google => Some(google::script_url(&self.config.issuer)),
-            ProviderKind::Oidc(_) => None,
+            ProviderKind::GitHub | ProviderKind::Oidc(_) => None,
+        }
+    }
+
+    /// Whether it signs who somebody is; then a nonce can be repeated.
+    pub(crate) fn sends_id_tokens(&self) -> bool {
+        self.config.kind != ProviderKind::GitHub
+    }
+
+    /// Whom the provider may expect, as a parameter of an authorization request.
+    pub(crate) fn hint<'h>(&self, hint: &'h str) -> Option<(&'static str, &'h str)> {
+        match self.config.kind {
+            ProviderKind::GitHub => github::login_hint(hint).map(|login| ("login", login)),
+            ProviderKind::Google | ProviderKind::Oidc(_) => Some(("login_hint", hint)),
         }
     }
 
@@ -176,7 +234,7 @@ impl Provider {
     pub fn authorization_parameters(&self) -> &'static [(&'static str, &'static str)] {
         match self.config.kind {
             ProviderKind::Google => google::AUTHORIZATION_PARAMETERS,
-            ProviderKind::Oidc(_) => &[],
+            ProviderKind::GitHub | ProviderKind::Oidc(_) => &[],
         }
     }
 
@@ -184,7 +242,8 @@ impl Provider {
     /// by the scope of OpenID Connect Core §11.
     pub(crate) fn asks_for_offline_access(&self, scopes: &Scopes) -> bool {
         match self.config.kind {
-            ProviderKind::Google => true,
+            // GitHub gives whatever it gives to everybody alike.
+            ProviderKind::GitHub | ProviderKind::Google => true,
             ProviderKind::Oidc(_) => scopes.contains("offline_access"),
         }
     }
@@ -206,6 +265,7 @@ impl Provider {
     pub(crate) fn gives_refresh_token_on_consent(&self, asked: &Scopes) -> bool {
         match self.config.kind {
             ProviderKind::Google => true,
+            ProviderKind::GitHub => false,
             ProviderKind::Oidc(_) => asked.contains("offline_access"),
         }
     }
@@ -230,7 +290,10 @@ impl Provider {
     }
 
     pub(crate) async fn metadata(&self, core: &Core) -> Result<Arc<Metadata>, Error> {
-        let metadata = self.metadata.get(&*core.http, &*core.clock).await;
+        let metadata = match &self.metadata {
+            Publication::Discovered(cache) => cache.get(&*core.http, &*core.clock).await,
+            Publication::None(known) => known.clone().map_err(DiscoveryFault::from),
+        };
         metadata.map_err(|fault| Error::of_discovery(self.id(), fault))
     }
 
@@ -253,7 +316,7 @@ impl Provider {
         let endpoint = metadata.token_endpoint.url();
         let verifier = Fact::Word(if verifier.is_some() { "sent" } else { "none" });
         receipt.step("exchange", &[("asked", Fact::Host(endpoint)), ("PKCE verifier", verifier)]);
-        let answer = token::post(&*core.http, endpoint, &self.config.registration, &form).await;
+        let answer = self.ask(core, endpoint, &form).await;
         let answer = token_receipt::answered(receipt, answer);
         answer.map_err(|error| Error::of_exchange(self.id(), error))
     }
@@ -271,7 +334,20 @@ impl Provider {
         let mut form =
             vec![("grant_type", "refresh_token"), ("refresh_token", refresh_token.expose())];
         form.extend(scope.as_deref().map(|scope| ("scope", scope)));
-        token::post(&*core.http, pinned_endpoint, &self.config.registration, &form).await
+        self.ask(core, pinned_endpoint, &form).await
+    }
+
+    async fn ask(
+        &self,
+        core: &Core,
+        endpoint: &Url,
+        form: &[(&str, &str)],
+    ) -> Result<TokenResponse, TokenError> {
+        let read = match self.config.kind {
+            ProviderKind::GitHub => github::read,
+            ProviderKind::Google | ProviderKind::Oidc(_) => token::read,
+        };
+        token::post(&*core.http, endpoint, &self.config.registration, form, read).await
     }
 
     /// Revokes a token (RFC 7009), and with it, at Google, everything the user gave to the project.
@@ -283,10 +359,44 @@ impl Provider {
         core: &Core,
         token: &RefreshToken,
         destination: &Destination,
-    ) -> Result<(), Error> {
+    ) -> Result<Revocation, Unrevoked> {
+        match self.config.kind {
+            ProviderKind::GitHub => github::revoke(self, core, token, destination).await,
+            ProviderKind::Google | ProviderKind::Oidc(_) => {
+                self.revoke_at_endpoint(core, token, destination).await.map_err(Unrevoked::from)
+            }
+        }
+    }
+
+    /// Whether an access token is what it is told to revoke; elsewhere the refresh token stands for everything.
+    pub(crate) fn revokes_by_access_token(&self) -> bool {
+        self.config.kind == ProviderKind::GitHub
+    }
+
+    /// What of an answer that nobody wants is to be revoked: what would live on.
+    pub(crate) fn token_to_give_back(&self, answer: &TokenResponse) -> Option<RefreshToken> {
+        let refresh = answer.refresh_token.clone();
+        let access = || RefreshToken::new(answer.access_token.expose());
+        if answer.brings_offline_access() && self.revokes_by_access_token() {
+            return Some(access());
+        }
+        refresh
+    }
+
+    /// Whether an access token that does not end by itself still lives. Only GitHub gives such tokens.
+    pub(crate) async fn is_alive(&self, core: &Core, token: &AccessToken) -> Result<bool, Error> {
+        github::is_alive(self, core, token.expose()).await
+    }
+
+    async fn revoke_at_endpoint(
+        &self,
+        core: &Core,
+        token: &RefreshToken,
+        destination: &Destination,
+    ) -> Result<Revocation, Error> {
         let metadata = self.metadata(core).await?;
         let Some(endpoint) = &metadata.revocation_endpoint else {
-            return Ok(());
+            return Ok(Revocation::NotOffered);
         };
         if !destination.allows(endpoint.url()) {
             tracing::error!(
@@ -302,14 +412,40 @@ impl Provider {
         let is_dead_already = response.status == http::StatusCode::BAD_REQUEST
             && token::is_invalid_token(&response.body);
         if response.status.is_success() || is_dead_already {
-            Ok(())
+            Ok(Revocation::Done)
         } else {
             Err(Error::unavailable())
         }
     }
 
+    /// Who signed in, by the ID token that the exchange brought; where there is none, by what the API says about
+    /// the access token.
+    pub(crate) async fn identify(
+        &self,
+        core: &Core,
+        answer: &TokenResponse,
+        proof: &SignInProof<'_>,
+        receipt: &mut Receipt,
+    ) -> Result<VerifiedIdentity, Error> {
+        if self.config.kind == ProviderKind::GitHub {
+            receipt.step("account", &[("asked with", Fact::Word("the access token"))]);
+            let found = github::find(self, core, proof.access_token).await;
+            match &found {
+                Ok(_) => receipt.passed(rules::API_ACCOUNT, "one", "one"),
+                Err(_) => receipt.failed(rules::API_ACCOUNT, "one", "none"),
+            }
+            return found;
+        }
+        let token = answer.unverified_id_token.as_ref();
+        let came = if token.is_some() { "one" } else { "none" };
+        let verdict = receipt.check(rules::ID_TOKEN, "one", came, token.is_some());
+        verdict.or(Error::ProviderMisbehaved)?;
+        let token = token.ok_or(Error::ProviderMisbehaved)?;
+        self.verify(core, token, proof, receipt).await
+    }
+
     /// Verifies the ID token of a sign-in.
-    pub(crate) async fn verify(
+    async fn verify(
         &self,
         core: &Core,
         token: &IdToken,
@@ -398,7 +534,8 @@ impl Provider {
         let kid = token.unverified_kid();
         let kept = Fact::Word(if self.keys.are_at_hand(kid) { "at hand" } else { "asked for" });
         receipt.step("keys", &[("keys", kept), ("named by a kid", Fact::yes(kid.is_some()))]);
-        let keys = self.keys.keys_for(kid, &metadata.jwks_uri, &*core.http, &*core.clock).await;
+        let jwks_uri = metadata.jwks_uri.as_ref().ok_or(Error::ProviderMisbehaved)?;
+        let keys = self.keys.keys_for(kid, jwks_uri, &*core.http, &*core.clock).await;
         keys.map_err(|fault| Error::of_keys(self.id(), fault))
     }
 }

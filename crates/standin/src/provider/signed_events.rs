@@ -20,12 +20,10 @@ impl Provider {
     ) -> Result<VerifiedLogout, Error> {
         let token = UnverifiedEventToken::logout(token)?;
         let metadata = self.metadata(core).await?;
-        let keys = self.keys.keys_for(
-            token.unverified_kid(),
-            &metadata.jwks_uri,
-            &*core.http,
-            &*core.clock,
-        );
+        let Some(jwks_uri) = &metadata.jwks_uri else {
+            return Err(Refusal::NoSecurityEvents.into());
+        };
+        let keys = self.keys.keys_for(token.unverified_kid(), jwks_uri, &*core.http, &*core.clock);
         let keys = keys.await.map_err(|fault| Error::of_keys(self.id(), fault))?;
         let expected = self.expected_event(core, &self.config.issuer);
         Ok(verify_logout_token(&token, &keys, &expected)?)

@@ -17,6 +17,7 @@ use super::Scopes;
 use crate::http::{HttpClient, HttpError, RefusedAddress, Request, Response};
 use crate::json;
 use crate::secret::{AccessToken, ClientSecret, IdToken, RefreshToken};
+use crate::time::Timestamp;
 
 /// No token answer is larger (requirement CB-11).
 const MAX_ANSWER: usize = 256 * 1024;
@@ -63,8 +64,9 @@ pub struct Registration {
 pub struct TokenResponse {
     /// The new access token.
     pub access_token: AccessToken,
-    /// How long it lives, clamped, from when the request was sent.
-    pub expires_in: Duration,
+    /// How long it lives, clamped, from when the request was sent; none if it lives until it is taken back, as
+    /// some of GitHub's do.
+    pub expires_in: Option<Duration>,
     /// A refresh token; absent means that the one we have goes on working.
     pub refresh_token: Option<RefreshToken>,
     /// How long the refresh token lives, where the provider says so.
@@ -84,6 +86,16 @@ impl TokenResponse {
     #[doc(hidden)]
     pub fn of(response: &Response) -> Result<Self, TokenError> {
         read(response)
+    }
+
+    /// When the access token dies, if it was asked for at `asked_at`.
+    pub(crate) fn access_expires_at(&self, asked_at: Timestamp) -> Timestamp {
+        self.expires_in.map_or(Timestamp::NEVER, |life| asked_at.after(life))
+    }
+
+    /// Whether a job can act with it while the user is away.
+    pub(crate) fn brings_offline_access(&self) -> bool {
+        self.refresh_token.is_some() || self.expires_in.is_none()
     }
 
     /// What was granted, which is what was asked if the answer does not say (RFC 6749 §5.1).
@@ -137,12 +149,13 @@ pub enum TokenError {
 }
 
 /// Posts `form` with the client's credentials, once: neither a code nor a rotating refresh token may be
-/// sent twice by accident (requirement CB-9).
+/// sent twice by accident (requirement CB-9). `read` knows the shape of the provider's answers.
 pub(super) async fn post(
     http: &dyn HttpClient,
     endpoint: &Url,
     registration: &Registration,
     form: &[(&str, &str)],
+    read: fn(&Response) -> Result<TokenResponse, TokenError>,
 ) -> Result<TokenResponse, TokenError> {
     let request = request(endpoint, registration, form);
     let response = http.send(request).await.map_err(|error| match error {
@@ -183,7 +196,7 @@ pub(super) fn request(
     }
 }
 
-fn basic(registration: &Registration) -> HeaderValue {
+pub(super) fn basic(registration: &Registration) -> HeaderValue {
     let encode = |text: &str| form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
     let id = encode(&registration.client_id);
     let secret = encode(registration.client_secret.expose());
@@ -195,12 +208,11 @@ fn basic(registration: &Registration) -> HeaderValue {
     value
 }
 
-fn read(response: &Response) -> Result<TokenResponse, TokenError> {
+/// An answer in the form of RFC 6749 §5.
+pub(super) fn read(response: &Response) -> Result<TokenResponse, TokenError> {
     match response.status {
         StatusCode::OK => parse(&response.body),
-        StatusCode::TOO_MANY_REQUESTS => {
-            Err(TokenError::Throttled { retry_after: retry_after(&response.headers) })
-        }
+        StatusCode::TOO_MANY_REQUESTS => Err(throttled(&response.headers)),
         status if status.is_server_error() => {
             Err(TokenError::Unavailable { retry_after: retry_after(&response.headers) })
         }
@@ -208,6 +220,10 @@ fn read(response: &Response) -> Result<TokenResponse, TokenError> {
         // A redirect is never followed: what we hold goes to the endpoint we know, or nowhere.
         _ => Err(TokenError::Malformed("its status is neither success nor error")),
     }
+}
+
+pub(super) fn throttled(headers: &HeaderMap) -> TokenError {
+    TokenError::Throttled { retry_after: retry_after(headers) }
 }
 
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
@@ -221,22 +237,27 @@ fn refusal(body: &[u8]) -> TokenError {
         error: String,
     }
     match json::object::<Written>(body) {
-        Some(written) => TokenError::Refused(match written.error.as_str() {
-            "invalid_client" => OAuthError::InvalidClient,
-            "invalid_grant" => OAuthError::InvalidGrant,
-            "invalid_scope" => OAuthError::InvalidScope,
-            "unauthorized_client" => OAuthError::UnauthorizedClient,
-            // What a provider may say when it is only short of breath.
-            "temporarily_unavailable" | "server_error" | "internal_failure" => {
-                return TokenError::Unavailable { retry_after: None };
-            }
-            "slow_down" | "rate_limit_exceeded" => {
-                return TokenError::Throttled { retry_after: None };
-            }
-            _ => OAuthError::Other,
-        }),
+        Some(written) => refusal_of(&written.error),
         None => TokenError::Malformed("the refusal has no `error`"),
     }
+}
+
+/// What an `error` of RFC 6749 §5.2 means.
+pub(super) fn refusal_of(word: &str) -> TokenError {
+    TokenError::Refused(match word {
+        "invalid_client" => OAuthError::InvalidClient,
+        "invalid_grant" => OAuthError::InvalidGrant,
+        "invalid_scope" => OAuthError::InvalidScope,
+        "unauthorized_client" => OAuthError::UnauthorizedClient,
+        // What a provider may say when it is only short of breath.
+        "temporarily_unavailable" | "server_error" | "internal_failure" => {
+            return TokenError::Unavailable { retry_after: None };
+        }
+        "slow_down" | "rate_limit_exceeded" => {
+            return TokenError::Throttled { retry_after: None };
+        }
+        _ => OAuthError::Other,
+    })
 }
 
 /// Whether a refusal of the revocation endpoint says that the token is dead already (RFC 7009 §2.2 wants 200
@@ -262,6 +283,11 @@ struct Written {
     id_token: Option<String>,
 }
 
+/// How long an access token is believed to live (requirement RF-16).
+pub(super) fn lifetime(seconds: Option<u64>) -> Duration {
+    seconds.map_or(UNSTATED_LIFETIME, Duration::from_secs).min(MAX_LIFETIME)
+}
+
 fn parse(body: &[u8]) -> Result<TokenResponse, TokenError> {
     let malformed = TokenError::Malformed;
     let written: Written = json::object(body).ok_or(malformed(
@@ -276,10 +302,7 @@ fn parse(body: &[u8]) -> Result<TokenResponse, TokenError> {
     let scopes = written.scope.as_deref().map(Scopes::parse).transpose();
     Ok(TokenResponse {
         access_token: AccessToken::new(written.access_token),
-        expires_in: written
-            .expires_in
-            .map_or(UNSTATED_LIFETIME, Duration::from_secs)
-            .min(MAX_LIFETIME),
+        expires_in: Some(lifetime(written.expires_in)),
         refresh_token: written
             .refresh_token
             .filter(|token| !token.is_empty())
@@ -333,7 +356,7 @@ mod tests {
     fn rf_16_a_lifetime_is_clamped() {
         let lifetime = |expires_in: &str| {
             let body = format!(r#"{{"access_token":"a","token_type":"bearer"{expires_in}}}"#);
-            answer(200, &body).unwrap().expires_in.as_secs()
+            answer(200, &body).unwrap().expires_in.unwrap().as_secs()
         };
         assert_eq!(lifetime(r#","expires_in":3599"#), 3599);
         assert_eq!(lifetime(r#","expires_in":0"#), 0);

@@ -16,7 +16,10 @@ pub(super) fn answered(
     receipt.step(
         "tokens",
         &[
-            ("access token for", Fact::For(answer.expires_in)),
+            (
+                "access token for",
+                answer.expires_in.map_or("as long as it is not taken back".into(), Fact::For),
+            ),
             ("refresh token", Fact::yes(answer.refresh_token.is_some())),
             ("ID token", Fact::yes(id_token)),
             ("scopes", scopes),

@@ -16,7 +16,7 @@ use http::header::{ACCEPT, AUTHORIZATION};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use tokio::time::timeout;
 
-use super::{Endpoint, Provider, Scopes};
+use super::{Endpoint, Provider, ProviderKind, Scopes, github};
 use crate::core::Core;
 use crate::error::Error;
 use crate::http::{HttpClient, HttpError, Request};
@@ -60,6 +60,9 @@ impl Provider {
         access_token: &AccessToken,
         receipt: &mut Receipt,
     ) -> Result<Known, Error> {
+        if self.config.kind == ProviderKind::GitHub {
+            return Ok(github::known(self, core, person, access_token).await);
+        }
         let signed = person.profile().clone();
         let untold = promised(person.left_out(), granted);
         if !(untold.email || untold.name) {

@@ -44,6 +44,7 @@ rules! {
     CLIENT_ACCEPTED = "client is accepted", "CB-9";
     TOKEN_ANSWER = "form of the token answer", "CB-11";
     ID_TOKEN = "ID token", "CB-10";
+    API_ACCOUNT = "account of the access token", "CB-10";
     // The ID token.
     TOKEN_SIZE = "size and parts", "ID-19";
     TOKEN_FORM = "encoding and JSON", "ID-4";

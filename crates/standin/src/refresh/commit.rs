@@ -32,14 +32,14 @@ impl Exchange {
         let opens = answer.scopes.clone().unwrap_or_else(|| scopes.clone());
         let token = FreshToken {
             access_token: answer.access_token.clone(),
-            expires_at: asked_at.after(answer.expires_in),
+            expires_at: answer.access_expires_at(asked_at),
             scopes: opens,
             grant: grant.id,
         };
         let ends_the_stored_one = profile.refresh_ends_access_tokens.is_certain();
         let written = if answer.refresh_token.is_some() || ends_the_stored_one {
             let lapsed = TokenResponse {
-                expires_in: Duration::ZERO,
+                expires_in: Some(Duration::ZERO),
                 // It speaks of the narrowed token only, and not of what the grant opens.
                 scopes: None,
                 ..answer
@@ -75,8 +75,9 @@ impl Exchange {
         asked_at: Timestamp,
     ) -> Result<Round, RefreshFailure> {
         let written = self.write(grant, &answer, asked_at).await?;
-        Ok(written
-            .map_or(Round::RowMoved, |grant| Round::Over(Ok(fresh(&grant, answer.access_token)))))
+        Ok(written.map_or(Round::RowMoved, |grant| {
+            Round::Over(Ok(fresh(&grant, answer.access_token, self.core.now())))
+        }))
     }
 
     /// Writes an answer over the row, and gives the row as it is then; `None` if what stands there counts.
@@ -153,7 +154,7 @@ impl Exchange {
                 trace: sealed.trace.or(grant.tokens.trace),
                 access: sealed.access,
             },
-            access_expires_at: asked_at.after(answer.expires_in),
+            access_expires_at: answer.access_expires_at(asked_at),
             refresh_expires_at: answer
                 .refresh_expires_in
                 .map_or(grant.refresh_expires_at, |life| Some(asked_at.after(life))),

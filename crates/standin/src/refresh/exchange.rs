@@ -20,7 +20,7 @@ use crate::provider::{
 use crate::secret::{AccessToken, RefreshToken};
 use crate::store::StoreError;
 use crate::time::Timestamp;
-use crate::vault::{Grant, GrantState, ReauthReason, VaultError};
+use crate::vault::{Grant, GrantState, LASTING_TOKEN_LIFE, ReauthReason, VaultError};
 
 /// How often a commit that finds the row changed is tried again before it gives up.
 pub(super) const MAX_ROUNDS: usize = 4;
@@ -59,7 +59,7 @@ impl Exchange {
         let token = self.core.vault.open_access(grant)?;
         Ok(token
             .filter(|token| need.is_met_by(token, grant.access_expires_at, now))
-            .map(|access_token| fresh(grant, access_token)))
+            .map(|access_token| fresh(grant, access_token, now)))
     }
 
     /// A token that need not be asked for.
@@ -102,6 +102,9 @@ impl Exchange {
         self.core.vault.learn(grant.tokens.iter()).await;
         if let Some(token) = self.at_hand(&grant, target, need)? {
             return Ok(Round::Over(Ok(token)));
+        }
+        if grant.is_lasting() && grant.tokens.refresh.is_none() {
+            return self.look_after(grant).await;
         }
         let (provider, endpoint, refresh_token) = self.gate(&grant)?;
         let asked_at = self.core.now();
@@ -189,10 +192,14 @@ impl Exchange {
     }
 }
 
-pub(super) fn fresh(grant: &Grant, access_token: AccessToken) -> FreshToken {
+pub(super) fn fresh(grant: &Grant, access_token: AccessToken, now: Timestamp) -> FreshToken {
     FreshToken {
         access_token,
-        expires_at: grant.access_expires_at,
+        expires_at: if grant.is_lasting() {
+            now.after(LASTING_TOKEN_LIFE)
+        } else {
+            grant.access_expires_at
+        },
         scopes: grant.scopes.clone(),
         grant: grant.id,
     }

@@ -17,6 +17,7 @@ mod classify;
 mod commit;
 mod exchange;
 mod holds;
+mod lasting;
 mod narrow;
 mod scopes;
 mod single_flight;

@@ -258,11 +258,11 @@ fn authorization_url(
         .append_pair("redirect_uri", &attempt.redirect_uri)
         .append_pair("scope", &attempt.scopes.to_string())
         .append_pair("state", &attempt.state)
-        .append_pair("nonce", &attempt.nonce)
         .append_pair("code_challenge", &challenge)
         .append_pair("code_challenge_method", "S256")
+        .extend_pairs(provider.sends_id_tokens().then_some(("nonce", &attempt.nonce)))
         .extend_pairs(provider.authorization_parameters())
-        .extend_pairs(ask.login_hint.map(|hint| ("login_hint", hint)))
+        .extend_pairs(ask.login_hint.and_then(|hint| provider.hint(hint)))
         .extend_pairs(ask.prompt.map(|prompt| ("prompt", prompt)));
     url
 }

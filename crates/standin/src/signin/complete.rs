@@ -275,12 +275,6 @@ impl SignIn {
         let verifier = is_ours.then_some(attempt.verifier.as_str());
         let redirect_uri = &attempt.redirect_uri;
         let answer = provider.exchange(&self.core, &code, redirect_uri, verifier, receipt).await?;
-        let id_token = answer.unverified_id_token.as_ref();
-        let came = if id_token.is_some() { "one" } else { "none" };
-        receipt
-            .check(rules::ID_TOKEN, "one", came, id_token.is_some())
-            .or(Error::ProviderMisbehaved)?;
-        let id_token = id_token.ok_or(Error::ProviderMisbehaved)?;
         let nonce = Nonce::new(attempt.nonce.as_str());
         let proof = SignInProof {
             nonce: if is_ours {
@@ -291,13 +285,15 @@ impl SignIn {
             access_token: &answer.access_token,
             code: &code,
         };
-        let identity = match provider.verify(&self.core, id_token, &proof, receipt).await {
+        let identity = match provider.identify(&self.core, &answer, &proof, receipt).await {
             Err(Error::IdToken(IdTokenFault::HostedDomainRefused)) => {
+                let id_token = answer.unverified_id_token.as_ref();
+                let id_token = id_token.ok_or(IdTokenFault::HostedDomainRefused)?;
                 let outsider = provider.verify_outsider(&self.core, id_token, &proof).await?;
                 self.give_back(provider, &outsider, &answer).await;
                 return Err(IdTokenFault::HostedDomainRefused.into());
             }
-            verified => verified?,
+            identified => identified?,
         };
         let granted = answer.granted(&attempt.scopes);
         let access_token = &answer.access_token;

@@ -136,7 +136,7 @@ impl SignIn {
         person: &VerifiedIdentity,
         answer: &TokenResponse,
     ) {
-        let Some(token) = &answer.refresh_token else { return };
+        let Some(token) = provider.token_to_give_back(answer) else { return };
         let grant = match self.core.store.grant_of_identity(person.identity()).await {
             Ok(grant) => grant,
             Err(error) => {
@@ -157,7 +157,7 @@ impl SignIn {
             |grant| grant.id,
         );
         match provider.destination(&self.core).await {
-            Ok(destination) => revoke::discard(&self.core, id, &destination, token).await,
+            Ok(destination) => revoke::discard(&self.core, id, &destination, &token).await,
             Err(error) => tracing::error!(%error, "a token of another account is not revoked"),
         }
     }

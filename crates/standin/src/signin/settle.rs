@@ -13,9 +13,11 @@ use crate::receipt::{Fact, Leg, Offline, Receipt};
 use crate::session::Sessions;
 use crate::session::cookie::{Cookies, SetCookie};
 use crate::session::device::device;
-use crate::store::{Admits, EventKind, NewSession, SessionHash, StoreError};
+use crate::store::{Admits, Event, EventKind, NewSession, SessionHash, StoreError};
 use crate::time::Timestamp;
-use crate::vault::{Binding, Grant, GrantState, ScopeLedger, ScopeRecord, SealedTokens};
+use crate::vault::{
+    Binding, Grant, GrantState, ReauthReason, ScopeLedger, ScopeRecord, SealedTokens,
+};
 
 /// How often a sign-in tries to write over a grant that keeps changing under it. Each round that is lost was
 /// won by another sign-in of the same person: as many as this may arrive at once.
@@ -67,6 +69,7 @@ impl SignIn {
                 .filter(|_| attempt.opens_session()),
         };
         let identity = proved.identity.identity();
+        self.look_after_stored(provider, &settling).await?;
         for _ in 0..MAX_ROUNDS {
             let event = self.admit_account(attempt, identity, receipt).await?;
             let (grant, scopes) = self.grant(&settling).await?;
@@ -87,6 +90,35 @@ impl SignIn {
             }
         }
         Err(StoreError::Conflict.into())
+    }
+
+    /// A stored token that does not end by itself counts for more than an answer that opens less, but only while it
+    /// lives: whoever took it back at the provider gives what this answer opens, and nothing else.
+    async fn look_after_stored(
+        &self,
+        provider: &Provider,
+        settling: &Settling<'_>,
+    ) -> Result<(), Error> {
+        let identity = settling.proved.identity.identity();
+        let stored = self.core.store.grant_of_identity(identity).await?;
+        let outdone = |grant: &Grant| grant.is_lasting() && settling.brings_less_than(grant);
+        let Some(stored) = stored.filter(outdone) else { return Ok(()) };
+        self.core.vault.learn(stored.tokens.iter()).await;
+        let Some(token) = self.core.vault.open_access(&stored)? else { return Ok(()) };
+        if provider.is_alive(&self.core, &token).await != Ok(false) {
+            return Ok(());
+        }
+        let dead = stored.refused(ReauthReason::Revoked, self.core.now());
+        let event = Event {
+            user: Some(dead.user),
+            grant: Some(dead.id),
+            detail: Some(ReauthReason::Revoked.to_string()),
+            ..Event::new(EventKind::GrantReauthRequired, dead.updated_at)
+        };
+        match self.core.store.replace_grant(dead, Some(event)).await {
+            Ok(()) | Err(StoreError::Conflict) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// The grant as it is to be, and what changes in the ledger of its scopes.
@@ -290,7 +322,8 @@ impl Settling<'_> {
     /// The stored grant with this answer over it.
     fn authorize(&self, stored: Grant, sealed: SealedTokens) -> Grant {
         let brings_refresh_token = self.brings_refresh_token();
-        let heals = brings_refresh_token || stored.state == GrantState::Revoked;
+        let heals =
+            self.proved.answer.brings_offline_access() || stored.state == GrantState::Revoked;
         let token_endpoint = self.endpoint(&stored).to_owned();
         let keeps = self.keeps_refresh_token(&stored);
         let kept = stored.tokens.refresh.filter(|_| keeps);
@@ -307,7 +340,7 @@ impl Settling<'_> {
             version: stored.version + 1,
             generation: stored.generation + u64::from(brings_refresh_token),
             tokens: SealedTokens { access: sealed.access, refresh: sealed.refresh.or(kept), trace },
-            access_expires_at: self.proved.asked_at.after(self.proved.answer.expires_in),
+            access_expires_at: self.proved.answer.access_expires_at(self.proved.asked_at),
             refresh_expires_at: life.map(|life| self.proved.asked_at.after(life)).or(stored_life),
             updated_at: self.proved.asked_at,
             ..stored

@@ -11,6 +11,7 @@
 //! (`invalid_client`, 429, 5xx) are no transitions: they never change a grant.
 
 use std::fmt;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -19,6 +20,10 @@ use crate::id::{GrantId, UserId};
 use crate::provider::Scopes;
 use crate::time::Timestamp;
 use crate::verify::Identity;
+
+/// What is said of the life of an access token that does not end by itself, to whoever gets it: they come again then,
+/// and a grant that was taken back meanwhile is found out. Longer than any `min_ttl`.
+pub const LASTING_TOKEN_LIFE: Duration = Duration::from_hours(1);
 
 /// Where a grant stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -101,7 +106,15 @@ impl Grant {
     /// Whether a job can act while the user is away.
     #[must_use]
     pub fn is_offline(&self) -> bool {
-        self.state == GrantState::Active && self.tokens.refresh.is_some()
+        let can_act = self.tokens.refresh.is_some() || self.is_lasting();
+        self.state == GrantState::Active && can_act
+    }
+
+    /// Whether its access token does not end by itself: that is the offline access then, and there is nothing to
+    /// refresh ([`LASTING_TOKEN_LIFE`]).
+    #[must_use]
+    pub fn is_lasting(&self) -> bool {
+        self.tokens.access.is_some() && self.access_expires_at == Timestamp::NEVER
     }
 
     /// Which of a user's grants at one provider is meant where none is named: the least. One that died keeps its

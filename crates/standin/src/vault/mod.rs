@@ -25,7 +25,7 @@ mod trace;
 pub use data_key::DataKeyState;
 pub use destination::Destination;
 pub use envelope::{Field, HEADER, Sealed, header};
-pub use grant::{Grant, GrantState, ReauthReason};
+pub use grant::{Grant, GrantState, LASTING_TOKEN_LIFE, ReauthReason};
 pub use key_file::{KeyFile, KeyFileError, LockedKeyFile};
 pub use keyring::KeyRing;
 pub use rotate::{DataKey, Rewrap, Rewrapped, Rotation, RotationError, UnderWay};

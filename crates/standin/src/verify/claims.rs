@@ -86,7 +86,7 @@ impl Claims<'_> {
     }
 }
 
-fn shown(value: &Value<'_>) -> Option<String> {
+pub(super) fn shown(value: &Value<'_>) -> Option<String> {
     let text = value.text()?;
     let fit = !text.is_empty() && text.len() <= MAX_TEXT_BYTES && !text.contains(char::is_control);
     fit.then(|| text.to_owned())

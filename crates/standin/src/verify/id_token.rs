@@ -1,7 +1,7 @@
 //! The steps of OpenID Connect Core §3.1.3.7, by their numbers, and Google's own rules.
 //!
 //! A token that was taken apart, the provider's keys and what we expect go in; a [`VerifiedIdentity`] comes
-//! out, here and nowhere else. The signature comes first: no claim is looked at before it is known who wrote
+//! out, by the door in `proof.rs`. The signature comes first: no claim is looked at before it is known who wrote
 //! it, so that a forged token learns nothing about what we expect. No claim can switch a check off.
 
 use std::time::Duration;
@@ -13,6 +13,7 @@ use super::fault::IdTokenFault;
 use super::identity::{Identity, ProviderId, VerifiedIdentity};
 use super::jws::check_signature;
 use super::key_set::KeySet;
+use super::proof::{Checked, prove};
 use super::shown;
 use super::strict_json::{self, Value};
 use super::unverified::UnverifiedIdToken;
@@ -92,7 +93,7 @@ pub fn verify_id_token(
     };
     let session_id = claims.session_id();
     let (profile, left_out) = (claims.profile(), claims.left_out());
-    Ok(VerifiedIdentity::new(identity, profile, left_out, session_id.as_deref()))
+    Ok(prove(Checked { identity, profile, left_out, session_id }))
 }
 
 /// Verifies the ID token that came with a refresh (OpenID Connect Core §12.2): as any other, but about the

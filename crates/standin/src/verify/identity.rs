@@ -161,7 +161,7 @@ impl LeftOut {
 }
 
 impl VerifiedIdentity {
-    /// Called in one function, at the end of the steps of `id_token.rs`.
+    /// Called in one function, that of `proof.rs`.
     pub(super) fn new(
         identity: Identity,
         profile: Profile,

@@ -10,6 +10,7 @@
 //! Nothing here fetches, waits, logs a claim or asks for the time: keys and expectations are arguments, and
 //! the answer is an identity or one [`IdTokenFault`].
 
+mod account;
 mod claims;
 mod credential;
 mod email;
@@ -19,6 +20,7 @@ mod id_token;
 mod identity;
 mod jws;
 mod key_set;
+mod proof;
 mod roca;
 pub(crate) mod shown;
 mod strict_json;
@@ -27,6 +29,8 @@ pub(crate) mod test_signer;
 mod unverified;
 mod userinfo;
 
+pub use account::AccountFault;
+pub(crate) use account::{ExpectedAccount, UnverifiedEmails, verify_account};
 pub use credential::{VerifiedCredential, verify_credential};
 pub(crate) use email::canonical as canonical_address;
 pub use event_token::{EventTokenFault, MAX_SECURITY_EVENT_BYTES};

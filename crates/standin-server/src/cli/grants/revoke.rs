@@ -26,6 +26,10 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     let grant = grant.with_context(|| format!("there is no grant {}", args.id))?;
     let (revoked, words) = match standin.revocations().take_back(grant).await? {
         Revoked::Confirmed => ("confirmed", "the provider has confirmed it"),
+        Revoked::NotOffered => (
+            "not_offered",
+            "the tokens are wiped here; the provider has no way to be told, so the user may remove the application in their account there",
+        ),
         Revoked::Untold => (
             "untold",
             "its token did not open and is wiped; the provider could not be told, so the user may take it back there",

@@ -223,6 +223,6 @@ async fn a_change_that_sends_no_token_elsewhere_is_taken_over() {
     })));
     world.clock.advance(MIN_AGE);
     let metadata = world.get().await.unwrap();
-    assert_eq!(metadata.jwks_uri.as_str(), "https://keys.example/certs");
+    assert_eq!(metadata.jwks_uri.as_ref().unwrap().as_str(), "https://keys.example/certs");
     assert_eq!(metadata.token_endpoint.url().path(), "/v2/token");
 }

@@ -30,7 +30,9 @@ impl World {
     }
 
     async fn keys_for(&self, kid: Option<&str>) -> Result<Arc<KeySet>, KeysFault> {
-        self.cache.keys_for(kid, &self.metadata.jwks_uri, &self.http, &self.clock).await
+        self.cache
+            .keys_for(kid, self.metadata.jwks_uri.as_ref().unwrap(), &self.http, &self.clock)
+            .await
     }
 
     async fn finds(&self, kid: &str) -> bool {
