@@ -76,7 +76,8 @@ pub async fn standin(
     let builder = Standin::builder(config.public_url.clone(), store, http)
         .clock(clock)
         .session(settings)
-        .sign_up(config.sign_up);
+        .sign_up(config.sign_up)
+        .receipts(config.attempts);
     let builder = config.providers.iter().fold(builder, |builder, provider| {
         builder.provider(provider_config(provider, config.is_development()))
     });

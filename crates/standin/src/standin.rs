@@ -16,12 +16,13 @@ use crate::error::Error;
 use crate::http::HttpClient;
 use crate::people::People;
 use crate::provider::{Provider, ProviderConfig};
+use crate::receipt::ReceiptSettings;
 use crate::refresh::Refresher;
 use crate::revoke::Revocations;
 use crate::session::{SessionSettings, Sessions};
 use crate::signals::Signals;
 use crate::signin::SignIn;
-use crate::store::Store;
+use crate::store::{ReceiptKind, Store};
 use crate::time::{Clock, SystemClock};
 use crate::vault::{KeyFile, Vault, VaultError};
 use crate::vend::{Audit, Vend};
@@ -48,6 +49,7 @@ struct Services {
     signals: Signals,
     audit: Audit,
     tasks: TaskTracker,
+    receipts: ReceiptSettings,
 }
 
 /// Gathers what a [`Standin`] is made of.
@@ -60,6 +62,7 @@ pub struct Builder {
     providers: Vec<ProviderConfig>,
     session: SessionSettings,
     sign_up: SignUp,
+    receipts: ReceiptSettings,
 }
 
 impl Builder {
@@ -81,6 +84,13 @@ impl Builder {
     #[must_use]
     pub fn sign_up(mut self, sign_up: SignUp) -> Self {
         self.sign_up = sign_up;
+        self
+    }
+
+    /// How long, and how many, receipts of attempts are kept.
+    #[must_use]
+    pub fn receipts(mut self, settings: ReceiptSettings) -> Self {
+        self.receipts = settings;
         self
     }
 
@@ -115,7 +125,7 @@ impl Builder {
             public_url: self.public_url,
             sign_up: self.sign_up,
         });
-        Ok(Standin::over(core, self.session))
+        Ok(Standin::over(core, self.session, self.receipts))
     }
 }
 
@@ -145,10 +155,11 @@ impl Standin {
             providers: Vec::new(),
             session: SessionSettings::default(),
             sign_up: SignUp::default(),
+            receipts: ReceiptSettings::default(),
         }
     }
 
-    fn over(core: Arc<Core>, session: SessionSettings) -> Self {
+    fn over(core: Arc<Core>, session: SessionSettings, receipts: ReceiptSettings) -> Self {
         let tasks = TaskTracker::new();
         let sessions = Sessions::new(Arc::clone(&core), session);
         let refresher = Refresher::new(Arc::clone(&core), tasks.clone());
@@ -162,6 +173,7 @@ impl Standin {
             sessions,
             audit,
             tasks,
+            receipts,
             core,
         }))
     }
@@ -256,8 +268,17 @@ impl Standin {
         self.0.audit.flush(&*self.0.core.store).await
     }
 
-    async fn prune(&self) -> Result<(), Error> {
-        self.0.core.store.prune(self.0.core.now()).await?;
+    /// Forgets what is over: attempts, sessions, spent tokens, and receipts beyond their time and number.
+    ///
+    /// # Errors
+    /// [`Error::Store`]; what was forgotten until then is forgotten.
+    pub async fn prune(&self) -> Result<(), Error> {
+        let (store, now) = (&self.0.core.store, self.0.core.now());
+        store.prune(now).await?;
+        for kind in ReceiptKind::ALL {
+            let most = self.0.receipts.most(kind);
+            store.prune_receipts(kind, now.before(self.0.receipts.keep), most).await?;
+        }
         Ok(())
     }
 }

@@ -45,8 +45,11 @@ async fn complete(
     query: &str,
 ) -> Result<Completed, Failed> {
     shared.limiter.check(client).map_err(Failed::before_attempt)?;
-    let answer = UnverifiedCallback::parse(query).map_err(Failed::before_attempt)?;
-    shared.standin.signin().callback(provider, answer, headers).await
+    let signin = shared.standin.signin();
+    match UnverifiedCallback::parse(query) {
+        Ok(answer) => signin.callback(provider, answer, headers).await,
+        Err(refusal) => Err(signin.unread(provider, refusal).await),
+    }
 }
 
 /// No flow of ours asks for an answer by form post, so none that comes that way was asked for (requirement

@@ -66,8 +66,11 @@ async fn complete(
     read: Result<UnverifiedCodePost, Refusal>,
     headers: &HeaderMap,
 ) -> Result<Response, Failed> {
-    let post = read.map_err(Failed::before_attempt)?;
-    let completed = shared.standin.signin().code(provider, post, headers).await?;
+    let signin = shared.standin.signin();
+    let completed = match read {
+        Ok(post) => signin.code(provider, post, headers).await?,
+        Err(refusal) => return Err(signin.unread(provider, refusal).await),
+    };
     session::signed_in(shared, completed).await
 }
 

@@ -40,7 +40,8 @@ async fn an_attempt_in_a_popup_is_done_when_the_user_is_signed_in() {
     let at = last.body.find("att_").expect("the page names its attempt");
     let attempt: String =
         last.body[at..].chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect();
-    assert_eq!(status(&mut browser, &attempt).await, json!({ "status": "done" }));
+    let done = json!({ "status": "done", "offline": "came" });
+    assert_eq!(status(&mut browser, &attempt).await, done);
 }
 
 #[tokio::test]

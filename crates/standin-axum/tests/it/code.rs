@@ -260,7 +260,7 @@ async fn oc_8_the_page_gets_a_profile_and_no_token() {
     assert!(!answer.body.contains(&code));
     let attempt = begun["attempt"].as_str().unwrap();
     let outcome = browser.get(format!("/auth/attempts/{attempt}")).await;
-    assert_eq!(outcome.json(), json!({ "status": "done" }));
+    assert_eq!(outcome.json(), json!({ "status": "done", "offline": "came" }));
     let session = browser.session().await;
     world.assert_tells_nothing(&session).await;
 }

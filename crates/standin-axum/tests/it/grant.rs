@@ -84,7 +84,7 @@ async fn rf_12_scopes_are_added_for_the_same_person_grant_and_session() {
     assert!(has(&after["grants"][0], CALENDAR));
     assert_eq!(after["grants"][0]["missing_scopes"], json!([]));
     let status = browser.get(format!("/auth/attempts/{attempt}")).await.json();
-    assert_eq!(status, json!({ "status": "done" }));
+    assert_eq!(status, json!({ "status": "done", "offline": "came" }));
     assert_eq!(world.events_of("grant_authorized"), 1);
     // A job has it at once, and with the next token, too.
     let caller = Caller::new(&world, &world.job().await, &user);
@@ -399,7 +399,7 @@ async fn cb_12_what_is_unticked_is_told_to_page_attempt_job_and_ledger() {
     assert_eq!((done.status.as_u16(), done.location()), (303, world.url("/notes")));
     assert_eq!(grant(&mut browser).await["missing_scopes"], json!([DRIVE]));
     let status = browser.get(format!("/auth/attempts/{attempt}")).await.json();
-    assert_eq!(status, json!({ "status": "done", "missing_scopes": [DRIVE] }));
+    assert_eq!(status, json!({ "status": "done", "missing_scopes": [DRIVE], "offline": "came" }));
     let caller = Caller::new(&world, &world.job().await, &user);
     caller.ask(json!({ "scopes": [CALENDAR] })).await.assert_status(200);
     let lacks = caller.ask(json!({ "scopes": [CALENDAR, DRIVE] })).await;

@@ -39,6 +39,7 @@ mod people;
 mod popup;
 mod provider_binding;
 mod provider_logout;
+mod receipts;
 mod refresh;
 mod refresh_faults;
 mod return_parameters;

@@ -35,7 +35,7 @@ async fn cb_8_a_window_that_is_done_says_so_and_holds_no_code() {
     browser.session().await.assert_status(200);
     let attempt = told(&done, "attempt");
     let answer = status(&mut browser, &attempt).await;
-    assert_eq!(answer.json(), json!({ "status": "done" }));
+    assert_eq!(answer.json(), json!({ "status": "done", "offline": "came" }));
     status(&mut world.browser(), &attempt).await.assert_refused(403, "attempt_missing");
 }
 

@@ -280,7 +280,7 @@ async fn a_window_whose_second_leg_was_declined_is_done_and_the_page_can_ask() {
     let (_, attempt) = done.body.split_once("data-attempt=\"").unwrap();
     let attempt = attempt.split('"').next().unwrap();
     let asked = browser.get(format!("/auth/attempts/{attempt}")).await;
-    assert_eq!(asked.json(), json!({ "status": "done" }));
+    assert_eq!(asked.json(), json!({ "status": "done", "offline": "declined" }));
     assert_eq!(grant(&mut browser).await["offline"], false);
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Exit codes: 0 it is done, 1 it failed, 2 the command line was wrong.
 
+mod attempts;
 mod check;
 mod clients;
 mod config;
@@ -60,6 +61,9 @@ enum Command {
     /// The vault's keys: look at them, and change them while the service runs.
     #[command(subcommand)]
     Keys(keys::Command),
+    /// What was done and checked when somebody tried to sign in.
+    #[command(subcommand)]
+    Attempts(attempts::Command),
     /// Jobs and services that may ask for tokens.
     #[command(subcommand)]
     Clients(clients::Command),
@@ -98,6 +102,7 @@ impl Cli {
             Command::Healthcheck(args) => healthcheck::run(args).await.map(done),
             Command::Config(command) => config::run(command).map(done),
             Command::Keys(command) => keys::run(command).await.map(done),
+            Command::Attempts(command) => attempts::run(command).await.map(done),
             Command::Clients(command) => clients::run(command).await.map(done),
             Command::Users(command) => users::run(command).await.map(done),
             Command::Grants(command) => grants::run(command).await.map(done),

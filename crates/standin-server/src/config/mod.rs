@@ -29,6 +29,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 use standin::http::{AddressPolicy, Network};
 use standin::provider::{ClientAuthentication, ProviderKind, Scopes};
+use standin::receipt::ReceiptSettings;
 use standin::secret::ClientSecret;
 use standin::vault::KeyFile;
 use standin::verify::ProviderId;
@@ -90,6 +91,8 @@ pub struct Config {
     pub session: Session,
     /// What becomes of people who are new.
     pub sign_up: SignUp,
+    /// What is kept of attempts to sign in.
+    pub attempts: ReceiptSettings,
     /// What one peer may take.
     pub limits: Limits,
     /// What is written to stderr.

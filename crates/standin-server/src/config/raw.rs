@@ -33,6 +33,8 @@ pub struct RawConfig {
     pub session: RawSession,
     /// Who may become a user.
     pub users: RawUsers,
+    /// What is kept of attempts to sign in.
+    pub attempts: RawAttempts,
     /// What one peer may take.
     pub limits: RawLimits,
     /// What is written to stderr.
@@ -54,6 +56,7 @@ impl Default for RawConfig {
             keys: RawKeys::default(),
             session: RawSession::default(),
             users: RawUsers::default(),
+            attempts: RawAttempts::default(),
             limits: RawLimits::default(),
             log: RawLog::default(),
             provider: Vec::new(),
@@ -116,6 +119,23 @@ pub struct RawUsers {
 impl Default for RawUsers {
     fn default() -> Self {
         Self { sign_up: "open".to_owned() }
+    }
+}
+
+/// `[attempts]`
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct RawAttempts {
+    /// How long the receipt of an attempt is kept, for `standin attempts show`.
+    pub keep: String,
+    /// How many receipts are kept: so many of attempts that succeeded, and so many of those that did not. One is
+    /// about three kilobytes.
+    pub max: u32,
+}
+
+impl Default for RawAttempts {
+    fn default() -> Self {
+        Self { keep: "7d".to_owned(), max: 20_000 }
     }
 }
 

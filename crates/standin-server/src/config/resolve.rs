@@ -3,9 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use secrecy::SecretString;
+use standin::receipt::ReceiptSettings;
 
 use super::error::{ConfigError, did_you_mean};
-use super::raw::{RawConfig, RawDatabase, RawLog, RawSession};
+use super::raw::{RawAttempts, RawConfig, RawDatabase, RawLog, RawSession};
 use super::{
     Config, Flags, Log, Session, address, admission, duration, limits, outbound, provider, secrets,
 };
@@ -33,6 +34,7 @@ pub(super) fn resolve(
         keys_file: keys_file(raw.keys.file, directory)?,
         session: session(&raw.session)?,
         sign_up: admission::sign_up(&raw.users)?,
+        attempts: attempts(&raw.attempts)?,
         limits: limits::resolve(&raw.limits)?,
         log: log(raw.log)?,
         providers: provider::resolve_all(raw.provider, directory, &policy)?,
@@ -97,6 +99,13 @@ fn session(raw: &RawSession) -> Result<Session, ConfigError> {
         ));
     }
     Ok(session)
+}
+
+fn attempts(raw: &RawAttempts) -> Result<ReceiptSettings, ConfigError> {
+    let keep = duration::parse("attempts.keep", &raw.keep)?;
+    // A u32 fits wherever the service can be built.
+    let max = usize::try_from(raw.max).unwrap_or(usize::MAX);
+    Ok(ReceiptSettings { keep, max })
 }
 
 fn log(raw: RawLog) -> Result<Log, ConfigError> {

@@ -23,6 +23,7 @@ pub struct Shown {
     keys: Keys,
     session: Session,
     users: Users,
+    attempts: Attempts,
     limits: ShownLimits,
     log: Log,
     provider: Vec<ShownProvider>,
@@ -52,6 +53,12 @@ struct Session {
 #[derive(Debug, Serialize)]
 struct Users {
     sign_up: &'static str,
+}
+
+#[derive(Debug, Serialize)]
+struct Attempts {
+    keep: String,
+    max: usize,
 }
 
 #[derive(Debug, Serialize)]
@@ -117,6 +124,7 @@ pub fn shown(config: &Config) -> Shown {
             absolute: duration(config.session.absolute),
         },
         users: Users { sign_up: admission::word(config.sign_up) },
+        attempts: Attempts { keep: duration(config.attempts.keep), max: config.attempts.max },
         limits: limits(&config.limits),
         log: Log { format: config.log.format.as_str(), level: config.log.level.clone() },
         provider: config.providers.iter().map(provider).collect(),

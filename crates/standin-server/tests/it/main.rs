@@ -7,6 +7,7 @@
     reason = "the helpers of tests fail as tests do; clippy knows only the test functions themselves"
 )]
 
+mod attempts;
 mod cli;
 mod config;
 mod keys;

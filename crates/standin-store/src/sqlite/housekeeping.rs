@@ -9,7 +9,7 @@ use super::SqliteStore;
 use super::rows::{execute, limit, one};
 
 /// How many rows go at once: a backlog of a million must not keep a sign-in waiting.
-const CHUNK: i64 = 500;
+pub(super) const CHUNK: i64 = 500;
 
 const PRUNE_ATTEMPTS: &str = "DELETE FROM attempts WHERE id IN \
     (SELECT id FROM attempts WHERE expires_at <= ?1 LIMIT ?2)";

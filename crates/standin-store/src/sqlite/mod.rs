@@ -21,6 +21,7 @@ mod file;
 mod grants;
 mod housekeeping;
 mod reader;
+mod receipts;
 mod recent;
 mod refreshes;
 mod revocations;

@@ -123,7 +123,7 @@ impl<'row> Cells<'row> {
     fn name(&self) -> String {
         let cell = self.row.get_ref(self.first).ok();
         let name = cell.and_then(|cell| match self.table {
-            "attempts" => id::<AttemptId>(cell).map(|id| id.to_string()),
+            "attempts" | "receipts" => id::<AttemptId>(cell).map(|id| id.to_string()),
             "clients" => id::<ClientId>(cell).map(|id| id.to_string()),
             "grants" | "refresh_leases" | "revocations" | "scope_ledger" => {
                 id::<GrantId>(cell).map(|id| id.to_string())

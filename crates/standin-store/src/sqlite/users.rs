@@ -12,7 +12,9 @@ use standin::verify::{Identity, Profile, ProviderId};
 use super::failure::Failure;
 use super::reader::in_snapshot;
 use super::rows::{Cells, all, execute, limit, one, optional, text};
-use super::{SqliteStore, accounts, admission, attempts, events, grants, scope_ledger, sessions};
+use super::{
+    SqliteStore, accounts, admission, attempts, events, grants, receipts, scope_ledger, sessions,
+};
 
 macro_rules! columns {
     () => {
@@ -93,7 +95,7 @@ impl Users for SqliteStore {
     }
 
     async fn delete_user(&self, id: UserId) -> Result<bool> {
-        // Identities, grants and sessions go with the row that they refer to.
+        // Identities, grants, sessions and receipts go with the row that they refer to.
         self.write(move |connection| Ok(execute(connection, DELETE, [id.as_bytes()])? == 1)).await
     }
 }
@@ -105,6 +107,8 @@ fn complete(connection: &Connection, sign_in: SignIn) -> std::result::Result<Sig
     admission::admit(connection, sign_in.admits, user, is_new)?;
     accounts::put(connection, user, known.is_some(), &sign_in)?;
     let event = sign_in.event_of(user);
+    let signed_in = SignedIn { user, is_new };
+    let receipt = sign_in.receipt_of(signed_in);
     if let Some(grant) = sign_in.grant {
         let grant = Grant { user, ..grant };
         grants::put(connection, &grant)?;
@@ -118,7 +122,10 @@ fn complete(connection: &Connection, sign_in: SignIn) -> std::result::Result<Sig
     }
     attempts::finish(connection, sign_in.attempt, &AttemptOutcome::Done)?;
     events::append(connection, &event)?;
-    Ok(SignedIn { user, is_new })
+    if let Some(receipt) = &receipt {
+        receipts::put(connection, receipt)?;
+    }
+    Ok(signed_in)
 }
 
 /// The row of the user. Whether they are new; a bound sign-in makes nobody and changes nobody.

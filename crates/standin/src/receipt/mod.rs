@@ -10,9 +10,11 @@
 //! differ, and the check that failed is the last one. What may be recorded is a [`Fact`], and there is no fact for a
 //! code, a state, a nonce, a token, or a hash of one (requirements LS-1, LS-4).
 
+mod conclusion;
 mod fact;
 mod offline;
 mod rule;
+mod settings;
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -20,9 +22,11 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+pub use conclusion::conclusion;
 pub(crate) use fact::Fact;
 pub use offline::{Leg, Offline};
 pub(crate) use rule::{Rule, rules};
+pub use settings::ReceiptSettings;
 
 use crate::time::{Clock, Timestamp};
 
@@ -199,6 +203,17 @@ impl Receipt {
     #[must_use]
     pub fn offline(&self) -> Option<Offline> {
         self.0.as_ref()?.offline
+    }
+
+    /// When the attempt began.
+    pub(crate) fn begun_at(&self) -> Option<Timestamp> {
+        Some(self.0.as_ref()?.begun_at)
+    }
+
+    /// Whether the answer was the first of its attempt, so that there can be no other.
+    pub(crate) fn has_consumed(&self) -> bool {
+        let mut checks = self.steps().iter().flat_map(|step| &step.checks);
+        checks.any(|check| check.check == rules::SINGLE_USE.name && check.passed)
     }
 
     /// Whether a check has failed.

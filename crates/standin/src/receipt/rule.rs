@@ -22,6 +22,9 @@ macro_rules! rules {
 
 rules! {
     // The answer, and whose it is.
+    FORM = "form of the answer", "AR-7";
+    SIZE = "size of the answer", "CB-15";
+    STATE_THERE = "state", "CB-1";
     ONE_ANSWER = "code or error", "CB-6";
     COOKIE = "cookie of the attempt", "CB-2";
     STATE = "state of the cookie", "CB-1";

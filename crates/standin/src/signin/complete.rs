@@ -73,11 +73,13 @@ impl SignIn {
     ) -> Result<Completed, Failed> {
         let current = self.core.vault.require_current().await;
         current.map_err(Failed::before_attempt)?;
-        let mut receipt = Receipt::begin(&self.core.clock);
+        let mut receipt = self.receipt();
         answer.came(&mut receipt);
         let (cookies, state) = (Cookies::of(headers), &answer.state);
-        let attempt = Attempt::of_answer(&self.core, cookies, state, &mut receipt)
-            .map_err(Failed::before_attempt)?;
+        let attempt = match Attempt::of_answer(&self.core, cookies, state, &mut receipt) {
+            Ok(attempt) => attempt,
+            Err(refusal) => return Err(self.stray(provider, refusal, receipt).await),
+        };
         let admitted = match self.admit(&attempt, provider, Way::Redirect, &mut receipt) {
             Ok(provider) => self
                 .check_issuer(&provider, answer.issuer.as_deref(), &mut receipt)
@@ -106,11 +108,13 @@ impl SignIn {
     ) -> Result<Completed, Failed> {
         let current = self.core.vault.require_current().await;
         current.map_err(Failed::before_attempt)?;
-        let mut receipt = Receipt::begin(&self.core.clock);
+        let mut receipt = self.receipt();
         post.came(&mut receipt);
         let (cookies, state) = (Cookies::of(headers), &post.state);
-        let attempt = Attempt::of_answer(&self.core, cookies, state, &mut receipt)
-            .map_err(Failed::before_attempt)?;
+        let attempt = match Attempt::of_answer(&self.core, cookies, state, &mut receipt) {
+            Ok(attempt) => attempt,
+            Err(refusal) => return Err(self.stray(provider, refusal, receipt).await),
+        };
         match self.admit(&attempt, provider, Way::Post, &mut receipt) {
             Ok(provider) => {
                 let (answer, expected_subject) =
@@ -249,6 +253,7 @@ impl SignIn {
                 receipt.step("declined", &[("answer", Fact::error_word(word))]);
                 receipt.leaves(Offline::Declined);
                 self.core.store.finish_attempt(attempt.id, AttemptOutcome::Done).await?;
+                self.keep(self.done(attempt.id, &attempt.provider, receipt)).await;
                 Ok(Completed {
                     attempt: attempt.id,
                     mode: attempt.mode,
@@ -334,6 +339,7 @@ impl SignIn {
         receipt: &mut Receipt,
     ) -> Failed {
         receipt.stopped(error.code());
+        self.keep_receipt(attempt, &error, receipt).await;
         let event = Event {
             attempt: Some(attempt.id),
             detail: Some(error.code().to_owned()),

@@ -98,11 +98,12 @@ impl SignIn {
         headers: &http::HeaderMap,
     ) -> Result<Completed, Failed> {
         self.core.vault.keep_up().await;
-        let mut receipt = Receipt::begin(&self.core.clock);
+        let mut receipt = self.receipt();
         post.came(&mut receipt);
-        let attempt = self
-            .attempt_of(&post, Cookies::of(headers), &mut receipt)
-            .map_err(Failed::before_attempt)?;
+        let attempt = match self.attempt_of(&post, Cookies::of(headers), &mut receipt) {
+            Ok(attempt) => attempt,
+            Err(error) => return Err(self.stray(provider, error, receipt).await),
+        };
         let presented = Sessions::presented(Cookies::of(headers)).session();
         let answered = Answered {
             id: attempt.as_ref().map_or_else(|| self.new_attempt(), |attempt| attempt.id),
@@ -112,12 +113,12 @@ impl SignIn {
         };
         let (signin, provider) = (self.clone(), provider.clone());
         let task = self.tasks.spawn(async move {
-            let receipt = &mut receipt;
-            match signin.accept(&provider, &post.token, &answered, receipt).await {
+            match signin.accept(&provider, &post.token, &answered, &mut receipt).await {
                 Ok(completed) => Ok(completed),
-                Err(error) => {
-                    Err(signin.not_accepted(answered.attempt.as_ref(), error, receipt).await)
-                }
+                Err(error) => Err(match &answered.attempt {
+                    Some(attempt) => signin.turned_away(attempt, error, &mut receipt).await,
+                    None => signin.stray(&provider, error, receipt).await,
+                }),
             }
         });
         // As in `run`: a panic is logged by the runtime's hook.
@@ -235,6 +236,11 @@ impl SignIn {
             replaces: answered.replaces,
             at: self.core.now(),
             event: EventKind::SignedIn,
+            receipt: Some(self.done(
+                answered.id,
+                &credential.identity.identity().provider,
+                receipt,
+            )),
         };
         match self.core.store.complete_sign_in(signed_in).await {
             Err(StoreError::NotAdmitted) => return Err(self.core.not_admitted(receipt).into()),
@@ -255,17 +261,5 @@ impl SignIn {
             session: Some(hash),
             next: Next::ReturnTo(return_to.resolve(&self.core.public_url)),
         })
-    }
-
-    async fn not_accepted(
-        &self,
-        attempt: Option<&Attempt>,
-        error: Error,
-        receipt: &mut Receipt,
-    ) -> Failed {
-        match attempt {
-            Some(attempt) => self.turned_away(attempt, error, receipt).await,
-            None => Failed::before_attempt(error),
-        }
     }
 }

@@ -16,6 +16,7 @@ mod complete;
 mod credential;
 mod incremental;
 mod link;
+mod recorded;
 mod return_to;
 mod settle;
 mod window_id;
@@ -36,10 +37,12 @@ pub use return_to::ReturnTo;
 pub use window_id::WindowId;
 
 use self::attempt::Attempt;
+use self::recorded::Strays;
 use crate::core::Core;
 use crate::error::Error;
 use crate::id::AttemptId;
 use crate::provider::Scopes;
+use crate::receipt::Offline;
 use crate::session::cookie::{Cookies, SetCookie};
 use crate::session::{Presented, Sessions};
 use crate::store::{AttemptOutcome, SessionHash};
@@ -50,6 +53,7 @@ pub struct SignIn {
     core: Arc<Core>,
     sessions: Sessions,
     tasks: TaskTracker,
+    strays: Arc<Strays>,
 }
 
 /// A sign-in that succeeded.
@@ -87,6 +91,9 @@ pub struct Standing {
     /// What it asked for and the user kept back; left out where that is nothing.
     #[serde(skip_serializing_if = "Scopes::is_empty")]
     pub missing_scopes: Scopes,
+    /// How it left offline access, once it is done.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub offline: Option<Offline>,
 }
 
 /// A sign-in that did not succeed.
@@ -116,7 +123,7 @@ impl Failed {
 
 impl SignIn {
     pub(crate) fn new(core: Arc<Core>, sessions: Sessions, tasks: TaskTracker) -> Self {
-        Self { core, sessions, tasks }
+        Self { core, sessions, tasks, strays: Arc::default() }
     }
 
     /// How an attempt of this browser stands; `None` if it is not this browser's.
@@ -135,7 +142,12 @@ impl SignIn {
             AttemptOutcome::Done => self.missing(&attempt, cookies).await?,
             AttemptOutcome::Pending | AttemptOutcome::Failed { .. } => Scopes::default(),
         };
-        Ok(Some(Standing { outcome, missing_scopes }))
+        let receipt = match outcome {
+            AttemptOutcome::Done => self.core.store.receipt(id).await?,
+            AttemptOutcome::Pending | AttemptOutcome::Failed { .. } => None,
+        };
+        let offline = receipt.and_then(|receipt| receipt.offline);
+        Ok(Some(Standing { outcome, missing_scopes, offline }))
     }
 
     /// What the attempt asked for and the grant of whoever is signed in does not open.

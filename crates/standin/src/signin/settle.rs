@@ -13,7 +13,7 @@ use crate::receipt::{Fact, Leg, Offline, Receipt};
 use crate::session::Sessions;
 use crate::session::cookie::{Cookies, SetCookie};
 use crate::session::device::device;
-use crate::store::{Admits, Event, EventKind, NewSession, SessionHash, StoreError};
+use crate::store::{Admits, Event, EventKind, NewSession, ReceiptRow, SessionHash, StoreError};
 use crate::time::Timestamp;
 use crate::vault::{
     Binding, Grant, GrantState, ReauthReason, ScopeLedger, ScopeRecord, SealedTokens,
@@ -79,8 +79,11 @@ impl SignIn {
             let (session, cookie) = opened.unzip();
             let hash = session.as_ref().map(|session| session.hash);
             let leave = self.leave(attempt, provider, proved, grant.is_offline(), headers).await;
-            settling.tell(&grant, hash.is_some(), &leave, provider, receipt);
-            let rows = settling.rows(grant, scopes, session, event);
+            // Told anew in each round: what was not written is in no receipt.
+            let mut told = receipt.clone();
+            settling.tell(&grant, hash.is_some(), &leave, provider, &mut told);
+            let told = self.done(attempt.id, &attempt.provider, &told);
+            let rows = settling.rows(grant, scopes, session, (event, told));
             let written = self.core.store.complete_sign_in(rows).await;
             match written {
                 Ok(_) => return Ok(completed(attempt, hash, cookie, leave)),
@@ -184,7 +187,7 @@ impl Settling<'_> {
         grant: Grant,
         scopes: Vec<ScopeRecord>,
         session: Option<NewSession>,
-        event: EventKind,
+        (event, receipt): (EventKind, ReceiptRow),
     ) -> crate::store::SignIn {
         crate::store::SignIn {
             attempt: self.attempt.id,
@@ -200,6 +203,7 @@ impl Settling<'_> {
             session,
             replaces: self.replaces,
             event,
+            receipt: Some(receipt),
         }
     }
 
@@ -229,7 +233,7 @@ impl Settling<'_> {
         receipt.leaves(Offline::of(&Leg {
             brought: self.brings_refresh_token(),
             works: grant.is_offline(),
-            asked: provider.asks_for_offline_access(&self.attempt.scopes),
+            asked: provider.gives_refresh_token_on_consent(&self.attempt.scopes),
             for_consent: self.attempt.asked.for_consent,
             one_time_code: self.attempt.mode == Mode::Code,
             second_leg: leave.second_leg.is_some(),

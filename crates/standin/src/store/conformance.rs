@@ -20,6 +20,7 @@ pub mod data_keys;
 pub mod grants;
 pub mod housekeeping;
 pub mod journal;
+pub mod receipts;
 pub mod refreshes;
 pub mod revocations;
 pub mod samples;
@@ -97,6 +98,15 @@ macro_rules! store_laws {
             journal {
                 events_come_back_whole_and_in_order_after_a_number_up_to_a_limit,
                 events_of_many_writers_get_growing_numbers,
+            }
+            receipts {
+                a_receipt_comes_back_whole,
+                a_receipt_goes_with_its_user,
+                a_replay_never_covers_what_happened,
+                pruning_receipts_leaves_other_kinds_alone,
+                receipts_are_found_newest_first_by_how_they_ended_where_and_whose_they_are,
+                receipts_are_pruned_at_their_time_and_beyond_their_number,
+                the_receipt_of_a_sign_in_names_its_user,
             }
             refreshes {
                 a_commit_ends_the_lease_it_was_made_under,
@@ -208,6 +218,7 @@ mod tests {
             include_str!("conformance/grants.rs"),
             include_str!("conformance/housekeeping.rs"),
             include_str!("conformance/journal.rs"),
+            include_str!("conformance/receipts.rs"),
             include_str!("conformance/refreshes.rs"),
             include_str!("conformance/revocations.rs"),
             include_str!("conformance/scope_ledger.rs"),

@@ -4,6 +4,7 @@
 //! the way before it changes anything: that makes each of them one transaction.
 
 mod admission;
+mod receipts;
 mod refreshes;
 mod signals;
 mod users;
@@ -15,7 +16,7 @@ use async_trait::async_trait;
 
 use super::{
     Account, AttemptOutcome, AttemptRow, Attempts, ClientRow, Clients, DataKeyRow, DataKeyUse,
-    DataKeys, Event, Events, Grants, Housekeeping, NewSession, Result, RevocationRow,
+    DataKeys, Event, Events, Grants, Housekeeping, NewSession, ReceiptRow, Result, RevocationRow,
     RewrappedGrant, Rewraps, SessionHash, SessionRow, SessionView, Sessions, Spent, SpentKind,
     StoreError, StoredEvent, User,
 };
@@ -47,6 +48,7 @@ struct Tables {
     revoked_clients: HashSet<ClientId>,
     events: Vec<Event>,
     data_keys: BTreeMap<u32, DataKeyRow>,
+    receipts: BTreeMap<AttemptId, ReceiptRow>,
     revocations: BTreeMap<(Timestamp, GrantId), RevocationRow>,
     leases: BTreeMap<GrantId, refreshes::Lease>,
 }

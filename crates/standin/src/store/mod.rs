@@ -9,6 +9,7 @@
 //! load the keys again and seal again), so that a key which no row needs stays needed by none.
 //! The laws in [`conformance`] say the rest, and every implementation is run against them.
 
+mod receipt;
 mod record;
 mod refresh;
 mod signal;
@@ -25,6 +26,7 @@ use crate::time::Timestamp;
 use crate::vault::{Grant, ScopeRecord};
 use crate::verify::{Identity, ProviderId};
 
+pub use receipt::{ReceiptFilter, ReceiptKind, ReceiptRow};
 pub use record::{
     Account, Admits, AttemptOutcome, AttemptRow, ClientRow, DataKeyRow, DataKeyUse, Event,
     EventKind, NewSession, RevocationRow, RewrappedGrant, SessionHash, SessionRow, SessionView,
@@ -92,7 +94,8 @@ pub trait Users: Sync {
     /// more identity. A grant whose `version` is 1 is an insert, for the user that was found or made, and
     /// conflicts with any grant of the same identity; any other replaces `version - 1`, and conflicts if
     /// that is not what is stored. A sign-in without a grant leaves every grant alone. The event names that
-    /// user, the grant and the attempt.
+    /// user, the grant and the attempt. The receipt is kept as [`Receipts::put_receipt`] does, with that user and
+    /// whether they are new.
     ///
     /// One that is bound conflicts unless `new_user` is known and the identity is theirs or nobody's, and it
     /// leaves their profile as it is.
@@ -132,7 +135,7 @@ pub trait Users: Sync {
         identity: &Identity,
         event: Event,
     ) -> Result<Unlinked>;
-    /// The user, and everything that hangs on them: identities, grants, sessions. `false` if unknown.
+    /// The user, and everything that hangs on them: identities, grants, sessions, receipts. `false` if unknown.
     async fn delete_user(&self, id: UserId) -> Result<bool>;
 }
 
@@ -277,6 +280,26 @@ pub trait Rewraps {
     async fn rewrap_revocations(&self, revocations: Vec<RevocationRow>) -> Result<usize>;
 }
 
+/// What was done and checked in attempts, for those who ask why.
+#[async_trait]
+pub trait Receipts {
+    /// Keeps one; over an earlier one of the same attempt only if that attempt went on after it
+    /// ([`ReceiptKind::goes_on`]), so that a replay never covers what happened.
+    async fn put_receipt(&self, receipt: ReceiptRow) -> Result<()>;
+    /// The receipt of one attempt.
+    async fn receipt(&self, attempt: AttemptId) -> Result<Option<ReceiptRow>>;
+    /// Receipts, those of the newest attempts first.
+    async fn receipts(&self, wanted: &ReceiptFilter) -> Result<Vec<ReceiptRow>>;
+    /// Forgets those of this kind that ended at `until` or before, and of the rest all but the newest `most`.
+    /// How many rows went; where several ended in the same millisecond as the first that must go, they go too.
+    async fn prune_receipts(
+        &self,
+        kind: ReceiptKind,
+        until: Timestamp,
+        most: usize,
+    ) -> Result<usize>;
+}
+
 /// Upkeep.
 #[async_trait]
 pub trait Housekeeping {
@@ -299,6 +322,7 @@ pub trait Store:
     + Events
     + DataKeys
     + Rewraps
+    + Receipts
     + Housekeeping
     + Send
     + Sync
@@ -318,6 +342,7 @@ impl<T> Store for T where
         + Events
         + DataKeys
         + Rewraps
+        + Receipts
         + Housekeeping
         + Send
         + Sync

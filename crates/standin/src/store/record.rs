@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::ReceiptRow;
 use crate::id::{AttemptId, ClientId, GrantId, SessionId, UserId};
 use crate::time::Timestamp;
 use crate::vault::{Grant, ScopeRecord, SealedTokens};
@@ -169,6 +170,8 @@ pub struct SignIn {
     pub at: Timestamp,
     /// The event to append, for the user that was found or made.
     pub event: EventKind,
+    /// The receipt to keep.
+    pub receipt: Option<ReceiptRow>,
 }
 
 impl SignIn {
@@ -181,6 +184,14 @@ impl SignIn {
             attempt: Some(self.attempt),
             ..Event::new(self.event, self.at)
         }
+    }
+
+    /// The receipt to keep, once it is known whose it is.
+    #[must_use]
+    pub fn receipt_of(&self, signed_in: SignedIn) -> Option<ReceiptRow> {
+        let receipt = self.receipt.clone()?;
+        let SignedIn { user, is_new } = signed_in;
+        Some(ReceiptRow { user: Some(user), is_new_user: is_new, ..receipt })
     }
 }
 

@@ -37,10 +37,12 @@ impl World {
         self.database().query_row(sql, [], |row| row.get(0)).unwrap()
     }
 
-    /// Everything that the tables say, apart from when a session was last used.
+    /// Everything that the tables say, apart from when a session was last used, and from the receipts of what
+    /// was refused.
     pub fn database_dump(&self) -> String {
         let connection = self.database();
-        let tables = "SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name";
+        let tables = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name <> 'receipts' \
+                      ORDER BY name";
         let mut tables = connection.prepare(tables).unwrap();
         let names = tables.query_map([], |row| row.get::<_, String>(0)).unwrap();
         names.map(|name| dump(&connection, &name.unwrap())).collect()

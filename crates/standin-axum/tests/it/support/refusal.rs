@@ -190,7 +190,7 @@ impl Google {
     }
 
     /// The hash of every secret that the provider has seen or made.
-    async fn secret_hashes(&self) -> BTreeSet<String> {
+    pub async fn secret_hashes(&self) -> BTreeSet<String> {
         let ledger = self.ledger().await;
         let members = ledger.iter().filter_map(Value::as_object).flatten();
         members

@@ -4,8 +4,8 @@ use crate::id::{AttemptId, ClientId, GrantId, RefreshId, SessionId, UserId};
 use crate::provider::Scopes;
 use crate::secret::RefreshToken;
 use crate::store::{
-    Account, Admits, AttemptRow, ClientRow, EventKind, NewSession, RevocationRow, SessionHash,
-    SignIn,
+    Account, Admits, AttemptRow, ClientRow, EventKind, NewSession, ReceiptKind, ReceiptRow,
+    RevocationRow, SessionHash, SignIn,
 };
 use crate::time::Timestamp;
 use crate::vault::{Grant, GrantState, Sealed, SealedTokens, TokenTrace};
@@ -193,6 +193,24 @@ pub fn sign_in(number: u64) -> SignIn {
         replaces: None,
         at: at(number),
         event: EventKind::SignedIn,
+        receipt: None,
+    }
+}
+
+/// The receipt of an attempt that failed, and ended `number` ms after some day.
+#[must_use]
+pub fn receipt(number: u64) -> ReceiptRow {
+    ReceiptRow {
+        attempt: attempt_id(number),
+        provider: google(),
+        kind: ReceiptKind::Failed,
+        code: Some("code_refused".to_owned()),
+        offline: None,
+        user: None,
+        is_new_user: false,
+        begun_at: at(0),
+        ended_at: at(number),
+        steps: r#"[{"at_ms":0,"step":"begun"}]"#.to_owned(),
     }
 }
 

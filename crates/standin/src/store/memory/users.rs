@@ -54,7 +54,8 @@ impl Users for MemoryStore {
 
         let event = sign_in.event_of(user);
         let existing = tables.users.get(&user).cloned();
-        let is_new = existing.is_none();
+        let signed_in = SignedIn { user, is_new: existing.is_none() };
+        let receipt = sign_in.receipt_of(signed_in);
         let stored = existing.unwrap_or(User {
             id: user,
             profile: Profile::default(),
@@ -83,7 +84,10 @@ impl Users for MemoryStore {
             attempt.1 = AttemptOutcome::Done;
         }
         tables.events.push(event);
-        Ok(SignedIn { user, is_new })
+        if let Some(receipt) = receipt {
+            tables.put_receipt(receipt);
+        }
+        Ok(signed_in)
     }
 
     async fn user(&self, id: UserId) -> Result<Option<User>> {
@@ -159,6 +163,7 @@ impl Users for MemoryStore {
         tables.forget_identities(|_, owner| owner == id);
         tables.sessions.retain(|_, session| session.user != id);
         tables.first_user = tables.first_user.filter(|first| *first != id);
+        tables.receipts.retain(|_, receipt| receipt.user != Some(id));
         Ok(tables.users.remove(&id).is_some())
     }
 }
