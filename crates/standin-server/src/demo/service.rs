@@ -8,6 +8,7 @@ use secrecy::SecretString;
 use standin::entropy::SystemEntropy;
 use standin::id::ClientId;
 use standin::provider::{ClientAuthentication, ProviderKind, Scopes};
+use standin::receipt::ReceiptSettings;
 use standin::secret::{ClientKey, ClientSecret};
 use standin::store::{ClientRow, Store};
 use standin::time::Clock as _;
@@ -73,6 +74,7 @@ fn config(args: &Args, data: &Data) -> anyhow::Result<Config> {
         database_url: SecretString::from(data.database_url()),
         keys_file: data.key_file(),
         sign_up: SignUp::Open,
+        attempts: ReceiptSettings::default(),
         session: Session { idle: 7 * DAY, absolute: 30 * DAY },
         limits: Limits::default(),
         log: Log { format: Format::Text, level: "warn".to_owned() },

@@ -5,6 +5,7 @@ use rusqlite::{Connection, Row, params};
 use standin::id::{AttemptId, UserId};
 use standin::store::{ReceiptFilter, ReceiptKind, ReceiptRow, Receipts, Result};
 use standin::time::Timestamp;
+use standin::verify::ProviderId;
 
 use super::SqliteStore;
 use super::failure::Failure;
@@ -51,7 +52,7 @@ impl Receipts for SqliteStore {
 
     async fn receipts(&self, wanted: &ReceiptFilter) -> Result<Vec<ReceiptRow>> {
         let page = params![
-            wanted.provider.as_ref().map(|provider| provider.as_str()),
+            wanted.provider.as_ref().map(ProviderId::as_str),
             wanted.user.as_ref().map(UserId::as_bytes),
             wanted.failed,
             limit(wanted.limit)
