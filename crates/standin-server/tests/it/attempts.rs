@@ -62,7 +62,19 @@ async fn a_receipt_is_printed_with_its_steps_its_checks_and_what_they_come_to() 
     let place = place().await;
     let id = attempt_id(12_400).to_string();
     let printed = text(place.path(), &["attempts", "show", &id]);
-    insta::assert_snapshot!(printed, @"");
+    let lines: Vec<&str> = printed.lines().collect();
+    assert_eq!(lines[0], format!("{id}  google  failed: issuer_mismatch"));
+    assert!(lines[1].starts_with("begun 2025-12-") && lines[1].ends_with(", ended after 12.4 s"));
+    assert_eq!(lines[3].split_whitespace().collect::<Vec<_>>()[..3], ["+0", "ms", "begun"]);
+    assert!(lines[3].ends_with("  provider: google, prompt: none"), "{printed}");
+    assert_eq!(
+        lines[5..7],
+        [
+            "         ✓ cookie of the attempt  CB-2  one of this state            one",
+            "         ✗ issuer of the answer   CB-5  https://accounts.google.com  https://evil.example"
+        ]
+    );
+    assert!(lines[8].starts_with("Not signed in: the answer comes from another provider"));
     let shown = json_of(place.path(), &["attempts", "show", &id, "--json"]);
     assert_eq!(shown["status"], "failed");
     assert_eq!(shown["steps"][1]["checks"][1]["requirement"], "CB-5");
