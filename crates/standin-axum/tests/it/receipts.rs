@@ -280,9 +280,10 @@ async fn cb_3_a_replay_leaves_the_receipt_of_what_happened() {
     world.google.allow(ADA).await;
     let mut browser = world.browser();
     let callback = browser.callback_url("").await;
+    let mut again = browser.clone();
     browser.get(&callback).await.assert_status(303);
     let first = world.receipts().await;
-    let replay = browser.get(&callback).await;
+    let replay = again.get(&callback).await;
     replay.assert_refused(409, "attempt_used");
     let row = world.receipt_of(&replay).await;
     assert_eq!((&row, row.kind), (&first[0], ReceiptKind::Done));
