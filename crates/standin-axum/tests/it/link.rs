@@ -80,7 +80,7 @@ async fn ar_11_whoever_is_signed_in_links_an_account_and_stays_who_they_are() {
     assert_eq!(grants.len(), 2);
     assert!(grants.iter().all(|grant| grant["offline"] == true), "{grants:?}");
     let status = browser.get(format!("/auth/attempts/{attempt}")).await.json();
-    assert_eq!(status, json!({ "status": "done" }));
+    assert_eq!(status, json!({ "status": "done", "offline": "came" }));
     assert_eq!(world.events_of("identity_linked"), 1);
 
     // From now on either account is they.

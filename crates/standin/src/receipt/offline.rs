@@ -15,6 +15,8 @@ pub struct Leg {
     pub brought: bool,
     /// There is one now that works: this one, or one that was stored before.
     pub works: bool,
+    /// The access token does not end by itself, so that no refresh token is needed.
+    pub lasts: bool,
     /// The provider was asked for offline access: by a parameter, or by the scope `offline_access`.
     pub asked: bool,
     /// The provider was asked to show its consent page (`prompt=consent`).
@@ -66,6 +68,9 @@ words! {
     /// It held none, and the stored one works.
     Kept = "kept",
         "yes: no refresh token came, as is usual for somebody who has given it before; the stored one is kept", "";
+    /// There is none and need be none: GitHub's tokens for an OAuth app live until they are taken back.
+    Lasting = "lasting",
+        "yes: the provider's access token does not end by itself, so there is no refresh token and need be none", "";
     /// It held none, none is stored, and the user is being asked for consent.
     SecondLeg = "second_leg",
         "not yet: no refresh token came and none is stored, so the browser was sent once more to ask for consent",
@@ -102,6 +107,7 @@ impl Offline {
     pub const fn of(leg: &Leg) -> Self {
         match leg {
             Leg { brought: true, .. } => Self::Came,
+            Leg { lasts: true, works: true, .. } => Self::Lasting,
             Leg { works: true, .. } => Self::Kept,
             Leg { second_leg: true, .. } => Self::SecondLeg,
             Leg { asked: false, .. } => Self::NotAsked,
@@ -144,6 +150,7 @@ mod tests {
     const NOTHING: Leg = Leg {
         brought: false,
         works: false,
+        lasts: false,
         asked: true,
         for_consent: false,
         one_time_code: false,
@@ -156,6 +163,7 @@ mod tests {
             (Leg { brought: true, works: true, ..NOTHING }, Offline::Came),
             (Leg { brought: true, works: true, for_consent: true, ..NOTHING }, Offline::Came),
             (Leg { works: true, ..NOTHING }, Offline::Kept),
+            (Leg { works: true, lasts: true, ..NOTHING }, Offline::Lasting),
             (Leg { works: true, asked: false, ..NOTHING }, Offline::Kept),
             (Leg { second_leg: true, ..NOTHING }, Offline::SecondLeg),
             (Leg { for_consent: true, ..NOTHING }, Offline::ConsentBroughtNone),
@@ -173,7 +181,7 @@ mod tests {
     fn words_are_read_back_and_whoever_has_none_is_told_what_to_do() {
         for offline in Offline::ALL {
             assert_eq!(offline.word().parse(), Ok(*offline));
-            let is_well = matches!(offline, Offline::Came | Offline::Kept);
+            let is_well = matches!(offline, Offline::Came | Offline::Kept | Offline::Lasting);
             assert_eq!(offline.advice().is_empty(), is_well, "{offline}");
             assert_eq!(offline.said().starts_with("yes"), is_well, "{offline}");
         }

@@ -232,8 +232,9 @@ impl Settling<'_> {
         }
         receipt.leaves(Offline::of(&Leg {
             brought: self.brings_refresh_token(),
+            lasts: grant.is_lasting(),
             works: grant.is_offline(),
-            asked: provider.gives_refresh_token_on_consent(&self.attempt.scopes),
+            asked: provider.asks_for_offline_access(&self.attempt.scopes),
             for_consent: self.attempt.asked.for_consent,
             one_time_code: self.attempt.mode == Mode::Code,
             second_leg: leave.second_leg.is_some(),
