@@ -2,6 +2,7 @@
 
 use super::conclude::Decided;
 use super::request::Part;
+use crate::faults::Twist;
 use crate::id_token::{Channel, Statement};
 use crate::scopes;
 use crate::state::grants::{AccessToken, LIFETIME};
@@ -77,5 +78,8 @@ fn id_token(
         },
         iss_forms,
     };
-    Some(statement.sign(&signer, None))
+    // The issuer that is wrong here is the parameter beside the token.
+    let twist =
+        decided.interaction.twist.as_ref().filter(|twist| !matches!(twist, Twist::WrongIss));
+    Some(statement.sign(&signer, twist))
 }

@@ -55,7 +55,8 @@ pub(crate) struct Interaction {
     /// Whether each scope has a box.
     boxes: bool,
     from_old_endpoint: bool,
-    wrong_iss: bool,
+    /// What is to be wrong with the answer.
+    twist: Option<Twist>,
 }
 
 impl Interaction {
@@ -101,7 +102,7 @@ pub(crate) async fn endpoint(
         pages: VecDeque::new(),
         boxes: false,
         from_old_endpoint: uri.path() == OLD_PATH,
-        wrong_iss: matches!(twist, Some(Extension(Twist::WrongIss))),
+        twist: twist.map(|Extension(twist)| twist),
     };
     flow::begin(&shared, interaction, browser(&shared, &headers).as_deref())
 }

@@ -7,6 +7,7 @@ use super::front::Tokens;
 use super::request::{Part, Redirect, ResponseMode, Silence};
 use super::{Interaction, pages};
 use crate::discovery::WRONG_ISSUER;
+use crate::faults::Twist;
 use crate::object::Object;
 use crate::relay::Receiver;
 use crate::reply;
@@ -74,7 +75,8 @@ pub(super) fn interaction_required(shared: &Shared, interaction: &Interaction) -
 
 /// `state`, then RFC 9207's `iss`, which belongs to errors as much as to codes.
 fn opening(shared: &Shared, interaction: &Interaction) -> Object {
-    let iss = if interaction.wrong_iss { WRONG_ISSUER } else { &shared.origin };
+    let is_wrong = matches!(interaction.twist, Some(Twist::WrongIss));
+    let iss = if is_wrong { WRONG_ISSUER } else { &shared.origin };
     let iss = shared.state().profile.iss_parameter.then_some(iss);
     Object::default().with_some("state", interaction.request.state.as_deref()).with_some("iss", iss)
 }

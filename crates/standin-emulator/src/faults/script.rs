@@ -60,6 +60,8 @@ const ENDPOINTS: &[&str] = &[
     "api",
 ];
 const TOKEN: &[&str] = &["token"];
+/// Where ID tokens come from.
+const ID_TOKEN: &[&str] = &["token", "authorize"];
 
 /// A fault's name, where it works, and the fields it takes (`!` marks the ones it needs).
 type Definition = (&'static str, &'static [&'static str], &'static [&'static str]);
@@ -72,20 +74,20 @@ const FAULTS: &[Definition] = &[
     ("drop_after", ENDPOINTS, &[]),
     ("malformed", ENDPOINTS, &["body", "content_type"]),
     ("wrong_iss", &["token", "discovery", "authorize"], &[]),
-    ("wrong_aud", TOKEN, &[]),
-    ("wrong_nonce", TOKEN, &[]),
-    ("bad_signature", TOKEN, &[]),
-    ("alg_none", TOKEN, &[]),
-    ("expired", TOKEN, &[]),
-    ("unknown_kid", TOKEN, &[]),
+    ("wrong_aud", ID_TOKEN, &[]),
+    ("wrong_nonce", ID_TOKEN, &[]),
+    ("bad_signature", ID_TOKEN, &[]),
+    ("alg_none", ID_TOKEN, &[]),
+    ("expired", ID_TOKEN, &[]),
+    ("unknown_kid", ID_TOKEN, &[]),
     ("no_refresh_token", TOKEN, &[]),
     ("invalid_grant", TOKEN, &[]),
     ("invalid_client", TOKEN, &[]),
     ("rotate", TOKEN, &[]),
     ("narrow_scope", TOKEN, &["!scopes"]),
-    ("other_subject", &["token", "userinfo"], &[]),
+    ("other_subject", &["token", "authorize", "userinfo"], &[]),
     ("token_response", TOKEN, &["!fields"]),
-    ("id_token_claims", TOKEN, &["claims", "header"]),
+    ("id_token_claims", ID_TOKEN, &["claims", "header"]),
 ];
 
 const NAMES: &[&str] = &names();

@@ -40,6 +40,7 @@ pub(super) const ROWS: [Row; 11] = [
         .by(&[
             "it::faults::id_tokens_can_be_wrong_in_every_claim",
             "it::faults::id_tokens_can_be_signed_wrongly",
+            "it::faults::the_front_channels_id_token_can_be_wrong_too",
         ]),
     not(
         "`locale`, `profile` and the other claims of earlier years",

@@ -1,9 +1,11 @@
 //! Every fault does what it is named after, once, and is written down.
 
+use std::collections::HashMap;
+
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
-use crate::support::{Answer, CALENDAR, DRIVE, Google, SIGN_IN};
+use crate::support::{Answer, CALENDAR, DRIVE, Google, SIGN_IN, location, payload};
 
 const OFFLINE: [(&str, &str); 1] = [("access_type", "offline")];
 
@@ -133,6 +135,42 @@ async fn id_tokens_can_be_signed_wrongly() {
     let keys = google.json("/oauth2/v3/certs").await;
     let kid = answer.header()["kid"].clone();
     assert!(!keys["keys"].as_array().unwrap().iter().any(|key| key["kid"] == kid));
+}
+
+/// What is ordered at the authorization endpoint spoils its own ID token, and the token endpoint's stays good.
+#[tokio::test]
+async fn the_front_channels_id_token_can_be_wrong_too() {
+    let google = Google::with_ada().await;
+    for (fault, claims, claim, value) in [
+        ("wrong_nonce", Value::Null, "nonce", json!("a-nonce-nobody-sent")),
+        ("other_subject", Value::Null, "sub", json!("999999999999999999999")),
+        ("id_token_claims", json!({"c_hash": null}), "c_hash", Value::Null),
+        ("id_token_claims", json!({"c_hash": "x"}), "c_hash", json!("x")),
+    ] {
+        let mut script = json!({"endpoint": "authorize", "fault": fault});
+        if claims.is_object() {
+            script["claims"] = claims;
+        }
+        google.fault(script).await;
+        let front = hybrid(&google).await;
+        assert_eq!(payload(&front["id_token"])[claim], value, "{fault}");
+        let back = google.redeem(&front["code"]).await.claims();
+        assert_eq!(
+            (&back["nonce"], back["sub"].as_str().unwrap().len()),
+            (&json!("n"), 21),
+            "{fault}"
+        );
+    }
+    google.fault(json!({"endpoint": "authorize", "fault": "alg_none"})).await;
+    assert!(hybrid(&google).await["id_token"].ends_with('.'));
+}
+
+/// What a hybrid request is answered with.
+async fn hybrid(google: &Google) -> HashMap<String, String> {
+    let request = [("response_type", "code id_token"), ("nonce", "n")];
+    let answer = location(&google.authorize(SIGN_IN, &request).send().await.unwrap());
+    let (_, fragment) = answer.split_once('#').unwrap();
+    form_urlencoded::parse(fragment.as_bytes()).into_owned().collect()
 }
 
 #[tokio::test]
