@@ -99,6 +99,8 @@ impl Sample {
             now: Timestamp::from_unix_seconds(NOW),
             leeway: LEEWAY,
             hosted_domains: &[],
+            authenticated_since: None,
+            acr_values: &[],
         };
         let token = UnverifiedIdToken::parse(&self.token)?;
         verify_id_token(&token, &self.keys, &expected, &mut Receipt::unkept())?;

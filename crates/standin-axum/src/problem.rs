@@ -120,6 +120,7 @@ fn status(error: &Error) -> StatusCode {
         }
         Error::ReauthRequired { .. } => StatusCode::CONFLICT,
         Error::Account(_)
+        | Error::AnswerNotSupported { .. }
         | Error::ProviderAddressRefused { .. }
         | Error::ProviderMisbehaved
         | Error::ProviderRefusesClient => StatusCode::BAD_GATEWAY,
@@ -140,6 +141,7 @@ fn status_of_refusal(refusal: Refusal) -> StatusCode {
         | Refusal::CsrfFieldMissing
         | Refusal::CsrfTokenMismatch
         | Refusal::DuplicateParameter
+        | Refusal::IdTokenMissing
         | Refusal::InvalidRequest
         | Refusal::IssuerMismatch
         | Refusal::ProviderError
@@ -148,6 +150,7 @@ fn status_of_refusal(refusal: Refusal) -> StatusCode {
         | Refusal::ScopeNotAllowed
         | Refusal::StateMismatch
         | Refusal::StateMissing
+        | Refusal::TokenNotAskedFor
         | Refusal::TooLarge => StatusCode::BAD_REQUEST,
         Refusal::InvalidClient | Refusal::Unauthenticated => StatusCode::UNAUTHORIZED,
         Refusal::AccessDenied

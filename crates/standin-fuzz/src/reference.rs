@@ -94,6 +94,8 @@ pub(crate) fn with_expected<T>(check: impl FnOnce(&Expected<'_>) -> T) -> T {
         now: Timestamp::from_unix_seconds(NOW),
         leeway: Duration::from_secs(LEEWAY.unsigned_abs()),
         hosted_domains: &[],
+        authenticated_since: None,
+        acr_values: &[],
     })
 }
 

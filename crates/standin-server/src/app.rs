@@ -100,6 +100,8 @@ fn provider_config(provider: &config::Provider, is_development: bool) -> Provide
         hosted_domains: provider.hosted_domains.clone(),
         allow: provider.allow.clone(),
         allow_credential_without_nonce: provider.allow_credential_without_nonce,
+        answer: provider.answer,
+        authentication: provider.authentication.clone(),
         transport: if is_development { Transport::LoopbackHttpAllowed } else { Transport::Https },
     }
 }

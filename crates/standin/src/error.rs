@@ -18,6 +18,14 @@ pub enum Error {
     /// The provider does not say whose its access token is.
     #[error(transparent)]
     Account(#[from] AccountFault),
+    /// The provider does not answer as it is configured to be asked: nothing a user can mend.
+    #[error(
+        "the provider \"{provider}\" says that it does not answer as this application is configured to ask it; an operator must change `response_type` or `response_mode`"
+    )]
+    AnswerNotSupported {
+        /// Which provider.
+        provider: ProviderId,
+    },
     /// A token that a provider is said to have sent to us directly is not what it should be.
     #[error(transparent)]
     EventToken(#[from] EventTokenFault),
@@ -98,6 +106,7 @@ impl Error {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Account(fault) => fault.code(),
+            Self::AnswerNotSupported { .. } => "answer_not_supported",
             Self::EventToken(fault) => fault.code(),
             Self::IdToken(fault) => fault.code(),
             Self::InsufficientScope { .. } => "insufficient_scope",
@@ -257,6 +266,9 @@ refusals! {
     /// No such account of the user's.
     IdentityUnknown = "identity_unknown",
         "whoever is signed in has no such account here; those they have are listed by `GET /auth/session`";
+    /// The hybrid flow was asked for, and the code came alone (requirement ID-10).
+    IdTokenMissing = "id_token_missing",
+        "the provider's answer carries no ID token beside the code, though one was asked for; start again, and tell the operator if it stays so";
     /// The key is unknown or revoked.
     InvalidClient = "invalid_client",
         "the client key is missing, unknown or revoked";
@@ -314,6 +326,9 @@ refusals! {
     /// Another account than expected.
     SubjectMismatch = "subject_mismatch",
         "another account was chosen at the provider than the one that was expected; nothing was changed";
+    /// A token came through the browser that this application never asks for, or did not ask for now.
+    TokenNotAskedFor = "token_not_asked_for",
+        "the provider's answer carries a token that was not asked for; start again, and tell the operator if it stays so";
     /// A part is larger than it may be (requirement CB-15).
     TooLarge = "too_large",
         "a part of this request is larger than it may be";

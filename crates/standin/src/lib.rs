@@ -22,7 +22,8 @@
 //! # async fn run(store: std::sync::Arc<dyn standin::store::Store>) -> Result<(), Box<dyn std::error::Error>> {
 //! use standin::AllowList;
 //! use standin::http::{AddressPolicy, ReqwestClient};
-//! use standin::provider::{ClientAuthentication, ProviderConfig, ProviderKind, Registration, Scopes, Transport};
+//! use standin::provider::{AnswerForm, ClientAuthentication, ProviderConfig, ProviderKind, Registration};
+//! use standin::provider::{Scopes, Transport, UserAuthentication};
 //! use standin::secret::ClientSecret;
 //!
 //! let keys = standin::vault::KeyFile::read("/etc/app/keys.toml".as_ref())?;
@@ -46,6 +47,8 @@
 //!     hosted_domains: Vec::new(),
 //!     allow: AllowList::default(),
 //!     allow_credential_without_nonce: false,
+//!     answer: AnswerForm::default(),
+//!     authentication: UserAuthentication::default(),
 //!     transport: Transport::Https,
 //! })
 //! .build(&keys)

@@ -275,7 +275,6 @@ async fn cb_7_an_answer_comes_as_it_was_asked_for() {
     world.google.allow(ADA).await;
     let mut browser = world.browser();
     let callback = browser.callback_url("").await;
-    let before = world.before(&mut browser).await;
     let query = callback.query().unwrap().to_owned();
     let path = world.url("/auth/google/callback");
     for (url, kind, body) in [
@@ -290,6 +289,7 @@ async fn cb_7_an_answer_comes_as_it_was_asked_for() {
     }
     let (state, code) = world.one_time_code(&mut browser).await;
     let mixed = with(&with(&callback, "code", &code), "state", &state);
+    let before = world.before(&mut browser).await;
     let answer = browser.get(&mixed).await;
     let expected = refused(400, "response_mode_mismatch").known();
     world.assert_refusal(&mut browser, &before, &answer, expected).await;

@@ -14,7 +14,8 @@ use standin::entropy::SeededEntropy;
 use standin::http::{HttpClient, HttpError, Request, Response};
 use standin::id::AttemptId;
 use standin::provider::{
-    ClientAuthentication, ProviderConfig, ProviderKind, Registration, Scopes, Transport,
+    AnswerForm, ClientAuthentication, ProviderConfig, ProviderKind, Registration, Scopes,
+    Transport, UserAuthentication,
 };
 use standin::secret::ClientSecret;
 use standin::session::cookie::{Cookies, SetCookie};
@@ -94,6 +95,8 @@ fn google() -> ProviderConfig {
         hosted_domains: Vec::new(),
         allow: standin::AllowList::default(),
         allow_credential_without_nonce: false,
+        answer: AnswerForm::default(),
+        authentication: UserAuthentication::default(),
         transport: Transport::Https,
     }
 }

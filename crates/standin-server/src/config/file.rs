@@ -58,9 +58,10 @@ fn in_our_words(message: &str) -> String {
 fn not_a_choice(key: &str) -> Option<&'static str> {
     match key {
         "code_challenge_method" | "pkce" => Some("; PKCE with S256 is always on: leave it out"),
-        "grant_type" | "grant_types" | "response_type" | "response_types" => {
+        "grant_type" | "grant_types" | "response_types" => {
             Some("; every sign-in is for a code, and there is no other way: leave it out")
         }
+        "response_mode" | "response_type" => Some("; it belongs into a [[provider]]"),
         _ => None,
     }
 }

@@ -8,6 +8,7 @@
 
 mod address;
 mod admission;
+mod answer;
 mod duration;
 mod env;
 mod error;
@@ -28,7 +29,9 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 use standin::http::{AddressPolicy, Network};
-use standin::provider::{ClientAuthentication, ProviderKind, Scopes};
+use standin::provider::{
+    AnswerForm, ClientAuthentication, ProviderKind, Scopes, UserAuthentication,
+};
 use standin::receipt::ReceiptSettings;
 use standin::secret::ClientSecret;
 use standin::vault::KeyFile;
@@ -174,4 +177,8 @@ pub struct Provider {
     pub allow: AllowList,
     /// Whether a credential of its button may come without a nonce.
     pub allow_credential_without_nonce: bool,
+    /// How it is asked to answer.
+    pub answer: AnswerForm,
+    /// What is asked of the way in which people sign in there.
+    pub authentication: UserAuthentication,
 }

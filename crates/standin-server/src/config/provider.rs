@@ -6,6 +6,7 @@ use standin::http::AddressPolicy;
 use standin::provider::{ClientAuthentication, ProviderKind, Scopes};
 use standin::secret::ClientSecret;
 
+use super::answer;
 use super::error::{ConfigError, did_you_mean};
 use super::raw::RawProvider;
 use super::secrets::{self, Registration};
@@ -82,6 +83,13 @@ fn resolve(
             &kind,
             raw.allow_credential_without_nonce,
         )?,
+        answer: answer::form(
+            &keys,
+            &kind,
+            raw.response_type.as_deref(),
+            raw.response_mode.as_deref(),
+        )?,
+        authentication: answer::authentication(&keys, &kind, raw.max_age, raw.acr_values)?,
         kind,
     })
 }
@@ -94,7 +102,7 @@ impl Keys {
         Self(format!("provider \"{id}\""))
     }
 
-    fn name(&self, key: &str) -> String {
+    pub(super) fn name(&self, key: &str) -> String {
         format!("{}: {key}", self.0)
     }
 

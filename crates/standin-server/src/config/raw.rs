@@ -264,4 +264,16 @@ pub struct RawProvider {
     pub scopes_add_up: Option<bool>,
     /// For `oidc`: whether a refresh may ask for less than was given.
     pub refresh_narrows: Option<bool>,
+    /// What the provider is asked for: `code`, or `code id_token` for the hybrid flow, in which an ID token comes
+    /// through the browser and is verified before the code is spent. `code` when left out.
+    pub response_type: Option<String>,
+    /// How its answer comes: `query`, by redirect, or `form_post`, in a form that the provider's page posts. `query`
+    /// for `code` when left out; `form_post` for `code id_token`, which nothing else will do for.
+    pub response_mode: Option<String>,
+    /// How long ago people may have signed in at the provider (`max_age`), such as `15m`; ID tokens must say when it
+    /// was (`auth_time`). However long when left out. Google says it only for projects that have switched it on.
+    pub max_age: Option<String>,
+    /// Ways of signing in at the provider of which one is required (`acr_values`); ID tokens must name it (`acr`).
+    /// Any when left out. Google has none.
+    pub acr_values: Option<Vec<String>>,
 }

@@ -103,6 +103,12 @@ struct ShownProvider {
     allow_domains: Vec<String>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     allow_credential_without_nonce: bool,
+    response_type: &'static str,
+    response_mode: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_age: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    acr_values: Vec<String>,
 }
 
 /// The configuration without its secrets.
@@ -164,6 +170,10 @@ fn provider(provider: &Provider) -> ShownProvider {
         allow_emails: provider.allow.emails().map(str::to_owned).collect(),
         allow_domains: provider.allow.domains().map(str::to_owned).collect(),
         allow_credential_without_nonce: provider.allow_credential_without_nonce,
+        response_type: provider.answer.response_type(),
+        response_mode: provider.answer.response_mode(),
+        max_age: provider.authentication.max_age.map(duration),
+        acr_values: provider.authentication.acr_values.clone(),
     }
 }
 

@@ -7,7 +7,9 @@ use anyhow::ensure;
 use secrecy::SecretString;
 use standin::entropy::SystemEntropy;
 use standin::id::ClientId;
-use standin::provider::{ClientAuthentication, ProviderKind, Scopes};
+use standin::provider::{
+    AnswerForm, ClientAuthentication, ProviderKind, Scopes, UserAuthentication,
+};
 use standin::receipt::ReceiptSettings;
 use standin::secret::{ClientKey, ClientSecret};
 use standin::store::{ClientRow, Store};
@@ -115,6 +117,8 @@ fn provider(emulator: &Emulator) -> anyhow::Result<Provider> {
         client_authentication: ClientAuthentication::Post,
         allow: AllowList::default(),
         allow_credential_without_nonce: false,
+        answer: AnswerForm::default(),
+        authentication: UserAuthentication::default(),
     })
 }
 

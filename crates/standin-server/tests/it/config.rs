@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
+use standin::provider::AnswerForm;
 use standin_server::config::{Config, ConfigError, Flags, Source, shown};
 use tempfile::TempDir;
 
@@ -66,6 +67,11 @@ fn plus(lines: &str) -> String {
         None if lines.starts_with('[') => format!("{GOOD}{lines}\n"),
         None => format!("{lines}\n{GOOD}"),
     }
+}
+
+/// The good configuration with these lines more of its provider.
+fn of_provider(lines: &[&str]) -> String {
+    format!("{GOOD}{}\n", lines.join("\n"))
 }
 
 #[test]
@@ -287,7 +293,6 @@ fn ar_2_ar_9_nothing_weakens_how_a_sign_in_is_asked_for() {
         "pkce = \"none\"",
         "pkce = false",
         "code_challenge_method = \"plain\"",
-        "response_type = \"token\"",
         "response_types = [\"code\", \"id_token\"]",
         "grant_type = \"password\"",
     ]
@@ -303,15 +308,88 @@ fn ar_2_ar_9_nothing_weakens_how_a_sign_in_is_asked_for() {
     standin.toml:12: unknown key `pkce`; PKCE with S256 is always on: leave it out
     standin.toml:12: unknown key `pkce`; PKCE with S256 is always on: leave it out
     standin.toml:12: unknown key `code_challenge_method`; PKCE with S256 is always on: leave it out
-    standin.toml:12: unknown key `response_type`; every sign-in is for a code, and there is no other way: leave it out
     standin.toml:12: unknown key `response_types`; every sign-in is for a code, and there is no other way: leave it out
     standin.toml:12: unknown key `grant_type`; every sign-in is for a code, and there is no other way: leave it out
     "##);
-    for (name, value) in [("PKCE", "plain"), ("RESPONSE_TYPE", "token")] {
+    for (name, value) in [("PKCE", "plain"), ("GRANT_TYPE", "password")] {
         let variable = format!("STANDIN__PROVIDER__0__{name}");
         let complaint = place.complaint(GOOD, &[(&variable, value)]);
         assert!(complaint.contains("names no key of the configuration"), "{complaint}");
     }
+}
+
+#[test]
+fn ar_9_a_provider_is_asked_to_answer_in_one_of_three_forms() {
+    let place = Place::new();
+    for (lines, form) in [
+        (&[][..], AnswerForm::Query),
+        (&["response_type = \"code\""], AnswerForm::Query),
+        (&["response_mode = \"query\""], AnswerForm::Query),
+        (&["response_mode = \"form_post\""], AnswerForm::FormPost),
+        (&["response_type = \"code id_token\""], AnswerForm::HybridFormPost),
+        (
+            &["response_type = \"code id_token\"", "response_mode = \"form_post\""],
+            AnswerForm::HybridFormPost,
+        ),
+    ] {
+        let config = place.load(&of_provider(lines), &[], Flags::default()).unwrap();
+        assert_eq!(config.providers[0].answer, form, "{lines:?}");
+    }
+    let complaints = [
+        &["response_type = \"token\""][..],
+        &["response_type = \"code id_token token\""],
+        &["response_type = \"id_token\""],
+        &["response_type = \"none\""],
+        &["response_type = \"\""],
+        &["response_type = \"code id_tokn\""],
+        &["response_type = \"id_token code\""],
+        &["response_type = \"code id_token\"", "response_mode = \"query\""],
+        &["response_type = \"code id_token\"", "response_mode = \"fragment\""],
+        &["response_mode = \"fragment\""],
+        &["response_mode = \"form_pots\""],
+        &["response_mode = \"web_message\""],
+        &["response_mode = \"\""],
+    ]
+    .map(|lines| place.complaint(&of_provider(lines), &[]));
+    insta::assert_snapshot!(complaints.join("\n"), @r##"
+    provider "google": response_type: "token" is not offered: what it brings through the browser can be taken on the way; write "code" or "code id_token"
+    provider "google": response_type: "code id_token token" is not offered: what it brings through the browser can be taken on the way; write "code" or "code id_token"
+    provider "google": response_type: "id_token" is not offered: what it brings through the browser can be taken on the way; write "code" or "code id_token"
+    provider "google": response_type: "none" is neither code nor code id_token, did you mean `code`?
+    provider "google": response_type: "" is neither code nor code id_token
+    provider "google": response_type: "code id_tokn" is neither code nor code id_token, did you mean `code id_token`?
+    provider "google": response_type: "id_token code" is neither code nor code id_token
+    provider "google": response_mode: "query" would put the ID token of "code id_token" into addresses and logs; leave it out, or write "form_post"
+    provider "google": response_mode: "fragment" reaches only scripts of a page, and no server; write "form_post", or leave it out
+    provider "google": response_mode: "fragment" reaches only scripts of a page, and no server; write "form_post", or leave it out
+    provider "google": response_mode: "form_pots" is neither query nor form_post, did you mean `form_post`?
+    provider "google": response_mode: "web_message" is neither query nor form_post
+    provider "google": response_mode: "" is neither query nor form_post
+    "##);
+    let misplaced = place.complaint(&plus("response_type = \"code\""), &[]);
+    assert!(misplaced.ends_with("unknown key `response_type`; it belongs into a [[provider]]"));
+    let variable = ("STANDIN__PROVIDER__0__RESPONSE_TYPE", "token");
+    let complaint = place.complaint(GOOD, &[variable]);
+    assert!(complaint.contains("response_type: \"token\" is not offered"), "{complaint}");
+}
+
+#[test]
+fn id_23_what_is_asked_of_a_sign_in_at_the_provider_is_written_as_it_can_be_asked() {
+    let place = Place::new();
+    let with_max_age = of_provider(&["max_age = \"15m\""]);
+    let config = place.load(&with_max_age, &[], Flags::default()).unwrap();
+    let asked = &config.providers[0].authentication;
+    assert_eq!(asked.max_age, Some(std::time::Duration::from_mins(15)));
+    assert!(asked.acr_values.is_empty());
+    let complaints =
+        ["max_age = \"900\"", "max_age = \"0s\"", "max_age = \"250ms\"", "acr_values = [\"phr\"]"]
+            .map(|line| place.complaint(&of_provider(&[line]), &[]));
+    insta::assert_snapshot!(complaints.join("\n"), @r##"
+    provider "google": max_age: "900" is not a duration; write a number above 0 and a unit, such as "30s", "12h" or "7d"
+    provider "google": max_age: "0s" is not a duration; write a number above 0 and a unit, such as "30s", "12h" or "7d"
+    provider "google": max_age: providers are asked in whole seconds; write "1s" or longer
+    provider "google": acr_values: a provider of kind google never says how somebody signed in, so nobody could; leave it out
+    "##);
 }
 
 #[test]

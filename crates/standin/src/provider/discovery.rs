@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
+use super::answer::{AnswerForm, PublishedForms};
 use super::document::{self, Document, DocumentFault, Fetched};
 use super::endpoint::{Endpoint, EndpointFault, Transport};
 use crate::http::HttpClient;
@@ -31,6 +32,8 @@ pub struct Metadata {
     pub userinfo_endpoint: Option<Endpoint>,
     /// Where the browser goes to sign out there, too (OpenID Connect RP-Initiated Logout).
     pub end_session_endpoint: Option<Endpoint>,
+    /// How it can be asked to answer.
+    pub(super) forms: PublishedForms,
     /// Whether every callback carries `iss` (RFC 9207): then one without it is an attack.
     pub issuer_in_response: bool,
 }
@@ -65,6 +68,8 @@ struct Published {
     revocation_endpoint: Option<String>,
     userinfo_endpoint: Option<String>,
     end_session_endpoint: Option<String>,
+    response_types_supported: Option<Vec<String>>,
+    response_modes_supported: Option<Vec<String>>,
     #[serde(default)]
     authorization_response_iss_parameter_supported: bool,
 }
@@ -85,9 +90,18 @@ impl Metadata {
             revocation_endpoint: optional(&published.revocation_endpoint)?,
             userinfo_endpoint: optional(&published.userinfo_endpoint)?,
             end_session_endpoint: optional(&published.end_session_endpoint)?,
+            forms: PublishedForms {
+                response_types: published.response_types_supported,
+                response_modes: published.response_modes_supported,
+            },
             issuer_in_response: published.authorization_response_iss_parameter_supported,
             issuer: published.issuer,
         })
+    }
+
+    /// Whether the provider can be asked to answer in this form, as far as it says.
+    pub(crate) fn allows(&self, form: AnswerForm) -> bool {
+        self.forms.allow(form)
     }
 
     /// Whether refresh tokens would go where they went before (requirement RF-15).

@@ -13,6 +13,11 @@ pub const ISSUER: &str = "https://accounts.google.com";
 pub(super) const AUTHORIZATION_PARAMETERS: &[(&str, &str)] =
     &[("access_type", "offline"), ("include_granted_scopes", "true")];
 
+/// Google does not know `max_age`. When somebody signed in stands in the ID token where the request calls it essential
+/// and the project has switched it on.
+pub(super) const AUTH_TIME_PARAMETER: (&str, &str) =
+    ("claims", r#"{"id_token":{"auth_time":{"essential":true}}}"#);
+
 /// The `redirect_uri` that codes from Google's own popup are bound to.
 pub(crate) const POSTMESSAGE: &str = "postmessage";
 

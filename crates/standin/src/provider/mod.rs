@@ -3,6 +3,8 @@
 //! A [`Provider`] is configuration plus two caches, discovery and keys. It holds nothing of any request,
 //! so a thousand sign-ins share one (requirement AR-12).
 
+mod answer;
+mod authentication;
 mod discovery;
 mod document;
 mod endpoint;
@@ -21,6 +23,8 @@ use std::sync::Arc;
 
 use url::Url;
 
+pub use answer::AnswerForm;
+pub use authentication::UserAuthentication;
 pub use discovery::{DiscoveryFault, Metadata, MetadataCache};
 pub use document::DocumentFault;
 pub use endpoint::{Endpoint, EndpointFault, Transport};
@@ -39,11 +43,13 @@ use crate::admission::AllowList;
 use crate::core::Core;
 use crate::error::Error;
 use crate::receipt::{Fact, Receipt, rules};
-use crate::secret::{AccessToken, AuthorizationCode, IdToken, RefreshToken};
+use crate::secret::{AccessToken, AuthorizationCode, IdToken, Nonce, RefreshToken};
+use crate::time::Timestamp;
 use crate::vault::Destination;
 use crate::verify::{
-    Expected, ExpectedNonce, IdTokenFault, Identity, LEEWAY, ProviderId, UnverifiedIdToken,
-    VerifiedCredential, VerifiedIdentity, shown, verify_credential, verify_id_token,
+    Expected, ExpectedNonce, IdTokenFault, Identity, LEEWAY, ProviderId, UnverifiedFront,
+    UnverifiedIdToken, VerifiedCredential, VerifiedFront, VerifiedIdentity, shown,
+    verify_credential, verify_front, verify_hybrid_id_token, verify_id_token,
     verify_refreshed_id_token,
 };
 
@@ -104,6 +110,10 @@ pub struct ProviderConfig {
     /// Whether a credential of the sign-in button may come without a nonce. The double submit is all that ties
     /// it to this browser then: it is for pages that cannot call `begin` before they show the button.
     pub allow_credential_without_nonce: bool,
+    /// How it is asked to answer.
+    pub answer: AnswerForm,
+    /// What is asked of the way in which people sign in there.
+    pub authentication: UserAuthentication,
     /// Whether plain http to a loopback address will do: never but in development.
     pub transport: Transport,
 }
@@ -161,6 +171,10 @@ pub(crate) struct SignInProof<'a> {
     pub(crate) nonce: ExpectedNonce<'a>,
     pub(crate) access_token: &'a AccessToken,
     pub(crate) code: &'a AuthorizationCode,
+    /// What came through the browser before, if that was asked for.
+    pub(crate) front: Option<&'a VerifiedFront>,
+    /// When the request was made.
+    pub(crate) begun_at: Timestamp,
 }
 
 impl Provider {
@@ -236,6 +250,15 @@ impl Provider {
             ProviderKind::Google => google::AUTHORIZATION_PARAMETERS,
             ProviderKind::GitHub | ProviderKind::Oidc(_) => &[],
         }
+    }
+
+    /// The parameters that ask how and when the person signs in there (requirement ID-23).
+    pub(crate) fn authentication_parameters(&self) -> impl Iterator<Item = (&'static str, String)> {
+        let asked = &self.config.authentication;
+        let is_google = self.config.kind == ProviderKind::Google;
+        let (name, claims) = google::AUTH_TIME_PARAMETER;
+        let claims = (is_google && asked.max_age.is_some()).then(|| (name, claims.to_owned()));
+        asked.parameters().chain(claims)
     }
 
     /// Whether an authorization request for these scopes asks for offline access: by a parameter of its own, or
@@ -428,6 +451,10 @@ impl Provider {
         receipt: &mut Receipt,
     ) -> Result<VerifiedIdentity, Error> {
         if self.config.kind == ProviderKind::GitHub {
+            // The API does not say when and how somebody signed in, so nobody has who must show it.
+            if self.config.authentication != UserAuthentication::default() {
+                return Err(IdTokenFault::AuthenticationTimeInvalid.into());
+            }
             receipt.step("account", &[("asked with", Fact::Word("the access token"))]);
             let found = github::find(self, core, proof.access_token).await;
             match &found {
@@ -455,7 +482,10 @@ impl Provider {
         let token = unverified(token, receipt)?;
         let expected = self.expected_of(core, proof);
         let keys = self.keys_for(core, &token, receipt).await?;
-        Ok(verify_id_token(&token, &keys, &expected, receipt)?)
+        Ok(match proof.front {
+            Some(front) => verify_hybrid_id_token(&token, &keys, &expected, front, receipt)?,
+            None => verify_id_token(&token, &keys, &expected, receipt)?,
+        })
     }
 
     /// As [`Provider::verify`], for somebody who is not of the hosted domains: nobody is signed in by that, but
@@ -470,7 +500,27 @@ impl Provider {
         let token = unverified(token, receipt)?;
         let expected = Expected { hosted_domains: &[], ..self.expected_of(core, proof) };
         let keys = self.keys_for(core, &token, receipt).await?;
-        Ok(verify_id_token(&token, &keys, &expected, receipt)?)
+        Ok(match proof.front {
+            Some(front) => verify_hybrid_id_token(&token, &keys, &expected, front, receipt)?,
+            None => verify_id_token(&token, &keys, &expected, receipt)?,
+        })
+    }
+
+    /// Verifies the ID token that came through the browser with a code. Nothing may be asked of the token endpoint
+    /// before.
+    pub(crate) async fn verify_front(
+        &self,
+        core: &Core,
+        front: UnverifiedFront,
+        nonce: &Nonce,
+        begun_at: Timestamp,
+        receipt: &mut Receipt,
+    ) -> Result<VerifiedFront, Error> {
+        let token = receipt.fault(front.token(), shown::fault)?;
+        let keys = self.keys_for(core, &token, receipt).await?;
+        let nonce = ExpectedNonce::Required(nonce);
+        let expected = Expected { nonce, ..self.expected_of_sign_in(core, begun_at) };
+        Ok(verify_front(front, &keys, &expected, receipt)?)
     }
 
     /// Verifies what the provider's sign-in button gave to a page.
@@ -481,7 +531,7 @@ impl Provider {
         nonce: ExpectedNonce<'_>,
         receipt: &mut Receipt,
     ) -> Result<VerifiedCredential, Error> {
-        let expected = Expected { nonce, ..self.expected(core) };
+        let expected = Expected { nonce, ..self.expected_of_sign_in(core, core.now()) };
         let keys = self.keys_for(core, token, receipt).await?;
         Ok(verify_credential(token, &keys, &expected, receipt)?)
     }
@@ -505,7 +555,7 @@ impl Provider {
             nonce: proof.nonce,
             access_token: Some(proof.access_token),
             code: Some(proof.code),
-            ..self.expected(core)
+            ..self.expected_of_sign_in(core, proof.begun_at)
         }
     }
 
@@ -521,6 +571,18 @@ impl Provider {
             now: core.now(),
             leeway: LEEWAY,
             hosted_domains: &self.config.hosted_domains,
+            authenticated_since: None,
+            acr_values: &[],
+        }
+    }
+
+    /// What is expected where somebody signs in: a refresh says nothing new of how they did.
+    fn expected_of_sign_in(&self, core: &Core, begun_at: Timestamp) -> Expected<'_> {
+        let asked = &self.config.authentication;
+        Expected {
+            authenticated_since: asked.max_age.map(|age| begun_at.before(age)),
+            acr_values: &asked.acr_values,
+            ..self.expected(core)
         }
     }
 

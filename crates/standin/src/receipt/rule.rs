@@ -34,6 +34,7 @@ rules! {
     REGISTRATION = "issuer and client id as begun", "AR-4";
     ANSWER_ISSUER = "issuer of the answer", "CB-5";
     SINGLE_USE = "first use", "CB-3";
+    TOKENS_ASKED_FOR = "tokens beside the code", "CB-10";
     SESSION = "session that asked", "AR-4";
     DECISION = "decision", "CB-6";
     ACCOUNT = "account", "CB-14";
@@ -64,10 +65,13 @@ rules! {
     LIFETIME = "iat to exp", "ID-7";
     NOT_BEFORE = "nbf", "ID-7";
     NONCE = "nonce", "ID-8";
+    AUTHENTICATION_CONTEXT = "acr", "ID-23";
+    AUTHENTICATION_TIME = "auth_time, at the earliest", "ID-23";
     ACCESS_TOKEN_HASH = "at_hash", "ID-10";
     CODE_HASH = "c_hash", "ID-10";
     HOSTED_DOMAIN = "hd", "ID-15";
     SUBJECT = "sub", "ID-9";
+    SAME_PERSON = "person of both ID tokens", "ID-11";
     USERINFO_SUBJECT = "sub of userinfo", "ID-16";
     // The credential of a button.
     NONCE_KNOWN = "nonce of this browser", "ID-20";

@@ -9,13 +9,15 @@ use std::time::Duration;
 use data_encoding::{BASE64URL_NOPAD, HEXLOWER};
 use serde::{Deserialize, Serialize};
 
+use super::callback::Way;
 use super::{ReturnTo, WindowId};
 use crate::core::Core;
 use crate::error::{Error, Refusal};
 use crate::id::{AttemptId, SessionId, UserId};
-use crate::provider::{Provider, Scopes};
+use crate::provider::{AnswerForm, Provider, Scopes};
 use crate::receipt::{Fact, Receipt, rules};
 use crate::secret::{Nonce, State, same_bytes, sha256};
+use crate::session::Sessions;
 use crate::session::cookie::{Cookies, Found, SetCookie};
 use crate::store::{EventKind, SessionHash};
 use crate::time::Timestamp;
@@ -74,6 +76,9 @@ pub(super) struct Attempt {
     pub(super) client_id: String,
     pub(super) redirect_uri: String,
     pub(super) mode: Mode,
+    /// What was asked for, and how it is to come.
+    #[serde(default)]
+    pub(super) answer: AnswerForm,
     pub(super) intent: Intent,
     pub(super) state: String,
     pub(super) nonce: String,
@@ -123,6 +128,7 @@ impl Attempt {
     pub(super) fn start(core: &Core, provider: &Provider, start: Start) -> Self {
         let random = || crate::entropy::random_token(&*core.entropy);
         let config = provider.config();
+        let answer = answer_form(start.mode, provider);
         Self {
             id: AttemptId::new(&*core.clock, &*core.entropy),
             provider: config.id.clone(),
@@ -130,6 +136,7 @@ impl Attempt {
             client_id: config.registration.client_id.clone(),
             redirect_uri: redirect_uri(start.mode, provider),
             mode: start.mode,
+            answer,
             intent: start.intent,
             state: random(),
             nonce: random(),
@@ -137,7 +144,10 @@ impl Attempt {
             scopes: start.scopes,
             return_to: start.return_to,
             window: start.window,
-            session: start.session.map(|hash| BASE64URL_NOPAD.encode(&hash.0)),
+            session: start
+                .session
+                .filter(|_| crosses_sites(start.mode, answer))
+                .map(|hash| BASE64URL_NOPAD.encode(&hash.0)),
             asked: Asked::default(),
             expires_at: core.now().after(ATTEMPT_LIFETIME).unix_ms(),
         }
@@ -171,6 +181,7 @@ impl Attempt {
             ("provider", Fact::Provider(&self.provider)),
             ("for", Fact::Word(kind)),
             ("mode", Fact::Word(mode)),
+            ("asked for", Fact::Word(self.answer.response_type())),
             ("scopes", Fact::Scopes(&self.scopes)),
             ("prompt", Fact::Word(prompt)),
             ("login hint", Fact::yes(self.asked.with_hint)),
@@ -190,9 +201,25 @@ impl Attempt {
             value = self.seal(core)?;
         }
         let cookie = SetCookie::new(cookie_name(&self.state), value, ATTEMPT_LIFETIME);
-        // The form in which a button's credential comes is posted by the provider's page. Of itself this
-        // cookie does nothing: a code needs a page of ours beside it, a credential the nonce in a signed token.
-        Ok(if self.mode == Mode::Code { cookie.across_sites() } else { cookie })
+        // The form in which a button's credential comes, and one that was asked for, is posted by the provider's
+        // page. Of itself this cookie does nothing: an answer needs the state beside it, a code that is posted a
+        // page of ours, a credential the nonce in a signed token.
+        Ok(if crosses_sites(self.mode, self.answer) { cookie.across_sites() } else { cookie })
+    }
+
+    /// The one way by which its answer comes (requirement CB-7).
+    pub(super) const fn way(&self) -> Way {
+        match self.mode {
+            Mode::Code => Way::Page,
+            Mode::Popup | Mode::Redirect if self.answer.is_posted() => Way::FormPost,
+            Mode::Popup | Mode::Redirect => Way::Query,
+        }
+    }
+
+    /// The session of the browser that answers: its cookie's or, since a form that another site posts comes without
+    /// that cookie, the one it had when it began.
+    pub(super) fn session_of(&self, headers: &http::HeaderMap) -> Option<SessionHash> {
+        Sessions::presented(Cookies::of(headers)).session().or_else(|| self.session())
     }
 
     /// The session that the browser had when it began.
@@ -378,6 +405,19 @@ fn redirect_uri(mode: Mode, provider: &Provider) -> String {
         Mode::Code => crate::provider::google::POSTMESSAGE.to_owned(),
         Mode::Popup | Mode::Redirect => provider.redirect_uri().to_string(),
     }
+}
+
+/// What is asked for, and how it comes. The provider's own popup knows one way only.
+fn answer_form(mode: Mode, provider: &Provider) -> AnswerForm {
+    match mode {
+        Mode::Code => AnswerForm::default(),
+        Mode::Popup | Mode::Redirect => provider.config().answer,
+    }
+}
+
+/// Whether the answer is posted by a page of another site, so that a cookie which is Lax stays at home.
+const fn crosses_sites(mode: Mode, answer: AnswerForm) -> bool {
+    matches!(mode, Mode::Code) || answer.is_posted()
 }
 
 /// The cookie's name tells nothing of the state and is found from it.

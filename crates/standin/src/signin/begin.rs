@@ -11,6 +11,7 @@ use crate::provider::{Metadata, Provider, Scopes};
 use crate::secret::sha256;
 use crate::session::Sessions;
 use crate::session::cookie::{Cookies, SetCookie};
+use crate::store::SessionHash;
 use crate::verify::ProviderId;
 
 /// What a browser may say about the sign-in it wants. Nothing here can set what protects the flow
@@ -89,8 +90,9 @@ impl SignIn {
     /// Begins a sign-in by redirect, in this window or in one that closes itself.
     ///
     /// # Errors
-    /// [`Refusal::UnknownProvider`], [`Refusal::ScopeNotAllowed`], and [`Error::ProviderUnavailable`] if
-    /// the provider cannot be discovered.
+    /// [`Refusal::UnknownProvider`], [`Refusal::ScopeNotAllowed`], [`Error::AnswerNotSupported`] if the provider
+    /// says that it does not answer as it is configured to be asked, and [`Error::ProviderUnavailable`] if it
+    /// cannot be discovered.
     pub async fn begin(
         &self,
         provider: &ProviderId,
@@ -111,7 +113,7 @@ impl SignIn {
             scopes,
             return_to: self.return_to(request.return_to.as_deref()),
             window: request.window,
-            session: None,
+            session: Sessions::presented(cookies).session(),
         };
         self.start(provider, start, ask, cookies).await
     }
@@ -185,12 +187,13 @@ impl SignIn {
         })
     }
 
-    /// The second leg: the same person, asked for consent.
+    /// The second leg: the same person, asked for consent, in the session that the first has opened.
     pub(super) async fn begin_consent(
         &self,
         provider: &Provider,
         first: &Attempt,
         subject: &str,
+        session: Option<SessionHash>,
         cookies: Cookies<'_>,
     ) -> Result<Begun, Error> {
         let start = Start {
@@ -199,7 +202,7 @@ impl SignIn {
             scopes: first.scopes.clone(),
             return_to: first.return_to.clone(),
             window: first.window.clone(),
-            session: None,
+            session,
         };
         let ask = Ask { login_hint: Some(subject), prompt: Some("consent") };
         self.start(provider, start, ask, cookies).await
@@ -213,6 +216,9 @@ impl SignIn {
         cookies: Cookies<'_>,
     ) -> Result<Begun, Error> {
         let metadata = provider.metadata(&self.core).await?;
+        if !metadata.allows(provider.config().answer) {
+            return Err(Error::AnswerNotSupported { provider: provider.id().clone() });
+        }
         let mut attempt = Attempt::start(&self.core, provider, start);
         attempt.asked = ask.into();
         let cookies = self.cookies_for(&mut attempt, cookies).await?;
@@ -251,9 +257,10 @@ fn authorization_url(
     ask: Ask<'_>,
 ) -> Url {
     let mut url = metadata.authorization_endpoint.url().clone();
+    let posted = attempt.answer.is_posted();
     let challenge = BASE64URL_NOPAD.encode(&sha256(attempt.verifier.as_bytes()));
     url.query_pairs_mut()
-        .append_pair("response_type", "code")
+        .append_pair("response_type", attempt.answer.response_type())
         .append_pair("client_id", &attempt.client_id)
         .append_pair("redirect_uri", &attempt.redirect_uri)
         .append_pair("scope", &attempt.scopes.to_string())
@@ -261,6 +268,9 @@ fn authorization_url(
         .append_pair("code_challenge", &challenge)
         .append_pair("code_challenge_method", "S256")
         .extend_pairs(provider.sends_id_tokens().then_some(("nonce", &attempt.nonce)))
+        // What is asked for by default goes unsaid: a provider may know no response modes at all.
+        .extend_pairs(posted.then(|| ("response_mode", attempt.answer.response_mode())))
+        .extend_pairs(provider.authentication_parameters())
         .extend_pairs(provider.authorization_parameters())
         .extend_pairs(ask.login_hint.and_then(|hint| provider.hint(hint)))
         .extend_pairs(ask.prompt.map(|prompt| ("prompt", prompt)));

@@ -1,11 +1,17 @@
 //! The provider's answer, as it comes: nothing in it is true yet.
+//!
+//! A query of a redirect or a form that another site's page posts goes in; how it came is noted, since an attempt takes
+//! its answer by one way only.
 
 use crate::error::Refusal;
 use crate::receipt::{Fact, Receipt};
-use crate::secret::{AuthorizationCode, State};
+use crate::secret::{AuthorizationCode, IdToken, State};
+use crate::verify::{MAX_TOKEN_BYTES, UnverifiedFront};
 
 /// Caps of what is looked at before any cryptography (requirement CB-15).
 const MAX_QUERY: usize = 16 * 1024;
+/// A form holds what a query does, and perhaps an ID token.
+const MAX_FORM: usize = MAX_QUERY + MAX_TOKEN_BYTES;
 const MAX_CODE: usize = 4 * 1024;
 const MAX_STATE: usize = 1024;
 /// No answer has so many parts; looking for duplicates among more would be work for nothing.
@@ -17,6 +23,29 @@ pub struct UnverifiedCallback {
     pub(super) state: State,
     pub(super) issuer: Option<String>,
     pub(super) answer: UnverifiedAnswer,
+    pub(super) way: Way,
+}
+
+/// How an answer comes to us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Way {
+    /// The provider's page posts a form.
+    FormPost,
+    /// A page of ours posts what the provider's script gave it; a button's credential may come from the provider's
+    /// page.
+    Page,
+    /// The provider redirects the browser here.
+    Query,
+}
+
+impl Way {
+    pub(super) const fn word(self) -> &'static str {
+        match self {
+            Self::FormPost => "in a form post",
+            Self::Page => "posted by a page",
+            Self::Query => "by redirect",
+        }
+    }
 }
 
 /// What the provider says it decided.
@@ -24,6 +53,8 @@ pub struct UnverifiedCallback {
 pub(super) enum UnverifiedAnswer {
     /// A code.
     Code(AuthorizationCode),
+    /// A code and an ID token.
+    Front(UnverifiedFront),
     /// Neither code nor error.
     Neither,
     /// An error. Its word is kept to be compared; its description is never read.
@@ -34,45 +65,77 @@ impl UnverifiedCallback {
     /// Reads a query string. Unknown parameters are ignored, as RFC 6749 §4.1.2 asks; Google sends several.
     ///
     /// # Errors
-    /// [`Refusal::TooLarge`], [`Refusal::DuplicateParameter`], [`Refusal::StateMissing`], and
-    /// [`Refusal::InvalidRequest`] for a code and an error together.
+    /// [`Refusal::TooLarge`], [`Refusal::DuplicateParameter`], [`Refusal::StateMissing`],
+    /// [`Refusal::TokenNotAskedFor`] for an access token, and [`Refusal::InvalidRequest`] for an error together with
+    /// a code or an ID token.
     pub fn parse(query: &str) -> Result<Self, Refusal> {
-        if query.len() > MAX_QUERY {
+        Self::read(query, MAX_QUERY, Way::Query)
+    }
+
+    /// Reads a form that was posted (OAuth 2.0 Form Post Response Mode §2).
+    ///
+    /// # Errors
+    /// As [`UnverifiedCallback::parse`]; [`Refusal::InvalidRequest`] too if it is no text.
+    pub fn parse_form(body: &[u8]) -> Result<Self, Refusal> {
+        let form = std::str::from_utf8(body).map_err(|_| Refusal::InvalidRequest)?;
+        Self::read(form, MAX_FORM, Way::FormPost)
+    }
+
+    fn read(text: &str, max: usize, way: Way) -> Result<Self, Refusal> {
+        if text.len() > max {
             return Err(Refusal::TooLarge);
         }
-        let mut parameters = Parameters::parse(query)?;
+        let mut parameters = Parameters::parse(text)?;
         let state = parameters.take("state").filter(|state| !state.is_empty());
         let state = state.ok_or(Refusal::StateMissing)?;
-        let issuer = parameters.take("iss");
-        let (code, error) = (parameters.take("code"), parameters.take("error"));
-        if state.len() > MAX_STATE || code.as_ref().is_some_and(|code| code.len() > MAX_CODE) {
+        if state.len() > MAX_STATE {
             return Err(Refusal::TooLarge);
         }
-        let answer = match (code, error) {
-            (Some(_), Some(_)) => return Err(Refusal::InvalidRequest),
-            (Some(code), None) if !code.is_empty() => {
-                UnverifiedAnswer::Code(AuthorizationCode::new(code))
-            }
-            (None, Some(error)) => UnverifiedAnswer::Refused(error),
-            _ => UnverifiedAnswer::Neither,
-        };
-        Ok(Self { state: State::new(state), issuer, answer })
+        let issuer = parameters.take("iss");
+        let answer = UnverifiedAnswer::read(&mut parameters)?;
+        Ok(Self { state: State::new(state), issuer, answer, way })
     }
 
     /// What came, for the receipt.
     pub(super) fn came(&self, receipt: &mut Receipt) {
         let answer = match &self.answer {
             UnverifiedAnswer::Code(code) => ("code", Fact::Bytes(code.expose().len())),
+            UnverifiedAnswer::Front(_) => ("code", Fact::Word("with an ID token")),
             UnverifiedAnswer::Neither => ("code", Fact::Word("none")),
             UnverifiedAnswer::Refused(word) => ("error", Fact::error_word(word)),
         };
         let facts = [
-            ("came", Fact::Word("by redirect")),
+            ("came", Fact::Word(self.way.word())),
             answer,
             ("state", Fact::Bytes(self.state.expose().len())),
             ("iss", Fact::yes(self.issuer.is_some())),
         ];
         receipt.step("answer", &facts);
+    }
+}
+
+impl UnverifiedAnswer {
+    fn read(parameters: &mut Parameters) -> Result<Self, Refusal> {
+        // No form of answer that we ask for has one, so somebody else asked, or nobody did.
+        if parameters.take("access_token").is_some() {
+            return Err(Refusal::TokenNotAskedFor);
+        }
+        let code = parameters.take("code");
+        let (id_token, error) = (parameters.take("id_token"), parameters.take("error"));
+        let is_longer = |text: &Option<String>, max| text.as_ref().is_some_and(|t| t.len() > max);
+        if is_longer(&code, MAX_CODE) || is_longer(&id_token, MAX_TOKEN_BYTES) {
+            return Err(Refusal::TooLarge);
+        }
+        let code = match (code, error) {
+            (None, Some(error)) if id_token.is_none() => return Ok(Self::Refused(error)),
+            (_, Some(_)) => return Err(Refusal::InvalidRequest),
+            (Some(code), None) if !code.is_empty() => AuthorizationCode::new(code),
+            (_, None) => return Ok(Self::Neither),
+        };
+        Ok(match id_token {
+            Some(token) => Self::Front(UnverifiedFront::new(code, IdToken::new(token))),
+            None => Self::Code(code),
+        })
     }
 }
 

@@ -5,18 +5,21 @@
 //!           cookie, state, time        AR-4, CB-4, CB-5     one winner  once       the door   one transaction
 //! ```
 //!
+//! In the hybrid flow an ID token is verified between consuming and exchanging (`redeemable.rs`).
+//!
 //! Nothing is asked of the provider before the attempt is consumed, and nothing is stored before everything
 //! has been checked. A failure after that point leaves its code with the attempt, for a page that waits.
 
 use std::sync::Arc;
 
 use super::attempt::{ATTEMPT_LIFETIME, Attempt, Intent};
-use super::callback::{UnverifiedAnswer, UnverifiedCallback, UnverifiedCodePost};
+use super::callback::{UnverifiedAnswer, UnverifiedCallback, UnverifiedCodePost, Way};
+use super::redeemable::Redeemable;
 use super::{Completed, Failed, Mode, Next, SignIn};
 use crate::error::{Error, Refusal};
 use crate::provider::{Known, Provider, SignInProof, TokenResponse};
 use crate::receipt::{Fact, Offline, Receipt, rules};
-use crate::secret::{AuthorizationCode, Nonce};
+use crate::secret::Nonce;
 use crate::session::cookie::Cookies;
 use crate::store::{AttemptOutcome, AttemptRow, Event, EventKind};
 use crate::time::Timestamp;
@@ -37,26 +40,8 @@ struct Answer {
     expected_subject: Option<String>,
 }
 
-/// How an answer comes to us.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Way {
-    /// A page posts it.
-    Post,
-    /// The provider sends the browser here with it.
-    Redirect,
-}
-
-impl Way {
-    const fn word(self) -> &'static str {
-        match self {
-            Self::Post => "posted by a page",
-            Self::Redirect => "by redirect",
-        }
-    }
-}
-
 impl SignIn {
-    /// Completes a sign-in by redirect.
+    /// Completes a sign-in whose answer the browser brings from the provider, by redirect or by form post.
     ///
     /// # Errors
     /// [`Failed`] with the reason, and what is known of the attempt. Whatever it is, no session was opened
@@ -80,7 +65,7 @@ impl SignIn {
             Ok(attempt) => attempt,
             Err(refusal) => return Err(self.stray(provider, refusal, receipt).await),
         };
-        let admitted = match self.admit(&attempt, provider, Way::Redirect, &mut receipt) {
+        let admitted = match self.admit(&attempt, provider, answer.way, &mut receipt) {
             Ok(provider) => self
                 .check_issuer(&provider, answer.issuer.as_deref(), &mut receipt)
                 .await
@@ -115,7 +100,7 @@ impl SignIn {
             Ok(attempt) => attempt,
             Err(refusal) => return Err(self.stray(provider, refusal, receipt).await),
         };
-        match self.admit(&attempt, provider, Way::Post, &mut receipt) {
+        match self.admit(&attempt, provider, Way::Page, &mut receipt) {
             Ok(provider) => {
                 let (answer, expected_subject) =
                     (UnverifiedAnswer::Code(post.code), post.expected_subject);
@@ -140,7 +125,7 @@ impl SignIn {
         receipt
             .check(rules::TIME, Fact::For(ATTEMPT_LIFETIME), took, now < attempt.expires_at())
             .or(Refusal::AttemptExpired)?;
-        let asked = if attempt.mode == Mode::Code { Way::Post } else { Way::Redirect };
+        let asked = attempt.way();
         receipt
             .check(rules::RESPONSE_MODE, asked.word(), way.word(), asked == way)
             .or(Refusal::ResponseModeMismatch)?;
@@ -197,7 +182,10 @@ impl SignIn {
         self.consume(attempt, receipt).await?;
         self.check_session(attempt, headers, receipt).await?;
         let code = match answer.answer {
-            UnverifiedAnswer::Code(code) => code,
+            UnverifiedAnswer::Code(code) => Redeemable::alone(attempt, code, receipt)?,
+            UnverifiedAnswer::Front(front) => {
+                self.vouched_for(attempt, provider, front, receipt).await?
+            }
             UnverifiedAnswer::Neither => {
                 receipt.failed(rules::ONE_ANSWER, "a code", "neither code nor error");
                 return Err(Refusal::CodeMissing.into());
@@ -272,14 +260,15 @@ impl SignIn {
         &self,
         attempt: &Attempt,
         provider: &Provider,
-        code: AuthorizationCode,
+        code: Redeemable,
         receipt: &mut Receipt,
     ) -> Result<Proved, Error> {
         let asked_at = self.core.now();
         let is_ours = attempt.mode != Mode::Code;
         let verifier = is_ours.then_some(attempt.verifier.as_str());
         let redirect_uri = &attempt.redirect_uri;
-        let answer = provider.exchange(&self.core, &code, redirect_uri, verifier, receipt).await?;
+        let answer =
+            provider.exchange(&self.core, code.code(), redirect_uri, verifier, receipt).await?;
         let nonce = Nonce::new(attempt.nonce.as_str());
         let proof = SignInProof {
             nonce: if is_ours {
@@ -288,7 +277,9 @@ impl SignIn {
                 ExpectedNonce::IfPresent(&nonce)
             },
             access_token: &answer.access_token,
-            code: &code,
+            code: code.code(),
+            front: code.front(),
+            begun_at: attempt.begun_at(),
         };
         let identity = match provider.identify(&self.core, &answer, &proof, receipt).await {
             Err(Error::IdToken(IdTokenFault::HostedDomainRefused)) => {

@@ -14,7 +14,8 @@
 use std::sync::Arc;
 
 use super::attempt::Attempt;
-use super::complete::{Way, check_subject};
+use super::callback::Way;
+use super::complete::check_subject;
 use super::{Completed, Failed, Mode, Next, ReturnTo, SignIn};
 use crate::error::{Error, Refusal};
 use crate::id::{AttemptId, UserId};
@@ -181,7 +182,7 @@ impl SignIn {
         receipt: &mut Receipt,
     ) -> Result<Arc<Provider>, Error> {
         let provider = match attempt {
-            Some(attempt) => self.admit(attempt, id, Way::Post, receipt)?,
+            Some(attempt) => self.admit(attempt, id, Way::Page, receipt)?,
             None => Arc::clone(self.core.provider(id)?),
         };
         if provider.script_url().is_none() {

@@ -14,7 +14,6 @@ use crate::error::{Error, Refusal};
 use crate::provider::{Provider, Scopes, TokenResponse};
 use crate::receipt::{Receipt, rules};
 use crate::revoke;
-use crate::session::Sessions;
 use crate::session::cookie::Cookies;
 use crate::store::SessionRow;
 use crate::vault::{Grant, GrantState};
@@ -68,7 +67,7 @@ impl SignIn {
             scopes: with_what_would_be_lost(asked, provider, grant.as_ref()),
             return_to: self.return_to(request.return_to.as_deref()),
             window: None,
-            session: None,
+            session: Some(session.hash),
         };
         // Only consent brings a refresh token, and whoever has none that works needs one.
         let is_offline = grant.is_some_and(|grant| grant.is_offline());
@@ -110,7 +109,7 @@ impl SignIn {
         else {
             return Ok(());
         };
-        let found = match Sessions::presented(Cookies::of(headers)).session() {
+        let found = match attempt.session_of(headers) {
             Some(hash) => self.sessions.find(&hash).await?,
             None => None,
         };

@@ -56,7 +56,7 @@ impl SignIn {
             scopes: wanted(provider, &request.scopes)?,
             return_to: self.return_to(request.return_to.as_deref()),
             window: None,
-            session: None,
+            session: Some(session.hash),
         };
         let login_hint = request.login_hint.as_deref();
         // Consent in any case: of an account that is new here nobody has a refresh token yet.

@@ -17,6 +17,7 @@ mod credential;
 mod incremental;
 mod link;
 mod recorded;
+mod redeemable;
 mod return_to;
 mod settle;
 mod window_id;

@@ -10,7 +10,6 @@ use crate::error::Error;
 use crate::id::{AttemptId, GrantId, UserId};
 use crate::provider::{Provider, Scopes};
 use crate::receipt::{Fact, Leg, Offline, Receipt};
-use crate::session::Sessions;
 use crate::session::cookie::{Cookies, SetCookie};
 use crate::session::device::device;
 use crate::store::{Admits, Event, EventKind, NewSession, ReceiptRow, SessionHash, StoreError};
@@ -64,9 +63,7 @@ impl SignIn {
             new_user: attempt
                 .bound_to()
                 .unwrap_or_else(|| UserId::new(&*self.core.clock, &*self.core.entropy)),
-            replaces: Sessions::presented(Cookies::of(headers))
-                .session()
-                .filter(|_| attempt.opens_session()),
+            replaces: attempt.session_of(headers).filter(|_| attempt.opens_session()),
         };
         let identity = proved.identity.identity();
         self.look_after_stored(provider, &settling).await?;
@@ -78,7 +75,7 @@ impl SignIn {
                 .then(|| self.sessions.open(&proved.identity, device(headers)));
             let (session, cookie) = opened.unzip();
             let hash = session.as_ref().map(|session| session.hash);
-            let leave = self.leave(attempt, provider, proved, grant.is_offline(), headers).await;
+            let leave = self.leave(&settling, provider, grant.is_offline(), hash, headers).await;
             // Told anew in each round: what was not written is in no receipt.
             let mut told = receipt.clone();
             settling.tell(&grant, hash.is_some(), &leave, provider, &mut told);
@@ -156,18 +153,19 @@ impl SignIn {
     /// token. Whoever cannot be sent there is signed in all the same.
     async fn leave(
         &self,
-        attempt: &Attempt,
+        settling: &Settling<'_>,
         provider: &Provider,
-        proved: &Proved,
         is_offline: bool,
+        session: Option<SessionHash>,
         headers: &http::HeaderMap,
     ) -> Leave {
+        let Settling { attempt, proved, .. } = settling;
         let is_first_leg = attempt.is_sign_in() && attempt.mode != Mode::Code;
         let could_be = provider.gives_refresh_token_on_consent(&attempt.scopes);
         if !is_offline && is_first_leg && could_be {
             let subject = &proved.identity.identity().subject;
             let cookies = Cookies::of(headers);
-            match self.begin_consent(provider, attempt, subject, cookies).await {
+            match self.begin_consent(provider, attempt, subject, session, cookies).await {
                 Ok(Begun { attempt, location, cookies }) => {
                     let next = Next::Consent(location);
                     return Leave { next, cookies, second_leg: Some(attempt) };

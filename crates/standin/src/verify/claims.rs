@@ -12,8 +12,10 @@ const MAX_TEXT_BYTES: usize = 2048;
 
 #[derive(Default)]
 pub(super) struct Claims<'de> {
+    pub(super) acr: Value<'de>,
     pub(super) at_hash: Value<'de>,
     pub(super) aud: Value<'de>,
+    pub(super) auth_time: Value<'de>,
     pub(super) azp: Value<'de>,
     pub(super) c_hash: Value<'de>,
     pub(super) email: Value<'de>,
@@ -33,8 +35,10 @@ pub(super) struct Claims<'de> {
 impl<'de> Members<'de> for Claims<'de> {
     fn slot(&mut self, name: &str) -> Option<&mut Value<'de>> {
         Some(match name {
+            "acr" => &mut self.acr,
             "at_hash" => &mut self.at_hash,
             "aud" => &mut self.aud,
+            "auth_time" => &mut self.auth_time,
             "azp" => &mut self.azp,
             "c_hash" => &mut self.c_hash,
             "email" => &mut self.email,

@@ -14,6 +14,19 @@ pub enum IdTokenFault {
     /// `aud` is missing, malformed, lacks our client id, or names somebody else too.
     #[error("the ID token was issued for another client")]
     AudienceMismatch,
+    /// `acr` is missing or is none of the ways of signing in that were asked for.
+    #[error(
+        "the ID token does not say that the account was signed in to in a way that is asked for here; sign in at the provider in a stronger way, and start again"
+    )]
+    AuthenticationContextRefused,
+    /// `auth_time` was asked for, and is missing, not an integer, or in the future.
+    #[error("the ID token does not say when the account was signed in to")]
+    AuthenticationTimeInvalid,
+    /// `auth_time` is longer ago than was asked for.
+    #[error(
+        "the account was signed in to at the provider too long ago; sign in there again, and start again"
+    )]
+    AuthenticationTooOld,
     /// `azp` names another client, or is missing beside several audiences.
     #[error("the ID token was issued at the request of another client")]
     AuthorizedPartyMismatch,
@@ -23,6 +36,9 @@ pub enum IdTokenFault {
     /// `c_hash` is not the hash of the authorization code that came with it.
     #[error("the ID token belongs to another authorization code")]
     CodeHashMismatch,
+    /// `c_hash` is missing where a code came with the ID token through the browser.
+    #[error("the ID token does not name the authorization code that came with it")]
+    CodeHashMissing,
     /// The header demands an extension (`crit`, `b64`) that we do not have.
     #[error("the ID token demands an extension that is not supported")]
     CriticalExtension,
@@ -99,9 +115,13 @@ impl IdTokenFault {
             Self::AccessTokenHashMismatch => "id_token_access_token_hash_mismatch",
             Self::AlgorithmRefused => "id_token_algorithm_refused",
             Self::AudienceMismatch => "id_token_audience_mismatch",
+            Self::AuthenticationContextRefused => "id_token_authentication_context_refused",
+            Self::AuthenticationTimeInvalid => "id_token_authentication_time_invalid",
+            Self::AuthenticationTooOld => "id_token_authentication_too_old",
             Self::AuthorizedPartyMismatch => "id_token_authorized_party_mismatch",
             Self::ClaimsMalformed => "id_token_claims_malformed",
             Self::CodeHashMismatch => "id_token_code_hash_mismatch",
+            Self::CodeHashMissing => "id_token_code_hash_missing",
             Self::CriticalExtension => "id_token_critical_extension",
             Self::EncodingInvalid => "id_token_encoding_invalid",
             Self::Expired => "id_token_expired",

@@ -6,6 +6,7 @@
 //!           header                       Expected ─────────┘  OpenID Connect Core §3.1.3.7
 //! ```
 //!
+//! An ID token that comes through the browser with a code passes `front.rs` first, and proves nobody by itself.
 //! Logout tokens and security events come through doors of their own, in `event_token.rs`, and become no identity.
 //! Nothing here fetches, waits, logs a claim or asks for the time: keys and expectations are arguments, and
 //! the answer is an identity or one [`IdTokenFault`].
@@ -16,6 +17,7 @@ mod credential;
 mod email;
 mod event_token;
 mod fault;
+mod front;
 mod id_token;
 mod identity;
 mod jws;
@@ -42,6 +44,7 @@ pub(crate) use event_token::{
 #[doc(hidden)]
 pub use event_token::{try_logout_token, try_security_event};
 pub use fault::IdTokenFault;
+pub(crate) use front::{UnverifiedFront, VerifiedFront, verify_front, verify_hybrid_id_token};
 pub use id_token::{
     Expected, ExpectedNonce, LEEWAY, MAX_LEEWAY, MAX_LIFETIME, verify_id_token,
     verify_refreshed_id_token,

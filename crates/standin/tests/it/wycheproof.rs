@@ -124,6 +124,8 @@ fn verdict(keys: &KeySet, token: &IdToken) -> Result<(), IdTokenFault> {
         now: Timestamp::from_unix_seconds(1_800_000_000),
         leeway: Duration::ZERO,
         hosted_domains: &[],
+        authenticated_since: None,
+        acr_values: &[],
     };
     let verified = UnverifiedIdToken::parse(token).and_then(|unverified| {
         verify_id_token(&unverified, keys, &expected, &mut Receipt::unkept())

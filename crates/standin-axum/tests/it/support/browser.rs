@@ -1,6 +1,6 @@
 //! A browser as far as HTTP goes: a cookie jar per origin, no redirect followed unless it is told to.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
 
 use http::header::{ACCEPT, COOKIE, LOCATION, SET_COOKIE};
@@ -8,12 +8,18 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use serde_json::Value;
 use url::Url;
 
+use super::Form;
+
 /// One browser, with its own cookies.
 #[derive(Clone)]
 pub struct Browser {
     app: Url,
     client: reqwest::Client,
     jar: BTreeMap<String, Vec<(String, String)>>,
+    /// The app's cookies that go along wherever a request comes from.
+    crossing: BTreeSet<String>,
+    /// Whether the next requests come from a page of another site.
+    from_elsewhere: bool,
     pub headers: HeaderMap,
 }
 
@@ -81,7 +87,8 @@ impl Browser {
             .no_proxy()
             .build()
             .unwrap();
-        Self { app, client, jar: BTreeMap::new(), headers: HeaderMap::new() }
+        let (jar, crossing) = (BTreeMap::new(), BTreeSet::new());
+        Self { app, client, jar, crossing, from_elsewhere: false, headers: HeaderMap::new() }
     }
 
     /// Goes to an address; programs get JSON, and so does this, unless `headers` say otherwise.
@@ -146,6 +153,10 @@ impl Browser {
     /// Follows redirects until the app's own pages are reached, or nothing redirects any more.
     pub async fn follow(&mut self, mut answer: Answer) -> Answer {
         for _ in 0..12 {
+            if let Some(form) = Form::on(&answer) {
+                answer = self.submit(&form).await;
+                continue;
+            }
             if !answer.status.is_redirection() || !is_machinery(&answer.location(), &self.app) {
                 return answer;
             }
@@ -162,6 +173,11 @@ impl Browser {
     pub fn cookie(&self, name: &str) -> Option<&str> {
         let jar = self.jar.get(&self.app.origin().ascii_serialization())?;
         jar.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
+    /// Whether a cookie was set so that requests from other sites bring it.
+    pub fn crosses_sites(&self, name: &str) -> bool {
+        self.crossing.contains(name)
     }
 
     pub fn set_cookie(&mut self, name: &str, value: &str) {
@@ -187,6 +203,11 @@ impl Browser {
         self.headers.insert(HeaderName::from_static(name), HeaderValue::from_str(value).unwrap());
     }
 
+    /// What follows comes from a page of another site: cookies that are Lax stay at home.
+    pub(super) fn stays_at_home(&mut self, is_so: bool) {
+        self.from_elsewhere = is_so;
+    }
+
     pub fn is_ours(&self, url: &Url) -> bool {
         url.origin() == self.app.origin()
     }
@@ -198,19 +219,25 @@ impl Browser {
     fn cookie_header(&self, url: &Url) -> Option<String> {
         let jar =
             self.jar.get(&url.origin().ascii_serialization()).filter(|jar| !jar.is_empty())?;
-        let pairs: Vec<_> = jar.iter().map(|(name, value)| format!("{name}={value}")).collect();
-        Some(pairs.join("; "))
+        let goes = |name: &String| !self.from_elsewhere || self.crossing.contains(name);
+        let jar = jar.iter().filter(|(name, _)| goes(name));
+        let pairs: Vec<_> = jar.map(|(name, value)| format!("{name}={value}")).collect();
+        Some(pairs.join("; ")).filter(|pairs| !pairs.is_empty())
     }
 
     fn keep_cookies(&mut self, url: &Url, headers: &HeaderMap) {
         let jar = self.jar.entry(url.origin().ascii_serialization()).or_default();
         for cookie in headers.get_all(SET_COOKIE) {
             let text = cookie.to_str().unwrap();
-            if url.origin() == self.app.origin() {
-                assert_is_hardened(text, url.path());
+            let is_ours = url.origin() == self.app.origin();
+            if is_ours {
+                assert_is_hardened(text);
             }
             let (name, rest) = text.split_once('=').unwrap();
             let value = rest.split(';').next().unwrap();
+            if is_ours && text.contains("SameSite=None") {
+                self.crossing.insert(name.to_owned());
+            }
             if rest.contains("Max-Age=0") {
                 jar.retain(|(known, _)| known != name);
             } else {
@@ -220,9 +247,9 @@ impl Browser {
     }
 }
 
-/// Requirement SC-1, of every cookie that any test is given. What `begin` sets comes back in a form that the
-/// provider's page posts.
-fn assert_is_hardened(cookie: &str, path: &str) {
+/// Requirement SC-1, of every cookie that any test is given. Only an attempt's may cross sites; which of them do is
+/// for the tests of those flows.
+fn assert_is_hardened(cookie: &str) {
     let mut parts = cookie.split("; ");
     let (name, value) = parts.next().unwrap().split_once('=').unwrap();
     let known = ["__Host-standin", "__Host-standin-out"].contains(&name);
@@ -230,8 +257,9 @@ fn assert_is_hardened(cookie: &str, path: &str) {
     let base64url = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
     assert!(value.bytes().all(base64url), "{cookie}");
     let attributes: Vec<_> = parts.filter(|part| !part.starts_with("Max-Age=")).collect();
-    let crosses_sites = path.ends_with("/begin") && !cookie.contains("Max-Age=0");
-    let same_site = if crosses_sites { "SameSite=None" } else { "SameSite=Lax" };
+    let may_cross = name.starts_with("__Host-standin-att-") && !cookie.contains("Max-Age=0");
+    let crosses = may_cross && attributes.contains(&"SameSite=None");
+    let same_site = if crosses { "SameSite=None" } else { "SameSite=Lax" };
     let expected = ["Path=/", "Secure", "HttpOnly", same_site];
     let partitioned = attributes.strip_suffix(&["Partitioned"]).unwrap_or(&attributes);
     assert_eq!(partitioned, expected, "{cookie}");

@@ -14,8 +14,8 @@ use http::header::{ACCEPT, AUTHORIZATION, LOCATION, USER_AGENT};
 use http::{HeaderMap, Method, StatusCode, Uri};
 use serde_json::{Value, json};
 use standin::provider::{
-    ClientAuthentication, ProviderConfig, ProviderKind, Registration, Scopes, Transport,
-    github_issuer,
+    AnswerForm, ClientAuthentication, ProviderConfig, ProviderKind, Registration, Scopes,
+    Transport, UserAuthentication, github_issuer,
 };
 use standin::secret::{ClientSecret, sha256};
 use tokio::net::TcpListener;
@@ -119,6 +119,8 @@ impl GitHub {
             hosted_domains: Vec::new(),
             allow: standin::AllowList::default(),
             allow_credential_without_nonce: false,
+            answer: AnswerForm::default(),
+            authentication: UserAuthentication::default(),
             transport: Transport::LoopbackHttpAllowed,
         }
     }

@@ -4,10 +4,12 @@ mod browser;
 mod button;
 mod database;
 mod flow;
+mod form_post;
 mod github;
 mod google;
 mod job;
 mod probe;
+mod published;
 mod refusal;
 mod restart;
 mod signer;
@@ -20,8 +22,8 @@ use standin::Standin;
 use standin::entropy::SystemEntropy;
 use standin::http::{AddressPolicy, HttpClient, ReqwestClient};
 use standin::provider::{
-    ClientAuthentication, ProviderConfig, ProviderKind, ProviderProfile, Registration, Scopes,
-    Transport,
+    AnswerForm, ClientAuthentication, ProviderConfig, ProviderKind, ProviderProfile, Registration,
+    Scopes, Transport, UserAuthentication,
 };
 use standin::secret::ClientSecret;
 use standin::time::{Clock, Timestamp};
@@ -37,10 +39,12 @@ pub use browser::{Answer, Browser};
 pub use button::{ButtonPage, CSRF};
 pub use database::contains;
 pub use flow::{adding, param, with, without};
+pub use form_post::Form;
 pub use github::{App, GitHub};
 pub use google::Google;
 pub use job::Job;
 pub use probe::Caller;
+pub use published::Publishing;
 pub use refusal::refused;
 pub use signer::{KID, WithOurKey, changed, forged, signed};
 pub use wire::Wire;
@@ -219,6 +223,8 @@ fn google(emulator: &Emulator) -> ProviderConfig {
         hosted_domains: Vec::new(),
         allow: standin::AllowList::default(),
         allow_credential_without_nonce: false,
+        answer: AnswerForm::default(),
+        authentication: UserAuthentication::default(),
         transport: Transport::LoopbackHttpAllowed,
     }
 }

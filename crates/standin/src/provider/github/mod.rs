@@ -22,6 +22,7 @@ pub(super) use token::read;
 
 use url::{Host, Url};
 
+use super::answer::PublishedForms;
 use super::discovery::Metadata;
 use super::endpoint::{Endpoint, EndpointFault, Transport};
 
@@ -48,6 +49,10 @@ pub(super) fn metadata(issuer: &str, transport: Transport) -> Result<Metadata, E
         revocation_endpoint: None,
         userinfo_endpoint: None,
         end_session_endpoint: None,
+        forms: PublishedForms {
+            response_types: Some(vec!["code".to_owned()]),
+            response_modes: Some(vec!["query".to_owned()]),
+        },
         // It names itself since 2026, without saying so anywhere: a name that is there must be right.
         issuer_in_response: false,
     })

@@ -78,6 +78,8 @@ impl World {
             now: Timestamp::from_unix_seconds(NOW),
             leeway: LEEWAY,
             hosted_domains: &self.domains,
+            authenticated_since: None,
+            acr_values: &[],
         }
     }
 
@@ -587,6 +589,48 @@ fn id_15_a_restriction_to_domains_looks_at_the_signed_claim_alone() {
     let by_address = claims(&[("hd", ""), ("email", r#""eve@corp.example""#)]);
     let verdict = world.verify(&by_address);
     assert_eq!(verdict, Err(IdTokenFault::HostedDomainRefused));
+}
+
+#[test]
+fn id_23_a_sign_in_at_the_provider_is_as_recent_as_was_asked_for() {
+    let world = World::new();
+    let since = Timestamp::from_unix_seconds(NOW - 300);
+    let expected = Expected { authenticated_since: Some(since), ..world.expected() };
+    let at = |instant: i64| instant.to_string();
+    for (auth_time, fault) in [
+        (at(NOW), None),
+        (at(NOW - 300), None),
+        (at(NOW - 360), None),
+        (at(NOW - 361), Some(IdTokenFault::AuthenticationTooOld)),
+        ("0".to_owned(), Some(IdTokenFault::AuthenticationTooOld)),
+        (at(NOW + 60), None),
+        (at(NOW + 61), Some(IdTokenFault::AuthenticationTimeInvalid)),
+        (String::new(), Some(IdTokenFault::AuthenticationTimeInvalid)),
+    ] {
+        let verdict = world.verify_as(&claims(&[("auth_time", &auth_time)]), &expected);
+        assert_eq!(verdict.err(), fault, "{auth_time}");
+    }
+    for auth_time in NO_INSTANTS {
+        let verdict = world.verify_as(&claims(&[("auth_time", auth_time)]), &expected);
+        assert_eq!(verdict.err(), Some(IdTokenFault::AuthenticationTimeInvalid), "{auth_time}");
+    }
+    // Nobody asked: the claim is not looked at.
+    world.accepts_each("auth_time", &["0", "null", r#""soon""#]);
+}
+
+#[test]
+fn id_23_a_sign_in_at_the_provider_was_of_a_kind_that_was_asked_for() {
+    let world = World::new();
+    let asked = ["phr".to_owned(), "urn:mace:incommon:iap:silver".to_owned()];
+    let expected = Expected { acr_values: &asked, ..world.expected() };
+    for acr in [r#""phr""#, r#""urn:mace:incommon:iap:silver""#] {
+        assert!(world.verify_as(&claims(&[("acr", acr)]), &expected).is_ok(), "{acr}");
+    }
+    for acr in ["", "null", "0", r#""""#, r#""0""#, r#""PHR""#, r#""phr ""#, r#"["phr"]"#] {
+        let verdict = world.verify_as(&claims(&[("acr", acr)]), &expected);
+        assert_eq!(verdict, Err(IdTokenFault::AuthenticationContextRefused), "{acr}");
+    }
+    world.accepts_each("acr", &[r#""0""#, "null"]);
 }
 
 #[test]
