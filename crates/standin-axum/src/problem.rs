@@ -166,6 +166,7 @@ fn status_of_refusal(refusal: Refusal) -> StatusCode {
         | Refusal::SignUpClosed
         | Refusal::SubjectMismatch => StatusCode::FORBIDDEN,
         Refusal::IdentityUnknown
+        | Refusal::ClientNotConfigured
         | Refusal::NoGrant
         | Refusal::NoSecurityEvents
         | Refusal::NoSession

@@ -79,9 +79,21 @@ pub async fn standin(
         .sign_up(config.sign_up)
         .receipts(config.attempts);
     let builder = config.providers.iter().fold(builder, |builder, provider| {
-        builder.provider(provider_config(provider, config.is_development()))
+        let own = builder.provider(provider_config(provider, config.is_development()));
+        provider.clients.iter().fold(own, |builder, client| {
+            builder.client(provider.id.clone(), client.usage, registration_of(provider, client))
+        })
     });
     Ok(builder.build(&key_file).await?)
+}
+
+/// Another client of the same provider proves itself in the same way.
+fn registration_of(provider: &config::Provider, client: &config::Client) -> Registration {
+    Registration {
+        client_id: client.registration.client_id.clone(),
+        client_secret: client.registration.client_secret.clone(),
+        authentication: provider.client_authentication,
+    }
 }
 
 fn provider_config(provider: &config::Provider, is_development: bool) -> ProviderConfig {

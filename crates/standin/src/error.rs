@@ -221,6 +221,9 @@ refusals! {
     /// The client may have less than the grant opens, and the provider gives no such tokens.
     CannotNarrow = "cannot_narrow",
         "this client may not have all that the user gave, and this provider gives no token that opens less; an operator can allow the client all of this provider";
+    /// A client beside the web application is not configured.
+    ClientNotConfigured = "client_not_configured",
+        "no client of this kind is configured for the provider; register one there and name it in the configuration";
     /// The answer carries no code.
     CodeMissing = "code_missing",
         "the provider's answer carries no code; start again";

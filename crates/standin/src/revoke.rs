@@ -198,6 +198,7 @@ impl Revocations {
             Err(error) => return Err(error.into()),
         };
         let provider = self.core.providers.get(&destination.provider);
+        let provider = provider.map(|provider| provider.of_client(&destination.provider_client));
         let asked = match provider.filter(|provider| provider.is_of(&destination)) {
             Some(provider) => provider.revoke(&self.core, &token, &destination).await,
             // It is no longer configured so: nobody is left to be asked.

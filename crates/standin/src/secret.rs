@@ -64,6 +64,8 @@ secret_strings! {
     RefreshToken;
     /// The single-use code of RFC 6749 §4.1.2.
     AuthorizationCode;
+    /// What a device polls with (RFC 8628 §3.2): whoever has it gets what the person gives.
+    DeviceCode;
     /// The password of our registration at a provider.
     ClientSecret;
     /// The PKCE verifier of RFC 7636: 43 to 128 characters, sent only to the token endpoint.

@@ -15,7 +15,7 @@ use crate::entropy::{Entropy, SystemEntropy};
 use crate::error::Error;
 use crate::http::HttpClient;
 use crate::people::People;
-use crate::provider::{Provider, ProviderConfig};
+use crate::provider::{ClientUse, Provider, ProviderConfig, Registration};
 use crate::receipt::ReceiptSettings;
 use crate::refresh::Refresher;
 use crate::revoke::Revocations;
@@ -60,6 +60,7 @@ pub struct Builder {
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     providers: Vec<ProviderConfig>,
+    clients: Vec<(ProviderId, ClientUse, Registration)>,
     session: SessionSettings,
     sign_up: SignUp,
     receipts: ReceiptSettings,
@@ -70,6 +71,18 @@ impl Builder {
     #[must_use]
     pub fn provider(mut self, provider: ProviderConfig) -> Self {
         self.providers.push(provider);
+        self
+    }
+
+    /// Adds a client to a provider: for a program on the person's own machine, or for a device.
+    #[must_use]
+    pub fn client(
+        mut self,
+        provider: ProviderId,
+        usage: ClientUse,
+        registration: Registration,
+    ) -> Self {
+        self.clients.push((provider, usage, registration));
         self
     }
 
@@ -116,7 +129,7 @@ impl Builder {
         let (store, clock) = (Arc::clone(&self.store), Arc::clone(&self.clock));
         let vault = Vault::open(keys, store, clock, &*self.entropy).await?;
         let core = Arc::new(Core {
-            providers: providers(self.providers, &self.public_url),
+            providers: providers(self.providers, &self.clients, &self.public_url),
             clock: self.clock,
             entropy: self.entropy,
             http: self.http,
@@ -131,12 +144,17 @@ impl Builder {
 
 fn providers(
     configs: Vec<ProviderConfig>,
+    clients: &[(ProviderId, ClientUse, Registration)],
     public_url: &Url,
 ) -> BTreeMap<ProviderId, Arc<Provider>> {
     let provider = |config: ProviderConfig| {
         let mut callback = public_url.clone();
         callback.set_path(&format!("/auth/{}/callback", config.id));
-        (config.id.clone(), Arc::new(Provider::new(config, callback)))
+        let id = config.id.clone();
+        let own = clients.iter().filter(|(provider, _, _)| *provider == id);
+        let own = own.map(|(_, usage, registration)| (*usage, registration.clone()));
+        let own = own.collect();
+        (id, Arc::new(Provider::new(config, callback).with_clients(own)))
     };
     configs.into_iter().map(provider).collect()
 }
@@ -153,6 +171,7 @@ impl Standin {
             clock: Arc::new(SystemClock),
             entropy: Arc::new(SystemEntropy),
             providers: Vec::new(),
+            clients: Vec::new(),
             session: SessionSettings::default(),
             sign_up: SignUp::default(),
             receipts: ReceiptSettings::default(),

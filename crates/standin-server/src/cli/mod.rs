@@ -14,6 +14,7 @@ mod grants;
 mod healthcheck;
 mod init;
 mod keys;
+mod login;
 mod migrate;
 pub mod output;
 mod person;
@@ -76,6 +77,8 @@ enum Command {
     /// The security events that a provider sends to this service.
     #[command(subcommand)]
     Risc(risc::Command),
+    /// Give this service access to your own account, from a terminal; for developers.
+    Login(login::Args),
     /// Get an access token of a user, for scripts.
     Token(token::Args),
 }
@@ -107,6 +110,7 @@ impl Cli {
             Command::Users(command) => users::run(command).await.map(done),
             Command::Grants(command) => grants::run(command).await.map(done),
             Command::Risc(command) => risc::run(command).await.map(done),
+            Command::Login(args) => login::run(args).await.map(done),
             Command::Token(args) => token::run(args).await.map(done),
         }
     }

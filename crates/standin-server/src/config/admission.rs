@@ -1,6 +1,5 @@
 //! `[users]` and the lists of a `[[provider]]`: who may sign in.
 
-use standin::provider::Scopes;
 use standin::{AllowList, InvalidEntry, SignUp};
 
 use super::error::{ConfigError, did_you_mean};
@@ -28,10 +27,10 @@ pub(super) fn word(sign_up: SignUp) -> &'static str {
 pub(super) fn allow_list(
     emails: Option<Vec<String>>,
     domains: Option<Vec<String>>,
-    asked: &Scopes,
+    tells_address: bool,
 ) -> Result<AllowList, (&'static str, String)> {
-    let emails = list("allow_emails", emails, asked)?;
-    let domains = list("allow_domains", domains, asked)?;
+    let emails = list("allow_emails", emails, tells_address)?;
+    let domains = list("allow_domains", domains, tells_address)?;
     AllowList::new(&emails, &domains).map_err(|invalid| match invalid {
         InvalidEntry::Address(_) => ("allow_emails", invalid.to_string()),
         InvalidEntry::Domain(_) => ("allow_domains", invalid.to_string()),
@@ -41,12 +40,12 @@ pub(super) fn allow_list(
 fn list(
     key: &'static str,
     written: Option<Vec<String>>,
-    asked: &Scopes,
+    tells_address: bool,
 ) -> Result<Vec<String>, (&'static str, String)> {
     let Some(list) = written else { return Ok(Vec::new()) };
     let problem = if list.is_empty() {
         "is empty, which would admit nobody; name somebody, or leave it out to admit everybody"
-    } else if !asked.contains("email") {
+    } else if !tells_address {
         "needs the scope `email`: without it the provider tells no address, and nobody could sign in; add it to scopes"
     } else {
         return Ok(list);

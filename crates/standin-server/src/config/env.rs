@@ -23,6 +23,13 @@ pub fn of_process() -> Variables {
         .collect()
 }
 
+/// Whether a browser could show anything.
+#[must_use]
+pub fn has_display() -> bool {
+    let says_so = |name: &std::ffi::OsString| name == "DISPLAY" || name == "WAYLAND_DISPLAY";
+    cfg!(target_os = "macos") || std::env::vars_os().any(|(name, _)| says_so(&name))
+}
+
 /// Writes `variables` over `table`, each with the type that its key has.
 pub(super) fn overlay(table: &mut Table, variables: &Variables) -> Result<(), ConfigError> {
     let keys = keys::all();

@@ -9,6 +9,7 @@
 mod address;
 mod admission;
 mod answer;
+mod clients;
 mod duration;
 mod env;
 mod error;
@@ -43,8 +44,10 @@ use crate::http::client_ip::TrustedProxies;
 use crate::net::Limits;
 use crate::telemetry::Format;
 
-pub use env::{Variables, of_process};
+pub use clients::Client;
+pub use env::{Variables, has_display, of_process};
 pub use error::ConfigError;
+pub use secrets::Registration;
 pub use show::{Shown, shown};
 
 /// Where a configuration comes from.
@@ -175,6 +178,8 @@ pub struct Provider {
     pub hosted_domains: Vec<String>,
     /// Whose verified addresses may sign in; everybody's, when empty.
     pub allow: AllowList,
+    /// Its clients beside the web application.
+    pub clients: Vec<Client>,
     /// Whether a credential of its button may come without a nonce.
     pub allow_credential_without_nonce: bool,
     /// How it is asked to answer.

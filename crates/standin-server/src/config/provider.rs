@@ -10,7 +10,7 @@ use super::answer;
 use super::error::{ConfigError, did_you_mean};
 use super::raw::RawProvider;
 use super::secrets::{self, Registration};
-use super::{Provider, address, admission, token_profile};
+use super::{Provider, address, admission, clients, token_profile};
 
 const GOOGLE: &str = "https://accounts.google.com";
 const KINDS: [&str; 4] = ["google", "oidc", "entra", "github"];
@@ -51,6 +51,12 @@ fn resolve(
     let kind = kind(&keys, &raw)?;
     let issuer = issuer(&keys, &kind, raw.issuer.take(), raw.base_url.take(), policy)?;
     let registration = registration(&keys, &mut raw, directory)?;
+    if kind == ProviderKind::GitHub && raw.device_client_id.is_some() {
+        let problem = "GitHub's device flow is not supported; leave it out";
+        return Err(keys.invalid("device_client_id", problem));
+    }
+    let name = |key: &str| keys.name(key);
+    let clients = clients::resolve(&mut raw, &registration.client_id, name, directory)?;
     let scopes = scopes_at_sign_in(&keys, &kind, raw.scopes.take())?;
     let extra_scopes = keys.scopes("extra_scopes", raw.extra_scopes)?;
     let browser_scopes = keys.scopes("browser_scopes", raw.browser_scopes)?;
@@ -61,7 +67,8 @@ fn resolve(
         );
         return Err(keys.invalid("browser_scopes", problem));
     }
-    let allow = admission::allow_list(raw.allow_emails, raw.allow_domains, &scopes)
+    let tells_address = kind == ProviderKind::GitHub || scopes.contains("email");
+    let allow = admission::allow_list(raw.allow_emails, raw.allow_domains, tells_address)
         .map_err(|(key, problem)| keys.invalid(key, problem))?;
     Ok(Provider {
         id: id.parse().map_err(|error| keys.invalid("id", format!("{error}")))?,
@@ -78,6 +85,7 @@ fn resolve(
         browser_scopes,
         hosted_domains: hosted_domains(&keys, &kind, raw.hosted_domains)?,
         allow,
+        clients,
         allow_credential_without_nonce: without_nonce(
             &keys,
             &kind,

@@ -222,6 +222,24 @@ pub struct RawProvider {
     /// How client id and secret are sent, as our client is registered there (`token_endpoint_auth_method`):
     /// `client_secret_basic`, the default for `oidc`, or `client_secret_post`, the default for `google`.
     pub client_authentication: Option<String>,
+    /// For `standin login`: the file of a client of the kind "Desktop app", which may be answered on any port of
+    /// this machine; or its id and secret.
+    pub installed_client_secret_json: Option<String>,
+    /// Its id.
+    pub installed_client_id: Option<String>,
+    /// Its secret.
+    pub installed_client_secret: Option<String>,
+    /// A file that holds its secret and nothing else.
+    pub installed_client_secret_file: Option<String>,
+    /// For `standin login --device`: the file of a client of the kind "TVs and limited-input devices"; or its
+    /// id and secret.
+    pub device_client_secret_json: Option<String>,
+    /// Its id.
+    pub device_client_id: Option<String>,
+    /// Its secret.
+    pub device_client_secret: Option<String>,
+    /// A file that holds its secret and nothing else.
+    pub device_client_secret_file: Option<String>,
     /// Asked at sign-in. `openid` must be among them; `openid email profile` when left out. GitHub has no `openid`: `read:user user:email` there, and an empty list for a GitHub App. Most providers of
     /// the kind `oidc` let jobs act only if `offline_access` is among them, too.
     pub scopes: Option<Vec<String>>,

@@ -34,9 +34,12 @@ pub(super) fn one_of(
 }
 
 /// What a registration at a provider consists of.
-pub(super) struct Registration {
-    pub(super) client_id: String,
-    pub(super) client_secret: ClientSecret,
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Registration {
+    /// Our id there.
+    pub client_id: String,
+    /// Our secret there.
+    pub client_secret: ClientSecret,
 }
 
 /// `client_secret_….json` as Google's console offers it, of a web or an installed application.

@@ -2,6 +2,7 @@
 
 use secrecy::ExposeSecret;
 use serde::Serialize;
+use standin::provider::ClientUse;
 use url::Url;
 
 use super::duration::show as duration;
@@ -91,6 +92,14 @@ struct ShownProvider {
     base_url: Option<String>,
     client_id: String,
     client_secret: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    installed_client_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    installed_client_secret: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    device_client_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    device_client_secret: Option<&'static str>,
     client_authentication: &'static str,
     scopes: Vec<String>,
     extra_scopes: Vec<String>,
@@ -155,6 +164,11 @@ fn limits(limits: &Limits) -> ShownLimits {
 fn provider(provider: &Provider) -> ShownProvider {
     let list = |scopes: &standin::provider::Scopes| scopes.iter().map(str::to_owned).collect();
     let is_github = provider.kind == standin::provider::ProviderKind::GitHub;
+    let client = |usage: ClientUse| {
+        let found = provider.clients.iter().find(|client| client.usage == usage);
+        found.map(|client| client.registration.client_id.clone())
+    };
+    let (installed, device) = (client(ClientUse::Installed), client(ClientUse::Device));
     ShownProvider {
         id: provider.id.to_string(),
         kind: provider.kind.name(),
@@ -162,6 +176,10 @@ fn provider(provider: &Provider) -> ShownProvider {
         base_url: is_github.then(|| provider.issuer.trim_end_matches("/login/oauth").to_owned()),
         client_id: provider.client_id.clone(),
         client_secret: MASK,
+        installed_client_secret: installed.as_ref().map(|_| MASK),
+        installed_client_id: installed,
+        device_client_secret: device.as_ref().map(|_| MASK),
+        device_client_id: device,
         client_authentication: provider.client_authentication.method(),
         scopes: list(&provider.scopes),
         extra_scopes: list(&provider.extra_scopes),

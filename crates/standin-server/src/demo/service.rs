@@ -116,6 +116,7 @@ fn provider(emulator: &Emulator) -> anyhow::Result<Provider> {
         hosted_domains: Vec::new(),
         client_authentication: ClientAuthentication::Post,
         allow: AllowList::default(),
+        clients: Vec::new(),
         allow_credential_without_nonce: false,
         answer: AnswerForm::default(),
         authentication: UserAuthentication::default(),

@@ -166,6 +166,9 @@ fn hh_10_one_bad_value_per_key() {
         plus("provider: allow_domains = []"),
         plus("provider: allow_domains = [\"@example.com\"]"),
         plus("provider: allow_domains = [\"example.com\"]\nscopes = [\"openid\"]"),
+        plus("provider: installed_client_id = \"desktop\""),
+        plus("provider: device_client_secret = \"canary-secret\""),
+        plus("provider: installed_client_id = \"id\"\ninstalled_client_secret = \"canary-secret\""),
         plus("[users]\nsign_up = \"clsed\""),
         plus("[users]\nsign_up = \"\""),
         with(
@@ -246,6 +249,9 @@ fn hh_10_one_bad_value_per_key() {
     provider "google": allow_domains: is empty, which would admit nobody; name somebody, or leave it out to admit everybody
     provider "google": allow_domains: "@example.com" is not a domain such as "example.com": without @ and wildcards, and beyond ASCII in its form with xn--
     provider "google": allow_domains: needs the scope `email`: without it the provider tells no address, and nobody could sign in; add it to scopes
+    provider "google": installed_client_id: id and secret belong together; write both, or the file that holds them
+    provider "google": device_client_id: id and secret belong together; write both, or the file that holds them
+    provider "google": installed_client_id: is the web application's: a provider takes each client for what it is registered as, so this one needs its own
     users.sign_up: "clsed" is none of open, first_user and closed, did you mean `closed`?
     users.sign_up: "" is none of open, first_user and closed
     provider "google": allow_credential_without_nonce: only Google has a button that gives a credential; leave it out

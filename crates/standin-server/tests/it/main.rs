@@ -11,6 +11,7 @@ mod attempts;
 mod cli;
 mod config;
 mod keys;
+mod login;
 mod net;
 mod nodes;
 mod outbound;

@@ -26,6 +26,8 @@ pub struct Metadata {
     pub token_endpoint: Endpoint,
     /// Where the keys are; none at a provider that signs nothing.
     pub jwks_uri: Option<Endpoint>,
+    /// Where a device without a browser begins (RFC 8628).
+    pub device_authorization_endpoint: Option<Endpoint>,
     /// Where tokens are revoked (RFC 7009).
     pub revocation_endpoint: Option<Endpoint>,
     /// Where claims can be asked for with an access token.
@@ -65,6 +67,7 @@ struct Published {
     authorization_endpoint: String,
     token_endpoint: String,
     jwks_uri: String,
+    device_authorization_endpoint: Option<String>,
     revocation_endpoint: Option<String>,
     userinfo_endpoint: Option<String>,
     end_session_endpoint: Option<String>,
@@ -87,6 +90,7 @@ impl Metadata {
             authorization_endpoint: endpoint(&published.authorization_endpoint)?,
             token_endpoint: endpoint(&published.token_endpoint)?,
             jwks_uri: Some(endpoint(&published.jwks_uri)?),
+            device_authorization_endpoint: optional(&published.device_authorization_endpoint)?,
             revocation_endpoint: optional(&published.revocation_endpoint)?,
             userinfo_endpoint: optional(&published.userinfo_endpoint)?,
             end_session_endpoint: optional(&published.end_session_endpoint)?,

@@ -24,7 +24,8 @@ use crate::verify::{
 pub(crate) struct SignInProof<'a> {
     pub(crate) nonce: ExpectedNonce<'a>,
     pub(crate) access_token: &'a AccessToken,
-    pub(crate) code: &'a AuthorizationCode,
+    /// None where the tokens came without one.
+    pub(crate) code: Option<&'a AuthorizationCode>,
     /// What came through the browser before, if that was asked for.
     pub(crate) front: Option<&'a VerifiedFront>,
     /// When the request was made.
@@ -145,7 +146,7 @@ impl Provider {
         Expected {
             nonce: proof.nonce,
             access_token: Some(proof.access_token),
-            code: Some(proof.code),
+            code: proof.code,
             ..self.expected_of_sign_in(core, proof.begun_at)
         }
     }

@@ -5,6 +5,8 @@
 
 mod answer;
 mod authentication;
+mod clients;
+mod device;
 mod discovery;
 mod document;
 mod endpoint;
@@ -26,6 +28,8 @@ use url::Url;
 
 pub use answer::AnswerForm;
 pub use authentication::UserAuthentication;
+pub use clients::ClientUse;
+pub(crate) use device::DeviceAuthorization;
 pub use discovery::{DiscoveryFault, Metadata, MetadataCache};
 pub use document::DocumentFault;
 pub use endpoint::{Endpoint, EndpointFault, Transport};
@@ -130,6 +134,7 @@ pub struct Provider {
     metadata: Publication,
     keys: JwksCache,
     risc: RiscCache,
+    clients: clients::Clients,
 }
 
 impl std::fmt::Debug for Provider {
@@ -179,7 +184,8 @@ impl Provider {
             }
         };
         let risc = RiscCache::new(&config.issuer, config.transport);
-        Self { config, redirect_uri, issuer_aliases, metadata, keys: JwksCache::new(), risc }
+        let (keys, clients) = (JwksCache::new(), Vec::new());
+        Self { config, redirect_uri, issuer_aliases, metadata, keys, risc, clients }
     }
 
     /// As configured.

@@ -107,6 +107,12 @@ impl TokenResponse {
 /// The `error` of RFC 6749 §5.2, as far as it is told apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OAuthError {
+    /// `access_denied`: the person says no (RFC 8628 §3.5).
+    AccessDenied,
+    /// `authorization_pending`: the person has not answered yet (RFC 8628 §3.5).
+    AuthorizationPending,
+    /// `expired_token`: the person took too long (RFC 8628 §3.5).
+    ExpiredToken,
     /// `invalid_client`: our registration or secret is wrong.
     InvalidClient,
     /// `invalid_grant`: the code or refresh token is not (or no longer) good.
@@ -226,6 +232,11 @@ pub(super) fn throttled(headers: &HeaderMap) -> TokenError {
     TokenError::Throttled { retry_after: retry_after(headers) }
 }
 
+/// Why another endpoint of the same server says no.
+pub(super) fn refused(response: &Response) -> TokenError {
+    read(response).err().unwrap_or(TokenError::Malformed("its status is neither success nor error"))
+}
+
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let seconds = headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
     Some(Duration::from_secs(seconds).min(MAX_RETRY_AFTER))
@@ -245,6 +256,9 @@ fn refusal(body: &[u8]) -> TokenError {
 /// What an `error` of RFC 6749 §5.2 means.
 pub(super) fn refusal_of(word: &str) -> TokenError {
     TokenError::Refused(match word {
+        "access_denied" => OAuthError::AccessDenied,
+        "authorization_pending" => OAuthError::AuthorizationPending,
+        "expired_token" => OAuthError::ExpiredToken,
         "invalid_client" => OAuthError::InvalidClient,
         "invalid_grant" => OAuthError::InvalidGrant,
         "invalid_scope" => OAuthError::InvalidScope,

@@ -49,8 +49,11 @@ const fn fault(error: TokenError) -> (Rule, &'static str, &'static str) {
         TokenError::Refused(OAuthError::InvalidScope) => {
             (rules::TOKEN_ANSWER, "tokens", "invalid_scope")
         }
-        TokenError::Refused(OAuthError::Other) => {
-            (rules::TOKEN_ANSWER, "tokens", "another refusal")
-        }
+        TokenError::Refused(
+            OAuthError::AccessDenied
+            | OAuthError::AuthorizationPending
+            | OAuthError::ExpiredToken
+            | OAuthError::Other,
+        ) => (rules::TOKEN_ANSWER, "tokens", "another refusal"),
     }
 }

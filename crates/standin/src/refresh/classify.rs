@@ -30,14 +30,18 @@ pub(crate) fn classify(error: TokenError) -> Fate {
     match error {
         TokenError::AddressRefused(refused) => Fate::AddressRefused(refused),
         TokenError::Ambiguous => Fate::Ambiguous,
-        TokenError::Malformed(_) => Fate::Later { retry_after: None },
         TokenError::Refused(OAuthError::InvalidGrant) => Fate::Dead,
         TokenError::Refused(OAuthError::InvalidClient | OAuthError::UnauthorizedClient) => {
             Fate::ClientRefused
         }
-        TokenError::Refused(OAuthError::InvalidScope | OAuthError::Other) => {
-            Fate::Later { retry_after: None }
-        }
+        TokenError::Malformed(_)
+        | TokenError::Refused(
+            OAuthError::AccessDenied
+            | OAuthError::AuthorizationPending
+            | OAuthError::ExpiredToken
+            | OAuthError::InvalidScope
+            | OAuthError::Other,
+        ) => Fate::Later { retry_after: None },
         TokenError::Throttled { retry_after } | TokenError::Unavailable { retry_after } => {
             Fate::Later { retry_after }
         }

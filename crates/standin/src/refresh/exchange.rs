@@ -140,7 +140,9 @@ impl Exchange {
             return Err(later(Some(retry_after)));
         }
         let provider = self.core.providers.get(&grant.identity.provider);
-        let provider = Arc::clone(provider.ok_or(RefreshFailure::Gone)?);
+        // A refresh token works with the client that it was given to, and with no other.
+        let provider = provider.ok_or(RefreshFailure::Gone)?.of_client(&grant.provider_client);
+        let provider = Arc::clone(provider);
         let endpoint = Url::parse(&grant.token_endpoint).map_err(|_| inconsistent(grant))?;
         let token = self.core.vault.open_refresh(grant)?;
         Ok((provider, endpoint, token.ok_or(RefreshFailure::Dead(ReauthReason::Unknown))?))

@@ -59,6 +59,8 @@ pub(super) enum Intent {
     AddScopes { subject: String },
     /// Somebody who is signed in adds one more account to those they have: this user, in this session.
     Link { user: UserId, session: SessionId },
+    /// A program on the person's own machine, or a device, is given access: no browser is signed in by that.
+    Program,
     /// Somebody signs in.
     SignIn,
     /// The second leg: the person who has just signed in is asked for consent, since there is no refresh
@@ -174,6 +176,7 @@ impl Attempt {
             Intent::Consent { .. } => "second leg, for consent",
             Intent::Grant { .. } => "more scopes for a session",
             Intent::Link { .. } => "another account for a session",
+            Intent::Program => "a program or a device",
             Intent::SignIn => "sign-in",
         };
         let prompt = if self.asked.for_consent { "consent" } else { "none" };
@@ -289,14 +292,17 @@ impl Attempt {
 
     /// Whether whoever comes back is signed in by that. Who is signed in already keeps their session.
     pub(super) const fn opens_session(&self) -> bool {
-        self.bound_to().is_none()
+        self.bound_to().is_none() && !matches!(self.intent, Intent::Program)
     }
 
     /// Who alone may have what it brings, where whoever is signed in asks for more.
     pub(super) const fn bound_to(&self) -> Option<UserId> {
         match self.intent {
             Intent::Grant { user, .. } | Intent::Link { user, .. } => Some(user),
-            Intent::AddScopes { .. } | Intent::Consent { .. } | Intent::SignIn => None,
+            Intent::AddScopes { .. }
+            | Intent::Consent { .. }
+            | Intent::Program
+            | Intent::SignIn => None,
         }
     }
 
@@ -306,7 +312,7 @@ impl Attempt {
             Intent::AddScopes { subject }
             | Intent::Consent { subject }
             | Intent::Grant { subject, .. } => Some(subject),
-            Intent::Link { .. } | Intent::SignIn => None,
+            Intent::Link { .. } | Intent::Program | Intent::SignIn => None,
         }
     }
 
@@ -314,7 +320,9 @@ impl Attempt {
     pub(super) const fn event(&self) -> EventKind {
         match self.intent {
             Intent::AddScopes { .. } | Intent::SignIn => EventKind::SignedIn,
-            Intent::Consent { .. } | Intent::Grant { .. } => EventKind::GrantAuthorized,
+            Intent::Consent { .. } | Intent::Grant { .. } | Intent::Program => {
+                EventKind::GrantAuthorized
+            }
             Intent::Link { .. } => EventKind::IdentityLinked,
         }
     }
@@ -326,7 +334,7 @@ impl Attempt {
             Intent::AddScopes { .. } | Intent::Grant { .. } | Intent::Link { .. } => {
                 ScopeSource::Incremental
             }
-            Intent::SignIn => ScopeSource::SignIn,
+            Intent::Program | Intent::SignIn => ScopeSource::SignIn,
         }
     }
 

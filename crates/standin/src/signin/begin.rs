@@ -250,7 +250,7 @@ pub(super) fn wanted(provider: &Provider, extra: &Scopes) -> Result<Scopes, Refu
 
 /// RFC 6749 §4.1.1, OpenID Connect Core §3.1.2.1, RFC 7636 §4.3. `prompt` is absent unless it is needed:
 /// whoever has given everything before is not asked again.
-fn authorization_url(
+pub(super) fn authorization_url(
     provider: &Provider,
     metadata: &Metadata,
     attempt: &Attempt,

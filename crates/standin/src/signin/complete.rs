@@ -35,9 +35,9 @@ pub(super) struct Proved {
 }
 
 /// What came, and whom the page that posted it expects.
-struct Answer {
-    answer: UnverifiedAnswer,
-    expected_subject: Option<String>,
+pub(super) struct Answer {
+    pub(super) answer: UnverifiedAnswer,
+    pub(super) expected_subject: Option<String>,
 }
 
 impl SignIn {
@@ -119,6 +119,19 @@ impl SignIn {
         way: Way,
         receipt: &mut Receipt,
     ) -> Result<Arc<Provider>, Error> {
+        self.admit_now(attempt, way, receipt)?;
+        let provider = self.core.provider(provider)?;
+        attempt.check_provider(provider, receipt)?;
+        Ok(Arc::clone(provider))
+    }
+
+    /// Whether an answer that came this way, at this time, can be the attempt's.
+    pub(super) fn admit_now(
+        &self,
+        attempt: &Attempt,
+        way: Way,
+        receipt: &mut Receipt,
+    ) -> Result<(), Error> {
         attempt.began(receipt);
         let now = self.core.now();
         let took = Fact::For(now.remaining(attempt.begun_at()));
@@ -128,14 +141,11 @@ impl SignIn {
         let asked = attempt.way();
         receipt
             .check(rules::RESPONSE_MODE, asked.word(), way.word(), asked == way)
-            .or(Refusal::ResponseModeMismatch)?;
-        let provider = self.core.provider(provider)?;
-        attempt.check_provider(provider, receipt)?;
-        Ok(Arc::clone(provider))
+            .or(Refusal::ResponseModeMismatch.into())
     }
 
     /// RFC 9207: the issuer of the answer, where it is named or promised, is the one that was asked.
-    async fn check_issuer(
+    pub(super) async fn check_issuer(
         &self,
         provider: &Provider,
         issuer: Option<&str>,
@@ -151,7 +161,7 @@ impl SignIn {
             .or(Refusal::IssuerMismatch.into())
     }
 
-    async fn run(
+    pub(super) async fn run(
         &self,
         attempt: Attempt,
         provider: Arc<Provider>,
@@ -248,6 +258,7 @@ impl SignIn {
                     window: attempt.window.clone(),
                     cookies: attempt.leaves().into_iter().collect(),
                     session: None,
+                    user: None,
                     next: Next::ReturnTo(attempt.return_to.resolve(&self.core.public_url)),
                 })
             }
@@ -277,20 +288,11 @@ impl SignIn {
                 ExpectedNonce::IfPresent(&nonce)
             },
             access_token: &answer.access_token,
-            code: code.code(),
+            code: Some(code.code()),
             front: code.front(),
             begun_at: attempt.begun_at(),
         };
-        let identity = match provider.identify(&self.core, &answer, &proof, receipt).await {
-            Err(Error::IdToken(IdTokenFault::HostedDomainRefused)) => {
-                let id_token = answer.unverified_id_token.as_ref();
-                let id_token = id_token.ok_or(IdTokenFault::HostedDomainRefused)?;
-                let outsider = provider.verify_outsider(&self.core, id_token, &proof).await?;
-                self.give_back(provider, &outsider, &answer).await;
-                return Err(IdTokenFault::HostedDomainRefused.into());
-            }
-            identified => identified?,
-        };
+        let identity = self.verify_or_give_back(provider, &proof, &answer, receipt).await?;
         let granted = answer.granted(&attempt.scopes);
         let access_token = &answer.access_token;
         let known = provider.known(&self.core, &identity, granted, access_token, receipt).await;
@@ -304,9 +306,26 @@ impl SignIn {
         Ok(Proved { identity, known, answer, asked_at })
     }
 
+    /// The identity; what somebody outside of the hosted domains gave is given back.
+    pub(super) async fn verify_or_give_back(
+        &self,
+        provider: &Provider,
+        proof: &SignInProof<'_>,
+        answer: &TokenResponse,
+        receipt: &mut Receipt,
+    ) -> Result<VerifiedIdentity, Error> {
+        let verified = provider.identify(&self.core, answer, proof, receipt).await;
+        let is_outsider = verified == Err(IdTokenFault::HostedDomainRefused.into());
+        if let (true, Some(id_token)) = (is_outsider, &answer.unverified_id_token) {
+            let outsider = provider.verify_outsider(&self.core, id_token, proof).await?;
+            self.give_back(provider, &outsider, answer).await;
+        }
+        verified
+    }
+
     /// Leaves the reason with the attempt and in the events. Someone else's use of an attempt is no end of
     /// it, so a replay leaves the outcome alone.
-    async fn record_failure(
+    pub(super) async fn record_failure(
         &self,
         attempt: &Attempt,
         error: Error,
@@ -344,7 +363,7 @@ impl SignIn {
 }
 
 /// Whether it is certain that nothing was written: where the database failed, nobody knows.
-fn keeps_nothing(error: &Error) -> bool {
+pub(super) fn keeps_nothing(error: &Error) -> bool {
     matches!(error, Error::Refused(_) | Error::ProviderUnavailable { .. })
 }
 

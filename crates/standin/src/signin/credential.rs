@@ -243,7 +243,7 @@ impl SignIn {
                 receipt,
             )),
         };
-        match self.core.store.complete_sign_in(signed_in).await {
+        let signed_in = match self.core.store.complete_sign_in(signed_in).await {
             Err(StoreError::NotAdmitted) => return Err(self.core.not_admitted(receipt).into()),
             done => done?,
         };
@@ -260,6 +260,7 @@ impl SignIn {
                 .chain(answered.attempt.as_ref().map(Attempt::clears))
                 .collect(),
             session: Some(hash),
+            user: Some(signed_in.user),
             next: Next::ReturnTo(return_to.resolve(&self.core.public_url)),
         })
     }

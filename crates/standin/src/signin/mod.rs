@@ -14,7 +14,9 @@ mod begin;
 mod callback;
 mod complete;
 mod credential;
+mod device;
 mod incremental;
+mod installed;
 mod link;
 mod recorded;
 mod redeemable;
@@ -32,7 +34,9 @@ pub use attempt::{ATTEMPT_LIFETIME, Mode};
 pub use begin::{Begun, BegunCode, CodeRequest, SignInRequest};
 pub use callback::{Parameters, UnverifiedCallback, UnverifiedCodePost};
 pub use credential::UnverifiedCredential;
+pub use device::{DeviceAnswer, DeviceAttempt, Polled};
 pub use incremental::GrantRequest;
+pub use installed::InstalledAttempt;
 pub use link::LinkRequest;
 pub use return_to::ReturnTo;
 pub use window_id::WindowId;
@@ -41,7 +45,7 @@ use self::attempt::Attempt;
 use self::recorded::Strays;
 use crate::core::Core;
 use crate::error::Error;
-use crate::id::AttemptId;
+use crate::id::{AttemptId, UserId};
 use crate::provider::Scopes;
 use crate::receipt::Offline;
 use crate::session::cookie::{Cookies, SetCookie};
@@ -70,6 +74,8 @@ pub struct Completed {
     pub window: Option<WindowId>,
     /// The session that was opened; none if the one before goes on.
     pub session: Option<SessionHash>,
+    /// Whose it is, where the answer was about somebody.
+    pub user: Option<UserId>,
     /// Where the browser goes.
     pub next: Next,
 }

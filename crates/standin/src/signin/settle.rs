@@ -83,7 +83,10 @@ impl SignIn {
             let rows = settling.rows(grant, scopes, session, (event, told));
             let written = self.core.store.complete_sign_in(rows).await;
             match written {
-                Ok(_) => return Ok(completed(attempt, hash, cookie, leave)),
+                Ok(signed_in) => {
+                    let completed = completed(attempt, hash, cookie, leave);
+                    return Ok(Completed { user: Some(signed_in.user), ..completed });
+                }
                 Err(StoreError::Conflict) => {}
                 Err(StoreError::NotAdmitted) => return Err(self.core.not_admitted(receipt).into()),
                 Err(error) => return Err(error.into()),
@@ -359,5 +362,5 @@ fn completed(
 ) -> Completed {
     let cookies = cookie.into_iter().chain(attempt.leaves()).chain(leave.cookies).collect();
     let (mode, window, next) = (attempt.mode, attempt.window.clone(), leave.next);
-    Completed { attempt: attempt.id, mode, window, cookies, session, next }
+    Completed { attempt: attempt.id, mode, window, cookies, session, user: None, next }
 }

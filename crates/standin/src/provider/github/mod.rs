@@ -46,6 +46,7 @@ pub(super) fn metadata(issuer: &str, transport: Transport) -> Result<Metadata, E
         authorization_endpoint: endpoint(format!("{issuer}/authorize"))?,
         token_endpoint: endpoint(format!("{issuer}/access_token"))?,
         jwks_uri: None,
+        device_authorization_endpoint: None,
         revocation_endpoint: None,
         userinfo_endpoint: None,
         end_session_endpoint: None,
