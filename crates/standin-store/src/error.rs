@@ -48,8 +48,11 @@ pub enum OpenError {
         /// How many.
         pending: usize,
     },
-    /// It is not `sqlite://` and a path.
-    #[error("a database URL is `sqlite:///absolute/path` or `sqlite://relative/path`")]
+    /// It is neither `sqlite://` and a path, nor `postgres://`.
+    #[error(
+        "a database URL is `sqlite:///absolute/path`, `sqlite://relative/path` or \
+         `postgres://user:password@host/database`"
+    )]
     NotAUrl,
     /// Others than its owner may read or write it.
     #[error(
@@ -74,9 +77,9 @@ pub enum OpenError {
         /// Which.
         path: PathBuf,
     },
-    /// Perhaps one day.
-    #[error("PostgreSQL is not supported yet: use sqlite://")]
-    PostgresNotSupported,
+    /// A PostgreSQL server that is not used.
+    #[error(transparent)]
+    Server(#[from] crate::postgres::ServerError),
     /// A setting that durability or secrecy depends on did not take.
     #[error("SQLite did not take the setting `{setting}`: it answers {found}")]
     Setting {
@@ -94,6 +97,6 @@ pub enum OpenError {
         detail: String,
     },
     /// No such database.
-    #[error("there is no storage for `{0}://`: use sqlite://")]
+    #[error("there is no storage for `{0}://`: use sqlite:// or postgres://")]
     UnknownScheme(String),
 }

@@ -1,13 +1,15 @@
 //! Where Standin keeps its rows: one implementation of [`standin::store::Store`] per database.
 //!
 //! ```text
-//! [database] url ─▶ open ─▶ sqlite::SqliteStore ─▶ Arc<dyn Store>
+//! [database] url ─▶ open ─┬▶ sqlite::SqliteStore     one file, one process
+//!                         └▶ postgres::PostgresStore  one server, any number of processes  ─▶ Arc<dyn Store>
 //! ```
 //!
 //! The URL is looked at here and nowhere else. All stores hold to the same laws
 //! (`standin::store::conformance`), so that whoever holds a `dyn Store` need not know which one it is.
 
 mod error;
+pub mod postgres;
 pub mod sqlite;
 
 use std::path::PathBuf;
@@ -20,27 +22,35 @@ pub use error::OpenError;
 /// Opens the database that `url` names, making it or bringing its schema up to date where needed.
 ///
 /// `sqlite:///var/lib/standin/standin.db` is an absolute path, `sqlite://standin.db` one relative to the
-/// working directory.
-pub fn open(url: &str) -> Result<Arc<dyn Store>, OpenError> {
-    let Location::Sqlite(path) = url.parse()?;
-    Ok(Arc::new(sqlite::SqliteStore::open(&path)?))
+/// working directory. `postgres://user:password@host/database` is a server, which must have the database already
+/// and prove who it is; see [`postgres`].
+pub async fn open(url: &str) -> Result<Arc<dyn Store>, OpenError> {
+    match url.parse()? {
+        Location::Sqlite(path) => Ok(Arc::new(sqlite::SqliteStore::open(&path)?)),
+        Location::Postgres => Ok(Arc::new(postgres::PostgresStore::open(url).await?)),
+    }
 }
 
 /// Brings the schema of the database that `url` names up to date. The migrations that were applied.
-pub fn migrate(url: &str) -> Result<Vec<String>, OpenError> {
-    let Location::Sqlite(path) = url.parse()?;
-    sqlite::migrate(&path)
+pub async fn migrate(url: &str) -> Result<Vec<String>, OpenError> {
+    match url.parse()? {
+        Location::Sqlite(path) => sqlite::migrate(&path),
+        Location::Postgres => Ok(postgres::migrate(url).await?),
+    }
 }
 
-/// The migrations that the database still needs. Nothing is written; a database that does not exist needs
-/// all of them.
-pub fn pending_migrations(url: &str) -> Result<Vec<String>, OpenError> {
-    let Location::Sqlite(path) = url.parse()?;
-    sqlite::pending_migrations(&path)
+/// The migrations that the database still needs. Nothing is written; a file that does not exist needs all of
+/// them.
+pub async fn pending_migrations(url: &str) -> Result<Vec<String>, OpenError> {
+    match url.parse()? {
+        Location::Sqlite(path) => sqlite::pending_migrations(&path),
+        Location::Postgres => Ok(postgres::pending_migrations(url).await?),
+    }
 }
 
 /// Which database, and where.
 enum Location {
+    Postgres,
     Sqlite(PathBuf),
 }
 
@@ -52,7 +62,7 @@ impl std::str::FromStr for Location {
         match scheme {
             "sqlite" if rest.is_empty() || rest.contains('?') => Err(OpenError::NotAUrl),
             "sqlite" => Ok(Self::Sqlite(rest.into())),
-            "postgres" | "postgresql" => Err(OpenError::PostgresNotSupported),
+            "postgres" | "postgresql" => Ok(Self::Postgres),
             _ => Err(OpenError::UnknownScheme(scheme.to_owned())),
         }
     }

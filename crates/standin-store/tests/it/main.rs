@@ -6,5 +6,6 @@ mod damage;
 mod file;
 mod fixture;
 mod laws;
+mod postgres;
 mod schema;
 mod url;

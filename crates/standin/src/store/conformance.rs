@@ -37,13 +37,17 @@ use tokio::runtime::Handle;
 
 /// Makes a `#[tokio::test]` of every law of a store.
 ///
-/// The expression is evaluated once per law, in an async context, and gives something that dereferences to
+/// Where it needs what a machine may lack, `ignore = "a reason";` before the expression leaves the tests to
+/// whoever runs ignored ones. The expression is evaluated once per law, in an async context, and gives something that dereferences to
 /// a fresh store: a `Box`, or a fixture that keeps a directory alive beside it. The crate that calls it
 /// needs `tokio` with `macros` and `rt-multi-thread`.
 #[macro_export]
 macro_rules! store_laws {
-    ($store:expr) => {
-        $crate::store_laws! { @tests $store;
+    (ignore = $why:literal; $store:expr) => {
+        $crate::store_laws! { @all [#[ignore = $why]] $store }
+    };
+    (@all $attributes:tt $store:expr) => {
+        $crate::store_laws! { @tests $attributes $store;
             accounts {
                 a_bound_sign_in_adds_to_its_user_and_leaves_their_profile,
                 a_bound_sign_in_makes_nobody_and_takes_from_nobody,
@@ -173,18 +177,23 @@ macro_rules! store_laws {
             }
         }
     };
-    (@tests $store:expr; $($stage:ident { $($law:ident,)+ })+) => {$(
+    (@tests $attributes:tt $store:expr; $($stage:ident { $($law:ident,)+ })+) => {$(
         mod $stage {
             use super::*;
-            $(
-                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-                async fn $law() {
-                    let store = $store;
-                    $crate::store::conformance::$stage::$law(&*store).await;
-                }
-            )+
+            $($crate::store_laws! { @test $attributes $store; $stage $law })+
         }
     )+};
+    (@test [$(#[$attribute:meta])*] $store:expr; $stage:ident $law:ident) => {
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        $(#[$attribute])*
+        async fn $law() {
+            let store = $store;
+            $crate::store::conformance::$stage::$law(&*store).await;
+        }
+    };
+    ($store:expr) => {
+        $crate::store_laws! { @all [] $store }
+    };
 }
 
 /// Runs `count` futures on as many threads and gives what came of them. Needs a multi-threaded runtime,

@@ -36,7 +36,7 @@ pub use record::{
 pub use refresh::{Claimed, Committed, LeaseEnd, RefreshClaim, RefreshCommit, Refreshes};
 pub use signal::{About, Duties, News, Signal};
 
-/// Why the store did not do it. In every case nothing was changed.
+/// Why the store did not do it. In every case but [`StoreError::Unknown`] nothing was changed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
     /// Somebody else wrote first: read again and decide again.
@@ -58,6 +58,10 @@ pub enum StoreError {
     /// The database cannot be used now: locked, full, read-only, gone. The text is for the log.
     #[error("the database is unavailable: {0}")]
     Unavailable(String),
+    /// It may have been done or not, all of it or nothing: the database was lost while it was being committed.
+    /// Read again and decide again; do not repeat it unread. The text is for the log.
+    #[error("it is not known whether the database has kept a change: {0}")]
+    Unknown(String),
 }
 
 /// What every method gives.

@@ -1,0 +1,200 @@
+//! One connection at work: outside of a transaction, or inside one that opens with its first statement.
+//!
+//! Nothing is left behind on the server's side: no prepared statement, no setting, no lock. Whatever is set is set
+//! for one transaction, so that a pooler between us and the server may give each of them to another session.
+
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::time::Duration;
+
+use deadpool_postgres::Object;
+use futures_util::future::try_join;
+use standin::store::StoreError;
+use tokio_postgres::Row;
+use tokio_postgres::types::{ToSql, Type};
+
+use super::failure::Failure;
+use super::intents::Intent;
+use super::rows::Value;
+
+/// What the statements of one piece of work stand in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Mode {
+    /// One statement that reads.
+    Read,
+    /// Several that read the same state of the database.
+    Snapshot,
+    /// One that looks at every row.
+    Count,
+    /// What makes tables.
+    Migration,
+    /// Whatever changes something.
+    Write,
+}
+
+impl Mode {
+    /// The statements that open the transaction. A commit that was acknowledged is on the disk of the server, and of
+    /// its synchronous standbys, whatever the server's default is (requirement ST-4).
+    const fn opening(self) -> Option<&'static str> {
+        match self {
+            Self::Read => None,
+            Self::Snapshot => Some(
+                "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL statement_timeout = '5s'",
+            ),
+            Self::Count => Some("BEGIN READ ONLY; SET LOCAL statement_timeout = '30min'"),
+            // Somebody else's migration is waited for.
+            Self::Migration => Some("BEGIN; SET LOCAL lock_timeout = '1min'"),
+            Self::Write => Some(
+                "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET LOCAL synchronous_commit = on; \
+                 SET LOCAL statement_timeout = '5s'; SET LOCAL lock_timeout = '3s'",
+            ),
+        }
+    }
+
+    /// How long the whole work may take before its connection is given up.
+    pub(super) const fn limit(self) -> Duration {
+        match self {
+            Self::Read | Self::Snapshot => Duration::from_secs(5),
+            Self::Write => Duration::from_secs(10),
+            Self::Count | Self::Migration => Duration::from_mins(31),
+        }
+    }
+}
+
+/// A connection while it works. Dropped in the middle of a transaction it is closed, and the server rolls back.
+pub(super) struct Connection {
+    client: Option<Object>,
+    mode: Mode,
+    is_open: AtomicBool,
+    intent: Intent,
+    events: AtomicI64,
+}
+
+impl Connection {
+    pub(super) fn new(client: Object, mode: Mode, intent: Intent) -> Self {
+        let (is_open, events) = (AtomicBool::new(false), AtomicI64::new(0));
+        Self { client: Some(client), mode, is_open, intent, events }
+    }
+
+    /// Executes, and gives how many rows it touched.
+    pub(super) async fn execute(
+        &self,
+        sql: &'static str,
+        params: &[Value<'_>],
+    ) -> Result<usize, Failure> {
+        let statement = async |client: &Object| client.execute_typed(sql, &typed(params)).await;
+        Ok(usize::try_from(self.ask(statement).await?).unwrap_or(usize::MAX))
+    }
+
+    /// The only row, if there is one.
+    pub(super) async fn one<T>(
+        &self,
+        sql: &'static str,
+        params: &[Value<'_>],
+        read: impl FnOnce(&Row) -> Result<T, StoreError>,
+    ) -> Result<Option<T>, Failure> {
+        let rows = self.rows(sql, params).await?;
+        Ok(rows.first().map(read).transpose()?)
+    }
+
+    /// All rows, in their order.
+    pub(super) async fn all<T>(
+        &self,
+        sql: &'static str,
+        params: &[Value<'_>],
+        read: impl Fn(&Row) -> Result<T, StoreError>,
+    ) -> Result<Vec<T>, Failure> {
+        let rows = self.rows(sql, params).await?;
+        Ok(rows.iter().map(read).collect::<Result<_, _>>()?)
+    }
+
+    async fn rows(&self, sql: &'static str, params: &[Value<'_>]) -> Result<Vec<Row>, Failure> {
+        let statement = async |client: &Object| client.query_typed(sql, &typed(params)).await;
+        self.ask(statement).await
+    }
+
+    /// The first statement of a transaction travels together with what opens it.
+    async fn ask<T>(
+        &self,
+        statement: impl AsyncFnOnce(&Object) -> Result<T, tokio_postgres::Error>,
+    ) -> Result<T, Failure> {
+        let client = self.client()?;
+        match self.mode.opening() {
+            Some(opening) if !self.is_open.swap(true, Ordering::Relaxed) => {
+                let ((), answer) =
+                    try_join(client.batch_execute(opening), statement(client)).await?;
+                Ok(answer)
+            }
+            _ => Ok(statement(client).await?),
+        }
+    }
+
+    /// Several statements at once, for schemas.
+    pub(super) async fn script(&self, sql: &str) -> Result<(), Failure> {
+        Ok(self.ask(async |client: &Object| client.batch_execute(sql).await).await?)
+    }
+
+    /// By what this transaction is known, should it be lost while it is committed.
+    pub(super) const fn intent(&self) -> &Intent {
+        &self.intent
+    }
+
+    /// The place of the next event within the transaction.
+    pub(super) fn next_event(&self) -> i64 {
+        self.events.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Commits, if anything was done. The transaction's intent and the COMMIT travel together: an intent that cannot
+    /// be put in makes it a ROLLBACK.
+    pub(super) async fn commit(mut self) -> Result<(), Failure> {
+        if *self.is_open.get_mut() {
+            let client = self.client()?;
+            let intent = async { self.intent.put_in(client).await };
+            try_join(intent, client.batch_execute("COMMIT")).await?;
+            *self.is_open.get_mut() = false;
+        }
+        Ok(())
+    }
+
+    /// Commits tables. There may be none yet to put an intent into, and no need of it: whoever lost the connection
+    /// looks at the history.
+    pub(super) async fn commit_schema(mut self) -> Result<(), Failure> {
+        self.client()?.batch_execute("COMMIT").await?;
+        *self.is_open.get_mut() = false;
+        Ok(())
+    }
+
+    /// Ends what only read, or what failed.
+    pub(super) async fn end(mut self) -> Result<(), Failure> {
+        if *self.is_open.get_mut() {
+            self.client()?.batch_execute("ROLLBACK").await?;
+            *self.is_open.get_mut() = false;
+        }
+        Ok(())
+    }
+
+    /// Closes the connection: it does not answer.
+    pub(super) fn give_up(mut self) {
+        close(self.client.take());
+    }
+
+    fn client(&self) -> Result<&Object, Failure> {
+        self.client.as_ref().ok_or(Failure::Late("the connection was given up"))
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        if *self.is_open.get_mut() {
+            close(self.client.take());
+        }
+    }
+}
+
+/// Takes it out of the pool, which makes another.
+fn close(client: Option<Object>) {
+    drop(client.map(Object::take));
+}
+
+fn typed<'p>(params: &'p [Value<'_>]) -> Vec<(&'p (dyn ToSql + Sync), Type)> {
+    params.iter().map(|value| (value as &(dyn ToSql + Sync), value.kind())).collect()
+}

@@ -1,0 +1,119 @@
+//! The wrapped data keys, and how many rows need them.
+
+use async_trait::async_trait;
+use standin::store::{DataKeyRow, DataKeyUse, DataKeys, Result, StoreError};
+use standin::vault::Sealed;
+use tokio_postgres::Row;
+
+use super::PostgresStore;
+use super::connection::Connection;
+use super::rows::{Cells, instant, optional, params};
+use super::work::{Done, work};
+
+macro_rules! columns {
+    () => {
+        "id, version, wrapped_by, wrapped, created_at, activated_at, retired_at, removed_at"
+    };
+}
+
+const ALL: &str = concat!("SELECT ", columns!(), " FROM data_keys ORDER BY id");
+const ADD: &str =
+    concat!("INSERT INTO data_keys (", columns!(), ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8)");
+/// Takes the same parameters. What never changes is not written.
+const REPLACE: &str = "UPDATE data_keys SET version = $2, wrapped_by = $3, wrapped = $4, \
+    activated_at = $6, retired_at = $7, removed_at = $8 \
+    WHERE id = $1 AND version = $2 - 1 AND $5 IS NOT NULL";
+
+/// Waits for every transaction that has sealed something before, and lets go at once. A key that was retired is
+/// seen as such by whoever begins later, so that what is counted afterwards does not grow any more.
+const LET_WRITERS_FINISH: &str = "LOCK TABLE grants, revocations IN SHARE MODE";
+
+/// The first six bytes of a value name its key (`standin::vault::header`). A grant counts once for each key.
+const USE: &str = "SELECT header, sum(is_grant)::bigint AS grants, sum(1 - is_grant)::bigint AS revocations \
+    FROM (SELECT substr(sealed_access, 1, 6) AS header, 1 AS is_grant FROM grants \
+    WHERE sealed_access IS NOT NULL \
+    UNION ALL SELECT substr(sealed_refresh, 1, 6), 1 FROM grants \
+    WHERE sealed_refresh IS NOT NULL \
+    AND substr(sealed_refresh, 1, 6) IS DISTINCT FROM substr(sealed_access, 1, 6) \
+    UNION ALL SELECT substr(sealed_token, 1, 6), 0 FROM revocations) AS headers \
+    GROUP BY header ORDER BY header";
+
+#[async_trait]
+impl DataKeys for PostgresStore {
+    async fn data_keys(&self) -> Result<Vec<DataKeyRow>> {
+        work!(self, Read, |connection| connection.all(ALL, params![], data_key_of).await)
+    }
+
+    async fn add_data_key(&self, key: DataKeyRow) -> Result<()> {
+        work!(self, Write, |connection| write(connection, ADD, &key).await)
+    }
+
+    async fn replace_data_key(&self, key: DataKeyRow) -> Result<()> {
+        work!(self, Write, |connection| write(connection, REPLACE, &key).await)
+    }
+
+    async fn data_key_use(&self) -> Result<Vec<DataKeyUse>> {
+        work!(self, Write, |connection| {
+            connection.execute(LET_WRITERS_FINISH, params![]).await
+        })?;
+        let counts = work!(self, Count, |connection| connection.all(USE, params![], use_of).await);
+        Ok(by_key(counts?))
+    }
+}
+
+async fn write(connection: &Connection, sql: &'static str, key: &DataKeyRow) -> Done<()> {
+    // A number beyond PostgreSQL's own is the successor of none that is stored.
+    let version = i64::try_from(key.version).map_err(|_| StoreError::Conflict)?;
+    let row = params![
+        key.id,
+        version,
+        &key.wrapped_by,
+        &key.wrapped,
+        key.created_at,
+        key.activated_at,
+        key.retired_at,
+        key.removed_at,
+    ];
+    match connection.execute(sql, row).await? {
+        1 => Ok(()),
+        _ => Err(StoreError::Conflict.into()),
+    }
+}
+
+fn data_key_of(row: &Row) -> Result<DataKeyRow> {
+    let mut cells = Cells::of(row, "data_keys");
+    Ok(DataKeyRow {
+        id: cells.number("id")?,
+        version: cells.number("version")?,
+        wrapped_by: cells.text("wrapped_by")?,
+        wrapped: cells.bytes("wrapped")?,
+        created_at: cells.instant("created_at")?,
+        activated_at: cells.take("activated_at", optional(instant))?,
+        retired_at: cells.take("retired_at", optional(instant))?,
+        removed_at: cells.take("removed_at", optional(instant))?,
+    })
+}
+
+fn use_of(row: &Row) -> Result<DataKeyUse> {
+    let mut cells = Cells::of(row, "grants");
+    Ok(DataKeyUse {
+        key: Sealed::from_bytes(cells.bytes("header")?).data_key(),
+        grants: cells.number("grants")?,
+        revocations: cells.number("revocations")?,
+    })
+}
+
+/// What is in no format of ours has many headers and one line.
+fn by_key(counts: Vec<DataKeyUse>) -> Vec<DataKeyUse> {
+    let (foreign, mut ours): (Vec<_>, Vec<_>) =
+        counts.into_iter().partition(|count| count.key.is_none());
+    let sum = |total: DataKeyUse, count: DataKeyUse| DataKeyUse {
+        key: None,
+        grants: total.grants + count.grants,
+        revocations: total.revocations + count.revocations,
+    };
+    if let Some(foreign) = foreign.into_iter().reduce(sum) {
+        ours.insert(0, foreign);
+    }
+    ours
+}

@@ -1,0 +1,343 @@
+//! Grants: written only over the version that was read, which the statement that writes them checks.
+
+use async_trait::async_trait;
+use standin::id::{GrantId, UserId};
+use standin::provider::Scopes;
+use standin::store::{Event, Grants, Result, RevocationRow, StoreError};
+use standin::time::Timestamp;
+use standin::vault::{
+    Grant, GrantState, NamedToken, ReauthReason, ScopeRecord, Sealed, SealedTokens, TokenTrace,
+    TraceHash, header,
+};
+use standin::verify::{Identity, ProviderId};
+use tokio_postgres::Row;
+
+use super::accounts::key_of;
+use super::connection::Connection;
+use super::rewraps::none_retired;
+use super::rows::{Cell, Cells, bytes, hash, instant, limit, optional, params, text, value_of};
+use super::work::{Done, work};
+use super::{PostgresStore, events, revocations, scope_ledger};
+
+macro_rules! columns {
+    () => {
+        "id, user_id, provider, issuer, subject, created_at, version, provider_client, \
+         token_endpoint, scopes, requested, state, reason, generation, sealed_access, \
+         sealed_refresh, access_expires_at, refresh_expires_at, updated_at, token_hash, \
+         token_prefix, token_given_at"
+    };
+}
+
+macro_rules! select {
+    ($rest:literal) => {
+        concat!("SELECT ", columns!(), " FROM grants ", $rest)
+    };
+}
+
+const BY_ID: &str = select!("WHERE id = $1");
+const BY_IDENTITY: &str = select!("WHERE provider = $1 AND subject = $2 AND issuer = $3");
+// One row as a rule, of kilobytes: putting several in order is cheaper here.
+const AT_PROVIDER: &str = select!("WHERE user_id = $1 AND provider = $2");
+const OF_USER: &str = select!("WHERE user_id = $1");
+const PAGE: &str = select!("WHERE ($1 IS NULL OR id > $1) ORDER BY id LIMIT $2");
+// What is going to be written over is locked: it must not move in between.
+const LOCK_BY_IDENTITY: &str =
+    select!("WHERE provider = $1 AND subject = $2 AND issuer = $3 FOR UPDATE");
+const LOCK_BY_TOKEN_HASH: &str =
+    select!("WHERE token_hash = $1 AND provider = $2 ORDER BY id FOR UPDATE");
+const LOCK_BY_TOKEN_PREFIX: &str =
+    select!("WHERE token_prefix = $1 AND provider = $2 ORDER BY id FOR UPDATE");
+const REMOVE: &str = "DELETE FROM grants WHERE id = $1";
+const DELETE_OF_USER: &str = "DELETE FROM grants WHERE user_id = $1 RETURNING id";
+
+const TO_REWRAP: &str = select!(
+    "WHERE ($1 IS NULL OR id > $1) AND (substr(sealed_access, 1, 6) <> $3 OR substr(sealed_refresh, 1, 6) <> $3) \
+     ORDER BY id LIMIT $2"
+);
+
+const INSERT: &str = concat!(
+    "INSERT INTO grants (",
+    columns!(),
+    ") SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, \
+     $20, $21, $22 WHERE ",
+    none_retired!("$23, $24"),
+    " ON CONFLICT DO NOTHING"
+);
+/// Takes the same parameters. What never changes is not written but compared. A value that stays may be under a
+/// retired key; none that is new.
+const REPLACE: &str = concat!(
+    "UPDATE grants SET version = $7, provider_client = $8, token_endpoint = $9, \
+    scopes = $10, requested = $11, state = $12, reason = $13, generation = $14, sealed_access = $15, \
+    sealed_refresh = $16, access_expires_at = $17, refresh_expires_at = $18, updated_at = $19, \
+    token_hash = $20, token_prefix = $21, token_given_at = $22 \
+    WHERE id = $1 AND version = $7 - 1 AND user_id = $2 AND provider = $3 AND issuer = $4 \
+    AND subject = $5 AND $6 IS NOT NULL AND ",
+    none_retired!(
+        "CASE WHEN sealed_access IS NOT DISTINCT FROM $15 THEN NULL ELSE $23 END, \
+         CASE WHEN sealed_refresh IS NOT DISTINCT FROM $16 THEN NULL ELSE $24 END"
+    )
+);
+
+const STATES: [GrantState; 3] = [GrantState::Active, GrantState::Reauth, GrantState::Revoked];
+
+const REASONS: [ReauthReason; 5] = [
+    ReauthReason::ExpiredIdle,
+    ReauthReason::Revoked,
+    ReauthReason::RotationLost,
+    ReauthReason::ScopeRemoved,
+    ReauthReason::Unknown,
+];
+
+#[async_trait]
+impl Grants for PostgresStore {
+    async fn grant(&self, id: GrantId) -> Result<Option<Grant>> {
+        work!(self, Read, |connection| {
+            connection.one(BY_ID, params![id.as_bytes()], grant_of).await
+        })
+    }
+
+    async fn grant_of_identity(&self, identity: &Identity) -> Result<Option<Grant>> {
+        work!(self, Read, |connection| {
+            connection.one(BY_IDENTITY, &key_of(identity), grant_of).await
+        })
+    }
+
+    async fn grant_at(&self, user: UserId, provider: &ProviderId) -> Result<Option<Grant>> {
+        let grants = work!(self, Read, |connection| {
+            let key = params![user.as_bytes(), provider.as_str()];
+            connection.all(AT_PROVIDER, key, grant_of).await
+        })?;
+        Ok(grants.into_iter().min_by_key(Grant::precedence))
+    }
+
+    async fn grants_of(&self, user: UserId) -> Result<Vec<Grant>> {
+        work!(self, Read, |connection| of_user(connection, user).await)
+    }
+
+    async fn grants(&self, after: Option<GrantId>, rows: usize) -> Result<Vec<Grant>> {
+        let after = after.as_ref().map(GrantId::as_bytes);
+        work!(self, Read, |connection| {
+            connection.all(PAGE, params![after, limit(rows)], grant_of).await
+        })
+    }
+
+    async fn replace_grant(&self, grant: Grant, event: Option<Event>) -> Result<()> {
+        work!(self, Write, |connection| {
+            write(connection, REPLACE, &grant).await?;
+            events::append_all(connection, event.as_slice()).await
+        })
+    }
+
+    async fn change_scopes(
+        &self,
+        grant: Grant,
+        scopes: Vec<ScopeRecord>,
+        events: Vec<Event>,
+    ) -> Result<()> {
+        work!(self, Write, |connection| {
+            write(connection, REPLACE, &grant).await?;
+            scope_ledger::put(connection, grant.id, &scopes).await?;
+            events::append_all(connection, &events).await
+        })
+    }
+
+    async fn scope_ledger(&self, grant: GrantId) -> Result<Vec<ScopeRecord>> {
+        work!(self, Read, |connection| scope_ledger::of_grant(connection, grant).await)
+    }
+
+    async fn queue_revocation(&self, revocation: RevocationRow) -> Result<()> {
+        work!(self, Write, |connection| revocations::queue(connection, &revocation).await)
+    }
+
+    async fn due_revocations(&self, now: Timestamp, rows: usize) -> Result<Vec<RevocationRow>> {
+        work!(self, Read, |connection| revocations::due(connection, now, rows).await)
+    }
+
+    async fn finish_revocation(&self, grant: GrantId, queued_at: Timestamp) -> Result<()> {
+        work!(self, Write, |connection| revocations::finish(connection, grant, queued_at).await)
+    }
+
+    async fn postpone_revocation(
+        &self,
+        grant: GrantId,
+        queued_at: Timestamp,
+        retry_at: Timestamp,
+    ) -> Result<()> {
+        work!(self, Write, |connection| {
+            revocations::postpone(connection, grant, queued_at, retry_at).await
+        })
+    }
+}
+
+/// Inserts a grant of version 1 and replaces any other, inside whatever transaction is open.
+pub(super) async fn put(connection: &Connection, grant: &Grant) -> Done<()> {
+    let sql = if grant.version == 1 { INSERT } else { REPLACE };
+    write(connection, sql, grant).await
+}
+
+/// Forgets a grant that this transaction has locked, and the ledger of its scopes.
+pub(super) async fn remove(connection: &Connection, id: GrantId) -> Done<()> {
+    connection.execute(REMOVE, params![id.as_bytes()]).await?;
+    scope_ledger::forget(connection, id).await
+}
+
+/// Grants that hold a value which does not begin as the active key's do.
+pub(super) async fn to_rewrap(
+    connection: &Connection,
+    active: u32,
+    after: Option<GrantId>,
+    rows: usize,
+) -> Done<Vec<Grant>> {
+    let (after, header) = (after.as_ref().map(GrantId::as_bytes), header(active));
+    let page = params![after, limit(rows), header.as_slice()];
+    connection.all(TO_REWRAP, page, grant_of).await
+}
+
+/// A user's grants, oldest first, inside whatever snapshot is open.
+pub(super) async fn of_user(connection: &Connection, user: UserId) -> Done<Vec<Grant>> {
+    let mut grants = connection.all(OF_USER, params![user.as_bytes()], grant_of).await?;
+    grants.sort_by_key(|grant| grant.id);
+    Ok(grants)
+}
+
+/// The grant of one identity, which nobody else changes before this transaction ends.
+pub(super) async fn lock_of_identity(
+    connection: &Connection,
+    identity: &Identity,
+) -> Done<Option<Grant>> {
+    connection.one(LOCK_BY_IDENTITY, &key_of(identity), grant_of).await
+}
+
+/// The grants that hold a refresh token which their provider names so, locked in the same way.
+pub(super) async fn lock_of_token(
+    connection: &Connection,
+    provider: &ProviderId,
+    token: NamedToken,
+) -> Done<Vec<Grant>> {
+    let (sql, trace) = match token {
+        NamedToken::Hash(hash) => (LOCK_BY_TOKEN_HASH, hash),
+        NamedToken::Prefix(prefix) => (LOCK_BY_TOKEN_PREFIX, prefix),
+    };
+    connection.all(sql, params![&trace.0, provider.as_str()], grant_of).await
+}
+
+/// Deletes a user's grants and what hangs on them, after their user was deleted by this transaction.
+pub(super) async fn delete_of_user(connection: &Connection, user: UserId) -> Done<()> {
+    let id = |row: &Row| Cells::of(row, "grants").id::<GrantId>("id");
+    for grant in connection.all(DELETE_OF_USER, params![user.as_bytes()], id).await? {
+        scope_ledger::forget(connection, grant).await?;
+    }
+    Ok(())
+}
+
+async fn write(connection: &Connection, sql: &'static str, grant: &Grant) -> Done<()> {
+    let tokens = &grant.tokens;
+    // A number beyond PostgreSQL's own is the successor of none that is stored.
+    let number = |number: u64| i64::try_from(number).map_err(|_| StoreError::Conflict);
+    let row = params![
+        grant.id.as_bytes(),
+        grant.user.as_bytes(),
+        grant.identity.provider.as_str(),
+        &grant.identity.issuer,
+        &grant.identity.subject,
+        grant.created_at,
+        number(grant.version)?,
+        &grant.provider_client,
+        &grant.token_endpoint,
+        grant.scopes.to_string(),
+        grant.requested.to_string(),
+        state_word(grant.state),
+        grant.reason.map(reason_word),
+        number(grant.generation)?,
+        tokens.access.as_ref().map(Sealed::as_bytes),
+        tokens.refresh.as_ref().map(Sealed::as_bytes),
+        grant.access_expires_at,
+        grant.refresh_expires_at,
+        grant.updated_at,
+        tokens.trace.map(|trace| trace.hash.0),
+        tokens.trace.map(|trace| trace.prefix.0),
+        tokens.trace.map(|trace| trace.given_at),
+        tokens.access.as_ref().and_then(Sealed::data_key),
+        tokens.refresh.as_ref().and_then(Sealed::data_key),
+    ];
+    match connection.execute(sql, row).await? {
+        1 => Ok(()),
+        _ => Err(StoreError::Conflict.into()),
+    }
+}
+
+fn grant_of(row: &Row) -> Result<Grant> {
+    let mut cells = Cells::of(row, "grants");
+    let mut grant = Grant {
+        id: cells.id("id")?,
+        user: cells.id("user_id")?,
+        identity: Identity {
+            provider: cells.parsed("provider")?,
+            issuer: cells.text("issuer")?,
+            subject: cells.text("subject")?,
+        },
+        created_at: cells.instant("created_at")?,
+        version: cells.number("version")?,
+        provider_client: cells.text("provider_client")?,
+        token_endpoint: cells.text("token_endpoint")?,
+        scopes: cells.take("scopes", scopes)?,
+        requested: cells.take("requested", scopes)?,
+        state: cells.word("state", &STATES, state_word)?,
+        reason: cells.take("reason", optional(|cell| value_of(&REASONS, reason_word, cell)))?,
+        generation: cells.number("generation")?,
+        tokens: SealedTokens {
+            access: cells.take("sealed_access", optional(sealed))?,
+            refresh: cells.take("sealed_refresh", optional(sealed))?,
+            trace: None,
+        },
+        access_expires_at: cells.instant("access_expires_at")?,
+        refresh_expires_at: cells.take("refresh_expires_at", optional(instant))?,
+        updated_at: cells.instant("updated_at")?,
+    };
+    grant.tokens.trace = trace_of(&mut cells)?;
+    Ok(grant)
+}
+
+/// All of it, or nothing.
+fn trace_of(cells: &mut Cells<'_>) -> Result<Option<TokenTrace>> {
+    let hash = cells.take("token_hash", optional(trace_hash))?;
+    let prefix = cells.take("token_prefix", optional(trace_hash))?;
+    let given_at = cells.take("token_given_at", optional(instant))?;
+    match (hash, prefix, given_at) {
+        (Some(hash), Some(prefix), Some(given_at)) => {
+            Ok(Some(TokenTrace { hash, prefix, given_at }))
+        }
+        (None, None, None) => Ok(None),
+        _ => Err(cells.inconsistent("token_hash")),
+    }
+}
+
+fn trace_hash(cell: Cell<'_>) -> Option<TraceHash> {
+    hash(cell).map(TraceHash)
+}
+
+fn scopes(cell: Cell<'_>) -> Option<Scopes> {
+    Scopes::parse(&text(cell)?).ok()
+}
+
+fn sealed(cell: Cell<'_>) -> Option<Sealed> {
+    bytes(cell).map(Sealed::from_bytes)
+}
+
+const fn state_word(state: GrantState) -> &'static str {
+    match state {
+        GrantState::Active => "active",
+        GrantState::Reauth => "reauth",
+        GrantState::Revoked => "revoked",
+    }
+}
+
+const fn reason_word(reason: ReauthReason) -> &'static str {
+    match reason {
+        ReauthReason::ExpiredIdle => "expired_idle",
+        ReauthReason::Revoked => "revoked",
+        ReauthReason::RotationLost => "rotation_lost",
+        ReauthReason::ScopeRemoved => "scope_removed",
+        ReauthReason::Unknown => "unknown",
+    }
+}

@@ -1,0 +1,73 @@
+//! Upkeep: forgetting what is over, and answering whether the server takes writes.
+
+use async_trait::async_trait;
+use standin::store::{Housekeeping, Result, StoreError};
+use standin::time::{Clock as _, SystemClock, Timestamp};
+
+use super::PostgresStore;
+use super::intents::{self, KEPT_FOR};
+use super::rows::{Cells, params};
+use super::work::work;
+
+/// How many rows go at once: a backlog of a million must not become one long transaction.
+const CHUNK: usize = 500;
+
+const PRUNE_ATTEMPTS: &str = "DELETE FROM attempts WHERE id IN \
+    (SELECT id FROM attempts WHERE expires_at <= $1 LIMIT $2)";
+const PRUNE_SESSIONS: &str = "DELETE FROM sessions WHERE hash IN \
+    (SELECT hash FROM sessions WHERE expires_at <= $1 LIMIT $2)";
+const PRUNE_SPENT: &str = "DELETE FROM spent WHERE (sha256, kind) IN \
+    (SELECT sha256, kind FROM spent WHERE until_ms <= $1 LIMIT $2)";
+/// A server that has become a standby, or that its owner has made read-only, is of no use.
+const PING: &str = "SELECT current_setting('transaction_read_only') AS read_only";
+
+#[async_trait]
+impl Housekeeping for PostgresStore {
+    async fn prune(&self, now: Timestamp) -> Result<usize> {
+        let mut pruned = 0;
+        for table in [PRUNE_ATTEMPTS, PRUNE_SESSIONS, PRUNE_SPENT] {
+            pruned += self.prune_all(table, now).await?;
+        }
+        self.prune_intents().await?;
+        // Events that nobody reads would wait in a heap of any size.
+        self.number_events().await?;
+        Ok(pruned)
+    }
+
+    async fn ping(&self) -> Result<()> {
+        let read_only = work!(self, Read, |connection| {
+            connection
+                .one(PING, params![], |row| Cells::of(row, "settings").text("read_only"))
+                .await
+        })?;
+        match read_only.as_deref() {
+            Some("off") => Ok(()),
+            _ => Err(StoreError::Unavailable("the server takes no writes".to_owned())),
+        }
+    }
+}
+
+impl PostgresStore {
+    async fn prune_all(&self, sql: &'static str, now: Timestamp) -> Result<usize> {
+        let chunk = i64::try_from(CHUNK).unwrap_or(i64::MAX);
+        let mut pruned = 0;
+        loop {
+            let rows = work!(self, Write, |connection| {
+                connection.execute(sql, params![now, chunk]).await
+            })?;
+            pruned += rows;
+            if rows < CHUNK {
+                return Ok(pruned);
+            }
+        }
+    }
+
+    /// By the clock that made them: a caller's `now` may be a test's.
+    async fn prune_intents(&self) -> Result<()> {
+        let oldest = intents::first_of(SystemClock.now().before(KEPT_FOR));
+        work!(self, Write, |connection| {
+            connection.execute(intents::PRUNE, params![&oldest]).await?;
+            Ok(())
+        })
+    }
+}

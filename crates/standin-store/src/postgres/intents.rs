@@ -1,0 +1,89 @@
+//! How a transaction whose COMMIT was not answered is found out about (requirement ST-4).
+//!
+//! Each transaction that writes puts in a row of its own, the intent. When the connection is lost while the
+//! transaction is committed, a fence is put in by another connection under the same key:
+//!
+//! ```text
+//! the row is an intent ─▶ it was committed
+//! the row is a fence   ─▶ it was not, and never will be: its own row can no longer be put in
+//! no answer            ─▶ it is not known, and said so
+//! ```
+//!
+//! A transaction that the server still works on makes the fence wait for it. So nothing is ever repeated that may
+//! have been done, and nothing is reported as failed that was.
+
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::time::Duration;
+
+use deadpool_postgres::Object;
+use standin::entropy::{SystemEntropy, random_bytes};
+use standin::time::{Clock as _, SystemClock, Timestamp};
+use tokio_postgres::Error;
+use tokio_postgres::types::Type;
+
+use super::failure::Failure;
+use super::rows::Value;
+
+const PUT_IN: &str = "INSERT INTO write_intents (id, is_fence) VALUES ($1, false)";
+/// Changes nothing if there is a row, and gives it.
+const FENCE: &str = "INSERT INTO write_intents (id, is_fence) VALUES ($1, true) \
+    ON CONFLICT (id) DO UPDATE SET is_fence = write_intents.is_fence RETURNING is_fence";
+/// Rows of this age are asked for by nobody.
+pub(super) const KEPT_FOR: Duration = Duration::from_hours(1);
+pub(super) const PRUNE: &str = "DELETE FROM write_intents WHERE id < $1";
+
+/// Makes intents that no other process makes, in the order of time, so that new ones stand beside each other.
+#[derive(Debug)]
+pub(super) struct Intents {
+    process: [u8; 8],
+    next: AtomicU16,
+}
+
+impl Intents {
+    pub(super) fn new() -> Self {
+        Self { process: random_bytes(&SystemEntropy), next: AtomicU16::new(0) }
+    }
+
+    pub(super) fn next(&self) -> Intent {
+        let mut id = [0; 16];
+        id[..6].copy_from_slice(&at(SystemClock.now()));
+        id[6..8].copy_from_slice(&self.next.fetch_add(1, Ordering::Relaxed).to_be_bytes());
+        id[8..].copy_from_slice(&self.process);
+        Intent(id)
+    }
+}
+
+/// The first intent of an instant.
+pub(super) fn first_of(instant: Timestamp) -> [u8; 16] {
+    let mut id = [0; 16];
+    id[..6].copy_from_slice(&at(instant));
+    id
+}
+
+fn at(instant: Timestamp) -> [u8; 6] {
+    let [_, _, rest @ ..] = instant.unix_ms().to_be_bytes();
+    rest
+}
+
+/// The key of one transaction.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Intent([u8; 16]);
+
+impl Intent {
+    pub(super) const fn as_bytes(&self) -> &[u8; 16] {
+        &self.0
+    }
+
+    /// As the last statement of the transaction.
+    pub(super) async fn put_in(&self, client: &Object) -> Result<(), Error> {
+        client.execute_typed(PUT_IN, &[(&Value::Id(Some(self.0)), Type::UUID)]).await.map(drop)
+    }
+
+    /// Whether the transaction was committed. It never will be if this is `false`.
+    pub(super) async fn was_committed(&self, client: &Object) -> Result<bool, Failure> {
+        let rows = client.query_typed(FENCE, &[(&Value::Id(Some(self.0)), Type::UUID)]).await?;
+        let row = rows.first().ok_or(Failure::Late("the fence has no row"))?;
+        let is_fence: bool = row.try_get(0)?;
+        Ok(!is_fence)
+    }
+}

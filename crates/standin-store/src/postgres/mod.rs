@@ -1,0 +1,130 @@
+//! PostgreSQL: one database for several processes.
+//!
+//! ```text
+//! a read  ─▶ a connection of the pool ─ one statement ─▶ answer
+//! a write ─▶ a connection of the pool ─ BEGIN + statement … statement ─ intent + COMMIT ─▶ answer
+//! ```
+//!
+//! Every statement brings the types of its parameters along and is prepared nowhere, and every setting is one of a
+//! transaction: there is no state in a session, so a pooler such as PgBouncer may stand in between in transaction
+//! mode, in any version. What was measured: see `docs/`. Reads go to the primary, as writes do, and nothing is
+//! remembered of them: what another process wrote is seen by the next read.
+//!
+//! Rows are written over the version that was read, by the statement that writes them; PostgreSQL waits for whoever
+//! writes the same row and looks again. Transactions that lose against each other, and connections that are lost,
+//! are met in `work.rs`; a COMMIT that was not answered in `intents.rs`; how events get their numbers is said in
+//! `events.rs`. There are no references between tables: whoever writes rows that hang on a user or a grant writes
+//! that row first and so holds its lock, and whoever deletes a user or a grant deletes that row first.
+
+mod accounts;
+mod address;
+mod admission;
+mod attempts;
+mod clients;
+mod connection;
+mod data_keys;
+mod events;
+mod failure;
+mod grants;
+mod housekeeping;
+mod intents;
+mod refusal;
+mod revocations;
+mod rewraps;
+mod rows;
+mod schema;
+mod scope_ledger;
+mod sessions;
+mod signals;
+mod spent;
+mod tls;
+mod users;
+mod work;
+
+#[cfg(feature = "testing")]
+pub mod testing;
+
+use std::time::Duration;
+
+use deadpool_postgres::{Manager, ManagerConfig, Pool, PoolError, RecyclingMethod, Runtime};
+use standin::store::StoreError;
+
+use address::{Address, Tls};
+use intents::Intents;
+pub use refusal::ServerError;
+
+/// How long making a connection may take, TLS and password included.
+const CONNECT: Duration = Duration::from_secs(5);
+
+/// A database, reached through a pool of connections.
+#[derive(Debug)]
+pub struct PostgresStore {
+    pool: Pool,
+    intents: Intents,
+    name: String,
+}
+
+impl PostgresStore {
+    /// Connects, bringing the schema up to date where needed.
+    pub async fn open(url: &str) -> Result<Self, ServerError> {
+        let store = Self::connect(url).await?;
+        schema::migrate(&store).await?;
+        Ok(store)
+    }
+
+    /// Connects once, so that whatever is wrong with the URL or the server is said at the start.
+    async fn connect(url: &str) -> Result<Self, ServerError> {
+        let address = Address::parse(url)?;
+        let name = address.name();
+        if address.tls == Tls::Plaintext {
+            tracing::warn!(
+                server = name,
+                "the connection to the database is not encrypted: whoever listens reads every row and the password"
+            );
+        }
+        let pool = pool_of(&address)?;
+        let store = Self { pool, intents: Intents::new(), name };
+        store.first_connection().await?;
+        Ok(store)
+    }
+
+    async fn first_connection(&self) -> Result<(), ServerError> {
+        match self.pool.get().await {
+            Ok(_) => Ok(()),
+            Err(PoolError::Backend(error)) => {
+                Err(ServerError::while_connecting(&self.name, &error))
+            }
+            Err(error) => Err(self.unreachable(&failure::Failure::Pool(error).into())),
+        }
+    }
+
+    fn unreachable(&self, error: &StoreError) -> ServerError {
+        ServerError::Unreachable { server: self.name.clone(), detail: error.to_string() }
+    }
+}
+
+fn pool_of(address: &Address) -> Result<Pool, ServerError> {
+    // Whether a connection still stands is seen from here; to ask the server each time would double every read.
+    let settings = ManagerConfig { recycling_method: RecyclingMethod::Fast };
+    let connector = tls::connector(&address.tls)?;
+    let manager = Manager::from_config(address.config.clone(), connector, settings);
+    Pool::builder(manager)
+        .max_size(address.pool_size)
+        .wait_timeout(Some(address.pool_timeout))
+        .create_timeout(Some(CONNECT))
+        .runtime(Runtime::Tokio1)
+        .build()
+        .map_err(|error| ServerError::Address(error.to_string()))
+}
+
+/// Brings the schema up to date. The migrations that were applied.
+pub async fn migrate(url: &str) -> Result<Vec<String>, ServerError> {
+    let store = PostgresStore::connect(url).await?;
+    schema::migrate(&store).await
+}
+
+/// The migrations that the database still needs. Nothing is written.
+pub async fn pending_migrations(url: &str) -> Result<Vec<String>, ServerError> {
+    let store = PostgresStore::connect(url).await?;
+    Ok(schema::names(&schema::pending(&store).await?))
+}

@@ -1,0 +1,95 @@
+//! The queue of tokens that wait to be revoked at their providers.
+
+use standin::id::GrantId;
+use standin::store::{Result as StoreResult, RevocationRow, StoreError};
+use standin::time::Timestamp;
+use standin::vault::{Sealed, header};
+use tokio_postgres::Row;
+
+use super::connection::Connection;
+use super::rewraps::none_retired;
+use super::rows::{Cells, limit, params};
+use super::work::Done;
+
+const QUEUE: &str = concat!(
+    "INSERT INTO revocations (grant_id, queued_at, provider, sealed_token, retry_at, attempts) \
+     SELECT $1, $2, $3, $4, $5, $6 WHERE ",
+    none_retired!("$7")
+);
+const DUE: &str = "SELECT grant_id, queued_at, provider, sealed_token, retry_at, attempts \
+    FROM revocations WHERE retry_at <= $1 ORDER BY queued_at, grant_id LIMIT $2";
+const TO_REWRAP: &str = "SELECT grant_id, queued_at, provider, sealed_token, retry_at, attempts FROM revocations \
+    WHERE (queued_at, grant_id) > ($1, $2) AND substr(sealed_token, 1, 6) <> $4 \
+    ORDER BY queued_at, grant_id LIMIT $3";
+const FINISH: &str = "DELETE FROM revocations WHERE grant_id = $1 AND queued_at = $2";
+const POSTPONE: &str = "UPDATE revocations SET retry_at = $3, attempts = attempts + 1 \
+    WHERE grant_id = $1 AND queued_at = $2";
+
+pub(super) async fn queue(connection: &Connection, revocation: &RevocationRow) -> Done<()> {
+    let row = params![
+        revocation.grant.as_bytes(),
+        revocation.queued_at,
+        revocation.provider.as_str(),
+        &revocation.sealed_token,
+        revocation.retry_at,
+        revocation.attempts,
+        Sealed::from_bytes(revocation.sealed_token.clone()).data_key(),
+    ];
+    match connection.execute(QUEUE, row).await? {
+        1 => Ok(()),
+        _ => Err(StoreError::Conflict.into()),
+    }
+}
+
+pub(super) async fn due(
+    connection: &Connection,
+    now: Timestamp,
+    rows: usize,
+) -> Done<Vec<RevocationRow>> {
+    connection.all(DUE, params![now, limit(rows)], revocation_of).await
+}
+
+/// Revocations whose token does not begin as the active key's do.
+pub(super) async fn to_rewrap(
+    connection: &Connection,
+    active: u32,
+    after: Option<(Timestamp, GrantId)>,
+    rows: usize,
+) -> Done<Vec<RevocationRow>> {
+    let queued_at = after.map_or(i64::MIN, |(queued_at, _)| queued_at.unix_ms());
+    let grant = after.map_or_else(|| GrantId::from_bytes([0; 16]), |(_, grant)| grant);
+    let header = header(active);
+    let page = params![queued_at, grant.as_bytes(), limit(rows), header.as_slice()];
+    connection.all(TO_REWRAP, page, revocation_of).await
+}
+
+pub(super) async fn finish(
+    connection: &Connection,
+    grant: GrantId,
+    queued_at: Timestamp,
+) -> Done<()> {
+    connection.execute(FINISH, params![grant.as_bytes(), queued_at]).await?;
+    Ok(())
+}
+
+pub(super) async fn postpone(
+    connection: &Connection,
+    grant: GrantId,
+    queued_at: Timestamp,
+    retry_at: Timestamp,
+) -> Done<()> {
+    connection.execute(POSTPONE, params![grant.as_bytes(), queued_at, retry_at]).await?;
+    Ok(())
+}
+
+fn revocation_of(row: &Row) -> StoreResult<RevocationRow> {
+    let mut cells = Cells::of(row, "revocations");
+    Ok(RevocationRow {
+        grant: cells.id("grant_id")?,
+        queued_at: cells.instant("queued_at")?,
+        provider: cells.parsed("provider")?,
+        sealed_token: cells.bytes("sealed_token")?,
+        retry_at: cells.instant("retry_at")?,
+        attempts: cells.number("attempts")?,
+    })
+}

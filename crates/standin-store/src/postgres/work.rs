@@ -1,0 +1,142 @@
+//! Doing a piece of work: on a connection of the pool, in time, again if it lost against another transaction, and
+//! never twice.
+
+use std::time::Duration;
+
+use standin::store::{Result, StoreError};
+use tokio::time::{Instant, sleep, timeout};
+
+use super::PostgresStore;
+use super::connection::{Connection, Mode};
+use super::failure::Failure;
+use super::intents::Intent;
+
+/// How often the same work is done again.
+const REPEATS: u32 = 4;
+const FIRST_PAUSE: Duration = Duration::from_millis(10);
+/// How long a COMMIT may take: it may wait for a standby.
+const COMMIT_LIMIT: Duration = Duration::from_secs(10);
+/// How long it is tried to find out what became of one.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+pub(super) type Done<T> = std::result::Result<T, Failure>;
+
+/// Does the work, again from its beginning where that may help, and gives its [`Result`]. A macro and not a function
+/// that takes a closure: the compiler cannot yet be told that the futures of such a closure may change threads.
+///
+/// Each of `Read`, `Snapshot`, `Count` and `Write` is a [`Mode`]. What is written is durable when this returns.
+macro_rules! work {
+    ($store:expr, $mode:ident, |$connection:ident| $work:expr) => {{
+        let mut tries =
+            $crate::postgres::work::Tries::new($store, $crate::postgres::connection::Mode::$mode);
+        loop {
+            let done = match tries.begin().await {
+                Ok(connection) => {
+                    let work = async {
+                        let $connection = &connection;
+                        $work
+                    };
+                    let done = tries.in_time(work).await;
+                    tries.end(connection, done).await
+                }
+                Err(failure) => Err(failure),
+            };
+            if let Some(result) = tries.judge(done).await {
+                break result;
+            }
+        }
+    }};
+}
+pub(super) use work;
+
+/// The tries of one piece of work. Serialization failures, deadlocks and connections that were lost before a COMMIT
+/// are met here, and nowhere else.
+pub(super) struct Tries<'s> {
+    store: &'s PostgresStore,
+    mode: Mode,
+    left: u32,
+    pause: Duration,
+}
+
+impl<'s> Tries<'s> {
+    pub(super) const fn new(store: &'s PostgresStore, mode: Mode) -> Self {
+        Self { store, mode, left: REPEATS, pause: FIRST_PAUSE }
+    }
+
+    pub(super) async fn begin(&self) -> Done<Connection> {
+        let client = self.store.pool.get().await?;
+        Ok(Connection::new(client, self.mode, self.store.intents.next()))
+    }
+
+    pub(super) async fn in_time<T>(&self, work: impl Future<Output = Done<T>>) -> Done<T> {
+        timeout(self.mode.limit(), work).await.unwrap_or(Err(silence()))
+    }
+
+    /// Commits what was done, or takes it back.
+    pub(super) async fn end<T>(&self, connection: Connection, done: Done<T>) -> Done<T> {
+        match done {
+            Ok(value) if self.mode == Mode::Write => {
+                self.commit(connection).await?;
+                Ok(value)
+            }
+            Ok(value) => connection.end().await.map(|()| value),
+            Err(failure @ Failure::Late(_)) => {
+                connection.give_up();
+                Err(failure)
+            }
+            Err(failure) => {
+                // A connection that cannot even do this is closed, and the server rolls back.
+                drop(timeout(COMMIT_LIMIT, connection.end()).await);
+                Err(failure)
+            }
+        }
+    }
+
+    /// What to tell the caller; nothing, after a pause, if it is worth another try.
+    pub(super) async fn judge<T>(&mut self, done: Done<T>) -> Option<Result<T>> {
+        match done {
+            Err(failure) if failure.is_passing() && self.left > 0 => {
+                sleep(self.pause).await;
+                self.pause *= 2;
+                self.left -= 1;
+                None
+            }
+            done => Some(done.map_err(StoreError::from)),
+        }
+    }
+
+    async fn commit(&self, connection: Connection) -> Done<()> {
+        let intent = *connection.intent();
+        let committed = timeout(COMMIT_LIMIT, connection.commit()).await;
+        match committed.unwrap_or(Err(silence())) {
+            Err(failure) if failure.is_ambiguous() => match self.was_committed(intent).await? {
+                true => Ok(()),
+                false => Err(failure),
+            },
+            committed => committed,
+        }
+    }
+
+    async fn was_committed(&self, intent: Intent) -> Result<bool> {
+        let until = Instant::now() + PATIENCE;
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let asked = async { intent.was_committed(&self.store.pool.get().await?).await };
+            match timeout(PATIENCE, asked).await {
+                Ok(Ok(was_committed)) => return Ok(was_committed),
+                _ if Instant::now() >= until => return Err(not_known()),
+                _ => sleep(pause).await,
+            }
+            pause = (pause * 2).min(Duration::from_millis(500));
+        }
+    }
+}
+
+const fn silence() -> Failure {
+    Failure::Late("the server does not answer")
+}
+
+fn not_known() -> StoreError {
+    let words = "the connection was lost during a COMMIT, and the server has not answered since";
+    StoreError::Unknown(words.to_owned())
+}
