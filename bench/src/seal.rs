@@ -21,7 +21,8 @@ const PER_ROUND: u32 = 500;
 #[expect(clippy::disallowed_methods, reason = "a benchmark measures time")]
 pub(crate) async fn ms_each() -> Result<f64> {
     let directory = tempfile::tempdir()?;
-    let store = standin_store::open(&format!("sqlite://{}/seal.db", directory.path().display()))?;
+    let store =
+        standin_store::open(&format!("sqlite://{}/seal.db", directory.path().display())).await?;
     let keys = KeyFile::generate(&SystemEntropy);
     let vault = Vault::open(&keys, store, Arc::new(SystemClock), &SystemEntropy).await?;
     let now = SystemClock.now();

@@ -42,13 +42,13 @@ pub enum AppError {
 }
 
 /// Opens the database, bringing its tables up to date.
-pub fn open_store(config: &Config) -> Result<Arc<dyn Store>, AppError> {
-    Ok(standin_store::open(config.database_url.expose_secret())?)
+pub async fn open_store(config: &Config) -> Result<Arc<dyn Store>, AppError> {
+    Ok(standin_store::open(config.database_url.expose_secret()).await?)
 }
 
 /// Builds the routers and what is behind them; nothing listens yet.
 pub async fn build(config: &Config) -> Result<App, AppError> {
-    let store = open_store(config)?;
+    let store = open_store(config).await?;
     let standin = standin(config, Arc::clone(&store), SystemClock).await?;
     Ok(app(standin, store))
 }

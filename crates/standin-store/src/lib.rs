@@ -19,6 +19,14 @@ use standin::store::Store;
 
 pub use error::OpenError;
 
+/// Whether a database could be at `url`. Nothing is opened or asked.
+pub fn check_url(url: &str) -> Result<(), OpenError> {
+    match url.parse()? {
+        Location::Sqlite(_) => Ok(()),
+        Location::Postgres => Ok(postgres::check_url(url)?),
+    }
+}
+
 /// Opens the database that `url` names, making it or bringing its schema up to date where needed.
 ///
 /// `sqlite:///var/lib/standin/standin.db` is an absolute path, `sqlite://standin.db` one relative to the

@@ -358,7 +358,7 @@ async fn rf_13_a_provider_that_is_no_longer_configured_is_never_asked() {
     let (_, user) = world.signed_in(ADA, "").await;
     let token = Caller::new(&world, &world.job().await, &user).token().await;
     let stored = standin::secret::sha256(token.as_bytes());
-    let store = standin_store::open(&world.database_url()).unwrap();
+    let store = standin_store::open(&world.database_url()).await.unwrap();
     let without =
         Standin::builder(world.app.clone(), store, http_client()).build(&world.keys).await.unwrap();
     let clients = without.store().clients().await.unwrap();

@@ -185,7 +185,7 @@ async fn vc_3_an_attempts_cookie_of_ones_own_making_opens_nothing() {
 }
 
 async fn open_with(world: &World, keys: &KeyFile) -> Result<Standin, VaultError> {
-    let store = standin_store::open(&world.database_url()).unwrap();
+    let store = standin_store::open(&world.database_url()).await.unwrap();
     let client = http_client();
     Standin::builder(world.app.clone(), store, client).build(keys).await
 }

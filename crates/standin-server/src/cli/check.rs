@@ -116,13 +116,13 @@ async fn lead(issuer: &str, policy: &AddressPolicy) -> anyhow::Result<String> {
 }
 
 async fn database(config: &Config) -> anyhow::Result<Arc<dyn Store>> {
-    let pending = standin_store::pending_migrations(config.database_url.expose_secret())?;
+    let pending = standin_store::pending_migrations(config.database_url.expose_secret()).await?;
     ensure!(
         pending.is_empty(),
         "its tables are not up to date ({}); `standin migrate` or `standin serve` does it",
         pending.join(", ")
     );
-    let store = app::open_store(config)?;
+    let store = app::open_store(config).await?;
     store.ping().await?;
     Ok(store)
 }

@@ -17,9 +17,9 @@ pub(super) struct Args {
     json: bool,
 }
 
-pub(super) fn run(args: &Args) -> anyhow::Result<()> {
+pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     let config = args.config.load(Flags::default())?;
-    let applied = standin_store::migrate(config.database_url.expose_secret())?;
+    let applied = standin_store::migrate(config.database_url.expose_secret()).await?;
     if args.json {
         return output::json(&json!({"applied": applied}));
     }

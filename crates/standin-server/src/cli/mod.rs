@@ -101,7 +101,7 @@ impl Cli {
             Command::Emulator(args) => emulator::run(args).await.map(done),
             Command::Init(args) => init::run(&args).map(done),
             Command::Check(args) => check::run(args).await,
-            Command::Migrate(args) => migrate::run(&args).map(done),
+            Command::Migrate(args) => migrate::run(args).await.map(done),
             Command::Healthcheck(args) => healthcheck::run(args).await.map(done),
             Command::Config(command) => config::run(command).map(done),
             Command::Keys(command) => keys::run(command).await.map(done),

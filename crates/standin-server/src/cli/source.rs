@@ -31,9 +31,9 @@ impl ConfigFile {
     }
 
     /// The database alone, for commands that work on rows.
-    pub(super) fn open_store(&self) -> anyhow::Result<Arc<dyn Store>> {
+    pub(super) async fn open_store(&self) -> anyhow::Result<Arc<dyn Store>> {
         let config = self.load(Flags::default())?;
-        Ok(app::open_store(&config)?)
+        Ok(app::open_store(&config).await?)
     }
 
     /// The whole service, without its listeners, for commands that ask providers.

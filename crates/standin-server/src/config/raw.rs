@@ -77,7 +77,8 @@ pub struct RawOutbound {
 #[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct RawDatabase {
-    /// `sqlite:///var/lib/standin/standin.db`. Required, here or as `url_file`.
+    /// `sqlite:///var/lib/standin/standin.db`, or `postgres://user:password@host/database`. Required, here or as
+    /// `url_file`.
     pub url: Option<String>,
     /// A file that holds the URL, for one with a password in it.
     pub url_file: Option<String>,

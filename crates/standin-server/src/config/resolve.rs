@@ -70,12 +70,9 @@ fn database_url(raw: RawDatabase, directory: &Path) -> Result<SecretString, Conf
         secrets::one_of(key, raw.url, raw.url_file.as_deref(), directory)?.ok_or_else(|| {
             ConfigError::invalid(key, "missing; such as \"sqlite:///var/lib/standin/standin.db\"")
         })?;
-    match url.split_once("://").map_or("", |(scheme, _)| scheme) {
-        "sqlite" => Ok(SecretString::from(url)),
-        "postgres" | "postgresql" => {
-            Err(ConfigError::invalid(key, "PostgreSQL is not supported yet; use sqlite:///…"))
-        }
-        _ => Err(ConfigError::invalid(key, "must begin with sqlite://")),
+    match standin_store::check_url(&url) {
+        Ok(()) => Ok(SecretString::from(url)),
+        Err(problem) => Err(ConfigError::invalid(key, problem.to_string())),
     }
 }
 

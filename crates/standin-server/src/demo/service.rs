@@ -56,7 +56,7 @@ impl Service {
         let emulator = start_emulator(args, &config.public_url).await?;
         config.providers = vec![provider(&emulator)?];
         let time = EmulatedTime::of(&emulator, data)?;
-        let store = app::open_store(&config)?;
+        let store = app::open_store(&config).await?;
         let client_key = data.client_key()?;
         admit(&*store, &client_key, &time).await?;
         let standin = app::standin(&config, Arc::clone(&store), time.clone()).await?;

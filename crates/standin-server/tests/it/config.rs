@@ -110,6 +110,18 @@ fn hh_10_one_bad_value_per_key() {
         with("url = \"sqlite:///var/lib/standin/standin.db\"", ""),
         with("sqlite:///var", "mysql:///var"),
         with("sqlite:///var", "postgres:///var"),
+        with(
+            "sqlite:///var/lib/standin/standin.db",
+            "postgres://ada:canary@db.example/s?sslmode=require",
+        ),
+        with(
+            "sqlite:///var/lib/standin/standin.db",
+            "postgres://ada:canary@db.example/s?sslmode=disable",
+        ),
+        with(
+            "sqlite:///var/lib/standin/standin.db",
+            "postgres://ada:canary@db.example/s?sslcert=canary",
+        ),
         with("url = \"sqlite:///var/lib/standin/standin.db\"", "url_file = \"empty\""),
         with(
             "url = \"sqlite:///var/lib/standin/standin.db\"",

@@ -57,7 +57,7 @@ impl Place {
         let runtime = Runtime::new().unwrap();
         let url =
             format!("sqlite://{}", fs::canonicalize(place).unwrap().join("standin.db").display());
-        let store = standin_store::open(&url).unwrap();
+        let store = runtime.block_on(standin_store::open(&url)).unwrap();
         let place = Self { directory, runtime, store, client_key };
         place.fill(count);
         place

@@ -130,7 +130,7 @@ impl Connection {
 
     /// Several statements at once, for schemas.
     pub(super) async fn script(&self, sql: &str) -> Result<(), Failure> {
-        Ok(self.ask(async |client: &Object| client.batch_execute(sql).await).await?)
+        self.ask(async |client: &Object| client.batch_execute(sql).await).await
     }
 
     /// By what this transaction is known, should it be lost while it is committed.

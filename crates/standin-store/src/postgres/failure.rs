@@ -92,7 +92,7 @@ fn is_lost(error: &Error) -> bool {
 
 fn has_io(error: &Error) -> bool {
     let source = std::error::Error::source(error);
-    source.is_some_and(|source| source.is::<std::io::Error>())
+    source.is_some_and(<dyn std::error::Error>::is::<std::io::Error>)
 }
 
 /// What an operator can act on, and PostgreSQL's own words.

@@ -117,6 +117,11 @@ fn pool_of(address: &Address) -> Result<Pool, ServerError> {
         .map_err(|error| ServerError::Address(error.to_string()))
 }
 
+/// Whether the URL can be used. Nobody is asked.
+pub fn check_url(url: &str) -> Result<(), ServerError> {
+    Address::parse(url).map(|_| ())
+}
+
 /// Brings the schema up to date. The migrations that were applied.
 pub async fn migrate(url: &str) -> Result<Vec<String>, ServerError> {
     let store = PostgresStore::connect(url).await?;

@@ -10,8 +10,8 @@ use bytes::{BufMut as _, BytesMut};
 use standin::id::{AttemptId, ClientId, GrantId, SessionId, UserId};
 use standin::store::StoreError;
 use standin::time::Timestamp;
-use tokio_postgres::Row;
 use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
+use tokio_postgres::{Column, Row};
 
 type Fault = Box<dyn std::error::Error + Sync + Send>;
 
@@ -233,7 +233,7 @@ impl<'row> Cells<'row> {
     ) -> Result<T, StoreError> {
         let index = self.next;
         self.next += 1;
-        debug_assert_eq!(self.row.columns().get(index).map(|named| named.name()), Some(column));
+        debug_assert_eq!(self.row.columns().get(index).map(Column::name), Some(column));
         self.cell(index).and_then(read).ok_or_else(|| self.inconsistent(column))
     }
 

@@ -10,13 +10,14 @@
 #![expect(
     clippy::expect_used,
     clippy::missing_panics_doc,
+    clippy::must_use_candidate,
     clippy::panic,
     reason = "these are the means of tests: to panic is how they say that they do not work"
 )]
 
 use std::fs::{self, File};
 use std::io::Write as _;
-use std::net::TcpListener;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -25,8 +26,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 const USER: &str = "standin";
 const PASSWORD: &str = "correct horse";
-/// How a password stands in a URL.
-const PASSWORD_IN_URL: &str = "correct%20horse";
+/// How it stands in a URL.
+pub const PASSWORD_IN_URL: &str = "correct%20horse";
 /// A machine that runs many tests at once is slow, and a law is not about time.
 const PATIENT: &str = "pool_timeout=60";
 
@@ -87,7 +88,7 @@ impl Server {
     fn initialize(&self, settings: &[(&str, &str)]) {
         let password = self.directory.join("password");
         fs::write(&password, PASSWORD).expect("a file");
-        self.give(&self.directory);
+        Self::give(&self.directory);
         self.run("initdb", |command| {
             let user = format!("--username={USER}");
             let encoding = ["--encoding=UTF8", "--locale=C", "--no-sync", "--auth=scram-sha-256"];
@@ -136,6 +137,7 @@ impl Server {
         self.run("pg_ctl", |command| command.args(arguments).args(log).arg("-D").arg(self.data()));
     }
 
+    #[expect(clippy::zombie_processes, reason = "it outlives this process, to see it go")]
     fn watch(&self) {
         let mut command = Command::new("setsid");
         command.args(["sh", "-c", WATCHDOG, "watchdog"]).arg(&self.directory).arg(binaries());
@@ -145,7 +147,6 @@ impl Server {
     }
 
     /// Where it keeps its files.
-    #[must_use]
     pub fn data(&self) -> PathBuf {
         self.directory.join("data")
     }
@@ -155,25 +156,22 @@ impl Server {
         let path = self.directory.join(name);
         fs::write(&path, text).expect("a file");
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("permissions");
-        self.give(&path);
+        Self::give(&path);
         path
     }
 
     /// The URL of a database, over the socket.
-    #[must_use]
     pub fn url(&self, database: &str) -> String {
         let socket = self.directory.display().to_string().replace('/', "%2F");
         format!("postgres://{USER}:{PASSWORD_IN_URL}@{socket}:{}/{database}?{PATIENT}", self.port)
     }
 
     /// The URL of a database, over the network of this machine; parameters such as `sslmode` are the caller's.
-    #[must_use]
     pub fn tcp_url(&self, database: &str) -> String {
         format!("postgres://{USER}:{PASSWORD_IN_URL}@127.0.0.1:{}/{database}", self.port)
     }
 
     /// The URL of a database through PgBouncer in transaction mode, which is started by the first who asks.
-    #[must_use]
     pub fn pooled_url(&self, database: &str) -> String {
         let port = self.pooler();
         format!(
@@ -231,20 +229,16 @@ impl Server {
             None => Command::new(program),
         };
         let output = self.directory.join("output");
-        let file = |_| File::create(&output).expect("a file");
+        let file = || File::create(&output).expect("a file");
         // Files and not pipes: the server keeps them, and whoever waits for the end of a pipe waits for its end.
-        arguments(&mut command)
-            .current_dir("/")
-            .stdin(Stdio::null())
-            .stdout(file(()))
-            .stderr(file(()));
+        arguments(&mut command).current_dir("/").stdin(Stdio::null()).stdout(file()).stderr(file());
         let status = command.status().expect("a program that starts");
         let words = || fs::read_to_string(&output).unwrap_or_default();
         assert!(status.success(), "{}: {status}: {}", program.display(), words());
     }
 
     /// The server's user may use what is at `path`.
-    fn give(&self, path: &Path) {
+    fn give(path: &Path) {
         if let Some(user) = as_whom() {
             let status = Command::new("chown").arg("-R").arg(user).arg(path).status();
             assert!(status.is_ok_and(|status| status.success()), "chown {user}");
@@ -261,7 +255,6 @@ pub struct Database {
 
 impl Database {
     /// An empty one.
-    #[must_use]
     pub fn fresh() -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let server = Server::shared();
@@ -272,13 +265,21 @@ impl Database {
     }
 
     /// Its URL.
-    #[must_use]
     pub fn url(&self) -> String {
         self.server.url(&self.name)
     }
 
+    /// Where its server listens.
+    pub fn address(&self) -> SocketAddr {
+        (Ipv4Addr::LOCALHOST, self.server.port).into()
+    }
+
+    /// Its URL for whoever reaches the server at another address.
+    pub fn url_at(&self, address: SocketAddr) -> String {
+        format!("postgres://{USER}:{PASSWORD_IN_URL}@{address}/{}?{PATIENT}", self.name)
+    }
+
     /// Its URL through PgBouncer.
-    #[must_use]
     pub fn pooled_url(&self) -> String {
         self.server.pooled_url(&self.name)
     }

@@ -39,8 +39,8 @@ fn authorities(file: &Path) -> Result<RootCertStore, ServerError> {
         let certificate = certificate.map_err(|error| unusable(error.to_string()))?;
         authorities.add(certificate).map_err(|error| unusable(error.to_string()))?;
     }
-    match authorities.is_empty() {
-        true => Err(unusable("it holds no certificate".to_owned())),
-        false => Ok(authorities),
+    if authorities.is_empty() {
+        return Err(unusable("it holds no certificate".to_owned()));
     }
+    Ok(authorities)
 }

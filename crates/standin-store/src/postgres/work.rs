@@ -109,10 +109,10 @@ impl<'s> Tries<'s> {
         let intent = *connection.intent();
         let committed = timeout(COMMIT_LIMIT, connection.commit()).await;
         match committed.unwrap_or(Err(silence())) {
-            Err(failure) if failure.is_ambiguous() => match self.was_committed(intent).await? {
-                true => Ok(()),
-                false => Err(failure),
-            },
+            Err(failure) if failure.is_ambiguous() => {
+                let was_committed = self.was_committed(intent).await?;
+                if was_committed { Ok(()) } else { Err(failure) }
+            }
             committed => committed,
         }
     }

@@ -130,7 +130,7 @@ impl World {
     ) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let url = format!("sqlite://{}", directory.path().join("standin.db").display());
-        let store = standin_store::open(&url).unwrap();
+        let store = standin_store::open(&url).await.unwrap();
         let keys = KeyFile::generate(&SystemEntropy);
         let clock = SharedClock(emulator.clock());
         let builder = Standin::builder(app.clone(), store, http).clock(clock);

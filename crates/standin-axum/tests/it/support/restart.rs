@@ -14,7 +14,7 @@ impl World {
         let id = "google".parse().unwrap();
         let mut provider = self.standin.provider(&id).unwrap().config().clone();
         change(&mut provider);
-        let store = standin_store::open(&self.database_url()).unwrap();
+        let store = standin_store::open(&self.database_url()).await.unwrap();
         let builder = Standin::builder(self.app.clone(), store, http_client())
             .clock(SharedClock(self.google.clock()))
             .sign_up(sign_up)

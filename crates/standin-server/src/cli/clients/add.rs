@@ -28,7 +28,7 @@ pub(in crate::cli) struct Args {
 }
 
 pub(super) async fn run(args: Args) -> anyhow::Result<()> {
-    let store = args.config.open_store()?;
+    let store = args.config.open_store().await?;
     let key = ClientKey::new(format!("sk_{}", random_token(&SystemEntropy)));
     let client = ClientRow {
         id: ClientId::new(&SystemClock, &SystemEntropy),

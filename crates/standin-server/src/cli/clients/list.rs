@@ -17,7 +17,7 @@ pub(in crate::cli) struct Args {
 }
 
 pub(super) async fn run(args: Args) -> anyhow::Result<()> {
-    let clients = args.config.open_store()?.clients().await?;
+    let clients = args.config.open_store().await?.clients().await?;
     if args.json {
         return output::json(&clients.iter().map(as_json).collect::<Vec<_>>());
     }

@@ -21,7 +21,7 @@ pub(in crate::cli) struct Args {
 }
 
 pub(super) async fn run(args: Args) -> anyhow::Result<()> {
-    let store = args.config.open_store()?;
+    let store = args.config.open_store().await?;
     let revoked = store.revoke_client(args.id, SystemClock.now()).await?;
     ensure!(revoked, "there is no client {}, or it was revoked before", args.id);
     if args.json {

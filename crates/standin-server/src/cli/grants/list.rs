@@ -27,7 +27,7 @@ pub(in crate::cli) struct Args {
 }
 
 pub(super) async fn run(args: Args) -> anyhow::Result<()> {
-    let store = args.config.open_store()?;
+    let store = args.config.open_store().await?;
     let mut grants = match &args.user {
         Some(user) => store.grants_of(person::find(&*store, user).await?.id).await?,
         None => store.grants(args.after, args.limit).await?,

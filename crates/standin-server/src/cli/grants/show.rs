@@ -21,7 +21,7 @@ pub(in crate::cli) struct Args {
 }
 
 pub(super) async fn run(args: Args) -> anyhow::Result<()> {
-    let store = args.config.open_store()?;
+    let store = args.config.open_store().await?;
     let grant = store.grant(args.id).await?;
     let grant = grant.with_context(|| format!("there is no grant {}", args.id))?;
     let ledger = store.scope_ledger(args.id).await?;

@@ -21,7 +21,7 @@ pub(in crate::cli) struct Args {
 }
 
 pub(super) async fn run(args: Args) -> anyhow::Result<()> {
-    let (config, store) = super::open(&args.config)?;
+    let (config, store) = super::open(&args.config).await?;
     if args.kek {
         let id = KeyFile::change(&config.keys_file, |keys| Ok(keys.add(&SystemEntropy)))?;
         if args.json {

@@ -71,9 +71,9 @@ impl Which {
 }
 
 /// The configuration and the database of a command.
-fn open(file: &ConfigFile) -> anyhow::Result<(Config, Arc<dyn Store>)> {
+async fn open(file: &ConfigFile) -> anyhow::Result<(Config, Arc<dyn Store>)> {
     let config = file.load(Flags::default())?;
-    let store = app::open_store(&config)?;
+    let store = app::open_store(&config).await?;
     Ok((config, store))
 }
 

@@ -23,7 +23,7 @@ pub(in crate::cli) struct Args {
 }
 
 pub(super) async fn run(args: Args) -> anyhow::Result<()> {
-    let (config, store) = super::open(&args.config)?;
+    let (config, store) = super::open(&args.config).await?;
     let under_way = if args.now { UnderWay::CutOff } else { UnderWay::LetFinish };
     let rotation = super::rotation(&config, store).await?;
     super::once_settled(|| rotation.retire(args.id, under_way)).await?;

@@ -24,7 +24,7 @@ pub(in crate::cli) struct Args {
 }
 
 pub(super) async fn run(args: Args) -> anyhow::Result<()> {
-    let (config, store) = super::open(&args.config)?;
+    let (config, store) = super::open(&args.config).await?;
     let rotation = super::rotation(&config, store).await?;
     let data_keys = rotation.rewrap_data_keys().await?;
     let mut rewrap = rotation.rewrap();

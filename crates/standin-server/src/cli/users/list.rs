@@ -23,7 +23,7 @@ pub(in crate::cli) struct Args {
 }
 
 pub(super) async fn run(args: Args) -> anyhow::Result<()> {
-    let store = args.config.open_store()?;
+    let store = args.config.open_store().await?;
     let users = store.users(args.after, args.limit).await?;
     if args.json {
         return output::json(&users.iter().map(as_json).collect::<Vec<_>>());

@@ -20,7 +20,7 @@ pub(in crate::cli) struct Args {
 }
 
 pub(super) async fn run(args: Args) -> anyhow::Result<()> {
-    let store = args.config.open_store()?;
+    let store = args.config.open_store().await?;
     let user = person::find(&*store, &args.user).await?;
     let whole = whole(&*store, &user).await?;
     if args.json {

@@ -2,6 +2,9 @@
 
 use std::ops::Deref;
 
+use tokio::task::JoinHandle;
+use tokio_postgres::{Client, NoTls};
+
 use standin_store::postgres::PostgresStore;
 use standin_store::postgres::testing::Database;
 
@@ -24,6 +27,23 @@ impl Fixture {
         let database = Database::fresh();
         let store = PostgresStore::open(&database.pooled_url()).await.unwrap();
         Self { store, database }
+    }
+}
+
+/// A connection past the store, as somebody else has one. It ends when the second is dropped.
+#[expect(clippy::disallowed_methods, reason = "the task is aborted when its handle is dropped")]
+pub(super) async fn connect(database: &Database) -> (Client, Connected) {
+    let url = database.url();
+    let (url, _) = url.split_once('?').unwrap();
+    let (client, connection) = tokio_postgres::connect(url, NoTls).await.unwrap();
+    (client, Connected(tokio::spawn(async move { drop(connection.await) })))
+}
+
+pub(super) struct Connected(JoinHandle<()>);
+
+impl Drop for Connected {
+    fn drop(&mut self) {
+        self.0.abort();
     }
 }
 

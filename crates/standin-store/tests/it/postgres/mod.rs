@@ -1,5 +1,12 @@
 //! PostgreSQL. Whoever has a server installed runs these with `--run-ignored all`, as `./test` does.
 
+mod commits;
+mod events;
 mod fixture;
 mod laws;
 mod laws_pooled;
+mod proxy;
+mod schema;
+mod servers;
+mod statements;
+mod trouble;

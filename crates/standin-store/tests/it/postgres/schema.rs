@@ -1,0 +1,205 @@
+//! Bringing a schema up to date; and that it is the one of SQLite.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rusqlite::Connection;
+use standin::store::Users;
+use standin::store::conformance::samples::sign_in;
+use standin_store::postgres::testing::Database;
+use standin_store::postgres::{PostgresStore, ServerError, migrate, pending_migrations};
+use tokio::task::JoinSet;
+
+use super::fixture::Fixture;
+use crate::fixture::Fixture as Sqlite;
+
+/// What one of them alone needs, and the history that both have.
+const OWN: [&str; 5] =
+    ["event_counter", "event_inbox", "refinery_schema_history", "sqlite_sequence", "write_intents"];
+
+#[tokio::test]
+#[ignore = "needs a PostgreSQL server"]
+async fn an_empty_database_needs_all_migrations_and_is_left_alone_until_it_gets_them() {
+    let database = Database::fresh();
+    let pending = pending_migrations(&database.url()).await.unwrap();
+    assert!(pending.len() > 7 && pending[0] == "V1__vault", "{pending:?}");
+    let tables = "SELECT count(*) FROM information_schema.tables WHERE table_schema = 'public'";
+    assert_eq!(database.psql(tables), "0");
+
+    assert_eq!(migrate(&database.url()).await.unwrap(), pending);
+    assert!(migrate(&database.url()).await.unwrap().is_empty());
+    assert!(pending_migrations(&database.url()).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+#[ignore = "needs a PostgreSQL server"]
+async fn st_3_a_newer_schema_is_refused_and_left_alone() {
+    let fixture = Fixture::fresh().await;
+    let later = "INSERT INTO refinery_schema_history VALUES (999, 'later', '2030', '1')";
+    fixture.database.psql(later);
+    let refused = PostgresStore::open(&fixture.database.url()).await.unwrap_err();
+    assert!(matches!(refused, ServerError::NewerSchema { found: 999, .. }), "{refused}");
+    assert!(refused.to_string().contains("run the newer program"), "{refused}");
+}
+
+#[tokio::test]
+#[ignore = "needs a PostgreSQL server"]
+async fn st_6_a_migration_that_fails_in_the_middle_has_done_nothing() {
+    let database = Database::fresh();
+    database.psql("CREATE TABLE scope_ledger (somebody_elses text)");
+    let refused = PostgresStore::open(&database.url()).await.unwrap_err();
+    assert!(matches!(refused, ServerError::Schema { .. }), "{refused}");
+    assert!(refused.to_string().contains("a database of its own"), "{refused}");
+    let tables = "SELECT string_agg(table_name, ',') FROM information_schema.tables \
+        WHERE table_schema = 'public'";
+    assert_eq!(database.psql(tables), "scope_ledger");
+
+    database.psql("DROP TABLE scope_ledger");
+    let store = PostgresStore::open(&database.url()).await.unwrap();
+    assert!(store.complete_sign_in(sign_in(1)).await.is_ok());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a PostgreSQL server"]
+async fn st_6_nodes_that_start_together_migrate_once() {
+    let database = Database::fresh();
+    let mut nodes = JoinSet::new();
+    for _ in 0..4 {
+        let url = database.url();
+        nodes.spawn(async move { migrate(&url).await });
+    }
+    let applied: Vec<_> = nodes.join_all().await.into_iter().map(Result::unwrap).collect();
+    let did_something = |names: &&Vec<String>| !names.is_empty();
+    assert_eq!(applied.iter().filter(did_something).count(), 1, "{applied:?}");
+    let history = "SELECT count(*) FROM refinery_schema_history";
+    let all = applied.iter().find(did_something).unwrap().len();
+    assert_eq!(database.psql(history), all.to_string());
+}
+
+/// What a schema says, in words that both databases can say.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Schema {
+    /// Table and column, with its type and whether it may be empty.
+    columns: BTreeSet<String>,
+    /// Table and columns of primary keys and of whatever else is unique.
+    keys: BTreeSet<String>,
+    /// Table and name of the other indexes.
+    indexes: BTreeSet<String>,
+}
+
+#[tokio::test]
+#[ignore = "needs a PostgreSQL server"]
+async fn both_databases_have_the_same_tables_columns_keys_and_indexes() {
+    let postgres = of_postgres(&Fixture::fresh().await.database);
+    let sqlite = of_sqlite(&Connection::open(Sqlite::fresh().close().1).unwrap(), &postgres);
+    assert!(sqlite.columns.len() > 80, "{:?}", sqlite.columns);
+    for (what, ours, theirs) in [
+        ("columns", &sqlite.columns, &postgres.columns),
+        ("keys", &sqlite.keys, &postgres.keys),
+        ("indexes", &sqlite.indexes, &postgres.indexes),
+    ] {
+        let differences: Vec<_> = ours.symmetric_difference(theirs).collect();
+        assert!(differences.is_empty(), "{what}: {differences:#?}");
+    }
+}
+
+fn rows(database: &Database, sql: &str) -> Vec<Vec<String>> {
+    let text = database.psql(sql);
+    let cells = |line: &str| line.split('|').map(str::to_owned).collect();
+    text.lines().map(cells).collect::<Vec<Vec<String>>>()
+}
+
+fn of_postgres(database: &Database) -> Schema {
+    let mut schema = Schema::default();
+    let columns = "SELECT table_name, column_name, data_type, is_nullable FROM \
+        information_schema.columns WHERE table_schema = 'public'";
+    for row in rows(database, columns) {
+        let [table, column, kind, nullable] = row.as_slice() else { panic!("{row:?}") };
+        schema.columns.insert(format!("{table}.{column} {kind} {nullable}"));
+    }
+    let keys = "SELECT conrelid::regclass, string_agg(attname, ',' ORDER BY place) \
+        FROM pg_constraint, unnest(conkey) WITH ORDINALITY AS columns (number, place), pg_attribute \
+        WHERE contype IN ('p', 'u') AND attrelid = conrelid AND attnum = number \
+        AND connamespace = 'public'::regnamespace GROUP BY pg_constraint.oid, conrelid";
+    schema.keys = rows(database, keys).into_iter().map(|row| row.join(" ")).collect();
+    let indexes = "SELECT tablename, indexname FROM pg_indexes WHERE schemaname = 'public' \
+        AND indexname NOT IN (SELECT conname FROM pg_constraint)";
+    schema.indexes = rows(database, indexes).into_iter().map(|row| row.join(" ")).collect();
+    schema.leave_out_own()
+}
+
+impl Schema {
+    fn leave_out_own(mut self) -> Self {
+        let is_shared = |line: &String| !OWN.iter().any(|table| line.starts_with(table));
+        for lines in [&mut self.columns, &mut self.keys, &mut self.indexes] {
+            lines.retain(is_shared);
+        }
+        self
+    }
+}
+
+fn of_sqlite(file: &Connection, postgres: &Schema) -> Schema {
+    let mut schema = Schema::default();
+    let tables = "SELECT name FROM sqlite_schema WHERE type = 'table'";
+    for table in strings(file, tables) {
+        let mut key = BTreeMap::new();
+        let columns = format!(
+            "SELECT name || '|' || type || '|' || \"notnull\" || '|' || pk \
+            FROM pragma_table_info('{table}')"
+        );
+        for row in strings(file, &columns) {
+            let [name, kind, not_null, place] = *row.split('|').collect::<Vec<_>>() else {
+                panic!("{row}")
+            };
+            let nullable = if not_null == "1" || place != "0" { "NO" } else { "YES" };
+            if place != "0" {
+                key.insert(place.to_owned(), name.to_owned());
+            }
+            schema.columns.insert(matching(&table, name, kind, nullable, postgres));
+        }
+        schema.keys.insert(format!("{table} {}", key.into_values().collect::<Vec<_>>().join(",")));
+        schema.take_indexes(file, &table);
+    }
+    schema.unique_ids_are_keys().leave_out_own()
+}
+
+impl Schema {
+    fn take_indexes(&mut self, file: &Connection, table: &str) {
+        let indexes = format!("SELECT name || '|' || origin FROM pragma_index_list('{table}')");
+        for row in strings(file, &indexes) {
+            let (name, origin) = row.split_once('|').unwrap();
+            let columns = format!("SELECT name FROM pragma_index_info('{name}')");
+            match origin {
+                "c" => drop(self.indexes.insert(format!("{table} {name}"))),
+                "u" => {
+                    drop(self.keys.insert(format!("{table} {}", strings(file, &columns).join(","))))
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// A table that keeps its row numbers has no primary key in SQLite, but a unique id.
+    fn unique_ids_are_keys(mut self) -> Self {
+        self.keys.retain(|key| !key.ends_with(' '));
+        self
+    }
+}
+
+/// How PostgreSQL says it, of the ways that SQLite's type allows; or as it is, which is then a difference.
+fn matching(table: &str, name: &str, kind: &str, nullable: &str, postgres: &Schema) -> String {
+    let kinds: &[&str] = match kind {
+        "TEXT" => &["text"],
+        "BLOB" => &["uuid", "bytea"],
+        "INTEGER" => &["bigint", "boolean"],
+        _ => &[],
+    };
+    let lines = kinds.iter().map(|kind| format!("{table}.{name} {kind} {nullable}"));
+    let mut lines = lines.filter(|line| postgres.columns.contains(line));
+    lines.next().unwrap_or_else(|| format!("{table}.{name} {kind} {nullable}"))
+}
+
+fn strings(file: &Connection, sql: &str) -> Vec<String> {
+    let mut statement = file.prepare(sql).unwrap();
+    let rows = statement.query_map([], |row| row.get::<_, String>(0)).unwrap();
+    rows.map(Result::unwrap).collect()
+}

@@ -1,0 +1,103 @@
+//! What an operator is told of a server that is not used, and which server is trusted.
+
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use standin::store::Housekeeping;
+use standin_store::postgres::testing::{Database, PASSWORD_IN_URL, Server};
+use standin_store::postgres::{PostgresStore, ServerError};
+
+async fn refused(url: &str) -> ServerError {
+    let error = PostgresStore::open(url).await.unwrap_err();
+    let words = format!("{error} {error:?}");
+    assert!(!words.contains("correct") && !words.contains("hunter2"), "{words}");
+    error
+}
+
+#[tokio::test]
+#[ignore = "needs a PostgreSQL server"]
+async fn a_wrong_password_and_a_missing_database_are_said_to_be_that() {
+    let database = Database::fresh();
+    let wrong = refused(&database.url().replace(PASSWORD_IN_URL, "hunter2")).await;
+    assert!(matches!(wrong, ServerError::Denied { .. }), "{wrong}");
+    assert!(wrong.to_string().contains("pg_hba.conf"), "{wrong}");
+    let missing = refused(&Server::shared().url("no_such_database")).await;
+    assert!(matches!(missing, ServerError::NoDatabase { .. }), "{missing}");
+}
+
+#[tokio::test]
+#[ignore = "needs a PostgreSQL server"]
+async fn a_server_that_nobody_runs_is_unreachable() {
+    let gone = refused("postgres://ada:hunter2@127.0.0.1:1/s?sslmode=disable").await;
+    assert!(matches!(gone, ServerError::Unreachable { .. }), "{gone}");
+    assert!(gone.to_string().contains("127.0.0.1:1/s"), "{gone}");
+}
+
+#[tokio::test]
+#[ignore = "needs a PostgreSQL server"]
+async fn a_server_that_takes_no_writes_is_not_the_primary() {
+    let database = Database::fresh();
+    PostgresStore::open(&database.url()).await.unwrap();
+    let name = database.psql("SELECT current_database()");
+    database.psql(&format!("ALTER DATABASE {name} SET default_transaction_read_only = on"));
+    let standby = refused(&database.url()).await;
+    assert!(matches!(standby, ServerError::NotPrimary { .. }), "{standby}");
+}
+
+#[tokio::test]
+#[ignore = "needs a PostgreSQL server"]
+async fn vc_13_a_server_without_tls_is_refused() {
+    let url = Server::shared().tcp_url("postgres");
+    let refused = refused(&url).await;
+    assert!(matches!(refused, ServerError::Untrusted { .. }), "{refused}");
+    assert!(refused.to_string().contains("sslrootcert"), "{refused}");
+}
+
+#[tokio::test]
+#[ignore = "needs a PostgreSQL server"]
+async fn vc_13_a_server_is_trusted_for_a_certificate_of_its_name_from_a_known_authority_alone() {
+    let server = Server::private(&[]);
+    let authority = authority();
+    let known = server.file("authority.pem", &authority.pem());
+    let url = |name: &str, query: &str| {
+        let url = server.tcp_url("postgres").replace("127.0.0.1", name);
+        format!("{url}?{query}")
+    };
+    let trusting = |name| url(name, &format!("sslrootcert={}", known.display()));
+
+    let key = KeyPair::generate().unwrap();
+    let itself = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+    present(&server, &itself.self_signed(&key).unwrap().pem(), &key);
+    for url in [url("localhost", "sslmode=verify-full"), trusting("localhost")] {
+        let stranger = refused(&url).await;
+        assert!(matches!(stranger, ServerError::Untrusted { .. }), "{stranger}");
+    }
+
+    let named = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+    present(&server, &named.signed_by(&key, &authority).unwrap().pem(), &key);
+    let store = PostgresStore::open(&trusting("localhost")).await.unwrap();
+    assert_eq!(store.ping().await, Ok(()));
+    let elsewhere = refused(&trusting("127.0.0.1")).await;
+    assert!(matches!(elsewhere, ServerError::Untrusted { .. }), "{elsewhere}");
+    let unknown = refused(&url("localhost", "sslrootcert=system")).await;
+    assert!(matches!(unknown, ServerError::Untrusted { .. }), "{unknown}");
+}
+
+fn authority() -> CertifiedIssuer<'static, KeyPair> {
+    let mut params = CertificateParams::new(Vec::new()).unwrap();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
+}
+
+/// From the next connection on.
+fn present(server: &Server, certificate: &str, key: &KeyPair) {
+    let certificate = server.file("server.pem", certificate);
+    let key = server.file("server.key", &key.serialize_pem());
+    for (setting, value) in [
+        ("ssl_cert_file", certificate.display().to_string()),
+        ("ssl_key_file", key.display().to_string()),
+        ("ssl", "on".to_owned()),
+    ] {
+        server.psql("postgres", &format!("ALTER SYSTEM SET {setting} = '{value}'"));
+    }
+    server.stop();
+    server.start();
+}

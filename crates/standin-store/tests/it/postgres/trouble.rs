@@ -1,0 +1,121 @@
+//! A server that stops, is full, is slow or is held up by others (faults D25 and D28).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use standin::store::conformance::samples::{at, grant, grant_id, next, sign_in, user};
+use standin::store::{DataKeys, Grants, Housekeeping, StoreError, Users};
+use standin_store::postgres::PostgresStore;
+use standin_store::postgres::testing::{Database, Server};
+use tokio::time::sleep;
+
+use super::fixture::{Fixture, connect};
+
+fn unavailable<T: std::fmt::Debug>(result: Result<T, StoreError>) -> String {
+    match result {
+        Err(StoreError::Unavailable(words)) => words,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a PostgreSQL server"]
+async fn a_server_that_stops_is_reported_and_used_again_when_it_is_back() {
+    let server = Server::private(&[]);
+    let store = PostgresStore::open(&server.url("postgres")).await.unwrap();
+    store.complete_sign_in(sign_in(1)).await.unwrap();
+    server.stop();
+    unavailable(store.ping().await);
+    unavailable(store.replace_grant(next(&grant(1), at(9)), None).await);
+    server.start();
+    assert_eq!(store.ping().await, Ok(()));
+    assert_eq!(store.replace_grant(next(&grant(1), at(9)), None).await, Ok(()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a PostgreSQL server"]
+async fn connections_that_were_cut_while_idle_are_noticed_before_they_are_used() {
+    let store = Fixture::fresh().await;
+    store.complete_sign_in(sign_in(1)).await.unwrap();
+    for number in 1..20 {
+        store.database.psql(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+             WHERE datname = current_database() AND pid <> pg_backend_pid()",
+        );
+        let current = store.grant(grant_id(1)).await.unwrap().unwrap();
+        assert_eq!(store.replace_grant(next(&current, at(number)), None).await, Ok(()));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a PostgreSQL server"]
+async fn when_all_connections_are_in_use_a_caller_is_told_soon() {
+    let database = Database::fresh();
+    let url = database.url().replace("pool_timeout=60", "pool_timeout=1&pool_size=1");
+    let store = Arc::new(PostgresStore::open(&url).await.unwrap());
+    store.complete_sign_in(sign_in(1)).await.unwrap();
+    let (mut other, _connection) = connect(&database).await;
+    let holding = other.transaction().await.unwrap();
+    holding.batch_execute("SELECT 1 FROM grants FOR UPDATE").await.unwrap();
+
+    let (write, read) = tokio::join!(store.replace_grant(next(&grant(1), at(9)), None), async {
+        until_waiting(&database).await;
+        store.grant(grant_id(1)).await
+    });
+    let words = unavailable(read);
+    assert!(words.contains("all connections") && words.contains("pool_size"), "{words}");
+    let words = unavailable(write);
+    assert!(words.contains("another transaction holds the row"), "{words}");
+    holding.rollback().await.unwrap();
+    assert_eq!(store.grant(grant_id(1)).await, Ok(Some(grant(1))));
+}
+
+/// Until somebody waits for a lock in this database.
+async fn until_waiting(database: &Database) {
+    let waiting = "SELECT count(*) FROM pg_stat_activity \
+        WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    while database.psql(waiting) == "0" {
+        sleep(Duration::from_millis(10)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a PostgreSQL server"]
+async fn a_transaction_that_is_chosen_in_a_deadlock_is_done_again() {
+    let store = Fixture::fresh().await;
+    store.complete_sign_in(sign_in(1)).await.unwrap();
+    let (mut other, _connection) = connect(&store.database).await;
+    let against = other.transaction().await.unwrap();
+    against.batch_execute("SELECT 1 FROM grants FOR UPDATE").await.unwrap();
+    // It has deleted the user and waits for the grant; whoever holds that wants the user now. The server looks for
+    // deadlocks on behalf of whoever has waited for a second, which is the deletion.
+    let (deleted, locked) = tokio::join!(store.delete_user(user(1)), async {
+        until_waiting(&store.database).await;
+        let locked = against.batch_execute("SELECT 1 FROM users FOR UPDATE").await;
+        against.commit().await.unwrap();
+        locked
+    });
+    assert!(locked.is_ok(), "{locked:?}");
+    assert_eq!(deleted, Ok(true));
+    assert_eq!(store.grant(grant_id(1)).await, Ok(None));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a PostgreSQL server"]
+async fn data_keys_are_counted_after_whoever_was_writing_has_finished() {
+    let store = Fixture::fresh().await;
+    store.complete_sign_in(sign_in(1)).await.unwrap();
+    let before = store.data_key_use().await.unwrap();
+    let (mut other, _connection) = connect(&store.database).await;
+    let late = other.transaction().await.unwrap();
+    late.batch_execute(
+        "UPDATE grants SET sealed_access = '\\x000000000007', sealed_refresh = NULL",
+    )
+    .await
+    .unwrap();
+    let (after, ()) = tokio::join!(store.data_key_use(), async {
+        until_waiting(&store.database).await;
+        late.commit().await.unwrap();
+    });
+    assert_ne!(after.unwrap(), before);
+}
