@@ -46,7 +46,7 @@ async fn place() -> TempDir {
         keys.display()
     );
     fs::write(place.path().join("standin.toml"), config).unwrap();
-    let store = standin_store::open(&format!("sqlite://{}", database.display())).unwrap();
+    let store = standin_store::open(&format!("sqlite://{}", database.display())).await.unwrap();
     let kind = ReceiptKind::Done;
     let offline = Some(Offline::NotAsked);
     let done = Some(ReceiptRow { kind, offline, code: None, ..receipt(1) });

@@ -8,6 +8,7 @@ use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
 use standin_emulator::Emulator;
+use standin_store::postgres::testing::Database;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
@@ -17,7 +18,10 @@ const PUBLIC: &str = "127.0.0.1:1";
 struct Cluster {
     nodes: Vec<Node>,
     emulator: Emulator,
-    directory: TempDir,
+    database_url: String,
+    _directory: TempDir,
+    /// Where the rows are, unless they are in the directory.
+    _database: Option<Database>,
     /// The emulator lives in it.
     _runtime: Runtime,
 }
@@ -104,7 +108,15 @@ impl Node {
 }
 
 impl Cluster {
-    fn start() -> Self {
+    fn on_sqlite() -> Self {
+        Self::start(None)
+    }
+
+    fn on_postgres() -> Self {
+        Self::start(Some(Database::fresh()))
+    }
+
+    fn start(database: Option<Database>) -> Self {
         let runtime = Runtime::new().unwrap();
         let callback = format!("http://{PUBLIC}/auth/google/callback");
         let emulator = Emulator::builder().redirect_uri(callback).start();
@@ -117,18 +129,20 @@ impl Cluster {
             .output()
             .unwrap();
         assert!(init.status.success(), "{init:?}");
+        let in_a_file = || format!("sqlite://{}/standin.db", directory.path().display());
+        let database_url = database.as_ref().map_or_else(in_a_file, Database::url);
         let text = format!(
-            "public_url = \"http://{PUBLIC}\"\n[database]\nurl = \"sqlite://{}/standin.db\"\n[keys]\n\
+            "public_url = \"http://{PUBLIC}\"\n[database]\nurl = \"{database_url}\"\n[keys]\n\
              file = \"keys.toml\"\n[[provider]]\nid = \"google\"\nkind = \"google\"\nissuer = \"{}\"\n\
              client_id = \"{}\"\nclient_secret = \"{}\"\n",
-            directory.path().display(),
             emulator.origin(),
             emulator.client_id(),
             emulator.client_secret(),
         );
         fs::write(directory.path().join("standin.toml"), text).unwrap();
         let nodes = (0..3).map(|_| Node::start(directory.path())).collect();
-        let cluster = Self { nodes, emulator, directory, _runtime: runtime };
+        let (_directory, _database, _runtime) = (directory, database, runtime);
+        let cluster = Self { nodes, emulator, database_url, _directory, _database, _runtime };
         cluster.control("PUT", "autopilot", r#"{"user":"ada@example.com","decision":"allow"}"#);
         cluster
     }
@@ -167,9 +181,8 @@ impl Cluster {
     }
 
     fn sessions(&self) -> usize {
-        let url = format!("sqlite://{}/standin.db", self.directory.path().display());
-        let store = standin_store::open(&url).unwrap();
         let count = async {
+            let store = standin_store::open(&self.database_url).await.unwrap();
             let users = store.users(None, 10).await.unwrap();
             store.sessions_of(users[0].id).await.unwrap().len()
         };
@@ -179,7 +192,16 @@ impl Cluster {
 
 #[test]
 fn cb_3_fifty_callbacks_at_three_processes_make_one_exchange_and_one_session() {
-    let cluster = Cluster::start();
+    fifty_callbacks(&Cluster::on_sqlite());
+}
+
+#[test]
+#[ignore = "needs a PostgreSQL server"]
+fn cb_3_fifty_callbacks_at_three_processes_make_one_exchange_and_one_session_on_postgresql() {
+    fifty_callbacks(&Cluster::on_postgres());
+}
+
+fn fifty_callbacks(cluster: &Cluster) {
     let (path, cookie) = cluster.answered();
     cluster.control("POST", "faults", r#"[{"endpoint":"token","fault":"delay","delay_ms":300}]"#);
 
@@ -202,7 +224,16 @@ fn cb_3_fifty_callbacks_at_three_processes_make_one_exchange_and_one_session() {
 
 #[test]
 fn sc_5_who_signs_out_at_one_process_is_signed_out_at_every_other() {
-    let cluster = Cluster::start();
+    sign_out_at_one(&Cluster::on_sqlite());
+}
+
+#[test]
+#[ignore = "needs a PostgreSQL server"]
+fn sc_5_who_signs_out_at_one_process_is_signed_out_at_every_other_on_postgresql() {
+    sign_out_at_one(&Cluster::on_postgres());
+}
+
+fn sign_out_at_one(cluster: &Cluster) {
     let (path, cookie) = cluster.answered();
     let done = cluster.nodes[1].get(&path, &cookie);
     assert_eq!(done.status(), 303, "{}", done.0);

@@ -10,7 +10,7 @@ use super::rows::{Cells, params};
 use super::work::work;
 
 /// How many rows go at once: a backlog of a million must not become one long transaction.
-const CHUNK: usize = 500;
+pub(super) const CHUNK: usize = 500;
 
 const PRUNE_ATTEMPTS: &str = "DELETE FROM attempts WHERE id IN \
     (SELECT id FROM attempts WHERE expires_at <= $1 LIMIT $2)";

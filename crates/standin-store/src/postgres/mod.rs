@@ -28,6 +28,8 @@ mod failure;
 mod grants;
 mod housekeeping;
 mod intents;
+mod receipts;
+mod refreshes;
 mod refusal;
 mod revocations;
 mod rewraps;

@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 
 use bytes::{BufMut as _, BytesMut};
-use standin::id::{AttemptId, ClientId, GrantId, SessionId, UserId};
+use standin::id::{AttemptId, ClientId, GrantId, RefreshId, SessionId, UserId};
 use standin::store::StoreError;
 use standin::time::Timestamp;
 use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
@@ -203,7 +203,7 @@ macro_rules! ids {
         }
     )+};
 }
-ids!(AttemptId, ClientId, GrantId, SessionId, UserId);
+ids!(AttemptId, ClientId, GrantId, RefreshId, SessionId, UserId);
 
 /// The cells of a row, one after the other, in the order in which the statement names them. The first one
 /// names the row.
@@ -303,9 +303,9 @@ impl<'row> Cells<'row> {
     fn name(&self) -> String {
         let cell = self.cell(self.first);
         let name = cell.and_then(|cell| match self.table {
-            "attempts" => id::<AttemptId>(cell).map(|id| id.to_string()),
+            "attempts" | "receipts" => id::<AttemptId>(cell).map(|id| id.to_string()),
             "clients" => id::<ClientId>(cell).map(|id| id.to_string()),
-            "grants" | "revocations" | "scope_ledger" => {
+            "grants" | "refresh_leases" | "revocations" | "scope_ledger" => {
                 id::<GrantId>(cell).map(|id| id.to_string())
             }
             "sessions" => id::<SessionId>(cell).map(|id| id.to_string()),

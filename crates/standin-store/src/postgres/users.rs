@@ -12,7 +12,9 @@ use tokio_postgres::Row;
 use super::connection::Connection;
 use super::rows::{Cells, limit, optional, params, text};
 use super::work::{Done, work};
-use super::{PostgresStore, accounts, admission, attempts, events, grants, scope_ledger, sessions};
+use super::{
+    PostgresStore, accounts, admission, attempts, events, grants, receipts, scope_ledger, sessions,
+};
 
 macro_rules! columns {
     () => {
@@ -126,7 +128,11 @@ async fn complete(connection: &Connection, sign_in: &SignIn) -> Done<SignedIn> {
     }
     attempts::finish(connection, sign_in.attempt, &AttemptOutcome::Done).await?;
     events::append(connection, &sign_in.event_of(user)).await?;
-    Ok(SignedIn { user, is_new })
+    let signed_in = SignedIn { user, is_new };
+    if let Some(receipt) = &sign_in.receipt_of(signed_in) {
+        receipts::put(connection, receipt).await?;
+    }
+    Ok(signed_in)
 }
 
 /// Identities, user, and what hangs on them, in the order in which everybody locks them. An identity that was added
@@ -140,6 +146,7 @@ async fn delete(connection: &Connection, id: UserId) -> Done<bool> {
     admission::leave(connection, id).await?;
     grants::delete_of_user(connection, id).await?;
     sessions::end_all(connection, id).await?;
+    receipts::forget(connection, id).await?;
     Ok(true)
 }
 

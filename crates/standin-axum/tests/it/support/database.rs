@@ -6,17 +6,20 @@ use rusqlite::types::FromSql;
 use rusqlite::{Connection, Params};
 use standin::store::SessionHash;
 use standin::time::Timestamp;
+use standin_store::postgres::testing::Database;
+use tempfile::TempDir;
 
 use super::World;
 
 impl World {
     /// Where the database is.
     pub fn database_url(&self) -> String {
-        format!("sqlite://{}", self.directory.path().join("standin.db").display())
+        url_in(&self.directory, self.database.as_ref())
     }
 
     /// A connection of one's own.
     pub fn database(&self) -> Connection {
+        assert!(self.database.is_none(), "this test looks into the file, and PostgreSQL has none");
         Connection::open(self.directory.path().join("standin.db")).unwrap()
     }
 
@@ -54,6 +57,20 @@ impl World {
         self.database().query_row(checkpoint, [], |_| Ok(())).unwrap();
         self.database_bytes()
     }
+}
+
+/// A database on the server of this test run, if the tests are to run on PostgreSQL: `./test` runs those that do not
+/// look into the file a second time, and sets the variable.
+#[expect(clippy::disallowed_methods, reason = "the test runner says it in the environment")]
+pub(super) fn on_a_server() -> Option<Database> {
+    let kind = std::env::var("STANDIN_TEST_DATABASE").unwrap_or_default();
+    (kind == "postgres").then(Database::fresh)
+}
+
+/// On the server, or a file in the directory.
+pub(super) fn url_in(directory: &TempDir, database: Option<&Database>) -> String {
+    let file = || format!("sqlite://{}", directory.path().join("standin.db").display());
+    database.map_or_else(file, Database::url)
 }
 
 fn dump(connection: &Connection, table: &str) -> String {

@@ -29,6 +29,7 @@ use standin::secret::ClientSecret;
 use standin::time::{Clock, Timestamp};
 use standin::vault::{KeyFile, Rotation};
 use standin_emulator::Emulator;
+use standin_store::postgres::testing::Database;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -63,6 +64,8 @@ pub struct World {
     pub keys: KeyFile,
     server: JoinHandle<()>,
     directory: TempDir,
+    /// Where the rows are, unless they are in the directory.
+    database: Option<Database>,
 }
 
 impl Drop for World {
@@ -129,7 +132,8 @@ impl World {
         providers: Vec<ProviderConfig>,
     ) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let url = format!("sqlite://{}", directory.path().join("standin.db").display());
+        let database = database::on_a_server();
+        let url = database::url_in(&directory, database.as_ref());
         let store = standin_store::open(&url).await.unwrap();
         let keys = KeyFile::generate(&SystemEntropy);
         let clock = SharedClock(emulator.clock());
@@ -137,7 +141,8 @@ impl World {
         let builder = providers.into_iter().fold(builder, standin::Builder::provider);
         let standin = builder.build(&keys).await.unwrap();
         let server = serve(listener, &standin);
-        Self { google: Google::new(emulator), standin, app, keys, server, directory }
+        let google = Google::new(emulator);
+        Self { google, standin, app, keys, server, directory, database }
     }
 
     /// The app once more, beside this one, on the same database and keys: at another address, and perhaps with
@@ -148,7 +153,7 @@ impl World {
         change: impl FnOnce(&mut ProviderConfig),
     ) -> (Url, AbortOnDropHandle<()>) {
         let (listener, address) = listen().await;
-        let store = standin_store::open(&self.database_url()).unwrap();
+        let store = standin_store::open(&self.database_url()).await.unwrap();
         let mut provider = google(self.google.emulator());
         change(&mut provider);
         let clock = SharedClock(self.google.clock());
@@ -159,7 +164,7 @@ impl World {
 
     /// Whoever changes the vault's keys.
     pub async fn rotation(&self) -> Rotation {
-        let store = standin_store::open(&self.database_url()).unwrap();
+        let store = standin_store::open(&self.database_url()).await.unwrap();
         let clock = Arc::new(SharedClock(self.google.clock()));
         Rotation::open(&self.keys, store, clock, Arc::new(SystemEntropy)).await.unwrap()
     }

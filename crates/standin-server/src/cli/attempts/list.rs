@@ -30,7 +30,7 @@ pub(in crate::cli) struct Args {
 }
 
 pub(super) async fn run(args: Args) -> anyhow::Result<()> {
-    let store = args.config.open_store()?;
+    let store = args.config.open_store().await?;
     let user = match &args.user {
         Some(user) => Some(person::find(&*store, user).await?.id),
         None => None,

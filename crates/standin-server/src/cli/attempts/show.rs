@@ -22,7 +22,7 @@ pub(in crate::cli) struct Args {
 }
 
 pub(super) async fn run(args: Args) -> anyhow::Result<()> {
-    let store = args.config.open_store()?;
+    let store = args.config.open_store().await?;
     let row = store.receipt(args.id).await?.with_context(|| {
         format!(
             "there is no receipt of {}: it never came back, or it is older than `attempts.keep`",

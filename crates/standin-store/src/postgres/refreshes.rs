@@ -1,0 +1,142 @@
+//! Leases: claimed by one statement, ended in the transaction of what they were taken for.
+
+use async_trait::async_trait;
+use standin::id::{GrantId, RefreshId};
+use standin::store::{
+    Claimed, Committed, LeaseEnd, RefreshClaim, RefreshCommit, Refreshes, Result, StoreError,
+};
+use standin::time::Timestamp;
+use tokio_postgres::Row;
+
+use super::connection::Connection;
+use super::rows::{Cells, limit, params};
+use super::work::{Done, work};
+use super::{PostgresStore, events, grants, scope_ledger};
+
+const CLAIM: &str = "INSERT INTO refresh_leases AS held \
+    (grant_id, attempt_id, generation, unresolved, is_reclaimed, deadline) \
+    VALUES ($1, $2, $3, 0, false, $5) \
+    ON CONFLICT (grant_id) DO UPDATE SET attempt_id = $2, deadline = $5, \
+    is_reclaimed = held.attempt_id = $2, \
+    unresolved = CASE WHEN held.attempt_id = $2 THEN held.unresolved \
+        WHEN held.generation >= $3 THEN held.unresolved + 1 ELSE 0 END, \
+    generation = CASE WHEN held.generation >= $3 THEN held.generation ELSE $3 END \
+    WHERE held.deadline <= $4 OR held.attempt_id = $2 \
+    RETURNING grant_id, generation, unresolved, is_reclaimed";
+const UNTIL: &str = "SELECT grant_id, deadline FROM refresh_leases WHERE grant_id = $1";
+const RELEASE: &str = "DELETE FROM refresh_leases WHERE grant_id = $1 AND attempt_id = $2";
+const YIELD: &str = "UPDATE refresh_leases SET unresolved = unresolved + 1, deadline = $3 \
+    WHERE grant_id = $1 AND attempt_id = $2";
+const RECORD: &str = "UPDATE refresh_leases SET generation = $3, unresolved = 1, deadline = $4 \
+    WHERE grant_id = $1 AND attempt_id = $2";
+const OVERDUE: &str =
+    "SELECT grant_id FROM refresh_leases WHERE deadline <= $1 ORDER BY deadline, grant_id LIMIT $2";
+
+#[async_trait]
+impl Refreshes for PostgresStore {
+    async fn claim_refresh(&self, claim: RefreshClaim) -> Result<Claimed> {
+        work!(self, Write, |connection| claimed(connection, &claim).await)
+    }
+
+    async fn release_refresh(&self, grant: GrantId, attempt: RefreshId) -> Result<bool> {
+        work!(self, Write, |connection| {
+            let lease = params![grant.as_bytes(), attempt.as_bytes()];
+            Ok(connection.execute(RELEASE, lease).await? == 1)
+        })
+    }
+
+    async fn yield_refresh(
+        &self,
+        grant: GrantId,
+        attempt: RefreshId,
+        now: Timestamp,
+    ) -> Result<bool> {
+        work!(self, Write, |connection| {
+            let row = params![grant.as_bytes(), attempt.as_bytes(), now];
+            Ok(connection.execute(YIELD, row).await? == 1)
+        })
+    }
+
+    async fn overdue_refreshes(&self, now: Timestamp, rows: usize) -> Result<Vec<GrantId>> {
+        let grant = |row: &Row| Cells::of(row, "refresh_leases").id("grant_id");
+        work!(self, Read, |connection| {
+            connection.all(OVERDUE, params![now, limit(rows)], grant).await
+        })
+    }
+
+    async fn commit_refresh(&self, commit: RefreshCommit) -> Result<Committed> {
+        match work!(self, Write, |connection| committed(connection, &commit).await) {
+            // The transaction took the end of the lease back with it.
+            Err(StoreError::Conflict) => Ok(Committed::Moved),
+            written => written,
+        }
+    }
+}
+
+async fn claimed(connection: &Connection, claim: &RefreshClaim) -> Done<Claimed> {
+    // A number beyond PostgreSQL's own is the generation of no grant that is stored.
+    let generation = i64::try_from(claim.generation).map_err(|_| StoreError::Conflict)?;
+    let row = params![
+        claim.grant.as_bytes(),
+        claim.attempt.as_bytes(),
+        generation,
+        claim.now,
+        claim.deadline,
+    ];
+    if let Some(ours) = connection.one(CLAIM, row, ours_of).await? {
+        return Ok(ours);
+    }
+    let until = connection.one(UNTIL, params![claim.grant.as_bytes()], until_of).await?;
+    Ok(Claimed::Held { until: until.unwrap_or(claim.now) })
+}
+
+fn ours_of(row: &Row) -> Result<Claimed> {
+    let mut cells = Cells::of(row, "refresh_leases");
+    let _: GrantId = cells.id("grant_id")?;
+    let (generation, unresolved) = (cells.number("generation")?, cells.number("unresolved")?);
+    Ok(Claimed::Ours { generation, unresolved, is_own: cells.flag("is_reclaimed")? })
+}
+
+fn until_of(row: &Row) -> Result<Timestamp> {
+    let mut cells = Cells::of(row, "refresh_leases");
+    let _: GrantId = cells.id("grant_id")?;
+    cells.instant("deadline")
+}
+
+async fn committed(connection: &Connection, commit: &RefreshCommit) -> Done<Committed> {
+    let grant = &commit.grant;
+    if let Some((attempt, end)) = commit.lease
+        && !end_lease(connection, commit, attempt, end).await?
+    {
+        return Ok(Committed::Fenced);
+    }
+    if grant.version == 1 {
+        return Err(StoreError::Conflict.into());
+    }
+    grants::put(connection, grant).await?;
+    scope_ledger::put(connection, grant.id, &commit.scopes).await?;
+    events::append_all(connection, &commit.events).await?;
+    Ok(Committed::Written)
+}
+
+async fn end_lease(
+    connection: &Connection,
+    commit: &RefreshCommit,
+    attempt: RefreshId,
+    end: LeaseEnd,
+) -> Done<bool> {
+    let grant = &commit.grant;
+    let generation = i64::try_from(grant.generation).map_err(|_| StoreError::Conflict)?;
+    let rows = match end {
+        LeaseEnd::Deleted => {
+            let lease = params![grant.id.as_bytes(), attempt.as_bytes()];
+            connection.execute(RELEASE, lease).await?
+        }
+        LeaseEnd::Record => {
+            let row =
+                params![grant.id.as_bytes(), attempt.as_bytes(), generation, grant.updated_at];
+            connection.execute(RECORD, row).await?
+        }
+    };
+    Ok(rows == 1)
+}
