@@ -210,8 +210,11 @@ fn hh_10_one_bad_value_per_key() {
     outbound.allow_networks: 0.0.0.0/0 is every address, so nothing would be refused any more; name the provider's network
     outbound.allow_networks: ::ffff:10.1.0.0/112 is an IPv4 network in the form of IPv6; write it as IPv4
     database.url: missing; such as "sqlite:///var/lib/standin/standin.db"
-    database.url: must begin with sqlite://
-    database.url: PostgreSQL is not supported yet; use sqlite:///…
+    database.url: there is no storage for `mysql://`: use sqlite:// or postgres://
+    database.url: the database URL cannot be used: it names no host: postgres://user:password@host/database
+    database.url: the database URL cannot be used: sslmode is verify-full, which needs not be said, or disable for a server on this machine; allow, prefer, require and verify-ca would talk to whoever answers
+    database.url: the database URL cannot be used: sslmode=disable is for a server on this machine; over a network it would show every row and the password to whoever listens. Give the server a certificate, or write sslmode=dangerously-plaintext
+    database.url: the database URL cannot be used: it has the parameter `sslcert`; understood are sslmode, sslrootcert, pool_size, pool_timeout, application_name, connect_timeout, channel_binding
     database.url: is empty; a variable or a file without content, perhaps
     database.url: given twice, here and as its _file twin; keep one, so that nobody wonders which is in force
     keys.file: missing; name the key file that `standin init` made, such as "/etc/standin/keys.toml"

@@ -141,8 +141,14 @@ impl Cluster {
         );
         fs::write(directory.path().join("standin.toml"), text).unwrap();
         let nodes = (0..3).map(|_| Node::start(directory.path())).collect();
-        let (_directory, _database, _runtime) = (directory, database, runtime);
-        let cluster = Self { nodes, emulator, database_url, _directory, _database, _runtime };
+        let cluster = Self {
+            nodes,
+            emulator,
+            database_url,
+            _directory: directory,
+            _database: database,
+            _runtime: runtime,
+        };
         cluster.control("PUT", "autopilot", r#"{"user":"ada@example.com","decision":"allow"}"#);
         cluster
     }

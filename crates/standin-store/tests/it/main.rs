@@ -1,5 +1,5 @@
 //! One binary for all integration tests of the crate.
-#![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
+#![expect(clippy::panic, clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
 mod concurrency;
 mod damage;

@@ -83,7 +83,7 @@ async fn relay(
     fate: Arc<AtomicU8>,
     gone: watch::Sender<bool>,
 ) {
-    let (mut up, mut down) = ([0; 65_536], [0; 65_536]);
+    let (mut up, mut down) = (vec![0; 65_536], vec![0; 65_536]);
     let mut is_gone = gone.subscribe();
     loop {
         tokio::select! {

@@ -168,12 +168,10 @@ impl Schema {
         for row in strings(file, &indexes) {
             let (name, origin) = row.split_once('|').unwrap();
             let columns = format!("SELECT name FROM pragma_index_info('{name}')");
-            match origin {
-                "c" => drop(self.indexes.insert(format!("{table} {name}"))),
-                "u" => {
-                    drop(self.keys.insert(format!("{table} {}", strings(file, &columns).join(","))))
-                }
-                _ => {}
+            if origin == "c" {
+                self.indexes.insert(format!("{table} {name}"));
+            } else if origin == "u" {
+                self.keys.insert(format!("{table} {}", strings(file, &columns).join(",")));
             }
         }
     }
