@@ -68,14 +68,15 @@ fn function(line: &str) -> Option<&str> {
     rest.split(['(', '<']).next()
 }
 
-/// Whether the lines above a function make it a test, and one that is not skipped.
+/// Whether the lines above a function make it a test, and one that is not skipped. What is ignored because it
+/// `needs` a server `./test` runs, where it is.
 fn is_run(above: &[&str]) -> bool {
     let is_comment = |line: &str| line.starts_with("//");
     let ends = |line: &str| line.is_empty() || line.ends_with(['{', '}', ';']);
     let own = above.iter().rev().take_while(|line| is_comment(line) || !ends(line));
     let attributes: Vec<_> = own.filter(|line| line.starts_with("#[")).collect();
     let has = |word: &str| attributes.iter().any(|line| line.contains(word));
-    (has("#[test]") || has("::test")) && !has("ignore")
+    (has("#[test]") || has("::test")) && (!has("ignore") || has("ignore = \"needs "))
 }
 
 fn titles(source: &Source) -> Vec<Proof> {
@@ -114,10 +115,11 @@ mod tests {
         // Taken apart, so that this file proves nothing of it.
         let text = "#[test]\n#[expect(\n    x,\n    reason = \"y\"\n)]\nfn NAME_yes() {}\n\n\
                     fn NAME_helper() {}\n\n/// Doc {\n#[tokio::test]\nasync fn NAME_too() {}\n\n\
-                    #[test]\n#[ignore = \"slow\"]\nfn NAME_no() {}\n";
+                    #[test]\n#[ignore = \"slow\"]\nfn NAME_no() {}\n\n\
+                    #[test]\n#[ignore = \"needs a server\"]\nfn NAME_there() {}\n";
         let found = tests(&source("a.rs", &text.replace("NAME", "cb_3")));
         let says: Vec<_> = found.iter().map(|proof| proof.says.as_str()).collect();
-        assert_eq!(says, ["yes", "too"]);
+        assert_eq!(says, ["yes", "too", "there"]);
         assert_eq!(found[0].ids, ["CB-3"]);
     }
 
