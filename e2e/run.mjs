@@ -6,7 +6,7 @@ import { mkdirSync, readdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { openBrowser } from "./lib/browser.mjs";
-import { binary, startDemo, startEmulator } from "./lib/demo.mjs";
+import { binary, startDemo, startEmulator, startService } from "./lib/demo.mjs";
 import { oracle } from "./lib/emulator.mjs";
 import { startSite } from "./lib/site.mjs";
 
@@ -40,6 +40,16 @@ class Stage {
     const emulator = await startEmulator();
     this.#servers.push(emulator.stop);
     return { ...emulator, ...oracle(emulator) };
+  }
+
+  /** The service as it is configured with these lines of its provider, which browsers reach on another site. */
+  async service(lines) {
+    const service = await startService(lines);
+    this.#servers.push(async () => {
+      await service.stop();
+      service.remove();
+    });
+    return { ...service, ...oracle(service) };
   }
 
   /** An application of the story's own on an origin of its own, which the provider's client knows. */

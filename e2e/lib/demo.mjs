@@ -1,7 +1,8 @@
 // One `standin demo`, or one `standin emulator`, per story: free ports, a directory of its own, and an end.
 
 import { spawn, spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
@@ -39,6 +40,57 @@ export async function startDemo({ before } = {}) {
 
 /** Starts the provider alone, for pages of a story's own. */
 export const startEmulator = () => launch(["emulator", "--json", "--listen", "127.0.0.1:0"]);
+
+/**
+ * Starts the provider for browsers at `localhost`, and the service at `127.0.0.1`: two sites, though one machine.
+ * `lines` are keys of the provider in the service's configuration.
+ */
+export async function startService(lines) {
+  const directory = mkdtempSync(join(tmpdir(), "standin-e2e-"));
+  const [port, provider] = [await freePort(), await freePort()];
+  const app = `http://127.0.0.1:${port}`;
+  const run = (args) => spawnSync(binary(), args, { encoding: "utf8" });
+  const made = run(["init", "--dir", join(directory, "standin"), "--public-url", app]);
+  const config = join(directory, "standin", "standin.toml");
+  const removed = () => rmSync(directory, { recursive: true, force: true });
+  let emulator;
+  try {
+    if (made.status !== 0) throw new Error(made.stderr);
+    const args = ["emulator", "--json", "--listen", `127.0.0.1:${provider}`];
+    emulator = await launch([...args, "--browser-origin", `http://localhost:${provider}`]);
+    const { client_id, client_secret } = emulator;
+    await fetch(`${emulator.emulator}/_emulator/clients`, {
+      method: "PUT",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ client_id, redirect_uris: [`${app}/auth/google/callback`] }),
+    });
+    const ours = [`issuer = "${emulator.emulator}"`, `client_id = "${client_id}"`, `client_secret = "${client_secret}"`];
+    const text = readFileSync(config, "utf8")
+      .replace(/^listen = .*/m, `listen = "127.0.0.1:${port}"`)
+      .replace(/^operator_listen = .*/m, 'operator_listen = "127.0.0.1:0"')
+      .replace(/^client_secret_json = .*/m, [...ours, ...lines].join("\n"));
+    writeFileSync(config, text);
+    const service = await launch(["serve", "--json", "--config", config]);
+    const stop = async () => {
+      await service.stop();
+      await emulator.stop();
+    };
+    return { ...service, app, emulator: emulator.emulator, client_id, remove: removed, stop };
+  } catch (error) {
+    await emulator?.stop();
+    removed();
+    throw error;
+  }
+}
+
+function freePort() {
+  return new Promise((resolve) => {
+    const server = createServer().listen(0, "127.0.0.1", () => {
+      const { port } = server.address();
+      server.close(() => resolve(port));
+    });
+  });
+}
 
 /** Starts the binary, waits for its ready line, and gives back what that says and how to stop it. */
 async function launch(args) {

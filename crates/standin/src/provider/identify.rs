@@ -108,6 +108,7 @@ impl Provider {
         begun_at: Timestamp,
         receipt: &mut Receipt,
     ) -> Result<VerifiedFront, Error> {
+        receipt.step("ID token beside the code", &[]);
         let token = receipt.fault(front.token(), shown::fault)?;
         let keys = self.keys_for(core, &token, receipt).await?;
         let nonce = ExpectedNonce::Required(nonce);

@@ -184,7 +184,6 @@ impl Attempt {
             ("provider", Fact::Provider(&self.provider)),
             ("for", Fact::Word(kind)),
             ("mode", Fact::Word(mode)),
-            ("asked for", Fact::Word(self.answer.response_type())),
             ("scopes", Fact::Scopes(&self.scopes)),
             ("prompt", Fact::Word(prompt)),
             ("login hint", Fact::yes(self.asked.with_hint)),

@@ -133,6 +133,7 @@ const fn fault(refusal: Refusal) -> Option<(Rule, &'static str, &'static str)> {
         Refusal::DuplicateParameter => (rules::FORM, "each parameter once", "one of them twice"),
         Refusal::InvalidRequest => (rules::ONE_ANSWER, "a code or an error", "both, or more"),
         Refusal::ResponseModeMismatch => (rules::RESPONSE_MODE, "as asked", "otherwise"),
+        Refusal::TokenNotAskedFor => (rules::TOKENS_ASKED_FOR, "none", "an access token"),
         Refusal::StateMissing => (rules::STATE_THERE, "a state", "none"),
         Refusal::TooLarge => (rules::SIZE, "within its limits", "larger"),
         _ => return None,

@@ -32,9 +32,10 @@ impl Redeemable {
         code: AuthorizationCode,
         receipt: &mut Receipt,
     ) -> Result<Self, Refusal> {
-        let holds = !attempt.answer.is_hybrid();
-        let asked = tokens_asked_for(attempt);
-        receipt.check(rules::TOKENS_ASKED_FOR, asked, "none", holds).or(Refusal::IdTokenMissing)?;
+        if attempt.answer.is_hybrid() {
+            receipt.failed(rules::TOKENS_ASKED_FOR, "an ID token", "none");
+            return Err(Refusal::IdTokenMissing);
+        }
         Ok(Self::Code(code))
     }
 
@@ -62,18 +63,14 @@ impl SignIn {
         front: UnverifiedFront,
         receipt: &mut Receipt,
     ) -> Result<Redeemable, Error> {
-        let holds = attempt.answer.is_hybrid();
-        let asked = tokens_asked_for(attempt);
+        let is_asked_for = attempt.answer.is_hybrid();
+        let asked = if is_asked_for { "an ID token" } else { "none" };
         receipt
-            .check(rules::TOKENS_ASKED_FOR, asked, "an ID token", holds)
+            .check(rules::TOKENS_ASKED_FOR, asked, "an ID token", is_asked_for)
             .or(Refusal::TokenNotAskedFor)?;
         let nonce = Nonce::new(attempt.nonce.as_str());
         let begun_at = attempt.begun_at();
         let front = provider.verify_front(&self.core, front, &nonce, begun_at, receipt).await?;
         Ok(Redeemable::Front(front))
     }
-}
-
-const fn tokens_asked_for(attempt: &Attempt) -> &'static str {
-    if attempt.answer.is_hybrid() { "an ID token" } else { "none" }
 }
