@@ -91,6 +91,6 @@ pub mod verify;
 
 pub use admission::{AllowList, InvalidEntry, SignUp};
 pub use error::{Error, Refusal};
-pub use refresh::FreshToken;
+pub use refresh::{FreshToken, Journal, JournalRecord, NoJournal};
 pub use revoke::{Revocations, Revoked};
 pub use standin::{Builder, Standin};

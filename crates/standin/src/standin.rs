@@ -17,7 +17,7 @@ use crate::http::HttpClient;
 use crate::people::People;
 use crate::provider::{ClientUse, Provider, ProviderConfig, Registration};
 use crate::receipt::ReceiptSettings;
-use crate::refresh::Refresher;
+use crate::refresh::{Journal, NoJournal, Refresher};
 use crate::revoke::Revocations;
 use crate::session::{SessionSettings, Sessions};
 use crate::signals::Signals;
@@ -30,6 +30,8 @@ use crate::verify::ProviderId;
 
 /// How often the vends that were counted are written.
 const AUDIT_INTERVAL: Duration = Duration::from_secs(1);
+/// How often leases that are over are looked for: a provider's grace may be as short as ten seconds.
+const SWEEP_INTERVAL: Duration = Duration::from_secs(2);
 /// How often queued revocations are looked at.
 const REVOCATION_INTERVAL: Duration = Duration::from_secs(30);
 /// How often old attempts, sessions and spent tokens are forgotten.
@@ -43,6 +45,7 @@ struct Services {
     core: Arc<Core>,
     signin: SignIn,
     sessions: Sessions,
+    refresher: Refresher,
     vend: Vend,
     revocations: Revocations,
     people: People,
@@ -64,6 +67,7 @@ pub struct Builder {
     session: SessionSettings,
     sign_up: SignUp,
     receipts: ReceiptSettings,
+    journal: Arc<dyn Journal>,
 }
 
 impl Builder {
@@ -107,6 +111,13 @@ impl Builder {
         self
     }
 
+    /// Where rotated refresh tokens are kept until they are safe in the database; nowhere, unless this is called.
+    #[must_use]
+    pub fn journal(mut self, journal: impl Journal) -> Self {
+        self.journal = Arc::new(journal);
+        self
+    }
+
     /// Another clock than the system's.
     #[must_use]
     pub fn clock(mut self, clock: impl Clock) -> Self {
@@ -138,7 +149,7 @@ impl Builder {
             public_url: self.public_url,
             sign_up: self.sign_up,
         });
-        Ok(Standin::over(core, self.session, self.receipts))
+        Ok(Standin::over(core, self.session, self.receipts, self.journal))
     }
 }
 
@@ -173,19 +184,26 @@ impl Standin {
             providers: Vec::new(),
             clients: Vec::new(),
             session: SessionSettings::default(),
+            journal: Arc::new(NoJournal),
             sign_up: SignUp::default(),
             receipts: ReceiptSettings::default(),
         }
     }
 
-    fn over(core: Arc<Core>, session: SessionSettings, receipts: ReceiptSettings) -> Self {
+    fn over(
+        core: Arc<Core>,
+        session: SessionSettings,
+        receipts: ReceiptSettings,
+        journal: Arc<dyn Journal>,
+    ) -> Self {
         let tasks = TaskTracker::new();
         let sessions = Sessions::new(Arc::clone(&core), session);
-        let refresher = Refresher::new(Arc::clone(&core), tasks.clone());
+        let refresher = Refresher::new(Arc::clone(&core), journal, tasks.clone());
         let audit = Audit::default();
         Self(Arc::new(Services {
             signin: SignIn::new(Arc::clone(&core), sessions.clone(), tasks.clone()),
-            vend: Vend::new(Arc::clone(&core), refresher, audit.clone()),
+            vend: Vend::new(Arc::clone(&core), refresher.clone(), audit.clone()),
+            refresher,
             people: People::new(Arc::clone(&core), Revocations::new(Arc::clone(&core))),
             revocations: Revocations::new(Arc::clone(&core)),
             signals: Signals::new(Arc::clone(&core)),
@@ -263,9 +281,16 @@ impl Standin {
     }
 
     /// The upkeep that needs a clock of its own: writing what was counted, asking again for revocations that
-    /// failed, forgetting what is over. Runs until `stop`, then finishes what has begun: refreshes and
+    /// failed, forgetting what is over, and bringing refreshes to an end whose node has gone. Runs until `stop`, then finishes what has begun: refreshes and
     /// sign-ins under way, and the last of the record.
     pub async fn run(&self, stop: CancellationToken) {
+        tokio::join!(self.keep_up(&stop), self.settle_refreshes(&stop));
+        self.0.tasks.close();
+        self.0.tasks.wait().await;
+        report("writing the record", self.flush_audit().await);
+    }
+
+    async fn keep_up(&self, stop: &CancellationToken) {
         let mut audit = tokio::time::interval(AUDIT_INTERVAL);
         let mut revocations = tokio::time::interval(REVOCATION_INTERVAL);
         let mut prune = tokio::time::interval(PRUNE_INTERVAL);
@@ -277,9 +302,22 @@ impl Standin {
                 _ = prune.tick() => report("forgetting what is over", self.prune().await),
             }
         }
-        self.0.tasks.close();
-        self.0.tasks.wait().await;
-        report("writing the record", self.flush_audit().await);
+    }
+
+    /// What the journal of this node still keeps from before, then the leases of nodes that have gone. A question to a
+    /// provider may take seconds, for which the rest of the upkeep does not wait.
+    async fn settle_refreshes(&self, stop: &CancellationToken) {
+        self.0.refresher.replay().await;
+        let mut leases = tokio::time::interval(SWEEP_INTERVAL);
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => break,
+                _ = leases.tick() => {
+                    let swept = self.0.refresher.sweep().await.map(drop);
+                    report("looking for refreshes that were left behind", swept.map_err(Error::from));
+                }
+            }
+        }
     }
 
     /// Writes the vends that were counted so far.

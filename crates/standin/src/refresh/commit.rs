@@ -1,170 +1,124 @@
-//! What an answer does to the row: a compare-and-swap, and what to do when it loses.
+//! What an answer does to the row: a compare-and-swap, under the lease where there is one.
 //!
-//! A late answer never overwrites a newer one. While the same refresh token still stands in the row, this
-//! answer is the newest, whatever else was written; once another stands there, that one counts; and a grant
-//! that was taken back stays taken back, its late token revoked.
+//! A late answer never overwrites a newer one, and a grant that was taken back stays taken back. What to do when the
+//! row has moved is the machine's to say (`protocol.rs`).
 
-use std::time::Duration;
+use super::exchange::{Exchange, fresh};
+use super::journal::Answer;
+use super::{FreshToken, RefreshFailure};
+use crate::id::RefreshId;
+use crate::provider::Scopes;
+use crate::store::{Committed, Event, EventKind, LeaseEnd, RefreshCommit};
+use crate::vault::{Binding, Grant, GrantState, ReauthReason, SealedTokens, VaultError};
 
-use super::exchange::{Exchange, MAX_ROUNDS, Round, fresh};
-use super::{FreshToken, RefreshFailure, later};
-use crate::id::GrantId;
-use crate::provider::{Scopes, TokenResponse};
-use crate::revoke;
-use crate::store::{Event, EventKind, StoreError};
-use crate::time::Timestamp;
-use crate::vault::{
-    Binding, Destination, Grant, GrantState, ReauthReason, SealedTokens, VaultError,
-};
+/// What a commit came to, and what it was to write.
+type Written<T> = Result<(Committed, T), RefreshFailure>;
+/// The lease that is written under, if the provider needs one.
+type Lease = Option<(RefreshId, LeaseEnd)>;
 
 impl Exchange {
-    /// A narrowed token is handed on and kept in memory. If the provider rotated the refresh token with it,
-    /// that is written like any other, and the stored access token, which may have died, is let go; so it is
-    /// where a refresh is known to end the access tokens before it.
-    pub(super) async fn settle_narrow(
+    /// Writes an answer over the row as it was read. The token that it brings; `None` if it opens more than it was
+    /// to be narrowed to, so that nobody may have it.
+    pub(super) async fn write_answer(
         &self,
         grant: Grant,
-        answer: TokenResponse,
-        asked_at: Timestamp,
-        scopes: &Scopes,
-    ) -> Result<Round, RefreshFailure> {
+        answer: &Answer,
+        narrowed_to: Option<&Scopes>,
+        lease: Lease,
+    ) -> Written<Option<FreshToken>> {
+        // The provider took its time.
+        self.core.vault.keep_up().await;
+        let Some(scopes) = narrowed_to else {
+            let had = grant.scopes.clone();
+            let renewed = self.renewed(grant, answer, Share::Whole)?;
+            let token = fresh(&renewed, answer.tokens.access_token.clone(), self.core.now());
+            let says = answer.tokens.scopes.as_ref();
+            return Ok((self.write_renewed(renewed, &had, says, lease).await?, Some(token)));
+        };
         let profile = *self.profile_of(&grant);
-        let opens = answer.scopes.clone().unwrap_or_else(|| scopes.clone());
         let token = FreshToken {
-            access_token: answer.access_token.clone(),
-            expires_at: answer.access_expires_at(asked_at),
-            scopes: opens,
+            access_token: answer.tokens.access_token.clone(),
+            expires_at: answer.tokens.access_expires_at(answer.asked_at),
+            scopes: answer.tokens.scopes.clone().unwrap_or_else(|| scopes.clone()),
             grant: grant.id,
         };
+        // It speaks of the narrowed token only, and not of what the grant opens.
+        let had = grant.scopes.clone();
         let ends_the_stored_one = profile.refresh_ends_access_tokens.is_certain();
-        let written = if answer.refresh_token.is_some() || ends_the_stored_one {
-            let lapsed = TokenResponse {
-                expires_in: Some(Duration::ZERO),
-                // It speaks of the narrowed token only, and not of what the grant opens.
-                scopes: None,
-                ..answer
-            };
-            self.write(grant, &lapsed, asked_at).await?
+        let share = if ends_the_stored_one || answer.tokens.refresh_token.is_some() {
+            Share::WithoutAccess
         } else {
-            self.touch(grant).await?
+            Share::Nothing
         };
-        let Some(kept) = written else { return Ok(Round::RowMoved) };
+        let kept = self.renewed(grant, answer, share)?;
+        let written = self.write_renewed(kept.clone(), &had, None, lease).await?;
         if !scopes.covers(&token.scopes) {
             tracing::warn!(grant.id = %kept.id, "the provider does not narrow tokens; none is handed out");
-            return Err(RefreshFailure::Misbehaved);
+            return Ok((written, None));
         }
-        self.narrow.keep(&kept, &profile, scopes, token.clone());
-        Ok(Round::Over(Ok(token)))
-    }
-
-    /// Writes that the refresh token was used, and nothing else: how long it lies idle is counted from there.
-    async fn touch(&self, grant: Grant) -> Result<Option<Grant>, RefreshFailure> {
-        let touched = Grant { version: grant.version + 1, updated_at: self.core.now(), ..grant };
-        let event = event(EventKind::TokenRefreshed, &touched);
-        match self.core.store.replace_grant(touched.clone(), Some(event)).await {
-            Ok(()) => Ok(Some(touched)),
-            Err(StoreError::Conflict) => Ok(None),
-            Err(error) => Err(error.into()),
+        if written == Committed::Written {
+            self.narrow.keep(&kept, &profile, scopes, token.clone());
         }
+        Ok((written, Some(token)))
     }
 
-    pub(super) async fn commit(
-        &self,
-        grant: Grant,
-        answer: TokenResponse,
-        asked_at: Timestamp,
-    ) -> Result<Round, RefreshFailure> {
-        let written = self.write(grant, &answer, asked_at).await?;
-        Ok(written.map_or(Round::RowMoved, |grant| {
-            Round::Over(Ok(fresh(&grant, answer.access_token, self.core.now())))
-        }))
-    }
-
-    /// Writes an answer over the row, and gives the row as it is then; `None` if what stands there counts.
-    async fn write(
-        &self,
-        mut grant: Grant,
-        answer: &TokenResponse,
-        asked_at: Timestamp,
-    ) -> Result<Option<Grant>, RefreshFailure> {
-        for _ in 0..MAX_ROUNDS {
-            let (id, generation, version) = (grant.id, grant.generation, grant.version);
-            let (destination, had) = (Destination::of(&grant), grant.scopes.clone());
-            // The provider took its time.
-            self.core.vault.keep_up().await;
-            let renewed = self.renewed(grant, answer, asked_at)?;
-            match self.write_renewed(renewed.clone(), &had, answer.scopes.as_ref()).await {
-                Ok(()) => return Ok(Some(renewed)),
-                Err(StoreError::Conflict) => {}
-                Err(error) => return Err(error.into()),
-            }
-            match self.core.store.grant(id).await? {
-                // The same refresh token still stands there, so this answer is still the newest.
-                Some(moved) if moved.generation == generation => {
-                    if moved.version == version {
-                        // Nobody wrote it: it was refused because its key is retired.
-                        self.core.vault.catch_up().await;
-                    }
-                    grant = moved;
-                }
-                Some(moved) if moved.state != GrantState::Revoked => return Ok(None),
-                _ => {
-                    self.discard(id, &destination, answer).await;
-                    return Ok(None);
+    /// Puts an answer into the journal. Without it the answer is in this process only, until it is in the row.
+    pub(super) async fn keep(&self, answer: &Answer, grant: &Grant) {
+        match answer.record(grant, &self.core.vault, &*self.core.entropy) {
+            Ok(record) => {
+                if let Err(error) = self.journal.append(record).await {
+                    tracing::error!(grant.id = %grant.id, %error, "a rotated token is not in the journal");
                 }
             }
-        }
-        Err(later(None))
-    }
-
-    /// A refresh token that was issued while its grant was taken back must not outlive it (requirement RF-10).
-    async fn discard(&self, id: GrantId, destination: &Destination, answer: &TokenResponse) {
-        if let Some(token) = &answer.refresh_token {
-            tracing::info!(grant.id = %id, "revoking a token that came after its grant was taken back");
-            revoke::discard(&self.core, id, destination, token).await;
+            Err(error) => {
+                tracing::error!(grant.id = %grant.id, %error, "a rotated token cannot be sealed for the journal");
+            }
         }
     }
 
     /// The grant as it is written after a good answer. No refresh token in it means that the old one goes on
     /// (requirement RF-4); a new one is a new generation.
-    fn renewed(
-        &self,
-        grant: Grant,
-        answer: &TokenResponse,
-        asked_at: Timestamp,
-    ) -> Result<Grant, VaultError> {
-        let rotated = answer.refresh_token.as_ref();
-        let generation = grant.generation + u64::from(rotated.is_some());
+    fn renewed(&self, grant: Grant, answer: &Answer, share: Share) -> Result<Grant, VaultError> {
+        let now = self.core.now();
+        let (version, tokens) = (grant.version + 1, &answer.tokens);
+        if share == Share::Nothing {
+            // That the refresh token was used, and nothing else: how long it lies idle is counted from there.
+            return Ok(Grant { version, updated_at: now, ..grant });
+        }
+        let rotated = tokens.refresh_token.as_ref();
+        let generation =
+            if rotated.is_some() { answer.next_generation() } else { grant.generation };
         let binding = Binding::of(&grant, generation);
-        let sealed = self.core.vault.seal_tokens(
-            &binding,
-            &answer.access_token,
-            rotated,
-            asked_at,
-            &*self.core.entropy,
-        )?;
+        let (access, at, entropy) = (&tokens.access_token, answer.asked_at, &*self.core.entropy);
+        let sealed = self.core.vault.seal_tokens(&binding, access, rotated, at, entropy)?;
+        let is_whole = share == Share::Whole;
         Ok(Grant {
-            scopes: answer.scopes.clone().unwrap_or(grant.scopes),
+            scopes: tokens.scopes.clone().filter(|_| is_whole).unwrap_or(grant.scopes),
             state: GrantState::Active,
             reason: None,
-            version: grant.version + 1,
+            version,
             generation,
             tokens: SealedTokens {
                 refresh: sealed.refresh.or(grant.tokens.refresh),
                 trace: sealed.trace.or(grant.tokens.trace),
                 access: sealed.access,
             },
-            access_expires_at: answer.access_expires_at(asked_at),
-            refresh_expires_at: answer
+            access_expires_at: if is_whole { tokens.access_expires_at(at) } else { at },
+            refresh_expires_at: tokens
                 .refresh_expires_in
-                .map_or(grant.refresh_expires_at, |life| Some(asked_at.after(life))),
-            updated_at: self.core.now(),
+                .map_or(grant.refresh_expires_at, |life| Some(at.after(life))),
+            updated_at: now,
             ..grant
         })
     }
 
-    /// `invalid_grant`: the grant is dead, unless the row has moved on since it was read.
-    pub(super) async fn commit_death(&self, grant: Grant) -> Result<Round, RefreshFailure> {
+    /// `invalid_grant`: the grant is dead, unless the row has moved on since it was read. The grant as it is written.
+    pub(super) async fn write_death(
+        &self,
+        grant: Grant,
+        rotation_lost: bool,
+        lease: Lease,
+    ) -> Written<Grant> {
         let now = self.core.now();
         let reason = match grant.refresh_expires_at {
             Some(expiry) if expiry <= now => ReauthReason::ExpiredIdle,
@@ -172,26 +126,32 @@ impl Exchange {
             _ if self.profile_of(&grant).is_outlived(grant.given_at(), grant.updated_at, now) => {
                 ReauthReason::ExpiredIdle
             }
-            // The last answer never came: a provider that rotates had the new token in it.
-            _ if self.holds.is_outcome_unknown(grant.id) => ReauthReason::RotationLost,
+            // An answer never came: a provider that rotates had the new token in it.
+            _ if rotation_lost || self.holds.is_outcome_unknown(grant.id) => {
+                ReauthReason::RotationLost
+            }
             _ => ReauthReason::Revoked,
         };
-        let id = grant.id;
         let dead = grant.refused(reason, now);
         let event = Event {
             detail: Some(reason.to_string()),
             ..event(EventKind::GrantReauthRequired, &dead)
         };
-        match self.core.store.replace_grant(dead, Some(event)).await {
-            Ok(()) => {
-                // Not before it is written: who comes back must find out the same reason.
-                self.holds.release(id);
-                Ok(Round::Over(Err(RefreshFailure::Dead(reason))))
-            }
-            Err(StoreError::Conflict) => Ok(Round::RowMoved),
-            Err(error) => Err(error.into()),
-        }
+        let commit =
+            RefreshCommit { grant: dead.clone(), scopes: Vec::new(), events: vec![event], lease };
+        Ok((self.core.store.commit_refresh(commit).await?, dead))
     }
+}
+
+/// How much of an answer is the grant's own.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Share {
+    /// It was narrowed, and changes nothing of what is stored.
+    Nothing,
+    /// All of it.
+    Whole,
+    /// It was narrowed, and what is stored is no longer good: the refresh token, or the access token.
+    WithoutAccess,
 }
 
 pub(super) fn event(kind: EventKind, grant: &Grant) -> Event {

@@ -1,48 +1,34 @@
-//! One question to the provider: whether it need be asked, asking it, and what the answer means.
-//!
-//! A round reads the row, looks whether its token will do, passes the gate, asks, and hands what comes back
-//! to `commit.rs`. If the row moved meanwhile, what stands there now counts, and there is another round.
+//! What a flight is made of: whether a token need be asked for, whether it may be, and what an answer is believed.
 
 use std::sync::Arc;
 
 use url::Url;
 
-use super::classify::{Fate, classify};
+use super::classify::Fate;
 use super::holds::Holds;
+use super::journal::Journal;
 use super::narrow::NarrowTokens;
-use super::{FreshToken, Need, Outcome, RefreshFailure, Target, later};
+use super::{FreshToken, Need, RefreshFailure, Target, later};
 use crate::core::Core;
 use crate::error::Error;
 use crate::id::GrantId;
-use crate::provider::{
-    OAuthError, Provider, ProviderProfile, TokenError, TokenResponse, is_about_somebody_else,
-};
+use crate::provider::{Provider, ProviderProfile, TokenResponse, is_about_somebody_else};
 use crate::secret::{AccessToken, RefreshToken};
 use crate::store::StoreError;
 use crate::time::Timestamp;
 use crate::vault::{Grant, GrantState, LASTING_TOKEN_LIFE, ReauthReason, VaultError};
-
-/// How often a commit that finds the row changed is tried again before it gives up.
-pub(super) const MAX_ROUNDS: usize = 4;
 
 /// Asks providers for the grants of a vault.
 pub(super) struct Exchange {
     pub(super) core: Arc<Core>,
     pub(super) holds: Holds,
     pub(super) narrow: NarrowTokens,
-}
-
-/// What became of one way round.
-pub(super) enum Round {
-    /// It is decided.
-    Over(Outcome),
-    /// The row moved while the provider was asked: what stands there now counts.
-    RowMoved,
+    pub(super) journal: Arc<dyn Journal>,
 }
 
 impl Exchange {
-    pub(super) fn new(core: Arc<Core>) -> Self {
-        Self { core, holds: Holds::new(), narrow: NarrowTokens::new() }
+    pub(super) fn new(core: Arc<Core>, journal: Arc<dyn Journal>) -> Self {
+        Self { core, holds: Holds::new(), narrow: NarrowTokens::new(), journal }
     }
 
     pub(super) fn now(&self) -> Timestamp {
@@ -84,53 +70,14 @@ impl Exchange {
         provider.map_or(NOTHING, |provider| provider.profile())
     }
 
-    pub(super) async fn refresh(self: Arc<Self>, target: &Target, need: Need) -> Outcome {
-        for _ in 0..MAX_ROUNDS {
-            match self.round(target, need).await? {
-                Round::Over(outcome) => return outcome,
-                Round::RowMoved => {}
-            }
-        }
-        Err(later(None))
+    /// Whether only one node may spend a refresh token of this grant at a time.
+    pub(super) fn is_leased(&self, grant: &Grant) -> bool {
+        let profile = self.profile_of(grant);
+        profile.rotates.is_possible() || profile.max_access_tokens.is_some()
     }
 
-    async fn round(&self, target: &Target, need: Need) -> Result<Round, RefreshFailure> {
-        let id = target.grant;
-        // What the provider gives will be sealed: better a look at the keys before it is asked than after.
-        self.core.vault.require_current().await?;
-        let grant = self.core.store.grant(id).await?.ok_or(RefreshFailure::Gone)?;
-        self.core.vault.learn(grant.tokens.iter()).await;
-        if let Some(token) = self.at_hand(&grant, target, need)? {
-            return Ok(Round::Over(Ok(token)));
-        }
-        if grant.is_lasting() && grant.tokens.refresh.is_none() {
-            return self.look_after(grant).await;
-        }
-        let (provider, endpoint, refresh_token) = self.gate(&grant)?;
-        let asked_at = self.core.now();
-        let narrowed_to = target.narrowed_to.as_ref();
-        match provider.refresh(&self.core, &endpoint, &refresh_token, narrowed_to).await {
-            Ok(answer) => {
-                self.holds.release(id);
-                self.refuse_another_person(&provider, &grant, &answer).await?;
-                match narrowed_to {
-                    Some(scopes) => self.settle_narrow(grant, answer, asked_at, scopes).await,
-                    None => self.commit(grant, answer, asked_at).await,
-                }
-            }
-            // Only this narrowing is impossible: whoever wants the whole token can still have it.
-            Err(TokenError::Refused(OAuthError::InvalidScope)) if narrowed_to.is_some() => {
-                Err(RefreshFailure::Misbehaved)
-            }
-            Err(error) => match classify(error) {
-                Fate::Dead => self.commit_death(grant).await,
-                fate => Err(self.hold(id, fate)),
-            },
-        }
-    }
-
-    /// Whether the provider may be asked at all, and with what.
-    fn gate(&self, grant: &Grant) -> Result<(Arc<Provider>, Url, RefreshToken), RefreshFailure> {
+    /// Whether the provider may be asked at all.
+    pub(super) fn gate(&self, grant: &Grant) -> Result<Arc<Provider>, RefreshFailure> {
         match grant.state {
             GrantState::Active => {}
             GrantState::Reauth => return Err(RefreshFailure::Dead(reason_of(grant))),
@@ -142,15 +89,19 @@ impl Exchange {
         let provider = self.core.providers.get(&grant.identity.provider);
         // A refresh token works with the client that it was given to, and with no other.
         let provider = provider.ok_or(RefreshFailure::Gone)?.of_client(&grant.provider_client);
-        let provider = Arc::clone(provider);
+        Ok(Arc::clone(provider))
+    }
+
+    /// What is spent, and where: only at the endpoint that was pinned when it was given (requirement RF-15).
+    pub(super) fn key_of(&self, grant: &Grant) -> Result<(Url, RefreshToken), RefreshFailure> {
         let endpoint = Url::parse(&grant.token_endpoint).map_err(|_| inconsistent(grant))?;
         let token = self.core.vault.open_refresh(grant)?;
-        Ok((provider, endpoint, token.ok_or(RefreshFailure::Dead(ReauthReason::Unknown))?))
+        Ok((endpoint, token.ok_or(RefreshFailure::Dead(ReauthReason::Unknown))?))
     }
 
     /// A refresh that answers with another person's ID token is thrown away whole (requirement RF-11). Any
     /// other fault of the ID token is no reason to lose a refresh token that may have been rotated.
-    async fn refuse_another_person(
+    pub(super) async fn refuse_another_person(
         &self,
         provider: &Provider,
         grant: &Grant,
@@ -175,7 +126,7 @@ impl Exchange {
         }
     }
 
-    fn hold(&self, id: GrantId, fate: Fate) -> RefreshFailure {
+    pub(super) fn hold(&self, id: GrantId, fate: Fate) -> RefreshFailure {
         match fate {
             Fate::AddressRefused(refused) => RefreshFailure::AddressRefused(refused),
             Fate::ClientRefused => {

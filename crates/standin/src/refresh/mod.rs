@@ -1,33 +1,42 @@
 //! 4 ── Refreshing: whoever needs a token gets one that lives long enough, and the provider is asked once.
 //!
 //! ```text
-//! ensure_fresh ── the row will do ─────────────────────────────────────────────▶ FreshToken
-//!      └── single flight (tracked task) ─▶ read ─▶ gate ─▶ [claim] ─▶ ask ─▶ classify ─▶ commit
-//!                                           ▲                                   │
-//!                                           └──── the row moved: read again ────┘
+//! ensure_fresh ── the row will do ──────────────────────────────────────────────────────▶ FreshToken
+//!      └── single flight (tracked task) ─▶ read ─▶ claim ─▶ read ─▶ ask ─▶ journal ─▶ commit
+//!                                           ▲                                            │
+//!                                           └──────── the row moved: read again ─────────┘
 //! ```
 //!
 //! The row is read again inside the flight, so whoever comes late finds what the one before left. Nothing
 //! is held while the provider thinks: no transaction, no lock. The commit is a compare-and-swap on the row's
 //! version, so a late answer never overwrites a newer one, and a grant that was taken back meanwhile stays
-//! taken back. `[claim]` is where a lease across processes belongs, for providers that rotate refresh tokens:
-//! between the gate and the question, given up by the commit.
+//! taken back. Where a refresh token may be good for one use, the flight holds the lease of its grant, in the
+//! database, so that of all nodes one asks. What is decided in which order is `protocol.rs`, a machine that a
+//! checker explores; `flight.rs` does what it says.
 
 mod classify;
 mod commit;
 mod exchange;
+mod flight;
 mod holds;
+mod journal;
 mod lasting;
 mod narrow;
+mod protocol;
 mod scopes;
 mod single_flight;
+
+pub use self::journal::{Journal, JournalRecord, NoJournal};
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use tokio_util::task::TaskTracker;
 
 use self::exchange::Exchange;
+use self::flight::Flight;
+use self::protocol::Goal;
 use self::single_flight::SingleFlight;
 use crate::core::Core;
 use crate::http::RefusedAddress;
@@ -121,9 +130,9 @@ struct Target {
 }
 
 impl Refresher {
-    pub(crate) fn new(core: Arc<Core>, tasks: TaskTracker) -> Self {
+    pub(crate) fn new(core: Arc<Core>, journal: Arc<dyn Journal>, tasks: TaskTracker) -> Self {
         Self {
-            exchange: Arc::new(Exchange::new(core)),
+            exchange: Arc::new(Exchange::new(core, journal)),
             flights: Arc::new(SingleFlight::new(tasks)),
         }
     }
@@ -148,13 +157,15 @@ impl Refresher {
         if let Some(token) = self.exchange.at_hand(grant, &target, need)? {
             return Ok(token);
         }
+        let is_leased = self.exchange.is_leased(grant);
         for _ in 0..MAX_FLIGHTS {
             let (exchange, own) = (Arc::clone(&self.exchange), target.clone());
             let mut is_ours = false;
             let work = || {
                 is_ours = true;
                 async move {
-                    let outcome = exchange.refresh(&own, need).await;
+                    let flight = Flight::new(&exchange, &own, need, is_leased);
+                    let outcome = flight.fly(Goal::Token).await;
                     (own, outcome)
                 }
             };
@@ -176,6 +187,60 @@ impl Refresher {
         Err(later(None))
     }
 }
+
+/// Leases that are over, in one look of the sweeper.
+const MAX_OVERDUE: usize = 64;
+
+impl Refresher {
+    /// Brings what other nodes have left behind to an end: each lease that is over is taken, and its refresh token
+    /// spent again at once, before a grace of the provider is over (requirement RF-9). How many there were.
+    pub(crate) async fn sweep(&self) -> Result<usize, StoreError> {
+        let core = &self.exchange.core;
+        let overdue = core.store.overdue_refreshes(core.now(), MAX_OVERDUE).await?;
+        let count = overdue.len();
+        let resolve = |grant| {
+            self.settle(grant, move |exchange, target| {
+                Box::pin(async move {
+                    Flight::new(exchange, target, ANY, true).fly(Goal::Resolve).await
+                })
+            })
+        };
+        futures_util::future::join_all(overdue.into_iter().map(resolve)).await;
+        Ok(count)
+    }
+
+    /// Brings what this node's journal keeps to the rows that do not have it: after a start, and after the database
+    /// was away.
+    pub(crate) async fn replay(&self) {
+        for record in self.exchange.journal.kept() {
+            let grant = record.grant;
+            self.settle(grant, move |exchange, target| {
+                Box::pin(
+                    async move { Flight::new(exchange, target, ANY, true).replay(&record).await },
+                )
+            })
+            .await;
+        }
+    }
+
+    /// A flight that nobody waits for a token of. One that is in the air already does as well.
+    async fn settle<W>(&self, grant: GrantId, work: W)
+    where
+        W: for<'e> FnOnce(&'e Exchange, &'e Target) -> BoxFuture<'e, Outcome> + Send + 'static,
+    {
+        let (exchange, target) = (Arc::clone(&self.exchange), Target { grant, narrowed_to: None });
+        let flown = self.flights.fly(grant, || async move {
+            let outcome = work(&exchange, &target).await;
+            (target, outcome)
+        });
+        if let Ok((_, Err(failure))) = flown.await {
+            tracing::debug!(grant.id = %grant, ?failure, "a refresh that was left behind is not settled");
+        }
+    }
+}
+
+/// Whatever there is will do.
+const ANY: Need = Need { min_ttl: Duration::ZERO, stale: None };
 
 /// Not now.
 fn later(retry_after: Option<Duration>) -> RefreshFailure {

@@ -6,8 +6,9 @@
 
 use super::commit::event;
 use super::exchange::Exchange;
+use crate::id::RefreshId;
 use crate::provider::Scopes;
-use crate::store::{Event, EventKind, StoreError};
+use crate::store::{Committed, Event, EventKind, LeaseEnd, RefreshCommit, StoreError};
 use crate::vault::{Grant, Narrowing, ScopeLedger};
 
 impl Exchange {
@@ -18,15 +19,20 @@ impl Exchange {
         renewed: Grant,
         had: &Scopes,
         says: Option<&Scopes>,
-    ) -> Result<(), StoreError> {
+        lease: Option<(RefreshId, LeaseEnd)>,
+    ) -> Result<Committed, StoreError> {
         let refreshed = event(EventKind::TokenRefreshed, &renewed);
         let Some(opens) = says else {
-            return self.core.store.replace_grant(renewed, Some(refreshed)).await;
+            let (scopes, events) = (Vec::new(), vec![refreshed]);
+            let commit = RefreshCommit { grant: renewed, scopes, events, lease };
+            return self.core.store.commit_refresh(commit).await;
         };
         let mut ledger = ScopeLedger::new(self.core.store.scope_ledger(renewed.id).await?);
         let narrowing = ledger.refresh(had, opens, renewed.updated_at);
         let events = [refreshed].into_iter().chain(reports(&renewed, &narrowing)).collect();
-        self.core.store.change_scopes(renewed, ledger.into_changes(), events).await
+        let scopes = ledger.into_changes();
+        let commit = RefreshCommit { grant: renewed, scopes, events, lease };
+        self.core.store.commit_refresh(commit).await
     }
 }
 

@@ -1,0 +1,379 @@
+//! One flight: does what the [`Machine`] says, and tells it what came of it.
+//!
+//! All that is decided about order, leases and lost answers is decided there. Here is what each step is made of: the
+//! row, the lease, the provider, the journal, the vault.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+
+use super::classify::{Fate, classify};
+use super::exchange::Exchange;
+use super::journal::{Answer, JournalRecord};
+use super::lasting;
+use super::protocol::{End, Event, Goal, Machine, Row, Standing, Step};
+use super::{FreshToken, Need, Outcome, RefreshFailure, Target, later};
+use crate::id::RefreshId;
+use crate::provider::{OAuthError, TokenError};
+use crate::revoke;
+use crate::store::{Claimed, Committed, LeaseEnd, RefreshClaim, StoreError};
+use crate::vault::{Destination, Grant, GrantState, ReauthReason};
+
+/// How long a node may be the only one to ask: longer than any question, and than the commit after it.
+const LEASE: Duration = Duration::from_secs(12);
+/// What of the lease may be over when the question goes out: the provider has eight seconds to answer
+/// (`http/reqwest_client.rs`), and the answer must be written before the end.
+const ASK_WITHIN: Duration = Duration::from_secs(3);
+/// How long somebody waits for another node's lease.
+const PATIENCE: Duration = Duration::from_secs(15);
+const FIRST_WAIT: Duration = Duration::from_millis(25);
+const LONGEST_WAIT: Duration = Duration::from_millis(400);
+/// Longer than any way through the machine; a store that always says `Moved` must end, too.
+const MAX_STEPS: usize = 2_000;
+
+/// One refresh under way.
+pub(super) struct Flight<'a> {
+    exchange: &'a Exchange,
+    target: &'a Target,
+    need: Need,
+    is_leased: bool,
+    attempt: RefreshId,
+    /// The row as it was read last.
+    row: Option<Grant>,
+    /// Where what comes may be revoked, should the row be gone by then.
+    destination: Option<Destination>,
+    /// What the provider answered.
+    hand: Option<Answer>,
+    /// Since when we have the lease; from before it was asked for.
+    claimed_at: Option<Instant>,
+    has_asked: bool,
+    began_at: Instant,
+    waits: u32,
+    token: Option<FreshToken>,
+    failure: Option<RefreshFailure>,
+}
+
+impl<'a> Flight<'a> {
+    pub(super) fn new(
+        exchange: &'a Exchange,
+        target: &'a Target,
+        need: Need,
+        is_leased: bool,
+    ) -> Self {
+        let core = &exchange.core;
+        Self {
+            exchange,
+            target,
+            need,
+            is_leased,
+            attempt: RefreshId::new(&*core.clock, &*core.entropy),
+            row: None,
+            destination: None,
+            hand: None,
+            claimed_at: None,
+            has_asked: false,
+            began_at: Instant::now(),
+            waits: 0,
+            token: None,
+            failure: None,
+        }
+    }
+
+    /// Brings an answer of the journal to its row.
+    pub(super) async fn replay(mut self, record: &JournalRecord) -> Outcome {
+        let grant =
+            self.exchange.core.store.grant(record.grant).await?.ok_or(RefreshFailure::Gone)?;
+        self.exchange.core.vault.learn(grant.tokens.iter()).await;
+        self.attempt = record.attempt;
+        self.hand = Answer::of_record(record, &grant, &self.exchange.core.vault);
+        if self.hand.is_none() {
+            tracing::error!(grant.id = %record.grant, "an answer of the journal does not open; it is left where it is");
+            return Err(later(None));
+        }
+        self.fly(Goal::Replay(record.generation)).await
+    }
+
+    pub(super) async fn fly(mut self, goal: Goal) -> Outcome {
+        // What the provider gives will be sealed: better a look at the keys before it is asked than after.
+        self.exchange.core.vault.require_current().await?;
+        let (mut machine, mut step) = Machine::start(goal, self.is_leased);
+        for _ in 0..MAX_STEPS {
+            if let Step::End(end) = step {
+                return self.outcome(end);
+            }
+            match self.perform(step).await {
+                Ok(event) => step = machine.next(event),
+                Err(failure) => {
+                    self.abandon().await;
+                    return Err(failure);
+                }
+            }
+        }
+        self.abandon().await;
+        Err(later(None))
+    }
+
+    async fn perform(&mut self, step: Step) -> Result<Event, RefreshFailure> {
+        match step {
+            Step::Read => self.read().await,
+            Step::Claim { generation } => self.claim(generation).await,
+            Step::Ask => self.ask().await,
+            Step::Keep => Ok(self.keep().await),
+            Step::Commit { is_in_doubt } => self.commit(is_in_doubt).await,
+            Step::Recall { generation } => Ok(self.recall(generation)),
+            Step::Bury { rotation_lost } => self.bury(rotation_lost).await,
+            Step::Discard => Ok(self.discard().await),
+            Step::Release => Ok(self.release().await),
+            Step::Yield => Ok(self.give_way().await),
+            Step::Wait => Ok(self.wait().await),
+            Step::End(_) => Ok(Event::Done),
+        }
+    }
+
+    async fn read(&mut self) -> Result<Event, RefreshFailure> {
+        let core = &self.exchange.core;
+        let Some(row) = self.available(core.store.grant(self.target.grant).await)? else {
+            return Ok(Event::Unavailable);
+        };
+        let Some(grant) = row else {
+            self.row = None;
+            return Ok(Event::Read(None));
+        };
+        core.vault.learn(grant.tokens.iter()).await;
+        self.token = self.exchange.at_hand(&grant, self.target, self.need)?;
+        let standing = match grant.state {
+            GrantState::Active => Standing::Usable,
+            GrantState::Reauth => Standing::Dead,
+            GrantState::Revoked => Standing::Gone,
+        };
+        let row = Row { generation: grant.generation, standing, will_do: self.token.is_some() };
+        self.destination = Some(Destination::of(&grant));
+        self.row = Some(grant);
+        Ok(Event::Read(Some(row)))
+    }
+
+    async fn claim(&mut self, generation: u64) -> Result<Event, RefreshFailure> {
+        if let (None, Some(row)) = (&self.hand, &self.row) {
+            // No lease for what may not be asked.
+            self.exchange.gate(row)?;
+            if !lasting::is_all_of(row) {
+                self.exchange.key_of(row)?;
+            }
+        }
+        let claimed_at = Instant::now();
+        let now = self.exchange.core.now();
+        let claim = RefreshClaim {
+            grant: self.target.grant,
+            attempt: self.attempt,
+            generation,
+            now,
+            deadline: now.after(LEASE),
+        };
+        let claimed = self.exchange.core.store.claim_refresh(claim).await;
+        Ok(match self.available(claimed)? {
+            None => Event::Unavailable,
+            Some(Claimed::Held { .. }) => Event::Held,
+            Some(Claimed::Ours { generation, unresolved, is_own }) => {
+                (self.claimed_at, self.has_asked) = (Some(claimed_at), false);
+                Event::Claimed { generation, unresolved, is_own }
+            }
+        })
+    }
+
+    async fn ask(&mut self) -> Result<Event, RefreshFailure> {
+        if self.claimed_at.is_some_and(|claimed_at| claimed_at.elapsed() > ASK_WITHIN) {
+            return Ok(Event::Late);
+        }
+        let Some(grant) = &self.row else { return Ok(Event::Failed) };
+        let (exchange, id) = (self.exchange, grant.id);
+        let provider = exchange.gate(grant)?;
+        if lasting::is_all_of(grant) {
+            let dead = exchange.confirm_death(&provider, grant).await;
+            self.failure = dead.err();
+            return Ok(if self.failure.is_some() { Event::Failed } else { Event::Refused });
+        }
+        let (endpoint, refresh_token) = exchange.key_of(grant)?;
+        let (asked_at, narrowed_to) = (exchange.now(), self.target.narrowed_to.as_ref());
+        self.has_asked = true;
+        let answer = provider.refresh(&exchange.core, &endpoint, &refresh_token, narrowed_to).await;
+        let tokens = match answer {
+            Ok(tokens) => tokens,
+            Err(error) => return Ok(self.refused(error)),
+        };
+        exchange.holds.release(id);
+        if let Err(failure) = exchange.refuse_another_person(&provider, grant, &tokens).await {
+            self.failure = Some(failure);
+            return Ok(Event::Failed);
+        }
+        let rotated = tokens.refresh_token.is_some();
+        let (attempt, generation) = (self.attempt, grant.generation);
+        self.hand = Some(Answer { attempt, generation, asked_at, tokens });
+        Ok(Event::Answered { rotated })
+    }
+
+    fn refused(&mut self, error: TokenError) -> Event {
+        let id = self.target.grant;
+        if error == TokenError::Refused(OAuthError::InvalidScope)
+            && self.target.narrowed_to.is_some()
+        {
+            // Only this narrowing is impossible: whoever wants the whole token can still have it.
+            self.failure = Some(RefreshFailure::Misbehaved);
+            return Event::Failed;
+        }
+        match classify(error) {
+            Fate::Dead => Event::Refused,
+            // Under a lease it is asked again at once; the hold comes with the end.
+            Fate::Ambiguous if self.is_leased => Event::Lost,
+            fate => {
+                self.failure = Some(self.exchange.hold(id, fate));
+                if fate == Fate::Ambiguous { Event::Lost } else { Event::Failed }
+            }
+        }
+    }
+
+    async fn keep(&self) -> Event {
+        if let (Some(answer), Some(grant)) = (&self.hand, &self.row) {
+            self.exchange.keep(answer, grant).await;
+        }
+        Event::Kept
+    }
+
+    async fn commit(&mut self, is_in_doubt: bool) -> Result<Event, RefreshFailure> {
+        let (Some(answer), Some(grant)) = (&self.hand, &self.row) else { return Ok(Event::Failed) };
+        let end = if is_in_doubt { LeaseEnd::Record } else { LeaseEnd::Deleted };
+        let lease = self.is_leased.then_some((self.attempt, end));
+        let (exchange, narrowed_to) = (self.exchange, self.target.narrowed_to.as_ref());
+        let written = exchange.write_answer(grant.clone(), answer, narrowed_to, lease).await;
+        let attempt = answer.attempt;
+        Ok(match self.available(written)? {
+            None => Event::Unavailable,
+            Some((Committed::Fenced, _)) => Event::Fenced,
+            Some((Committed::Moved, _)) => {
+                // Perhaps nobody wrote it, and it was refused because its key is retired.
+                exchange.core.vault.catch_up().await;
+                Event::Moved
+            }
+            Some((Committed::Written, token)) => {
+                exchange.journal.settle(attempt);
+                self.failure = token.is_none().then_some(RefreshFailure::Misbehaved);
+                self.token = token;
+                Event::Written
+            }
+        })
+    }
+
+    fn recall(&mut self, generation: u64) -> Event {
+        let record = self.exchange.journal.find(self.target.grant, generation);
+        let grant = self.row.as_ref();
+        let answer = record.zip(grant).and_then(|(record, grant)| {
+            Answer::of_record(&record, grant, &self.exchange.core.vault)
+        });
+        let found = answer.as_ref().map(|answer| answer.generation);
+        self.hand = answer;
+        Event::Recalled(found)
+    }
+
+    async fn bury(&mut self, rotation_lost: bool) -> Result<Event, RefreshFailure> {
+        let Some(grant) = self.row.clone() else { return Ok(Event::Moved) };
+        let lease = self.is_leased.then_some((self.attempt, LeaseEnd::Deleted));
+        let written = self.exchange.write_death(grant, rotation_lost, lease).await;
+        Ok(match self.available(written)? {
+            None => Event::Unavailable,
+            Some((Committed::Fenced, _)) => Event::Fenced,
+            Some((Committed::Moved, _)) => Event::Moved,
+            Some((Committed::Written, dead)) => {
+                self.row = Some(dead);
+                Event::Written
+            }
+        })
+    }
+
+    /// A refresh token that was issued while its grant was taken back must not outlive it (requirement RF-10).
+    async fn discard(&mut self) -> Event {
+        let hand = self.hand.take();
+        let token = hand.as_ref().and_then(|answer| answer.tokens.refresh_token.as_ref());
+        if let (Some(token), Some(destination)) = (token, &self.destination) {
+            let id = self.target.grant;
+            tracing::info!(grant.id = %id, "revoking a token that came after its grant was taken back");
+            revoke::discard(&self.exchange.core, id, destination, token).await;
+        }
+        Event::Done
+    }
+
+    async fn release(&mut self) -> Event {
+        self.claimed_at = None;
+        let released =
+            self.exchange.core.store.release_refresh(self.target.grant, self.attempt).await;
+        report(released);
+        Event::Done
+    }
+
+    async fn give_way(&mut self) -> Event {
+        self.claimed_at = None;
+        let core = &self.exchange.core;
+        report(core.store.yield_refresh(self.target.grant, self.attempt, core.now()).await);
+        Event::Done
+    }
+
+    /// Longer each time, and not for ever, unless an answer waits for its row.
+    async fn wait(&mut self) -> Event {
+        if self.hand.is_none() && self.began_at.elapsed() > PATIENCE {
+            return Event::GiveUp;
+        }
+        let wait = FIRST_WAIT.saturating_mul(1 << self.waits.min(4)).min(LONGEST_WAIT);
+        self.waits += 1;
+        sleep(wait).await;
+        Event::Waited
+    }
+
+    /// Something is wrong with this grant, or with us. A lease under which nothing was asked is of no use to anybody.
+    async fn abandon(&mut self) {
+        if self.claimed_at.is_some() && !self.has_asked {
+            self.release().await;
+        }
+    }
+
+    fn outcome(self, end: End) -> Outcome {
+        let id = self.target.grant;
+        match end {
+            End::Token | End::Settled => match (self.failure, self.token) {
+                (Some(failure), _) => Err(failure),
+                (None, Some(token)) => Ok(token),
+                (None, None) => Err(later(None)),
+            },
+            End::Dead => {
+                // Not before it is written: who comes back must find out the same reason.
+                self.exchange.holds.release(id);
+                let reason = self.row.and_then(|grant| grant.reason);
+                Err(RefreshFailure::Dead(reason.unwrap_or(ReauthReason::Unknown)))
+            }
+            End::Gone => Err(RefreshFailure::Gone),
+            End::Later if self.failure.is_none() && self.has_asked => {
+                Err(self.exchange.hold(id, Fate::Ambiguous))
+            }
+            End::Later | End::Unavailable => Err(self.failure.unwrap_or_else(|| later(None))),
+        }
+    }
+
+    /// `None` if the database is away: the machine says what that means now.
+    fn available<T>(
+        &mut self,
+        done: Result<T, impl Into<RefreshFailure>>,
+    ) -> Result<Option<T>, RefreshFailure> {
+        match done.map_err(Into::into) {
+            Ok(done) => Ok(Some(done)),
+            Err(failure @ RefreshFailure::Store(StoreError::Unavailable(_))) => {
+                self.failure = Some(failure);
+                Ok(None)
+            }
+            Err(failure) => Err(failure),
+        }
+    }
+}
+
+/// A lease that is not given back ends by itself; the next to come waits for that.
+fn report(done: Result<bool, StoreError>) {
+    if let Err(error) = done {
+        tracing::warn!(%error, "a lease is not given back");
+    }
+}
