@@ -1,5 +1,6 @@
 //! The services, built from the configuration: the only place that knows everything.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use axum::Router;
@@ -11,6 +12,7 @@ use standin::session::SessionSettings;
 use standin::store::Store;
 use standin::time::{Clock, SystemClock};
 use standin::vault::VaultError;
+use standin_store::journal::FileJournal;
 
 use crate::config::{self, Config, ConfigError};
 
@@ -36,6 +38,17 @@ pub enum AppError {
     /// There is nothing to ask providers with.
     #[error("the HTTP client cannot be set up: {0}")]
     Http(String),
+    /// The journal of rotated tokens.
+    #[error(
+        "the journal of rotated refresh tokens in {} cannot be opened: {source}; it may hold what no database has, so make it readable for the service, or name another directory in [refresh] journal",
+        directory.display()
+    )]
+    Journal {
+        /// Where it was looked for.
+        directory: PathBuf,
+        /// What the operating system says.
+        source: std::io::Error,
+    },
     /// The vault's keys are not those of the key file.
     #[error("the vault cannot be opened: {0}")]
     Vault(#[from] VaultError),
@@ -49,8 +62,23 @@ pub async fn open_store(config: &Config) -> Result<Arc<dyn Store>, AppError> {
 /// Builds the routers and what is behind them; nothing listens yet.
 pub async fn build(config: &Config) -> Result<App, AppError> {
     let store = open_store(config).await?;
-    let standin = standin(config, Arc::clone(&store), SystemClock).await?;
-    Ok(app(standin, store))
+    let builder = builder(config, Arc::clone(&store), SystemClock)?;
+    let builder = match journal_directory(config) {
+        Some(directory) => builder.journal(open_journal(&directory)?),
+        None => builder,
+    };
+    Ok(app(builder.build(&config.key_file()?).await?, store))
+}
+
+/// Where it was said to be, or beside the file of the database.
+fn journal_directory(config: &Config) -> Option<PathBuf> {
+    let beside = || standin_store::journal::beside(config.database_url.expose_secret());
+    config.journal.clone().or_else(beside)
+}
+
+fn open_journal(directory: &Path) -> Result<FileJournal, AppError> {
+    FileJournal::open(directory, Arc::new(SystemClock))
+        .map_err(|source| AppError::Journal { directory: directory.to_owned(), source })
 }
 
 /// The routers over services that were built already.
@@ -69,7 +97,14 @@ pub async fn standin(
     store: Arc<dyn Store>,
     clock: impl Clock,
 ) -> Result<Standin, AppError> {
-    let key_file = config.key_file()?;
+    Ok(builder(config, store, clock)?.build(&config.key_file()?).await?)
+}
+
+fn builder(
+    config: &Config,
+    store: Arc<dyn Store>,
+    clock: impl Clock,
+) -> Result<standin::Builder, AppError> {
     let http = ReqwestClient::new(config.address_policy())
         .map_err(|error| AppError::Http(error.to_string()))?;
     let settings = SessionSettings { idle: config.session.idle, absolute: config.session.absolute };
@@ -78,13 +113,12 @@ pub async fn standin(
         .session(settings)
         .sign_up(config.sign_up)
         .receipts(config.attempts);
-    let builder = config.providers.iter().fold(builder, |builder, provider| {
+    Ok(config.providers.iter().fold(builder, |builder, provider| {
         let own = builder.provider(provider_config(provider, config.is_development()));
         provider.clients.iter().fold(own, |builder, client| {
             builder.client(provider.id.clone(), client.usage, registration_of(provider, client))
         })
-    });
-    Ok(builder.build(&key_file).await?)
+    }))
 }
 
 /// Another client of the same provider proves itself in the same way.

@@ -9,6 +9,7 @@
 //! (`standin::store::conformance`), so that whoever holds a `dyn Store` need not know which one it is.
 
 mod error;
+pub mod journal;
 pub mod postgres;
 pub mod sqlite;
 

@@ -22,6 +22,8 @@ pub struct Profile {
     pub access_seconds: Option<i64>,
     /// Every refresh answers with a new refresh token, and the old one dies. Google does not.
     pub rotate_refresh_tokens: bool,
+    /// So many seconds the old one goes on for then, as providers that rotate allow for lost answers.
+    pub rotation_grace_seconds: i64,
     /// What the token endpoint says about a wrong secret.
     pub secret_error_text: SecretErrorText,
     /// Discovery has the two members that were added in 2026: response modes, and whether answers
@@ -109,6 +111,7 @@ impl Default for Profile {
             testing_status: false,
             access_seconds: None,
             rotate_refresh_tokens: false,
+            rotation_grace_seconds: 0,
             granular: true,
             error_page_redirect: true,
             origin_error: OriginError::default(),

@@ -175,6 +175,13 @@ impl Grants {
         self.tokens.bury(text);
     }
 
+    /// Lets a refresh token end at `at`, unless it ends before.
+    pub(crate) fn lapse_refresh(&mut self, text: &str, at: i64) {
+        if let Some(token) = self.tokens.refresh.get_mut(text) {
+            token.expires_at = Some(token.expires_at.map_or(at, |before| before.min(at)));
+        }
+    }
+
     /// Ends the tokens that `doomed` picks by their owner and the code they come from.
     pub(super) fn kill_where(&mut self, doomed: impl Fn(&Owner, &str) -> bool) {
         let tokens = &mut self.tokens;

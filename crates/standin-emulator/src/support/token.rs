@@ -3,7 +3,7 @@
 use super::source::{NATIVE, OAUTH, OURS, RFC6749, RFC7523, RFC7636, SEEN, SERVICE, WEB};
 use super::{Row, not, partly, yes};
 
-pub(super) const ROWS: [Row; 24] = [
+pub(super) const ROWS: [Row; 25] = [
     yes("`authorization_code`: Google's members in Google's order, 3599 seconds, scopes as URLs")
         .at(&[
             "POST /token",
@@ -109,6 +109,9 @@ pub(super) const ROWS: [Row; 24] = [
     yes("A rotated refresh token, as others do it: profile `rotate_refresh_tokens`")
         .from(&[OURS])
         .by(&["it::refresh::a_provider_that_rotates_gives_a_new_refresh_token_each_time"]),
+    yes("The old one going on for a while, as others do it: profile `rotation_grace_seconds`")
+        .from(&[OURS])
+        .by(&["it::refresh::a_rotated_refresh_token_goes_on_for_its_grace"]),
     yes("`jwt-bearer` for service accounts, with its checks in Google's order").from(&[
         SERVICE, RFC7523, SEEN,
     ]).by(&[

@@ -72,13 +72,16 @@ fn accept(request: &Request<'_>, client: &Client, text: &str) -> Result<Accepted
     state.grants.touch_refresh(text, now);
     let rotates =
         state.profile.rotate_refresh_tokens || matches!(request.twist, Some(Twist::Rotate));
-    let successor = rotates.then(|| rotate(&mut state, text, &token));
+    let successor = rotates.then(|| rotate(&mut state, text, &token, now));
     Ok(Accepted { token, scopes, successor })
 }
 
 /// Google keeps refresh tokens; the profile or a fault makes it rotate them.
-fn rotate(state: &mut State, text: &str, token: &RefreshToken) -> String {
-    state.grants.kill_refresh(text);
+fn rotate(state: &mut State, text: &str, token: &RefreshToken, now: i64) -> String {
+    match state.profile.rotation_grace_seconds {
+        ..=0 => state.grants.kill_refresh(text),
+        grace => state.grants.lapse_refresh(text, now.saturating_add(grace)),
+    }
     let limit = state.profile.refresh_token_limit;
     state.grants.add_refresh(token.clone(), limit)
 }

@@ -182,6 +182,21 @@ async fn a_provider_that_rotates_gives_a_new_refresh_token_each_time() {
 }
 
 #[tokio::test]
+async fn a_rotated_refresh_token_goes_on_for_its_grace() {
+    let google = Google::with_ada().await;
+    let profile = json!({"rotate_refresh_tokens": true, "rotation_grace_seconds": 30});
+    google.put("/_emulator/profile", &profile).await;
+    let first = google.offline(SIGN_IN).await;
+    let second = google.refresh(&first).await.text("refresh_token");
+    let again = google.refresh(&first).await.text("refresh_token");
+    assert_ne!(second, again);
+    google.advance(31).await;
+    assert_eq!(google.refresh(&first).await.error(), DEAD);
+    google.refresh(&second).await.text("access_token");
+    google.refresh(&again).await.text("access_token");
+}
+
+#[tokio::test]
 async fn a_browser_that_was_signed_in_does_not_end_the_demand_to_sign_in() {
     let google = linus().await;
     let refresh_token = google.offline(CALENDAR).await;

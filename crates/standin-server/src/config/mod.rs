@@ -99,6 +99,8 @@ pub struct Config {
     pub sign_up: SignUp,
     /// What is kept of attempts to sign in.
     pub attempts: ReceiptSettings,
+    /// Where rotated refresh tokens are written down before the database has them, if it was said.
+    pub journal: Option<PathBuf>,
     /// What one peer may take.
     pub limits: Limits,
     /// What is written to stderr.

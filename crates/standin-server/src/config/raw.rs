@@ -35,6 +35,8 @@ pub struct RawConfig {
     pub users: RawUsers,
     /// What is kept of attempts to sign in.
     pub attempts: RawAttempts,
+    /// How tokens are kept fresh.
+    pub refresh: RawRefresh,
     /// What one peer may take.
     pub limits: RawLimits,
     /// What is written to stderr.
@@ -57,6 +59,7 @@ impl Default for RawConfig {
             session: RawSession::default(),
             users: RawUsers::default(),
             attempts: RawAttempts::default(),
+            refresh: RawRefresh::default(),
             limits: RawLimits::default(),
             log: RawLog::default(),
             provider: Vec::new(),
@@ -138,6 +141,15 @@ impl Default for RawAttempts {
     fn default() -> Self {
         Self { keep: "7d".to_owned(), max: 20_000 }
     }
+}
+
+/// `[refresh]`
+#[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct RawRefresh {
+    /// A directory of this machine for the journal of refresh tokens that a provider has just replaced: what is in it
+    /// survives a crash before the database has it. With SQLite, if this is not set, one beside the database file.
+    pub journal: Option<String>,
 }
 
 /// `[limits]`

@@ -35,6 +35,7 @@ pub(super) fn resolve(
         session: session(&raw.session)?,
         sign_up: admission::sign_up(&raw.users)?,
         attempts: attempts(&raw.attempts)?,
+        journal: raw.refresh.journal.map(|journal| directory.join(journal)),
         limits: limits::resolve(&raw.limits)?,
         log: log(raw.log)?,
         providers: provider::resolve_all(raw.provider, directory, &policy)?,

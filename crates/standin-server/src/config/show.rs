@@ -25,6 +25,7 @@ pub struct Shown {
     session: Session,
     users: Users,
     attempts: Attempts,
+    refresh: Refresh,
     limits: ShownLimits,
     log: Log,
     provider: Vec<ShownProvider>,
@@ -54,6 +55,12 @@ struct Session {
 #[derive(Debug, Serialize)]
 struct Users {
     sign_up: &'static str,
+}
+
+#[derive(Debug, Serialize)]
+struct Refresh {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    journal: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -140,6 +147,9 @@ pub fn shown(config: &Config) -> Shown {
         },
         users: Users { sign_up: admission::word(config.sign_up) },
         attempts: Attempts { keep: duration(config.attempts.keep), max: config.attempts.max },
+        refresh: Refresh {
+            journal: config.journal.as_ref().map(|journal| journal.display().to_string()),
+        },
         limits: limits(&config.limits),
         log: Log { format: config.log.format.as_str(), level: config.log.level.clone() },
         provider: config.providers.iter().map(provider).collect(),

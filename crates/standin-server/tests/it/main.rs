@@ -16,6 +16,7 @@ mod net;
 mod nodes;
 mod outbound;
 mod provider_config;
+mod refresh_nodes;
 mod risc;
 mod signals;
 mod two_processes;

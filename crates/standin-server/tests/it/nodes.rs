@@ -12,14 +12,14 @@ use standin_store::postgres::testing::Database;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
-const PUBLIC: &str = "127.0.0.1:1";
+pub(crate) const PUBLIC: &str = "127.0.0.1:1";
 
 /// The service that people know as one, its processes, and the provider.
-struct Cluster {
-    nodes: Vec<Node>,
+pub(crate) struct Cluster {
+    pub(crate) nodes: Vec<Node>,
     emulator: Emulator,
-    database_url: String,
-    _directory: TempDir,
+    pub(crate) database_url: String,
+    pub(crate) directory: TempDir,
     /// Where the rows are, unless they are in the directory.
     _database: Option<Database>,
     /// The emulator lives in it.
@@ -27,9 +27,9 @@ struct Cluster {
 }
 
 /// A process that ends with its test.
-struct Node {
-    child: Child,
-    address: String,
+pub(crate) struct Node {
+    pub(crate) child: Child,
+    pub(crate) address: String,
 }
 
 impl Drop for Node {
@@ -40,10 +40,10 @@ impl Drop for Node {
 }
 
 /// An answer of a node or of the provider.
-struct Answer(String);
+pub(crate) struct Answer(pub(crate) String);
 
 impl Answer {
-    fn status(&self) -> u16 {
+    pub(crate) fn status(&self) -> u16 {
         self.0.split(' ').nth(1).unwrap().parse().unwrap()
     }
 
@@ -59,7 +59,7 @@ impl Answer {
     }
 
     /// A cookie that was set: its name and value.
-    fn cookie(&self, prefix: &str) -> Option<String> {
+    pub(crate) fn cookie(&self, prefix: &str) -> Option<String> {
         let mut set = self.headers("set-cookie").into_iter();
         let is_it = |cookie: &&str| cookie.starts_with(prefix) && !cookie.contains("Max-Age=0");
         let cookie = set.find(is_it)?;
@@ -67,7 +67,7 @@ impl Answer {
     }
 }
 
-fn ask(address: &str, host: &str, request: &str, lines: &str, body: &str) -> Answer {
+pub(crate) fn ask(address: &str, host: &str, request: &str, lines: &str, body: &str) -> Answer {
     let mut stream = TcpStream::connect(address).unwrap();
     let length = body.len();
     write!(
@@ -81,7 +81,7 @@ fn ask(address: &str, host: &str, request: &str, lines: &str, body: &str) -> Ans
 }
 
 impl Node {
-    fn start(directory: &Path) -> Self {
+    pub(crate) fn start(directory: &Path) -> Self {
         let ports = ["--listen", "127.0.0.1:0", "--operator-listen", "127.0.0.1:0", "--json"];
         let mut command = Command::new(env!("CARGO_BIN_EXE_standin"));
         command.current_dir(directory).env_clear().stdin(Stdio::null()).arg("serve").args(ports);
@@ -94,7 +94,7 @@ impl Node {
         Self { child, address }
     }
 
-    fn get(&self, path: &str, cookie: &str) -> Answer {
+    pub(crate) fn get(&self, path: &str, cookie: &str) -> Answer {
         let lines = format!("Cookie: {cookie}\r\n");
         ask(&self.address, PUBLIC, &format!("GET {path}"), &lines, "")
     }
@@ -108,11 +108,11 @@ impl Node {
 }
 
 impl Cluster {
-    fn on_sqlite() -> Self {
+    pub(crate) fn on_sqlite() -> Self {
         Self::start(None)
     }
 
-    fn on_postgres() -> Self {
+    pub(crate) fn on_postgres() -> Self {
         Self::start(Some(Database::fresh()))
     }
 
@@ -145,7 +145,7 @@ impl Cluster {
             nodes,
             emulator,
             database_url,
-            _directory: directory,
+            directory,
             _database: database,
             _runtime: runtime,
         };
@@ -153,7 +153,7 @@ impl Cluster {
         cluster
     }
 
-    fn control(&self, method: &str, path: &str, body: &str) -> Value {
+    pub(crate) fn control(&self, method: &str, path: &str, body: &str) -> Value {
         let address = self.emulator.address().to_string();
         let request = format!("{method} /_emulator/{path}");
         let json = "Content-Type: application/json\r\n";
@@ -163,13 +163,13 @@ impl Cluster {
         serde_json::from_str(body).unwrap_or(Value::Null)
     }
 
-    fn count(&self, kind: &str) -> usize {
+    pub(crate) fn count(&self, kind: &str) -> usize {
         let ledger = self.control("GET", "ledger?after=0", "");
         ledger["events"].as_array().unwrap().iter().filter(|event| event["kind"] == kind).count()
     }
 
     /// Where the provider's answer arrives, and the cookie that it belongs to.
-    fn answered(&self) -> (String, String) {
+    pub(crate) fn answered(&self) -> (String, String) {
         let begun = self.nodes[0].get("/auth/google/login", "a=b");
         let cookie = begun.cookie("__Host-standin-att-").unwrap();
         let mut location = begun.header("location").unwrap().to_owned();

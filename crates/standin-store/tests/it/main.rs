@@ -5,6 +5,7 @@ mod concurrency;
 mod damage;
 mod file;
 mod fixture;
+mod journal;
 mod laws;
 mod postgres;
 mod schema;

@@ -70,10 +70,12 @@ impl Exchange {
         provider.map_or(NOTHING, |provider| provider.profile())
     }
 
-    /// Whether only one node may spend a refresh token of this grant at a time.
+    /// Whether only one node may spend a refresh token of this grant at a time: where the provider may replace it,
+    /// or has done so before, whatever is known of it.
     pub(super) fn is_leased(&self, grant: &Grant) -> bool {
         let profile = self.profile_of(grant);
-        profile.rotates.is_possible() || profile.max_access_tokens.is_some()
+        let has_rotated = grant.generation > 1;
+        has_rotated || profile.rotates.is_possible() || profile.max_access_tokens.is_some()
     }
 
     /// Whether the provider may be asked at all.
