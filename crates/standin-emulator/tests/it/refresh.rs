@@ -190,7 +190,7 @@ async fn a_rotated_refresh_token_goes_on_for_its_grace() {
     let second = google.refresh(&first).await.text("refresh_token");
     let again = google.refresh(&first).await.text("refresh_token");
     assert_ne!(second, again);
-    google.advance(31).await;
+    google.post("/_emulator/clock", &json!({"advance_seconds": 31})).await;
     assert_eq!(google.refresh(&first).await.error(), DEAD);
     google.refresh(&second).await.text("access_token");
     google.refresh(&again).await.text("access_token");

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use data_encoding::HEXLOWER;
 use serde_json::{Value, json};
@@ -12,8 +12,17 @@ use tokio::runtime::Runtime;
 
 use crate::nodes::{Answer, Cluster, Node, PUBLIC, ask};
 
-/// Longer than a lease and a look of the sweeper, on a machine with much else to do.
-const LONG: Duration = Duration::from_secs(60);
+/// Waits for what another process does: longer than a lease and a look of the sweeper take, on a machine with much
+/// else to do.
+fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    for _ in 0..1_200 {
+        if let Some(found) = look() {
+            return found;
+        }
+        thread::sleep(Duration::from_millis(50));
+    }
+    panic!("{what} has not happened in a minute");
+}
 
 /// A cluster, somebody who gave offline access, and a job.
 struct Job {
@@ -43,8 +52,8 @@ impl Job {
             .unwrap();
         let added: Value = serde_json::from_slice(&added.stdout).unwrap();
         let job = Self { key: added["key"].as_str().unwrap().to_owned(), cluster, user };
-        let token = job.token(0, json!({}));
-        job.token(0, stale(&token));
+        let token = job.token(0, &json!({}));
+        job.token(0, &stale(&token));
         job
     }
 
@@ -56,8 +65,8 @@ impl Job {
         ask(address, PUBLIC, &path, &lines, &request.to_string())
     }
 
-    fn token(&self, node: usize, request: Value) -> String {
-        let answer = self.vend(node, &request);
+    fn token(&self, node: usize, request: &Value) -> String {
+        let answer = self.vend(node, request);
         assert_eq!(answer.status(), 200, "{}", answer.0);
         body(&answer)["access_token"].as_str().unwrap().to_owned()
     }
@@ -73,11 +82,7 @@ impl Job {
 
     /// Waits until the ledger of the provider has so many.
     fn until(&self, kind: &str, count: usize) {
-        let begun = Instant::now();
-        while self.cluster.count(kind) < count {
-            assert!(begun.elapsed() < LONG, "{kind} has not happened {count} times");
-            thread::sleep(Duration::from_millis(20));
-        }
+        eventually(kind, || (self.cluster.count(kind) >= count).then_some(()));
     }
 
     fn refreshes(&self) -> usize {
@@ -117,12 +122,12 @@ fn rf_1_two_hundred_vends_at_three_processes_make_one_refresh_on_postgresql() {
 fn two_hundred_vends(job: &Job) {
     for round in 0..3 {
         let before = job.refreshes();
-        let request = stale(&job.token(round, json!({})));
+        let request = stale(&job.token(round, &json!({})));
         job.fault(&json!({ "endpoint": "token", "fault": "delay", "delay_ms": 200 }));
         let tokens: Vec<_> = thread::scope(|scope| {
             let request = &request;
             let callers: Vec<_> = (0..200)
-                .map(|number| scope.spawn(move || job.token(number % 3, request.clone())))
+                .map(|number| scope.spawn(move || job.token(number % 3, request)))
                 .collect();
             callers.into_iter().map(|caller| caller.join().unwrap()).collect()
         });
@@ -145,7 +150,7 @@ fn rf_9_a_process_that_dies_while_it_asks_is_followed_by_another_on_postgresql()
 }
 
 fn dies_while_it_asks(mut job: Job) {
-    let request = stale(&job.token(0, json!({})));
+    let request = stale(&job.token(0, &json!({})));
     let generation = job.grant().generation;
     job.fault(&json!({ "endpoint": "token", "fault": "delay", "delay_ms": 60_000 }));
     thread::scope(|scope| {
@@ -166,14 +171,12 @@ fn dies_while_it_asks(mut job: Job) {
     job.cluster.nodes.remove(0);
 
     // Nobody asks for a token: the sweeper of another process finds the lease.
-    let begun = Instant::now();
-    while job.grant().generation == generation {
-        assert!(begun.elapsed() < LONG, "nobody followed");
-        thread::sleep(Duration::from_millis(50));
-    }
+    eventually("a refresh by another process", || {
+        (job.grant().generation > generation).then_some(())
+    });
     assert_eq!(job.grant().state, GrantState::Active);
-    let token = job.token(0, json!({}));
-    job.token(1, stale(&token));
+    let token = job.token(0, &json!({}));
+    job.token(1, &stale(&token));
     assert_eq!(job.cluster.count("refresh_refused"), 0);
 }
 
@@ -190,7 +193,7 @@ fn rf_2_who_sleeps_through_the_lease_writes_nothing_on_postgresql() {
 }
 
 fn sleeps_through_the_lease(job: &Job) {
-    let request = stale(&job.token(0, json!({})));
+    let request = stale(&job.token(0, &json!({})));
     let before = job.grant();
     job.fault(&json!({ "endpoint": "token", "fault": "delay", "delay_ms": 1_000 }));
     thread::scope(|scope| {
@@ -198,24 +201,17 @@ fn sleeps_through_the_lease(job: &Job) {
         job.until("fault_used", 1);
         signal(&job.cluster.nodes[0], "-STOP");
         // Another takes over when the lease is over, and the provider still takes the refresh token.
-        let token = {
-            let begun = Instant::now();
-            loop {
-                let answer = job.vend(1, &request);
-                if answer.status() == 200 {
-                    break body(&answer)["access_token"].as_str().unwrap().to_owned();
-                }
-                assert!(begun.elapsed() < LONG, "{}", answer.0);
-                thread::sleep(Duration::from_millis(100));
-            }
-        };
+        let token = eventually("a refresh by another process", || {
+            let answer = job.vend(1, &request);
+            (answer.status() == 200).then(|| body(&answer)["access_token"].clone())
+        });
         let taken_over = job.grant();
         assert_eq!(taken_over.generation, before.generation + 1);
         signal(&job.cluster.nodes[0], "-CONT");
         let late = late.join().unwrap();
         assert_eq!(late.status(), 200, "{}", late.0);
         // It hands out what stands in the row, and not what it was late with.
-        assert_eq!(body(&late)["access_token"], json!(token));
+        assert_eq!(body(&late)["access_token"], token);
         assert_eq!(job.grant().generation, taken_over.generation);
     });
 }
