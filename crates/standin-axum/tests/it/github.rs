@@ -64,6 +64,7 @@ async fn a_token_that_does_not_end_is_the_offline_access() {
     assert_eq!(session["user"]["name"], "The Octocat");
     let grant = &session["grants"][0];
     assert_eq!((&grant["offline"], &grant["missing_scopes"]), (&json!(true), &json!([])));
+    assert_eq!(world.value::<String>("SELECT offline FROM receipts"), "lasting");
 
     let (job, user) = (world.job().await, text(&session["user"]["id"]));
     let first = vend(&world, &job, &user, json!({ "scopes": ["public_repo"] })).await;
