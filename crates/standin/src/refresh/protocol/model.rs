@@ -4,9 +4,11 @@
 //! [`Machine`] of the service, each with a journal, and a budget of faults. stateright tries every interleaving. The
 //! provider is the judge: it revokes the family when a token that was used up comes again, and that is the loss.
 
-use stateright::{Checker, Model, Property};
+use stateright::{Model, Property};
 
 use super::{Event, Goal, Machine, Row, Standing, Step};
+
+mod tests;
 
 const NODES: usize = 2;
 
@@ -500,111 +502,4 @@ impl Model for Case {
             }),
         ]
     }
-}
-
-/// Explores a case whole. Which of the promises do not hold in it, each with the way there.
-fn broken(case: Case) -> Vec<(&'static str, String)> {
-    let checker = case.checker().threads(1).spawn_bfs().join();
-    let properties = checker.model().properties();
-    let discoveries = checker.discoveries();
-    assert!(discoveries.contains_key("the token is refreshed twice"), "{case:?} goes nowhere");
-    properties
-        .iter()
-        .filter(|property| property.name != "the token is refreshed twice")
-        .filter_map(|property| {
-            let path = discoveries.get(property.name)?;
-            Some((property.name, format!("{:?}", path.clone().into_actions())))
-        })
-        .collect()
-}
-
-#[track_caller]
-fn is_safe(case: Case) {
-    let broken = broken(case);
-    assert!(broken.is_empty(), "{case:?}\n{broken:#?}");
-}
-
-/// The family is lost, and every grant that is dead for it says so.
-#[track_caller]
-fn is_lost_and_says_so(case: Case) {
-    let broken = broken(case);
-    let names: Vec<_> = broken.iter().map(|(name, _)| *name).collect();
-    assert!(names.contains(&"the family lives"), "{case:?} is safe");
-    assert!(
-        !names.contains(&"a grant that is dead says that a rotation was lost"),
-        "{case:?}\n{broken:#?}"
-    );
-}
-
-const WITH_GRACE: Case = Case { grace: true, ..NONE };
-
-#[test]
-fn without_faults_nothing_is_lost() {
-    is_safe(NONE);
-    is_safe(WITH_GRACE);
-}
-
-#[test]
-fn a_crash_before_the_commit_costs_the_grant_without_grace_or_journal() {
-    let faults = Faults { crashes: 1, ..Faults::default() };
-    is_lost_and_says_so(Case { faults, ..NONE });
-    is_safe(Case { faults, ..WITH_GRACE });
-}
-
-#[test]
-fn a_crash_after_the_journal_costs_nothing() {
-    let faults = Faults { crashes_when_kept: 2, ..Faults::default() };
-    is_safe(Case { journal: true, faults, ..NONE });
-}
-
-#[test]
-fn a_lost_answer_costs_the_grant_without_grace() {
-    let faults = Faults { losses: 1, ..Faults::default() };
-    is_lost_and_says_so(Case { faults, ..NONE });
-    is_lost_and_says_so(Case { journal: true, faults, ..NONE });
-    is_safe(Case { faults, ..WITH_GRACE });
-}
-
-#[test]
-fn crashes_and_lost_answers_cost_nothing_within_the_grace() {
-    // Two and two were explored as well, 6.8 million states: too long for every change.
-    for (crashes, losses) in [(2, 1), (1, 2)] {
-        let faults = Faults { crashes, losses, ..Faults::default() };
-        is_safe(Case { faults, ..WITH_GRACE });
-    }
-    let faults = Faults { crashes: 1, losses: 1, ..Faults::default() };
-    is_safe(Case { journal: true, faults, ..WITH_GRACE });
-}
-
-#[test]
-fn a_holder_who_sleeps_through_its_lease_costs_the_grant_without_grace() {
-    let faults = Faults { pauses: 1, ..Faults::default() };
-    is_lost_and_says_so(Case { faults, ..NONE });
-}
-
-/// A node that sleeps between its last look at the lease and the question spends a token that others have left
-/// behind. It finds out and leaves a record; a refresh that overtakes it is told nothing but that the grant is
-/// dead, so the promise of the right word does not hold here. No client can do better: nothing tells that node
-/// from one that is gone.
-#[test]
-fn a_pause_longer_than_lease_and_grace_costs_the_grant() {
-    let faults = Faults { pauses: 2, ..Faults::default() };
-    for case in [NONE, WITH_GRACE] {
-        let broken = broken(Case { faults, ..case });
-        assert!(broken.iter().any(|(name, _)| *name == "the family lives"), "{broken:#?}");
-    }
-}
-
-#[test]
-fn a_failover_that_drops_the_commit_costs_the_grant_without_a_journal() {
-    let faults = Faults { failovers: 1, ..Faults::default() };
-    is_lost_and_says_so(Case { faults, ..NONE });
-    is_safe(Case { journal: true, faults, ..NONE });
-    is_safe(Case { journal: true, faults, ..WITH_GRACE });
-}
-
-#[test]
-fn a_failover_without_hold_off_costs_the_grant_although_there_is_a_journal() {
-    let faults = Faults { failovers: 1, ..Faults::default() };
-    is_lost_and_says_so(Case { journal: true, hold_off: false, faults, ..NONE });
 }
