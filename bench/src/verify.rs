@@ -99,6 +99,7 @@ impl Sample {
             now: Timestamp::from_unix_seconds(NOW),
             leeway: LEEWAY,
             hosted_domains: &[],
+            tenants: None,
             authenticated_since: None,
             acr_values: &[],
         };

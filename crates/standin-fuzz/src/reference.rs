@@ -96,6 +96,7 @@ pub(crate) fn with_expected<T>(check: impl FnOnce(&Expected<'_>) -> T) -> T {
         hosted_domains: &[],
         authenticated_since: None,
         acr_values: &[],
+        tenants: None,
     })
 }
 

@@ -200,8 +200,7 @@ impl Core {
             .filter_map(|account| {
                 let identity = &account.identity;
                 let provider = self.providers.get(&identity.provider)?;
-                (provider.config().issuer == identity.issuer)
-                    .then(|| provider.standing(&view.user.profile))
+                provider.is_issuer_of(identity).then(|| provider.standing(&view.user.profile))
             })
             .collect();
         if standings.contains(&Standing::Listed) {

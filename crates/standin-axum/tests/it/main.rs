@@ -24,6 +24,7 @@ mod conformance;
 mod credential;
 mod credential_token;
 mod disconnect;
+mod entra;
 mod events;
 mod exchange;
 mod form_post;

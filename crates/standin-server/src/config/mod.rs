@@ -11,6 +11,7 @@ mod admission;
 mod answer;
 mod clients;
 mod duration;
+mod entra;
 mod env;
 mod error;
 mod file;

@@ -10,7 +10,7 @@ use super::answer;
 use super::error::{ConfigError, did_you_mean};
 use super::raw::RawProvider;
 use super::secrets::{self, Registration};
-use super::{Provider, address, admission, clients, token_profile};
+use super::{Provider, address, admission, clients, entra, token_profile};
 
 const GOOGLE: &str = "https://accounts.google.com";
 const KINDS: [&str; 4] = ["google", "oidc", "entra", "github"];
@@ -49,6 +49,7 @@ fn resolve(
     let id = id.ok_or_else(|| unnamed.invalid("id", "missing; such as \"google\""))?;
     let keys = Keys::of(&id);
     let kind = kind(&keys, &raw)?;
+    entra::nowhere_else(&keys, &kind, &raw)?;
     let issuer = issuer(&keys, &kind, raw.issuer.take(), raw.base_url.take(), policy)?;
     let registration = registration(&keys, &mut raw, directory)?;
     if kind == ProviderKind::GitHub && raw.device_client_id.is_some() {
@@ -138,15 +139,15 @@ fn kind(keys: &Keys, raw: &RawProvider) -> Result<ProviderKind, ConfigError> {
             Ok(ProviderKind::Oidc(profile.map(|(_, profile)| profile).unwrap_or_default()))
         }
         Some("github") => known(ProviderKind::GitHub),
-        Some("entra") => {
-            let problem = "entra is not supported yet; oidc with the issuer of one tenant is";
-            Err(keys.invalid("kind", problem))
-        }
+        Some("entra") => known(ProviderKind::Entra(entra::tenants(keys, raw)?)),
         Some(other) => Err(keys.invalid(
             "kind",
-            format!("\"{other}\" is none of google, github and oidc{}", did_you_mean(other, KINDS)),
+            format!(
+                "\"{other}\" is none of google, github, entra and oidc{}",
+                did_you_mean(other, KINDS)
+            ),
         )),
-        None => Err(keys.invalid("kind", "missing; google, github or oidc")),
+        None => Err(keys.invalid("kind", "missing; google, github, entra or oidc")),
     }
 }
 
@@ -157,17 +158,22 @@ fn issuer(
     base_url: Option<String>,
     policy: &AddressPolicy,
 ) -> Result<String, ConfigError> {
+    if let ProviderKind::Entra(tenants) = kind {
+        return entra::issuer(keys, tenants, written.as_deref(), base_url, policy);
+    }
     if *kind == ProviderKind::GitHub {
         return github_issuer(keys, written.as_deref(), base_url, policy);
     }
     if base_url.is_some() {
-        return Err(keys.invalid("base_url", "is for GitHub; other providers have an `issuer`"));
+        return Err(
+            keys.invalid("base_url", "is for GitHub and Entra; other providers have an `issuer`")
+        );
     }
     match (written, kind) {
         (Some(written), _) => address::issuer(&keys.name("issuer"), written, policy),
         (None, ProviderKind::GitHub) => Ok(standin::provider::GITHUB_ISSUER.to_owned()),
         (None, ProviderKind::Google) => Ok(GOOGLE.to_owned()),
-        (None, ProviderKind::Oidc(_)) => Err(keys.invalid(
+        (None, ProviderKind::Entra(_) | ProviderKind::Oidc(_)) => Err(keys.invalid(
             "issuer",
             "missing; the `issuer` of the provider's .well-known/openid-configuration",
         )),
@@ -225,7 +231,7 @@ fn registration(
 }
 
 /// RFC 6749 §2.3.1: every provider that gives out secrets takes Basic, and OpenID Connect registers clients so
-/// unless they ask for another way. Google's own clients post theirs.
+/// unless they ask for another way. Google's and Microsoft's own clients post theirs.
 fn client_authentication(
     keys: &Keys,
     kind: &ProviderKind,
@@ -233,7 +239,9 @@ fn client_authentication(
 ) -> Result<ClientAuthentication, ConfigError> {
     let Some(written) = written else {
         return Ok(match kind {
-            ProviderKind::GitHub | ProviderKind::Google => ClientAuthentication::Post,
+            ProviderKind::Entra(_) | ProviderKind::GitHub | ProviderKind::Google => {
+                ClientAuthentication::Post
+            }
             ProviderKind::Oidc(_) => ClientAuthentication::Basic,
         });
     };

@@ -218,10 +218,10 @@ impl Default for RawLog {
 pub struct RawProvider {
     /// Its name in URLs (`/auth/google/login`): lower-case letters, digits, hyphens. Required.
     pub id: Option<String>,
-    /// `google`, `github`, or `oidc` for any other OpenID provider. Required.
+    /// `google`, `github`, `entra` (Microsoft), or `oidc` for any other OpenID provider. Required.
     pub kind: Option<String>,
-    /// The issuer, letter for letter as it stands in its ID tokens. Required for `oidc`; none for `github`;
-    /// `https://accounts.google.com` for `google`.
+    /// The issuer, letter for letter as it stands in its ID tokens. Required for `oidc`; none for `github`
+    /// and `entra`; `https://accounts.google.com` for `google`.
     pub issuer: Option<String>,
     /// Our id at the provider. Required, unless `client_secret_json` brings it.
     pub client_id: Option<String>,
@@ -233,7 +233,8 @@ pub struct RawProvider {
     /// The `client_secret_….json` that Google's console offers for download, as it is.
     pub client_secret_json: Option<String>,
     /// How client id and secret are sent, as our client is registered there (`token_endpoint_auth_method`):
-    /// `client_secret_basic`, the default for `oidc`, or `client_secret_post`, the default for `google`.
+    /// `client_secret_basic`, the default for `oidc`, or `client_secret_post`, the default for `google`,
+    /// `github` and `entra`.
     pub client_authentication: Option<String>,
     /// For `standin login`: the file of a client of the kind "Desktop app", which may be answered on any port of
     /// this machine; or its id and secret.
@@ -254,7 +255,7 @@ pub struct RawProvider {
     /// A file that holds its secret and nothing else.
     pub device_client_secret_file: Option<String>,
     /// Asked at sign-in. `openid` must be among them; `openid email profile` when left out. GitHub has no `openid`: `read:user user:email` there, and an empty list for a GitHub App. Most providers of
-    /// the kind `oidc` let jobs act only if `offline_access` is among them, too.
+    /// the kind `oidc` let jobs act only if `offline_access` is among them, too; for `entra` it always is.
     pub scopes: Option<Vec<String>>,
     /// May be asked later, or with `?scope=` at sign-in.
     pub extra_scopes: Vec<String>,
@@ -273,8 +274,13 @@ pub struct RawProvider {
     /// once, in any browser. `false` when left out.
     pub allow_credential_without_nonce: bool,
     /// For `github`: the address of an Enterprise Server, or of an enterprise at ghe.com; `https://github.com` when
-    /// left out.
+    /// left out. For `entra`: that of a national cloud; `https://login.microsoftonline.com` when left out.
     pub base_url: Option<String>,
+    /// For `entra`, and required there: the id of the one tenant whose accounts sign in; or `organizations`,
+    /// `common` or `consumers`, with `allow_tenants`.
+    pub tenant: Option<String>,
+    /// For `entra`: the ids of the tenants whose accounts may sign in. Required unless `tenant` is an id.
+    pub allow_tenants: Option<Vec<String>>,
     /// What its refresh tokens are like, by name, for `oidc`: `hydra`, `ringcentral`, `xero` or `zoho`. Auth0,
     /// Cognito, Keycloak, Okta and Slack make all of it a setting: say yours with the keys below. The other
     /// kinds are known.

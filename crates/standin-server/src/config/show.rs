@@ -2,7 +2,7 @@
 
 use secrecy::ExposeSecret;
 use serde::Serialize;
-use standin::provider::ClientUse;
+use standin::provider::{ClientUse, ProviderKind, Tenants};
 use url::Url;
 
 use super::duration::show as duration;
@@ -97,6 +97,10 @@ struct ShownProvider {
     issuer: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     base_url: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tenant: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    allow_tenants: Vec<String>,
     client_id: String,
     client_secret: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -173,7 +177,15 @@ fn limits(limits: &Limits) -> ShownLimits {
 
 fn provider(provider: &Provider) -> ShownProvider {
     let list = |scopes: &standin::provider::Scopes| scopes.iter().map(str::to_owned).collect();
-    let is_github = provider.kind == standin::provider::ProviderKind::GitHub;
+    let base_url = match &provider.kind {
+        ProviderKind::Entra(_) => Some(Tenants::base_url(&provider.issuer)),
+        ProviderKind::GitHub => Some(provider.issuer.trim_end_matches("/login/oauth")),
+        ProviderKind::Google | ProviderKind::Oidc(_) => None,
+    };
+    let tenants = match &provider.kind {
+        ProviderKind::Entra(tenants) => Some(tenants),
+        _ => None,
+    };
     let client = |usage: ClientUse| {
         let found = provider.clients.iter().find(|client| client.usage == usage);
         found.map(|client| client.registration.client_id.clone())
@@ -182,8 +194,14 @@ fn provider(provider: &Provider) -> ShownProvider {
     ShownProvider {
         id: provider.id.to_string(),
         kind: provider.kind.name(),
-        issuer: (!is_github).then(|| provider.issuer.clone()),
-        base_url: is_github.then(|| provider.issuer.trim_end_matches("/login/oauth").to_owned()),
+        issuer: base_url.is_none().then(|| provider.issuer.clone()),
+        base_url: base_url.map(str::to_owned),
+        tenant: tenants.map(|tenants| tenants.authority().to_owned()),
+        allow_tenants: tenants
+            .iter()
+            .flat_map(|all| all.allowed())
+            .map(ToString::to_string)
+            .collect(),
         client_id: provider.client_id.clone(),
         client_secret: MASK,
         installed_client_secret: installed.as_ref().map(|_| MASK),

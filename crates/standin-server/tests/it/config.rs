@@ -236,9 +236,9 @@ fn hh_10_one_bad_value_per_key() {
     provider: none is configured, so nobody could sign in; add a [[provider]]
     provider 0: id: missing; such as "google"
     provider "Google": id: a provider's id is 1 to 32 lower-case letters, digits and hyphens
-    provider "google": kind: missing; google, github or oidc
-    provider "google": kind: "gogle" is none of google, github and oidc, did you mean `google`?
-    provider "google": kind: entra is not supported yet; oidc with the issuer of one tenant is
+    provider "google": kind: missing; google, github, entra or oidc
+    provider "google": kind: "gogle" is none of google, github, entra and oidc, did you mean `google`?
+    provider "google": tenant: missing; the id of your tenant or, with `allow_tenants`, organizations, common or consumers
     provider "google": issuer: missing; the `issuer` of the provider's .well-known/openid-configuration
     provider "google": issuer: must be https: over http anybody on the way could sign in as anybody; http is for an emulator on a loopback address, and only while public_url is http://localhost or another loopback address
     provider "google": issuer: must be https: over http anybody on the way could sign in as anybody; http is for an emulator on a loopback address, and only while public_url is http://localhost or another loopback address

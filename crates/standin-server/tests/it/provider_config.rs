@@ -74,7 +74,7 @@ fn a_mistake_in_it_is_told() {
     provider "idp": issuer: GitHub's follows from its address; leave it out, or name a `base_url`
     provider "idp": base_url: must be https: over http anybody on the way could sign in as anybody; http is for an emulator on a loopback address, and only while public_url is http://localhost or another loopback address
     provider "idp": idle_days: what github's tokens are like is known; leave it out
-    provider "idp": base_url: is for GitHub; other providers have an `issuer`
+    provider "idp": base_url: is for GitHub and Entra; other providers have an `issuer`
     "##);
     let switch = [("STANDIN__PROVIDER__0__SCOPES_ADD_UP", "yes")];
     let complaint = place.complaint(&oidc(""), &switch);
@@ -95,4 +95,65 @@ fn every_kind_knows_its_tokens() {
     let enterprise = load(&provider(enterprise), &[]);
     assert_eq!(enterprise.providers[0].issuer, "https://git.example.com/login/oauth");
     assert!(enterprise.providers[0].scopes.is_empty());
+}
+
+const TENANT: &str = "72f988bf-86f1-41af-91ab-2d7cd011db47";
+
+fn entra(keys: &str) -> String {
+    provider(&format!("kind = \"entra\"\n{keys}"))
+}
+
+#[test]
+fn the_issuer_of_entra_follows_from_its_tenant() {
+    let list = format!("allow_tenants = [\"{}\"]", TENANT.to_uppercase());
+    let personal = "9188040d-6c67-4c5b-b112-36a304b66dad";
+    for (keys, issuer) in [
+        (
+            format!("tenant = \"{TENANT}\""),
+            format!("https://login.microsoftonline.com/{TENANT}/v2.0"),
+        ),
+        (
+            format!("tenant = \"{TENANT}\"\nbase_url = \"https://login.microsoftonline.us/\""),
+            format!("https://login.microsoftonline.us/{TENANT}/v2.0"),
+        ),
+        (
+            format!("tenant = \"organizations\"\n{list}"),
+            "https://login.microsoftonline.com/{tenantid}/v2.0".to_owned(),
+        ),
+        (
+            format!("tenant = \"consumers\"\nallow_tenants = [\"{personal}\"]"),
+            format!("https://login.microsoftonline.com/{personal}/v2.0"),
+        ),
+    ] {
+        let config = load(&entra(&keys), &[]);
+        assert_eq!(config.providers[0].issuer, issuer);
+        assert_eq!(*config.providers[0].kind.profile(), ProviderProfile::ENTRA);
+        assert!(matches!(config.providers[0].kind, ProviderKind::Entra(_)));
+    }
+}
+
+#[test]
+fn a_mistake_in_tenants_is_told() {
+    let place = Place::new();
+    for (keys, complaint) in [
+        ("tenant = \"contoso.example\"", "tenant: \"contoso.example\" is neither"),
+        ("tenant = \"organizations\"", "allow_tenants: missing: with tenant = \"organizations\""),
+        ("tenant = \"common\"", "allow_tenants: missing"),
+        ("tenant = \"consumers\"", "allow_tenants: missing"),
+        ("tenant = \"common\"\nallow_tenants = []", "allow_tenants: is empty"),
+        ("tenant = \"common\"\nallow_tenants = [\"*\"]", "allow_tenants: \"*\" is not the id"),
+        (
+            "tenant = \"consumers\"\nallow_tenants = [\"72f988bf-86f1-41af-91ab-2d7cd011db47\"]",
+            "allow_tenants: only accounts of 9188040d-",
+        ),
+        (
+            "tenant = \"72f988bf-86f1-41af-91ab-2d7cd011db47\"\nissuer = \"https://idp.example.com\"",
+            "issuer: Entra's follows from its tenant",
+        ),
+    ] {
+        let told = place.complaint(&entra(keys), &[]);
+        assert!(told.contains(complaint), "{keys}: {told}");
+    }
+    let told = place.complaint(&oidc("tenant = \"common\""), &[]);
+    assert!(told.contains("tenant: only Entra has tenants"), "{told}");
 }

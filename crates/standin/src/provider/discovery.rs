@@ -122,6 +122,8 @@ impl Metadata {
 #[derive(Debug)]
 pub struct MetadataCache {
     issuer: String,
+    /// Below which address the document is: the issuer, mostly.
+    published_at: String,
     transport: Transport,
     document: Document<Metadata, DiscoveryFault>,
 }
@@ -130,7 +132,17 @@ impl MetadataCache {
     /// Nothing fetched yet.
     #[must_use]
     pub fn new(issuer: &str, transport: Transport) -> Self {
-        Self { issuer: issuer.to_owned(), transport, document: Document::new("discovery") }
+        Self::published_at(issuer, issuer, transport)
+    }
+
+    /// The same, of a document that is elsewhere than its issuer says.
+    pub(super) fn published_at(address: &str, issuer: &str, transport: Transport) -> Self {
+        Self {
+            issuer: issuer.to_owned(),
+            published_at: address.to_owned(),
+            transport,
+            document: Document::new("discovery"),
+        }
     }
 
     /// The metadata: at hand, or fetched once for all who wait. An outage or a document that cannot be
@@ -162,11 +174,11 @@ impl MetadataCache {
 
     /// `{issuer}/.well-known/openid-configuration`, without doubling a slash (Discovery §4.1).
     fn address(&self) -> Result<Endpoint, EndpointFault> {
-        let issuer = self.issuer.strip_suffix('/').unwrap_or(&self.issuer);
-        if issuer.contains('?') {
+        let below = self.published_at.strip_suffix('/').unwrap_or(&self.published_at);
+        if below.contains('?') {
             return Err(EndpointFault::Malformed);
         }
-        let address = format!("{issuer}/.well-known/openid-configuration");
+        let address = format!("{below}/.well-known/openid-configuration");
         Endpoint::parse(&address, self.transport)
     }
 }

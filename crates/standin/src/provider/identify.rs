@@ -166,6 +166,10 @@ impl Provider {
             hosted_domains: &self.config.hosted_domains,
             authenticated_since: None,
             acr_values: &[],
+            tenants: match &self.config.kind {
+                ProviderKind::Entra(tenants) => Some(tenants.allowed()),
+                _ => None,
+            },
         }
     }
 
@@ -213,5 +217,7 @@ pub(crate) fn is_about_somebody_else(fault: IdTokenFault) -> bool {
             | IdTokenFault::IssuerMismatch
             | IdTokenFault::SubjectInvalid
             | IdTokenFault::SubjectMismatch
+            | IdTokenFault::TenantInvalid
+            | IdTokenFault::TenantRefused
     )
 }

@@ -10,6 +10,7 @@ mod device;
 mod discovery;
 mod document;
 mod endpoint;
+mod entra;
 mod github;
 pub(crate) mod google;
 mod identify;
@@ -33,6 +34,7 @@ pub(crate) use device::DeviceAuthorization;
 pub use discovery::{DiscoveryFault, Metadata, MetadataCache};
 pub use document::DocumentFault;
 pub use endpoint::{Endpoint, EndpointFault, Transport};
+pub use entra::{BASE_URL as ENTRA_BASE_URL, InvalidTenants, Tenants};
 pub use github::{ISSUER as GITHUB_ISSUER, issuer_at as github_issuer};
 pub use google::ISSUER as GOOGLE_ISSUER;
 pub(crate) use identify::{SignInProof, is_about_somebody_else, unverified};
@@ -51,11 +53,13 @@ use crate::error::Error;
 use crate::receipt::{Fact, Receipt};
 use crate::secret::{AccessToken, AuthorizationCode, RefreshToken};
 use crate::vault::Destination;
-use crate::verify::ProviderId;
+use crate::verify::{Identity, ProviderId};
 
 /// Which family of quirks a provider has.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ProviderKind {
+    /// Microsoft Entra ID and personal Microsoft accounts (identity platform v2.0).
+    Entra(Tenants),
     /// GitHub, or an Enterprise Server: OAuth without ID tokens.
     GitHub,
     /// Google, or something that behaves like it.
@@ -69,6 +73,7 @@ impl ProviderKind {
     #[must_use]
     pub const fn name(&self) -> &'static str {
         match self {
+            Self::Entra(_) => "entra",
             Self::GitHub => "github",
             Self::Google => "google",
             Self::Oidc(_) => "oidc",
@@ -79,6 +84,7 @@ impl ProviderKind {
     #[must_use]
     pub const fn profile(&self) -> &ProviderProfile {
         match self {
+            Self::Entra(_) => &ProviderProfile::ENTRA,
             Self::GitHub => &ProviderProfile::GITHUB,
             Self::Google => &ProviderProfile::GOOGLE,
             Self::Oidc(profile) => profile,
@@ -93,7 +99,7 @@ pub struct ProviderConfig {
     pub id: ProviderId,
     /// Its quirks.
     pub kind: ProviderKind,
-    /// Its issuer, byte for byte.
+    /// Its issuer, byte for byte; of Entra, that of [`Tenants::issuer_at`].
     pub issuer: String,
     /// Our registration there.
     pub registration: Registration,
@@ -130,6 +136,8 @@ enum Publication {
 pub struct Provider {
     config: ProviderConfig,
     redirect_uri: Url,
+    /// What identities of it have as their issuer: its own or, of Entra, one for each tenant.
+    issuers: Vec<String>,
     issuer_aliases: Vec<String>,
     metadata: Publication,
     keys: JwksCache,
@@ -170,12 +178,28 @@ impl From<Error> for Unrevoked {
 impl Provider {
     /// Configures a provider whose callback is `redirect_uri`.
     #[must_use]
-    pub fn new(config: ProviderConfig, redirect_uri: Url) -> Self {
+    pub fn new(mut config: ProviderConfig, redirect_uri: Url) -> Self {
+        let issuers = match &config.kind {
+            ProviderKind::Entra(tenants) => tenants.issuers(&config.issuer),
+            _ => vec![config.issuer.clone()],
+        };
+        if let ProviderKind::Entra(_) = config.kind {
+            config.scopes = entra::scopes_at_sign_in(&config.scopes);
+        }
         let issuer_aliases = match config.kind {
             ProviderKind::Google => google::issuer_aliases(&config.issuer),
-            ProviderKind::GitHub | ProviderKind::Oidc(_) => Vec::new(),
+            ProviderKind::Entra(_) | ProviderKind::GitHub | ProviderKind::Oidc(_) => Vec::new(),
         };
-        let metadata = match config.kind {
+        let metadata = match &config.kind {
+            ProviderKind::Entra(tenants) => {
+                let address = tenants.published_at(&config.issuer);
+                let transport = config.transport;
+                Publication::Discovered(MetadataCache::published_at(
+                    &address,
+                    &config.issuer,
+                    transport,
+                ))
+            }
             ProviderKind::GitHub => {
                 Publication::None(github::metadata(&config.issuer, config.transport).map(Arc::new))
             }
@@ -185,7 +209,7 @@ impl Provider {
         };
         let risc = RiscCache::new(&config.issuer, config.transport);
         let (keys, clients) = (JwksCache::new(), Vec::new());
-        Self { config, redirect_uri, issuer_aliases, metadata, keys, risc, clients }
+        Self { config, redirect_uri, issuers, issuer_aliases, metadata, keys, risc, clients }
     }
 
     /// As configured.
@@ -217,7 +241,7 @@ impl Provider {
     pub fn script_url(&self) -> Option<String> {
         match self.config.kind {
             ProviderKind::Google => Some(google::script_url(&self.config.issuer)),
-            ProviderKind::GitHub | ProviderKind::Oidc(_) => None,
+            ProviderKind::Entra(_) | ProviderKind::GitHub | ProviderKind::Oidc(_) => None,
         }
     }
 
@@ -229,6 +253,7 @@ impl Provider {
     /// Whom the provider may expect, as a parameter of an authorization request.
     pub(crate) fn hint<'h>(&self, hint: &'h str) -> Option<(&'static str, &'h str)> {
         match self.config.kind {
+            ProviderKind::Entra(_) => entra::login_hint(hint).map(|name| ("login_hint", name)),
             ProviderKind::GitHub => github::login_hint(hint).map(|login| ("login", login)),
             ProviderKind::Google | ProviderKind::Oidc(_) => Some(("login_hint", hint)),
         }
@@ -239,7 +264,7 @@ impl Provider {
     pub fn authorization_parameters(&self) -> &'static [(&'static str, &'static str)] {
         match self.config.kind {
             ProviderKind::Google => google::AUTHORIZATION_PARAMETERS,
-            ProviderKind::GitHub | ProviderKind::Oidc(_) => &[],
+            ProviderKind::Entra(_) | ProviderKind::GitHub | ProviderKind::Oidc(_) => &[],
         }
     }
 
@@ -258,7 +283,7 @@ impl Provider {
         match self.config.kind {
             // GitHub gives whatever it gives to everybody alike.
             ProviderKind::GitHub | ProviderKind::Google => true,
-            ProviderKind::Oidc(_) => scopes.contains("offline_access"),
+            ProviderKind::Entra(_) | ProviderKind::Oidc(_) => scopes.contains("offline_access"),
         }
     }
 
@@ -280,24 +305,38 @@ impl Provider {
         match self.config.kind {
             ProviderKind::Google => true,
             ProviderKind::GitHub => false,
-            ProviderKind::Oidc(_) => asked.contains("offline_access"),
+            ProviderKind::Entra(_) | ProviderKind::Oidc(_) => asked.contains("offline_access"),
         }
+    }
+
+    /// Whether an identity with this issuer is one of this provider, as it is configured.
+    pub(crate) fn has_issuer(&self, issuer: &str) -> bool {
+        self.issuers.iter().any(|own| own == issuer)
+    }
+
+    /// Whether somebody could sign in with this identity, as the provider is configured.
+    pub(crate) fn is_issuer_of(&self, identity: &Identity) -> bool {
+        self.config.id == identity.provider && self.has_issuer(&identity.issuer)
     }
 
     /// Whether tokens for this destination belong to us at this provider, as it is configured.
     pub(crate) fn is_of(&self, destination: &Destination) -> bool {
         let config = &self.config;
         config.id == destination.provider
-            && config.issuer == destination.issuer
+            && self.has_issuer(&destination.issuer)
             && config.registration.client_id == destination.provider_client
     }
 
-    /// Where a token may be sent that has just been given.
-    pub(crate) async fn destination(&self, core: &Core) -> Result<Destination, Error> {
+    /// Where a token may be sent that has just been given for this person.
+    pub(crate) async fn destination(
+        &self,
+        core: &Core,
+        person: &Identity,
+    ) -> Result<Destination, Error> {
         let metadata = self.metadata(core).await?;
         Ok(Destination {
             provider: self.config.id.clone(),
-            issuer: self.config.issuer.clone(),
+            issuer: person.issuer.clone(),
             provider_client: self.config.registration.client_id.clone(),
             token_endpoint: metadata.token_endpoint.url().to_string(),
         })
@@ -358,6 +397,7 @@ impl Provider {
         form: &[(&str, &str)],
     ) -> Result<TokenResponse, TokenError> {
         let read = match self.config.kind {
+            ProviderKind::Entra(_) => entra::read,
             ProviderKind::GitHub => github::read,
             ProviderKind::Google | ProviderKind::Oidc(_) => token::read,
         };
@@ -376,7 +416,7 @@ impl Provider {
     ) -> Result<Revocation, Unrevoked> {
         match self.config.kind {
             ProviderKind::GitHub => github::revoke(self, core, token, destination).await,
-            ProviderKind::Google | ProviderKind::Oidc(_) => {
+            ProviderKind::Entra(_) | ProviderKind::Google | ProviderKind::Oidc(_) => {
                 self.revoke_at_endpoint(core, token, destination).await.map_err(Unrevoked::from)
             }
         }

@@ -18,6 +18,10 @@ impl Provider {
         core: &Core,
         token: &str,
     ) -> Result<VerifiedLogout, Error> {
+        // Microsoft sends none, and whom one would be about could not be said without its tenant.
+        if let ProviderKind::Entra(_) = self.config.kind {
+            return Err(Refusal::NoSecurityEvents.into());
+        }
         let token = UnverifiedEventToken::logout(token)?;
         let metadata = self.metadata(core).await?;
         let Some(jwks_uri) = &metadata.jwks_uri else {

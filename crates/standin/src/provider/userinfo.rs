@@ -64,6 +64,9 @@ impl Provider {
             return Ok(github::known(self, core, person, access_token).await);
         }
         let signed = person.profile().clone();
+        if let ProviderKind::Entra(_) = self.config.kind {
+            return Ok(signed.into());
+        }
         let untold = promised(person.left_out(), granted);
         if !(untold.email || untold.name) {
             return Ok(signed.into());

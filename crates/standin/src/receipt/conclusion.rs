@@ -75,6 +75,9 @@ fn advice_on(code: &str) -> &'static str {
         "id_token_hosted_domain_refused" => {
             "nothing, if the account is of no domain in `hosted_domains`; else add its domain there"
         }
+        "id_token_tenant_refused" => {
+            "nothing, if nobody of this account's tenant is meant to sign in; else add the tenant to `allow_tenants`"
+        }
         "id_token_issuer_mismatch" | "issuer_mismatch" => {
             "compare `issuer` in the configuration with what came, letter for letter; if it is right, somebody may have tried to mix up two providers"
         }

@@ -70,6 +70,7 @@ rules! {
     ACCESS_TOKEN_HASH = "at_hash", "ID-10";
     CODE_HASH = "c_hash", "ID-10";
     HOSTED_DOMAIN = "hd", "ID-15";
+    TENANT = "tid", "ID-5";
     SUBJECT = "sub", "ID-9";
     SAME_PERSON = "person of both ID tokens", "ID-11";
     USERINFO_SUBJECT = "sub of userinfo", "ID-16";

@@ -133,11 +133,8 @@ impl SignIn {
         let Some(session) = self.sessions.find(&hash).await? else {
             return Ok(None);
         };
-        let config = provider.config();
         let identities = self.core.store.identities_of(session.user).await?;
-        let mut there = identities
-            .into_iter()
-            .filter(|identity| identity.provider == config.id && identity.issuer == config.issuer);
+        let mut there = identities.into_iter().filter(|identity| provider.is_issuer_of(identity));
         let first = there.next();
         Ok(first.filter(|_| there.next().is_none()).map(|identity| identity.subject))
     }

@@ -153,7 +153,7 @@ impl SignIn {
     ) -> Result<(), Error> {
         let is_promised = provider.metadata(&self.core).await?.issuer_in_response;
         let ours = provider.config().issuer.as_str();
-        let holds = issuer.map_or(!is_promised, |issuer| issuer == ours);
+        let holds = issuer.map_or(!is_promised, |issuer| provider.has_issuer(issuer));
         let absent = if is_promised { "absent" } else { "absent, as it may be" };
         let came = issuer.map_or(Fact::Word(absent), Fact::Issuer);
         receipt

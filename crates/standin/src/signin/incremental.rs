@@ -155,7 +155,7 @@ impl SignIn {
             || crate::id::GrantId::new(&*self.core.clock, &*self.core.entropy),
             |grant| grant.id,
         );
-        match provider.destination(&self.core).await {
+        match provider.destination(&self.core, person.identity()).await {
             Ok(destination) => revoke::discard(&self.core, id, &destination, &token).await,
             Err(error) => tracing::error!(%error, "a token of another account is not revoked"),
         }

@@ -135,8 +135,7 @@ impl SignIn {
             }
             Some(grant) => grant,
             None => {
-                let (provider, subject) = (&identity.provider, &identity.subject);
-                let known = self.core.store.user_by_subject(provider, subject).await?;
+                let known = self.core.store.user_of_identity(identity).await?;
                 let id = GrantId::new(&*self.core.clock, &*self.core.entropy);
                 settling.nothing_yet(id, known.unwrap_or(settling.new_user))
             }

@@ -1,4 +1,5 @@
-//! The claims of an ID token, and of a userinfo answer (OpenID Connect Core §2, §5.1; `hd` is Google's).
+//! The claims of an ID token, and of a userinfo answer (OpenID Connect Core §2, §5.1; `hd` is Google's, `tid` and `xms_edov` are
+//! Microsoft's).
 //!
 //! The signed bytes go in, and each claim comes out as the JSON value it was: whether it is good enough is
 //! the business of the steps in `id_token.rs`. Claims that are not listed here are ignored, as they must be.
@@ -30,6 +31,8 @@ pub(super) struct Claims<'de> {
     pub(super) picture: Value<'de>,
     pub(super) sid: Value<'de>,
     pub(super) sub: Value<'de>,
+    pub(super) tid: Value<'de>,
+    pub(super) xms_edov: Value<'de>,
 }
 
 impl<'de> Members<'de> for Claims<'de> {
@@ -53,6 +56,8 @@ impl<'de> Members<'de> for Claims<'de> {
             "picture" => &mut self.picture,
             "sid" => &mut self.sid,
             "sub" => &mut self.sub,
+            "tid" => &mut self.tid,
+            "xms_edov" => &mut self.xms_edov,
             _ => return None,
         })
     }
@@ -60,11 +65,12 @@ impl<'de> Members<'de> for Claims<'de> {
 
 impl Claims<'_> {
     /// The attributes, each kept only if it is what it should be. They decide nothing, so an odd one is
-    /// left out rather than keeping its owner from signing in.
-    pub(super) fn profile(&self) -> Profile {
+    /// left out rather than keeping its owner from signing in. `vouched` is the claim in which this provider says that
+    /// the address has been verified.
+    pub(super) fn profile(&self, vouched: &Value<'_>) -> Profile {
         let email = self.email.text().and_then(email::canonical);
         // Only the boolean counts: some provider's "false" is a string that is not empty.
-        let email_verified = email.is_some() && self.email_verified == Value::Bool(true);
+        let email_verified = email.is_some() && *vouched == Value::Bool(true);
         let is_https = |address: &String| address.starts_with("https://");
         Profile {
             email,

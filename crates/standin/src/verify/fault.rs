@@ -96,6 +96,14 @@ pub enum IdTokenFault {
     /// A refreshed token names another person than the grant belongs to.
     #[error("the ID token names another person")]
     SubjectMismatch,
+    /// `tid` is missing or is no tenant's id.
+    #[error("the ID token does not say which tenant the account belongs to")]
+    TenantInvalid,
+    /// `tid` names a tenant whose accounts may not sign in.
+    #[error(
+        "the account belongs to a tenant that may not sign in here; sign in with an account of another, or ask the operator to allow yours"
+    )]
+    TenantRefused,
     /// Longer than any ID token has reason to be.
     #[error("the ID token is too large")]
     TooLarge,
@@ -141,6 +149,8 @@ impl IdTokenFault {
             Self::SignatureInvalid => "id_token_signature_invalid",
             Self::SubjectInvalid => "id_token_subject_invalid",
             Self::SubjectMismatch => "id_token_subject_mismatch",
+            Self::TenantInvalid => "id_token_tenant_invalid",
+            Self::TenantRefused => "id_token_tenant_refused",
             Self::TooLarge => "id_token_too_large",
             Self::TypeRefused => "id_token_type_refused",
             Self::UnknownKey => "id_token_unknown_key",

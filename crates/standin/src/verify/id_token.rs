@@ -16,6 +16,7 @@ use super::key_set::KeySet;
 use super::proof::{Checked, prove};
 use super::shown;
 use super::strict_json::{self, Value};
+use super::tenant::{self, TenantId};
 use super::unverified::UnverifiedIdToken;
 use crate::receipt::{Fact, Receipt, rules};
 use crate::secret::{AccessToken, AuthorizationCode, Nonce, same_bytes, sha256};
@@ -67,6 +68,9 @@ pub struct Expected<'a> {
     pub authenticated_since: Option<Timestamp>,
     /// The ways of signing in of which one was asked for; empty for any.
     pub acr_values: &'a [String],
+    /// The tenants whose accounts may sign in, at a provider that has tenants. `issuer` may hold a placeholder then,
+    /// and the identity's issuer is that of its own tenant.
+    pub tenants: Option<&'a [TenantId]>,
 }
 
 /// Verifies an ID token: signature, then claims. What comes out is proof; what was looked at stands in `receipt`.
@@ -83,7 +87,10 @@ pub fn verify_id_token(
     let claims = strict_json::parse(token.jws().unverified_claims());
     let claims = claims.map_err(|_| IdTokenFault::ClaimsMalformed);
     let claims: Claims<'_> = receipt.fault(claims, shown::fault)?;
-    check_issuer(&claims, expected, receipt)?;
+    let issuer = match expected.tenants {
+        None => check_issuer(&claims, expected, receipt)?,
+        Some(allowed) => tenant::check_issuer(token, keys, &claims, (expected, allowed), receipt)?,
+    };
     check_audience(&claims, expected, receipt)?;
     check_times(&claims, expected, receipt)?;
     check_nonce(&claims, expected, receipt)?;
@@ -92,11 +99,15 @@ pub fn verify_id_token(
     check_hosted_domain(&claims, expected, receipt)?;
     let identity = Identity {
         provider: expected.provider.clone(),
-        issuer: expected.issuer.to_owned(),
+        issuer,
         subject: subject(&claims, receipt)?.to_owned(),
     };
     let session_id = claims.session_id();
-    let (profile, left_out) = (claims.profile(), claims.left_out());
+    let vouched = match expected.tenants {
+        None => &claims.email_verified,
+        Some(_) => tenant::email_verified(&claims),
+    };
+    let (profile, left_out) = (claims.profile(vouched), claims.left_out());
     Ok(prove(Checked { identity, profile, left_out, session_id }))
 }
 
@@ -125,12 +136,13 @@ fn check_issuer(
     claims: &Claims<'_>,
     expected: &Expected<'_>,
     receipt: &mut Receipt,
-) -> Result<(), IdTokenFault> {
+) -> Result<String, IdTokenFault> {
     let is_expected =
         |iss: &str| iss == expected.issuer || expected.issuer_aliases.iter().any(|a| a == iss);
     let holds = claims.iss.text().is_some_and(is_expected);
     let (issuer, came) = (Fact::Issuer(expected.issuer), shown::issuer(&claims.iss));
-    receipt.check(rules::ISSUER, issuer, came, holds).or(IdTokenFault::IssuerMismatch)
+    receipt.check(rules::ISSUER, issuer, came, holds).or(IdTokenFault::IssuerMismatch)?;
+    Ok(expected.issuer.to_owned())
 }
 
 /// Steps 3 to 5: `aud` is our client and nobody we do not trust, which is nobody else; `azp`, which must be

@@ -4,7 +4,7 @@
 //! the algorithm must be on our list and must also be the algorithm of the key (RFC 8725 §3.1).
 
 use super::fault::IdTokenFault;
-use super::key_set::KeySet;
+use super::key_set::{Key, KeySet};
 use super::strict_json::{Members, Value};
 use super::unverified::UnverifiedJws;
 
@@ -129,7 +129,16 @@ pub(super) fn check_signature(
     token: &UnverifiedJws<'_>,
     keys: &KeySet,
 ) -> Result<(), IdTokenFault> {
-    let mut named = keys.named(token.kid()).peekable();
+    check_signature_by(token, keys, |_| true)
+}
+
+/// The same, by one of those keys only that `may_sign` this token.
+pub(super) fn check_signature_by(
+    token: &UnverifiedJws<'_>,
+    keys: &KeySet,
+    may_sign: impl Fn(&Key) -> bool,
+) -> Result<(), IdTokenFault> {
+    let mut named = keys.named(token.kid()).filter(|key| may_sign(key)).peekable();
     if named.peek().is_none() {
         return Err(IdTokenFault::UnknownKey);
     }

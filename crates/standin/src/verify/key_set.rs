@@ -74,6 +74,7 @@ pub enum KeySetFault {
 /// One public key and the one algorithm it may be used with.
 pub(super) struct Key {
     kid: Option<String>,
+    issuer: Option<String>,
     algorithm: Algorithm,
     public: ParsedPublicKey,
 }
@@ -81,6 +82,11 @@ pub(super) struct Key {
 impl Key {
     pub(super) fn algorithm(&self) -> Algorithm {
         self.algorithm
+    }
+
+    /// Whose tokens alone it signs, where its publisher says so. Microsoft does.
+    pub(super) fn issuer(&self) -> Option<&str> {
+        self.issuer.as_deref()
     }
 
     pub(super) fn verifies(&self, signed: &[u8], signature: &[u8]) -> bool {
@@ -106,6 +112,7 @@ struct Jwk {
     alg: Option<String>,
     crv: Option<String>,
     e: Option<String>,
+    issuer: Option<String>,
     key_ops: Option<Vec<String>>,
     kid: Option<String>,
     kty: String,
@@ -142,7 +149,12 @@ fn usable(text: &str) -> Option<Key> {
     };
     // A key that says what it is for is used for nothing else.
     let fits = |name: &String| Algorithm::named(name) == Some(algorithm);
-    jwk.alg.as_ref().is_none_or(fits).then_some(Key { kid: jwk.kid, algorithm, public })
+    jwk.alg.as_ref().is_none_or(fits).then_some(Key {
+        kid: jwk.kid,
+        issuer: jwk.issuer,
+        algorithm,
+        public,
+    })
 }
 
 impl Jwk {

@@ -26,6 +26,7 @@ mod proof;
 mod roca;
 pub(crate) mod shown;
 mod strict_json;
+mod tenant;
 #[cfg(test)]
 pub(crate) mod test_signer;
 mod unverified;
@@ -54,5 +55,7 @@ pub use identity::{
     VerifiedIdentity,
 };
 pub use key_set::{KeySet, KeySetFault, MAX_KEYS};
+pub(crate) use tenant::PLACEHOLDER as TENANT_PLACEHOLDER;
+pub use tenant::{InvalidTenantId, TenantId};
 pub use unverified::{MAX_TOKEN_BYTES, UnverifiedIdToken};
 pub(crate) use userinfo::UnverifiedUserinfo;

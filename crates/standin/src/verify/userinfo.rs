@@ -26,6 +26,10 @@ impl<'de> UnverifiedUserinfo<'de> {
         if self.0.sub.text() != Some(person.identity().subject.as_str()) {
             return None;
         }
-        Some(person.left_out().filled(self.0.profile(), person.profile().clone()))
+        Some(
+            person
+                .left_out()
+                .filled(self.0.profile(&self.0.email_verified), person.profile().clone()),
+        )
     }
 }

@@ -126,6 +126,7 @@ fn verdict(keys: &KeySet, token: &IdToken) -> Result<(), IdTokenFault> {
         hosted_domains: &[],
         authenticated_since: None,
         acr_values: &[],
+        tenants: None,
     };
     let verified = UnverifiedIdToken::parse(token).and_then(|unverified| {
         verify_id_token(&unverified, keys, &expected, &mut Receipt::unkept())

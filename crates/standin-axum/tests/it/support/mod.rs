@@ -3,6 +3,7 @@
 mod browser;
 mod button;
 mod database;
+mod entra;
 mod flow;
 mod form_post;
 mod github;
@@ -39,6 +40,7 @@ use url::Url;
 pub use browser::{Answer, Browser};
 pub use button::{ButtonPage, CSRF};
 pub use database::contains;
+pub use entra::{Entra, FABRIKAM, TENANT};
 pub use flow::{adding, param, with, without};
 pub use form_post::Form;
 pub use github::{App, GitHub};

@@ -43,7 +43,7 @@ impl HttpClient for WithOurKey {
     }
 }
 
-fn jwk() -> Value {
+pub(super) fn jwk() -> Value {
     let (x, y) = KEY.public_key().as_ref()[1..].split_at(32);
     let (x, y) = (BASE64URL_NOPAD.encode(x), BASE64URL_NOPAD.encode(y));
     json!({ "kty": "EC", "crv": "P-256", "alg": "ES256", "use": "sig", "kid": KID, "x": x, "y": y })

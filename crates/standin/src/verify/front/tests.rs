@@ -43,6 +43,7 @@ impl World {
             hosted_domains: &[],
             authenticated_since: None,
             acr_values: &[],
+            tenants: None,
         }
     }
 

@@ -80,6 +80,7 @@ impl World {
             hosted_domains: &self.domains,
             authenticated_since: None,
             acr_values: &[],
+            tenants: None,
         }
     }
 
