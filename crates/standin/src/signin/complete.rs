@@ -66,10 +66,9 @@ impl SignIn {
             Err(refusal) => return Err(self.stray(provider, refusal, receipt).await),
         };
         let admitted = match self.admit(&attempt, provider, answer.way, &mut receipt) {
-            Ok(provider) => self
-                .check_issuer(&provider, answer.issuer.as_deref(), &mut receipt)
-                .await
-                .map(|()| provider),
+            Ok(provider) => {
+                self.check_issuer(&provider, &answer, &mut receipt).await.map(|()| provider)
+            }
             Err(error) => Err(error),
         };
         match admitted {
@@ -144,14 +143,17 @@ impl SignIn {
             .or(Refusal::ResponseModeMismatch.into())
     }
 
-    /// RFC 9207: the issuer of the answer, where it is named or promised, is the one that was asked.
+    /// RFC 9207: the issuer of the answer, where it is named or promised, is the one that was asked. An ID token in
+    /// front names it as well, and some providers leave it at that: it is verified before the code goes anywhere.
     pub(super) async fn check_issuer(
         &self,
         provider: &Provider,
-        issuer: Option<&str>,
+        answer: &UnverifiedCallback,
         receipt: &mut Receipt,
     ) -> Result<(), Error> {
-        let is_promised = provider.metadata(&self.core).await?.issuer_in_response;
+        let issuer = answer.issuer.as_deref();
+        let is_in_token = matches!(answer.answer, UnverifiedAnswer::Front(_));
+        let is_promised = provider.metadata(&self.core).await?.issuer_in_response && !is_in_token;
         let ours = provider.config().issuer.as_str();
         let holds = issuer.map_or(!is_promised, |issuer| provider.has_issuer(issuer));
         let absent = if is_promised { "absent" } else { "absent, as it may be" };

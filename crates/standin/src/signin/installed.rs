@@ -82,9 +82,8 @@ impl SignIn {
         answer.came(&mut receipt);
         let provider = self.core.provider(&attempt.provider).map_err(Failed::before_attempt)?;
         let provider = provider.of_client(&attempt.client_id).clone();
-        let issuer = answer.issuer.as_deref();
         let admitted = match self.admit_now(&attempt, answer.way, &mut receipt) {
-            Ok(()) => self.check_issuer(&provider, issuer, &mut receipt).await,
+            Ok(()) => self.check_issuer(&provider, &answer, &mut receipt).await,
             Err(error) => Err(error),
         };
         match admitted {
