@@ -21,6 +21,16 @@ const CLIENTS = {
     registered: { token_endpoint_auth_method: "client_secret_post" },
     configured: { client_authentication: "client_secret_post" },
   },
+  posted: { configured: { response_mode: "form_post" } },
+  hybrid: {
+    registered: {
+      // Whatever else gets an ID token in front must have https.
+      application_type: "native",
+      grant_types: ["authorization_code", "implicit", "refresh_token"],
+      response_types: ["code id_token"],
+    },
+    configured: { response_type: "code id_token", response_mode: "form_post" },
+  },
   online: { configured: { scopes: ["openid", "email"] } },
   mistaken: { configured: { client_secret: "another" } },
   unregistered: { registered: { redirect_uris: ["https://elsewhere.example/"] } },
@@ -64,7 +74,12 @@ function configuration(id) {
 async function signIn(person, { at = "post", browser = new Browser(), denies } = {}) {
   let page = await browser.visit(`${service.address}/auth/${at}/login`);
   const asked = [];
-  while (page.url.origin === provider.issuer && page.text.includes('name="prompt"')) {
+  while (page.url.origin === provider.issuer && (page.text.includes('name="prompt"') || isAnswer(page))) {
+    if (isAnswer(page)) {
+      asked.push("post");
+      page = await browser.submit(page);
+      continue;
+    }
     const [, prompt] = page.text.match(/name="prompt" value="(\w+)"/);
     asked.push(prompt);
     page =
@@ -74,6 +89,9 @@ async function signIn(person, { at = "post", browser = new Browser(), denies } =
   }
   return { browser, page, asked };
 }
+
+/** The page that a provider answers with instead of an address: it posts itself to the service. */
+const isAnswer = ({ text }) => text.includes(`action="${service.address}/auth/`);
 
 /** Somebody who has signed in, as the service sees them. */
 async function signedIn(person, options) {
@@ -149,6 +167,18 @@ for (const at of ["basic", "post"]) {
     assert.equal((await introspect(access_token)).sub, `ada-${at}`);
     assert.equal((await session(browser)).user.id, user.id);
     assert.deepEqual([...new Set(seen("granted").map(({ authenticated }) => authenticated))], [at]);
+    assert.deepEqual(seen("refused"), []);
+  });
+}
+
+for (const [at, what] of [["posted", "a code"], ["hybrid", "a code and an ID token"]]) {
+  test(`${what} that the provider's page posts signs in as well as an address does`, async () => {
+    const seen = eventsFromNow();
+    const { asked, user, grants } = await signedIn(`annie-${at}`, { at });
+    assert.deepEqual(asked, ["login", "consent", "post", "consent", "post"]);
+    assert.equal(user.name, `The annie-${at}`);
+    assert.equal(grants[0].offline, true);
+    assert.equal((await introspect((await token(user, { at })).access_token)).sub, `annie-${at}`);
     assert.deepEqual(seen("refused"), []);
   });
 }
