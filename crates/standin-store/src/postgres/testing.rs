@@ -31,13 +31,16 @@ pub const PASSWORD_IN_URL: &str = "correct%20horse";
 /// A machine that runs many tests at once is slow, and a law is not about time.
 const PATIENT: &str = "pool_timeout=60";
 
-/// Stops everything when nobody holds `users` any more, and for some seconds nobody has.
+/// Stops everything when nobody holds `users` any more, which it looks for every three seconds. The directory is moved
+/// away before it is emptied: whoever comes meanwhile finds none, and makes another.
 const WATCHDOG: &str = r#"
-cd / && while sleep 3; do
-    exec 8>"$1/lock" 9>"$1/users" && flock 8 && flock --nonblock 9 || continue
-    "$3" "$2/pg_ctl" stop -D "$1/data" -m immediate -s
-    [ -f "$1/pgbouncer.pid" ] && kill "$(cat "$1/pgbouncer.pid")"
-    rm -rf "$1" && exit
+cd / && while sleep 3 && [ -d "$1" ]; do
+    (
+        exec 8>"$1/lock" 9>"$1/users" && flock 8 && flock --nonblock 9 || exit
+        "$3" "$2/pg_ctl" stop -D "$1/data" -m immediate -s
+        [ -f "$1/pgbouncer.pid" ] && kill "$(cat "$1/pgbouncer.pid")"
+        mv "$1" "$1.gone" && rm -rf "$1.gone"
+    )
 done
 "#;
 
