@@ -454,7 +454,7 @@ async fn a_receipt_tells_the_whole_way() {
     };
     assert_eq!(
         facts(0),
-        "provider: google, for: sign-in, mode: redirect, asked for: code, \
+        "provider: google, for: sign-in, mode: redirect, \
          scopes: email openid profile, prompt: none, login hint: no"
     );
     assert!(facts(1).starts_with("came: by redirect, code: "), "{}", facts(1));

@@ -39,6 +39,8 @@ pub(crate) struct RefreshToken {
     pub(crate) code: String,
     /// When it dies by itself, in seconds; most never do.
     pub(crate) expires_at: Option<i64>,
+    /// When it dies because another one took its place, in seconds.
+    pub(crate) lapses_at: Option<i64>,
     /// When it last gave an access token, or was issued, in seconds.
     pub(crate) last_used: i64,
     pub(crate) dead: bool,
@@ -64,7 +66,8 @@ impl AccessToken {
 
 impl RefreshToken {
     pub(crate) fn is_live(&self, now: i64) -> bool {
-        let ended = self.expires_at.is_some_and(|at| at <= now);
+        let is_over = |at: Option<i64>| at.is_some_and(|at| at <= now);
+        let ended = is_over(self.expires_at) || is_over(self.lapses_at);
         !self.dead && !ended && self.last_used + UNUSED > now
     }
 }
@@ -178,7 +181,7 @@ impl Grants {
     /// Lets a refresh token end at `at`, unless it ends before.
     pub(crate) fn lapse_refresh(&mut self, text: &str, at: i64) {
         if let Some(token) = self.tokens.refresh.get_mut(text) {
-            token.expires_at = Some(token.expires_at.map_or(at, |before| before.min(at)));
+            token.lapses_at = Some(token.lapses_at.map_or(at, |before| before.min(at)));
         }
     }
 
@@ -221,6 +224,7 @@ mod tests {
             scopes: BTreeSet::new(),
             code: code.to_owned(),
             expires_at: None,
+            lapses_at: None,
             last_used: 0,
             dead: false,
         }

@@ -74,6 +74,7 @@ pub(super) fn refresh_token(
         scopes: scopes.clone(),
         code: code.to_owned(),
         expires_at: refresh_expiry(request.shared, &state, client, scopes),
+        lapses_at: None,
         last_used: request.shared.clock.now_unix(),
         dead: false,
     };

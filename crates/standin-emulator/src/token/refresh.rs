@@ -83,7 +83,7 @@ fn rotate(state: &mut State, text: &str, token: &RefreshToken, now: i64) -> Stri
         grace => state.grants.lapse_refresh(text, now.saturating_add(grace)),
     }
     let limit = state.profile.refresh_token_limit;
-    state.grants.add_refresh(token.clone(), limit)
+    state.grants.add_refresh(RefreshToken { lapses_at: None, ..token.clone() }, limit)
 }
 
 fn answer(request: &Request<'_>, text: &str, accepted: Accepted) -> Object {
