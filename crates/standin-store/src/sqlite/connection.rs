@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use rusqlite::config::DbConfig;
 use rusqlite::types::Value;
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
+use tokio::time::Instant;
 
 use crate::OpenError;
 
@@ -26,6 +27,9 @@ enum Answer {
 
 /// How long a writer waits for another process before it gives up: longer than any commit of ours.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long it is left alone before it is tried again.
+const PAUSE: Duration = Duration::from_millis(10);
 
 /// More than there are statements.
 const STATEMENTS: usize = 64;
@@ -77,11 +81,29 @@ fn open(path: &Path, access: OpenFlags, settings: &[Setting]) -> Result<Connecti
     // 60 µs instead of 10.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map_err(refused)?;
     for (setting, question, wanted) in EVERYWHERE.iter().chain(settings) {
-        connection.execute_batch(setting).map_err(refused)?;
+        apply(&connection, setting).map_err(refused)?;
         let found = connection.query_row(question, [], |row| row.get(0)).map_err(refused)?;
         assert_answer(setting, *wanted, &found)?;
     }
     Ok(connection)
+}
+
+/// Whoever changes the journal while another process does so is told at once that the file is busy, whatever the
+/// time-out: here that waits as everything else does.
+fn apply(connection: &Connection, setting: &str) -> rusqlite::Result<()> {
+    let begun_at = Instant::now();
+    loop {
+        match connection.execute_batch(setting) {
+            Err(error) if is_busy(&error) && begun_at.elapsed() < BUSY_TIMEOUT => {
+                std::thread::sleep(PAUSE);
+            }
+            done => return done,
+        }
+    }
+}
+
+fn is_busy(error: &rusqlite::Error) -> bool {
+    error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
 }
 
 fn assert_answer(setting: &'static str, wanted: Answer, found: &Value) -> Result<(), OpenError> {
