@@ -68,6 +68,11 @@ fn plans(module: &Module) -> String {
 fn outcome(module: &Module, run: &str) -> String {
     match (&module.refused, run) {
         (None, "refresh") => "a new token is vended".to_owned(),
+        (None, "events") => "202 for each".to_owned(),
+        (None, "events_verified") => "202, and its `state` is on record".to_owned(),
+        (None, "events_unasked") => "202; on record, and nothing ends".to_owned(),
+        (None, "events_twice") => "202 again, and it acts once".to_owned(),
+        (None, "events_invalid") => "400; sessions go on".to_owned(),
         (None, "logout") => "200, and the session is over".to_owned(),
         (None, "provider_logout") => "signed out; the browser is where it wanted to go".to_owned(),
         (None, "provider_logout_crossed") => {
@@ -76,6 +81,7 @@ fn outcome(module: &Module, run: &str) -> String {
         (None, _) => "signed in; userinfo is read".to_owned(),
         (Some(code), "refresh") => format!("`{code}`; nothing of the answer is used"),
         (Some(code), "logout") => format!("400 `{code}`; the session goes on"),
+        (Some(code), "posted_error") => format!("`{code}` on a page of ours; the attempt is over"),
         (Some(code), "begin") => format!("`{code}`; nobody is sent there"),
         (Some(code), _) if module.userinfo => format!("`{code}`; nobody is signed in"),
         (Some(code), _) => format!("`{code}`; no userinfo call, nobody is signed in"),

@@ -2,18 +2,22 @@
 //! is the emulator with a fault, and what a module wants of us is read from the emulator's ledger and from the wire.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use http::HeaderMap;
-use http::header::{AUTHORIZATION, LOCATION};
+use http::header::{AUTHORIZATION, CONTENT_TYPE, LOCATION};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use standin::http::{HttpClient, HttpError, Request, ReqwestClient, Response};
-use standin::provider::{ClientAuthentication, ProviderConfig, ProviderKind, ProviderProfile};
+use standin::provider::{
+    AnswerForm, ClientAuthentication, ProviderConfig, ProviderKind, ProviderProfile,
+};
+use standin::signals::stream::EVENT_TYPES;
 use url::Url;
 
-use crate::backchannel_logout;
-use crate::support::{ADA, Browser, World, http_client, refused, with, without};
+use crate::support::{ADA, Browser, World, http_client, param, refused, with, without};
+use crate::{backchannel_logout, risc};
 
 const TABLE: &str = include_str!("../conformance.toml");
 
@@ -43,12 +47,47 @@ struct Module {
     out_of_scope: Option<String>,
 }
 
+impl Module {
+    fn is_in(&self, plan: &str) -> bool {
+        self.plans.iter().any(|known| known == plan)
+    }
+
+    /// How the provider is asked to answer. The form-post plans have the modules of the others; and what is only in
+    /// the Hybrid plan is about the ID token beside the code.
+    fn forms(&self) -> Vec<AnswerForm> {
+        let mut forms = Vec::new();
+        if self.plans != ["hybrid"] {
+            forms.extend([AnswerForm::Query, AnswerForm::FormPost]);
+        }
+        if self.is_in("hybrid") || self.is_in("comprehensive") {
+            forms.push(AnswerForm::HybridFormPost);
+        }
+        forms
+    }
+
+    /// Where its fault can be: wherever an ID token is given, unless the row says otherwise.
+    fn places(&self, form: AnswerForm) -> Vec<&str> {
+        match self.fault.as_ref().map(|fault| fault.endpoint.as_deref()) {
+            None => Vec::new(),
+            Some(Some(endpoint)) => vec![endpoint],
+            Some(None) if form.is_hybrid() => vec!["authorize", "token"],
+            Some(None) => vec!["token"],
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
 #[serde(rename_all = "snake_case")]
 enum Run {
     Begin,
     DiscoveredKeys,
+    Events,
+    EventsInvalid,
+    EventsTwice,
+    EventsUnasked,
+    EventsVerified,
     Logout,
+    PostedError,
     ProviderLogout,
     ProviderLogoutCrossed,
     Refresh,
@@ -84,9 +123,8 @@ impl Wrong {
         header.into()
     }
 
-    /// Orders it as often as a sign-in may come by.
-    async fn order(&self, world: &World) {
-        let endpoint = self.endpoint.as_deref().unwrap_or("token");
+    /// Orders it at this endpoint, as often as a sign-in may come by.
+    async fn order(&self, world: &World, endpoint: &str) {
         let mut more = json!({ "times": 2 });
         if self.fault == "id_token_claims" {
             let claims = self.claims().to_string().replace("{origin}", world.google.origin());
@@ -134,6 +172,11 @@ impl Stage {
         Self::with(module, |_| {}).await
     }
 
+    /// The same, where the provider answers in this form.
+    async fn answering(module: &Module, form: AnswerForm) -> Self {
+        Self::with(module, |provider| provider.answer = form).await
+    }
+
     async fn with(module: &Module, change: impl FnOnce(&mut ProviderConfig)) -> Self {
         let heard = Heard::default();
         let ear = Ear { client: http_client(), heard: Arc::clone(&heard) };
@@ -150,10 +193,10 @@ impl Stage {
         Self { world, browser, heard }
     }
 
-    /// From now on the provider does what the row says.
-    async fn goes_wrong(&self, module: &Module) {
+    /// From now on the provider does what the row says, at this endpoint.
+    async fn goes_wrong(&self, module: &Module, endpoint: &str) {
         if let Some(fault) = &module.fault {
-            fault.order(&self.world).await;
+            fault.order(&self.world, endpoint).await;
         }
     }
 
@@ -171,13 +214,16 @@ impl Stage {
         assert_eq!(self.asked("/claims").len(), 0, "{}: a claims endpoint", module.name);
     }
 
-    /// Whoever comes is refused, after one token call, and userinfo is asked only if the row says so.
-    async fn refuses(mut self, module: &Module, code: &'static str) {
+    /// Whoever comes is refused, and userinfo is asked only if the row says so. Where the browser brought what is
+    /// wrong the code is not spent; otherwise there was one token call.
+    async fn refuses(mut self, module: &Module, place: &str, code: &'static str) {
         let before = self.world.before(&mut self.browser).await;
         let answer = self.browser.sign_in("").await;
         let told = self.world.google.count("userinfo_read").await;
         assert_eq!(told, usize::from(module.userinfo), "{}: userinfo", module.name);
-        let expected = refused(403, code).after_exchange();
+        let expected = refused(403, code);
+        let is_front = place == "authorize";
+        let expected = if is_front { expected.known() } else { expected.after_exchange() };
         self.world.assert_refusal(&mut self.browser, &before, &answer, expected).await;
         self.world.assert_next_sign_in_works(&mut self.browser).await;
     }
@@ -205,10 +251,7 @@ fn every_module_is_run_or_says_why_not() {
         assert_ne!(is_run, module.out_of_scope.is_some(), "{}", module.name);
         assert_eq!(is_run, !module.provider.is_empty(), "{}", module.name);
     }
-    let count = |plan: &str| {
-        let of_plan = |module: &&Module| module.plans.iter().any(|known| known == plan);
-        table.module.iter().filter(of_plan).count()
-    };
+    let count = |plan: &str| table.module.iter().filter(|module| module.is_in(plan)).count();
     // As many as the plans have; `at_hash` is tried in the code flow, too.
     let counts = ["basic", "hybrid", "config", "refresh", "back-channel"].map(count);
     assert_eq!(counts, [15, 18, 6, 3, 8]);
@@ -217,35 +260,80 @@ fn every_module_is_run_or_says_why_not() {
 #[tokio::test]
 async fn a_sign_in_ends_as_each_module_wants_it() {
     for module in modules(Run::SignIn) {
-        // Only an answer with an ID token beside the code has these.
-        if module.plans == ["hybrid"] {
-            continue;
+        for form in module.forms() {
+            sign_in(&module, form).await;
         }
-        let stage = Stage::of(&module).await;
-        stage.goes_wrong(&module).await;
-        match code_of(&module) {
-            None => stage.signs_in(&module).await,
-            Some(code) => stage.refuses(&module, code).await,
+    }
+}
+
+/// The module in one form of answer. What must do no harm is in every ID token at once, what must be refused in each
+/// of them alone.
+async fn sign_in(module: &Module, form: AnswerForm) {
+    let places = module.places(form);
+    let Some(code) = code_of(module) else {
+        let stage = Stage::answering(module, form).await;
+        for place in places {
+            stage.goes_wrong(module, place).await;
         }
+        return stage.signs_in(module).await;
+    };
+    for place in places {
+        let stage = Stage::answering(module, form).await;
+        stage.goes_wrong(module, place).await;
+        stage.refuses(module, place, code).await;
     }
 }
 
 #[tokio::test]
 async fn the_secret_goes_in_the_header_where_the_registration_says_so() {
     for module in modules(Run::SignInWithBasic) {
-        let change = |provider: &mut ProviderConfig| {
-            provider.registration.authentication = ClientAuthentication::Basic;
-        };
-        let stage = Stage::with(&module, change).await;
-        let heard = Arc::clone(&stage.heard);
-        stage.signs_in(&module).await;
-        let heard = heard.lock().unwrap();
-        let calls: Vec<_> = heard.iter().filter(|(url, ..)| url.path() == "/token").collect();
-        assert!(!calls.is_empty());
-        for (_, headers, body) in calls {
-            assert!(headers[AUTHORIZATION].to_str().unwrap().starts_with("Basic "));
-            assert!(!body.contains("client_secret"), "the secret is in the body too");
+        for form in module.forms() {
+            sign_in_with_basic(&module, form).await;
         }
+    }
+}
+
+async fn sign_in_with_basic(module: &Module, form: AnswerForm) {
+    let change = |provider: &mut ProviderConfig| {
+        provider.answer = form;
+        provider.registration.authentication = ClientAuthentication::Basic;
+    };
+    let stage = Stage::with(module, change).await;
+    let heard = Arc::clone(&stage.heard);
+    stage.signs_in(module).await;
+    let heard = heard.lock().unwrap();
+    let calls: Vec<_> = heard.iter().filter(|(url, ..)| url.path() == "/token").collect();
+    assert!(!calls.is_empty());
+    for (_, headers, body) in calls {
+        assert!(headers[AUTHORIZATION].to_str().unwrap().starts_with("Basic "));
+        assert!(!body.contains("client_secret"), "the secret is in the body too");
+    }
+}
+
+/// `max_age=0` is asked by the configuration, `prompt=none` by the test: no configuration asks it.
+#[tokio::test]
+async fn an_error_that_is_posted_is_shown_and_ends_the_attempt() {
+    for module in modules(Run::PostedError) {
+        let mut stage = Stage::with(&module, |provider| {
+            provider.answer = AnswerForm::FormPost;
+            provider.authentication.max_age = Some(Duration::ZERO);
+        })
+        .await;
+        let asked = stage.browser.begin("").await;
+        assert_eq!(
+            (&*param(&asked, "max_age"), &*param(&asked, "response_mode")),
+            ("0", "form_post")
+        );
+        let form = stage.browser.form_for(&with(&asked, "prompt", "none")).await;
+        assert_eq!(form.get("error"), "interaction_required");
+        stage.browser.accept_html();
+        let before = stage.world.before(&mut stage.browser).await;
+        let page = stage.browser.submit(&form).await;
+        let expected = refused(400, code_of(&module).unwrap()).known();
+        stage.world.assert_refusal(&mut stage.browser, &before, &page, expected).await;
+        assert!(page.headers[CONTENT_TYPE].to_str().unwrap().starts_with("text/html"));
+        let again = stage.browser.submit(&form).await;
+        assert_eq!(again.any_code(), "attempt_used");
     }
 }
 
@@ -273,7 +361,7 @@ async fn keys_are_where_the_document_says() {
 async fn a_document_of_another_issuer_begins_nothing() {
     for module in modules(Run::Begin) {
         let mut stage = Stage::of(&module).await;
-        stage.goes_wrong(&module).await;
+        stage.goes_wrong(&module, "discovery").await;
         let before = stage.world.before(&mut stage.browser).await;
         let answer = stage.browser.get("/auth/google/login").await;
         let expected = refused(503, code_of(&module).unwrap());
@@ -312,7 +400,7 @@ async fn a_refresh_ends_as_each_module_wants_it() {
         let stage = Stage::with(&module, |provider| provider.kind = ProviderKind::Google).await;
         let (caller, _) = stage.world.away(ADA, "").await;
         let before = stage.world.grant_tokens();
-        stage.goes_wrong(&module).await;
+        stage.goes_wrong(&module, "token").await;
         match code_of(&module) {
             None => {
                 let token = caller.token().await;
@@ -373,5 +461,87 @@ async fn a_browser_goes_on_only_with_the_state_that_it_left_with() {
             assert!(!page.headers.contains_key(LOCATION), "{}", module.name);
         }
         browser.session().await.assert_refused(401, "unauthenticated");
+    }
+}
+
+/// The type of an event about the stream itself.
+const VERIFICATION: &str = "https://schemas.openid.net/secevent/risc/event-type/verification";
+
+#[tokio::test]
+async fn every_event_that_was_asked_for_is_taken() {
+    for module in modules(Run::Events) {
+        let world = risc::subscribed().await;
+        world.signed_in(ADA, "").await;
+        for name in EVENT_TYPES {
+            let word = name.rsplit('/').next().unwrap();
+            let mut event = json!({ "event": word });
+            if word == "token-revoked" {
+                event["token"] = json!("1//another-token-altogether");
+            }
+            assert_eq!(risc::send(&world, ADA, event).await, 202, "{}: {word}", module.name);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_verification_is_taken_whether_it_was_asked_for_or_not() {
+    for module in modules(Run::EventsVerified) {
+        let world = World::start().await;
+        let account = risc::subscribe(&world).await;
+        let google = "google".parse().unwrap();
+        world.standin.signals().request_verification(&google, &account, "is it on").await.unwrap();
+        world.google.happened("risc_delivered", 1).await;
+        assert_eq!(told(&world), "verification: is it on", "{}", module.name);
+    }
+    for module in modules(Run::EventsUnasked) {
+        let world = risc::subscribed().await;
+        let (mut browser, _) = world.signed_in(ADA, "").await;
+        let spoiled = json!({ "claims": { "events": { VERIFICATION: {} } } });
+        let event = json!({ "event": "sessions-revoked", "spoiled": spoiled });
+        assert_eq!(risc::send(&world, ADA, event).await, 202, "{}", module.name);
+        assert_eq!(told(&world), "verification", "{}", module.name);
+        browser.session().await.assert_status(200);
+    }
+}
+
+/// What the provider's events left on record.
+fn told(world: &World) -> String {
+    world.value("SELECT group_concat(detail, ', ') FROM events WHERE kind = 'provider_signal'")
+}
+
+#[tokio::test]
+async fn an_event_that_is_delivered_again_is_taken_and_acts_once() {
+    for module in modules(Run::EventsTwice) {
+        let world = risc::subscribed().await;
+        let (mut first, _) = world.signed_in(ADA, "").await;
+        let event =
+            json!({ "event": "sessions-revoked", "spoiled": { "claims": { "jti": "one" } } });
+        assert_eq!(risc::send(&world, ADA, event.clone()).await, 202);
+        first.session().await.assert_refused(401, "unauthenticated");
+        let (mut second, _) = world.signed_in(ADA, "").await;
+        assert_eq!(risc::send(&world, ADA, event).await, 202, "{}", module.name);
+        second.session().await.assert_status(200);
+        assert_eq!(told(&world), "sessions-revoked", "{}", module.name);
+    }
+}
+
+#[tokio::test]
+async fn an_event_that_does_not_count_is_refused() {
+    for module in modules(Run::EventsInvalid) {
+        let world = risc::subscribed().await;
+        let (mut browser, _) = world.signed_in(ADA, "").await;
+        for spoiled in [
+            json!({ "bad_signature": true }),
+            json!({ "header": { "alg": "none" } }),
+            json!({ "header": { "typ": "JWT" }, "claims": { "nonce": "n" } }),
+            json!({ "claims": { "iss": "https://accounts.evil.example" } }),
+            json!({ "claims": { "aud": "somebody-else" } }),
+            json!({ "claims": { "events": null } }),
+        ] {
+            let event = json!({ "event": "sessions-revoked", "spoiled": spoiled });
+            assert_eq!(risc::send(&world, ADA, event).await, 400, "{}: {spoiled}", module.name);
+        }
+        browser.session().await.assert_status(200);
+        assert_eq!(world.events_of("provider_signal"), 0);
     }
 }

@@ -14,7 +14,7 @@ const RISC: &str = "https://schemas.openid.net/secevent/risc/event-type/";
 const SESSIONS: &str = "https://schemas.openid.net/secevent/risc/event-type/sessions-revoked";
 
 /// The emulator sends its events to this app from now on.
-async fn subscribe(world: &World) -> ServiceAccount {
+pub async fn subscribe(world: &World) -> ServiceAccount {
     let robot = json!({ "email": "robot@emulated-project.iam.gserviceaccount.com" });
     let file = world.google.control("PUT", "service-accounts", robot).await;
     let account = ServiceAccount::parse(file.to_string().as_bytes()).unwrap();
@@ -26,13 +26,13 @@ async fn subscribe(world: &World) -> ServiceAccount {
 }
 
 /// What became of an event about somebody: the receiver's answer.
-async fn send(world: &World, person: &str, mut event: Value) -> Value {
+pub async fn send(world: &World, person: &str, mut event: Value) -> Value {
     event["user"] = person.into();
     let sent = world.google.control("POST", "risc/send", event).await;
     sent["deliveries"][0]["status"].clone()
 }
 
-async fn subscribed() -> World {
+pub async fn subscribed() -> World {
     let world = World::start().await;
     subscribe(&world).await;
     world
