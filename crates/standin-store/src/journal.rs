@@ -28,7 +28,8 @@ use standin::{Journal, JournalRecord};
 const AFTER_COMMIT: Duration = Duration::from_mins(10);
 /// What never came to a row is kept for so long, as a spare.
 const SPARE: Duration = Duration::from_hours(24);
-/// A file that has grown to this size is begun anew.
+/// A file that has grown by this much, and to twice what it began with, is begun anew: what is kept is written
+/// again no more often than it is written.
 const LARGE: u64 = 4 << 20;
 /// No record is larger: a token answer has at most 256 KiB.
 const MAX_RECORD: usize = 1 << 20;
@@ -61,6 +62,8 @@ struct Inner {
     /// Held until it is dropped: nobody else takes the file over.
     file: File,
     size: u64,
+    /// What it began with.
+    began_with: u64,
     /// Oldest first.
     kept: Vec<Kept>,
 }
@@ -180,17 +183,18 @@ impl Inner {
         let (file, path) = create(directory, now)?;
         file.try_lock().map_err(io::Error::other)?;
         let directory = directory.to_owned();
-        let mut inner = Self { directory, path, file, size: 0, kept: Vec::new() };
+        let mut inner = Self { directory, path, file, size: 0, began_with: 0, kept: Vec::new() };
         for kept in kept {
             inner.write(WRITTEN, &kept.line())?;
             inner.kept.push(kept);
         }
         inner.file.sync_data()?;
+        inner.began_with = inner.size;
         Ok(inner)
     }
 
     fn append(&mut self, kept: Kept, now: Timestamp) -> io::Result<()> {
-        if self.size > LARGE {
+        if self.size > LARGE + 2 * self.began_with {
             self.begin_anew(now)?;
         }
         self.write(WRITTEN, &kept.line())?;
@@ -200,7 +204,8 @@ impl Inner {
     }
 
     fn settle(&mut self, attempt: RefreshId, now: Timestamp) -> io::Result<()> {
-        let mut kept = self.kept.iter_mut();
+        // Mostly one of the newest.
+        let mut kept = self.kept.iter_mut().rev();
         let Some(kept) = kept.find(|kept| kept.record.attempt == attempt) else { return Ok(()) };
         kept.settled_at = Some(now);
         self.write(SETTLED, &Settlement { attempt, settled_at: now.unix_ms() })
