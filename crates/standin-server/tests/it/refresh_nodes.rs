@@ -7,6 +7,7 @@ use std::time::Duration;
 use data_encoding::HEXLOWER;
 use serde_json::{Value, json};
 use standin::secret::sha256;
+use standin::time::{Clock as _, SystemClock};
 use standin::vault::{Grant, GrantState};
 use tokio::runtime::Runtime;
 
@@ -85,6 +86,32 @@ impl Job {
         eventually(kind, || (self.cluster.count(kind) >= count).then_some(()));
     }
 
+    /// The first process asks the provider, and is gone before it is answered.
+    fn kill_while_it_asks(&mut self) {
+        let request = stale(&self.token(0, &json!({})));
+        self.fault(&json!({ "endpoint": "token", "fault": "delay", "delay_ms": 60_000 }));
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                let asked = std::panic::catch_unwind(|| self.vend(0, &request));
+                // It is killed before it can answer.
+                drop(asked);
+            });
+            self.until("fault_used", 1);
+            signal(&self.cluster.nodes[0], "-KILL");
+        });
+        self.cluster.nodes.remove(0);
+    }
+
+    /// How many leases there are, over or not.
+    fn leases(&self) -> usize {
+        let leases = async {
+            let store = standin_store::open(&self.cluster.database_url).await.unwrap();
+            let end = SystemClock.now().after(Duration::from_hours(1));
+            store.overdue_refreshes(end, 10).await.unwrap().len()
+        };
+        Runtime::new().unwrap().block_on(leases)
+    }
+
     fn refreshes(&self) -> usize {
         self.cluster.count("token_refreshed")
     }
@@ -150,25 +177,8 @@ fn rf_9_a_process_that_dies_while_it_asks_is_followed_by_another_on_postgresql()
 }
 
 fn dies_while_it_asks(mut job: Job) {
-    let request = stale(&job.token(0, &json!({})));
     let generation = job.grant().generation;
-    job.fault(&json!({ "endpoint": "token", "fault": "delay", "delay_ms": 60_000 }));
-    thread::scope(|scope| {
-        scope.spawn(|| {
-            let lines =
-                format!("Authorization: Bearer {}\r\nContent-Type: application/json\r\n", job.key);
-            let path = format!("POST /v1/users/{}/grants/google/token", job.user);
-            let address = &job.cluster.nodes[0].address;
-            // It is killed before it can answer.
-            let asked = std::panic::catch_unwind(|| {
-                ask(address, PUBLIC, &path, &lines, &request.to_string())
-            });
-            drop(asked);
-        });
-        job.until("fault_used", 1);
-        signal(&job.cluster.nodes[0], "-KILL");
-    });
-    job.cluster.nodes.remove(0);
+    job.kill_while_it_asks();
 
     // Nobody asks for a token: the sweeper of another process finds the lease.
     eventually("a refresh by another process", || {
@@ -178,6 +188,22 @@ fn dies_while_it_asks(mut job: Job) {
     let token = job.token(0, &json!({}));
     job.token(1, &stale(&token));
     assert_eq!(job.cluster.count("refresh_refused"), 0);
+}
+
+/// Nobody will refresh it any more: the sweeper ends the lease, and does not come back to it for ever.
+#[test]
+fn rf_10_a_lease_of_a_grant_that_was_taken_back_is_ended() {
+    let mut job = Job::start(Cluster::on_sqlite());
+    job.kill_while_it_asks();
+    assert_eq!(job.leases(), 1);
+    let revoked = Command::new(env!("CARGO_BIN_EXE_standin"))
+        .current_dir(job.cluster.directory.path())
+        .env_clear()
+        .args(["grants", "revoke", &job.grant().id.to_string()])
+        .output()
+        .unwrap();
+    assert!(revoked.status.success(), "{revoked:?}");
+    eventually("the end of the lease", || (job.leases() == 0).then_some(()));
 }
 
 /// The holder of the lease sleeps through it with its answer in hand.

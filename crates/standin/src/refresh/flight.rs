@@ -36,6 +36,7 @@ pub(super) struct Flight<'a> {
     exchange: &'a Exchange,
     target: &'a Target,
     need: Need,
+    goal: Goal,
     is_leased: bool,
     attempt: RefreshId,
     /// The row as it was read last.
@@ -65,6 +66,7 @@ impl<'a> Flight<'a> {
             exchange,
             target,
             need,
+            goal: Goal::Token,
             is_leased,
             attempt: RefreshId::new(&*core.clock, &*core.entropy),
             row: None,
@@ -94,6 +96,7 @@ impl<'a> Flight<'a> {
     }
 
     pub(super) async fn fly(mut self, goal: Goal) -> Outcome {
+        self.goal = goal;
         // What the provider gives will be sealed: better a look at the keys before it is asked than after.
         self.exchange.core.vault.require_current().await?;
         let (mut machine, mut step) = Machine::start(goal, self.is_leased);
@@ -117,7 +120,7 @@ impl<'a> Flight<'a> {
         match step {
             Step::Read => self.read().await,
             Step::Claim { generation } => self.claim(generation).await,
-            Step::Ask => self.ask().await,
+            Step::Ask => Ok(self.ask().await),
             Step::Keep => Ok(self.keep().await),
             Step::Commit { is_in_doubt } => self.commit(is_in_doubt).await,
             Step::Recall { generation } => Ok(self.recall(generation)),
@@ -135,6 +138,8 @@ impl<'a> Flight<'a> {
         let Some(row) = self.available(core.store.grant(self.target.grant).await)? else {
             return Ok(Event::Unavailable);
         };
+        // The database is there again.
+        self.failure = None;
         let Some(grant) = row else {
             self.row = None;
             return Ok(Event::Read(None));
@@ -153,8 +158,9 @@ impl<'a> Flight<'a> {
     }
 
     async fn claim(&mut self, generation: u64) -> Result<Event, RefreshFailure> {
-        if let (None, Some(row)) = (&self.hand, &self.row) {
-            // No lease for what may not be asked.
+        if let (Goal::Token, None, Some(row)) = (self.goal, &self.hand, &self.row) {
+            // No lease for what may not be asked. Whoever resolves one takes it in any case: it must come to an end
+            // also where nobody will ever ask again.
             self.exchange.gate(row)?;
             if !lasting::is_all_of(row) {
                 self.exchange.key_of(row)?;
@@ -180,17 +186,24 @@ impl<'a> Flight<'a> {
         })
     }
 
-    async fn ask(&mut self) -> Result<Event, RefreshFailure> {
+    async fn ask(&mut self) -> Event {
         if self.claimed_at.is_some_and(|claimed_at| claimed_at.elapsed() > ASK_WITHIN) {
-            return Ok(Event::Late);
+            return Event::Late;
         }
+        self.ask_provider().await.unwrap_or_else(|failure| {
+            self.failure = Some(failure);
+            Event::Failed
+        })
+    }
+
+    /// An error says that the provider was not asked, or that nothing of its answer may be used.
+    async fn ask_provider(&mut self) -> Result<Event, RefreshFailure> {
         let Some(grant) = &self.row else { return Ok(Event::Failed) };
         let (exchange, id) = (self.exchange, grant.id);
         let provider = exchange.gate(grant)?;
         if lasting::is_all_of(grant) {
-            let dead = exchange.confirm_death(&provider, grant).await;
-            self.failure = dead.err();
-            return Ok(if self.failure.is_some() { Event::Failed } else { Event::Refused });
+            exchange.confirm_death(&provider, grant).await?;
+            return Ok(Event::Refused);
         }
         let (endpoint, refresh_token) = exchange.key_of(grant)?;
         let (asked_at, narrowed_to) = (exchange.now(), self.target.narrowed_to.as_ref());
@@ -201,10 +214,7 @@ impl<'a> Flight<'a> {
             Err(error) => return Ok(self.refused(error)),
         };
         exchange.holds.release(id);
-        if let Err(failure) = exchange.refuse_another_person(&provider, grant, &tokens).await {
-            self.failure = Some(failure);
-            return Ok(Event::Failed);
-        }
+        exchange.refuse_another_person(&provider, grant, &tokens).await?;
         let rotated = tokens.refresh_token.is_some();
         let (attempt, generation) = (self.attempt, grant.generation);
         self.hand = Some(Answer { attempt, generation, asked_at, tokens });
