@@ -12,6 +12,7 @@ mod error;
 pub mod journal;
 pub mod postgres;
 pub mod sqlite;
+mod words;
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -1,5 +1,6 @@
 //! Refreshing with three processes on one database, before a provider that replaces refresh tokens.
 
+use std::panic::AssertUnwindSafe;
 use std::process::Command;
 use std::thread;
 use std::time::Duration;
@@ -92,7 +93,7 @@ impl Job {
         self.fault(&json!({ "endpoint": "token", "fault": "delay", "delay_ms": 60_000 }));
         thread::scope(|scope| {
             scope.spawn(|| {
-                let asked = std::panic::catch_unwind(|| self.vend(0, &request));
+                let asked = std::panic::catch_unwind(AssertUnwindSafe(|| self.vend(0, &request)));
                 // It is killed before it can answer.
                 drop(asked);
             });

@@ -9,6 +9,7 @@ use super::PostgresStore;
 use super::connection::Connection;
 use super::rows::{Cells, instant, optional, params};
 use super::work::{Done, work};
+use crate::words::by_key;
 
 macro_rules! columns {
     () => {
@@ -101,19 +102,4 @@ fn use_of(row: &Row) -> Result<DataKeyUse> {
         grants: cells.number("grants")?,
         revocations: cells.number("revocations")?,
     })
-}
-
-/// What is in no format of ours has many headers and one line.
-fn by_key(counts: Vec<DataKeyUse>) -> Vec<DataKeyUse> {
-    let (foreign, mut ours): (Vec<_>, Vec<_>) =
-        counts.into_iter().partition(|count| count.key.is_none());
-    let sum = |total: DataKeyUse, count: DataKeyUse| DataKeyUse {
-        key: None,
-        grants: total.grants + count.grants,
-        revocations: total.revocations + count.revocations,
-    };
-    if let Some(foreign) = foreign.into_iter().reduce(sum) {
-        ours.insert(0, foreign);
-    }
-    ours
 }

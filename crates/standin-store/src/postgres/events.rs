@@ -13,13 +13,14 @@
 
 use async_trait::async_trait;
 use standin::id::{AttemptId, ClientId, GrantId, UserId};
-use standin::store::{Event, EventKind, Events, Result, StoredEvent};
+use standin::store::{Event, Events, Result, StoredEvent};
 use tokio_postgres::Row;
 
 use super::PostgresStore;
 use super::connection::Connection;
 use super::rows::{Cells, id, limit, optional, params, text};
 use super::work::{Done, work};
+use crate::words::Word as _;
 
 const APPEND: &str = "INSERT INTO event_inbox (appended_us, intent, position, at, kind, user_id, \
     grant_id, client_id, attempt_id, detail, count) \
@@ -40,26 +41,6 @@ const NUMBER: &str = "WITH taken AS (\
     SELECT $1 + row_number() OVER (ORDER BY appended_us, intent, position), \
     at, kind, user_id, grant_id, client_id, attempt_id, detail, count FROM taken";
 const COUNT: &str = "UPDATE event_counter SET last = $1 WHERE id = 1";
-
-const KINDS: [EventKind; 17] = [
-    EventKind::GrantAuthorized,
-    EventKind::GrantReauthRequired,
-    EventKind::GrantRevoked,
-    EventKind::IdentityLinked,
-    EventKind::IdentityUnlinked,
-    EventKind::ProviderSignal,
-    EventKind::RevocationConfirmed,
-    EventKind::ScopesNarrowed,
-    EventKind::ScopesRemoved,
-    EventKind::SessionEnded,
-    EventKind::SignInFailed,
-    EventKind::SignedIn,
-    EventKind::SignedOut,
-    EventKind::TokenRefreshed,
-    EventKind::TokenVended,
-    EventKind::VendRefused,
-    EventKind::UserDeleted,
-];
 
 #[async_trait]
 impl Events for PostgresStore {
@@ -115,7 +96,7 @@ pub(super) async fn append(connection: &Connection, event: &Event) -> Done<()> {
         connection.intent().as_bytes(),
         connection.next_event(),
         event.at,
-        kind_word(event.kind),
+        event.kind.word(),
         event.user.as_ref().map(UserId::as_bytes),
         event.grant.as_ref().map(GrantId::as_bytes),
         event.client.as_ref().map(ClientId::as_bytes),
@@ -133,7 +114,7 @@ fn event_of(row: &Row) -> Result<StoredEvent> {
         sequence: cells.number("sequence")?,
         event: Event {
             at: cells.instant("at")?,
-            kind: cells.word("kind", &KINDS, kind_word)?,
+            kind: cells.word("kind")?,
             user: cells.take("user_id", optional(id))?,
             grant: cells.take("grant_id", optional(id))?,
             client: cells.take("client_id", optional(id))?,
@@ -142,26 +123,4 @@ fn event_of(row: &Row) -> Result<StoredEvent> {
             count: cells.number("count")?,
         },
     })
-}
-
-const fn kind_word(kind: EventKind) -> &'static str {
-    match kind {
-        EventKind::GrantAuthorized => "grant_authorized",
-        EventKind::GrantReauthRequired => "grant_reauth_required",
-        EventKind::GrantRevoked => "grant_revoked",
-        EventKind::IdentityLinked => "identity_linked",
-        EventKind::IdentityUnlinked => "identity_unlinked",
-        EventKind::ProviderSignal => "provider_signal",
-        EventKind::RevocationConfirmed => "revocation_confirmed",
-        EventKind::ScopesNarrowed => "scopes_narrowed",
-        EventKind::ScopesRemoved => "scopes_removed",
-        EventKind::SessionEnded => "session_ended",
-        EventKind::SignInFailed => "sign_in_failed",
-        EventKind::SignedIn => "signed_in",
-        EventKind::SignedOut => "signed_out",
-        EventKind::TokenRefreshed => "token_refreshed",
-        EventKind::TokenVended => "token_vended",
-        EventKind::VendRefused => "vend_refused",
-        EventKind::UserDeleted => "user_deleted",
-    }
 }

@@ -6,7 +6,7 @@ use standin::provider::Scopes;
 use standin::store::{Event, Grants, Result, RevocationRow, StoreError};
 use standin::time::Timestamp;
 use standin::vault::{
-    Grant, GrantState, NamedToken, ReauthReason, ScopeRecord, Sealed, SealedTokens, TokenTrace,
+    Grant, NamedToken, ScopeRecord, Sealed, SealedTokens, TokenTrace,
     TraceHash, header,
 };
 use standin::verify::{Identity, ProviderId};
@@ -15,9 +15,10 @@ use tokio_postgres::Row;
 use super::accounts::key_of;
 use super::connection::Connection;
 use super::rewraps::none_retired;
-use super::rows::{Cell, Cells, bytes, hash, instant, limit, optional, params, text, value_of};
+use super::rows::{Cell, Cells, bytes, hash, instant, limit, optional, params, text, word};
 use super::work::{Done, work};
 use super::{PostgresStore, events, revocations, scope_ledger};
+use crate::words::Word;
 
 macro_rules! columns {
     () => {
@@ -77,16 +78,6 @@ const REPLACE: &str = concat!(
          CASE WHEN sealed_refresh IS NOT DISTINCT FROM $16 THEN NULL ELSE $24 END"
     )
 );
-
-const STATES: [GrantState; 3] = [GrantState::Active, GrantState::Reauth, GrantState::Revoked];
-
-const REASONS: [ReauthReason; 5] = [
-    ReauthReason::ExpiredIdle,
-    ReauthReason::Revoked,
-    ReauthReason::RotationLost,
-    ReauthReason::ScopeRemoved,
-    ReauthReason::Unknown,
-];
 
 #[async_trait]
 impl Grants for PostgresStore {
@@ -246,8 +237,8 @@ async fn write(connection: &Connection, sql: &'static str, grant: &Grant) -> Don
         &grant.token_endpoint,
         grant.scopes.to_string(),
         grant.requested.to_string(),
-        state_word(grant.state),
-        grant.reason.map(reason_word),
+        grant.state.word(),
+        grant.reason.map(Word::word),
         number(grant.generation)?,
         tokens.access.as_ref().map(Sealed::as_bytes),
         tokens.refresh.as_ref().map(Sealed::as_bytes),
@@ -282,8 +273,8 @@ fn grant_of(row: &Row) -> Result<Grant> {
         token_endpoint: cells.text("token_endpoint")?,
         scopes: cells.take("scopes", scopes)?,
         requested: cells.take("requested", scopes)?,
-        state: cells.word("state", &STATES, state_word)?,
-        reason: cells.take("reason", optional(|cell| value_of(&REASONS, reason_word, cell)))?,
+        state: cells.word("state")?,
+        reason: cells.take("reason", optional(word))?,
         generation: cells.number("generation")?,
         tokens: SealedTokens {
             access: cells.take("sealed_access", optional(sealed))?,
@@ -322,22 +313,4 @@ fn scopes(cell: Cell<'_>) -> Option<Scopes> {
 
 fn sealed(cell: Cell<'_>) -> Option<Sealed> {
     bytes(cell).map(Sealed::from_bytes)
-}
-
-const fn state_word(state: GrantState) -> &'static str {
-    match state {
-        GrantState::Active => "active",
-        GrantState::Reauth => "reauth",
-        GrantState::Revoked => "revoked",
-    }
-}
-
-const fn reason_word(reason: ReauthReason) -> &'static str {
-    match reason {
-        ReauthReason::ExpiredIdle => "expired_idle",
-        ReauthReason::Revoked => "revoked",
-        ReauthReason::RotationLost => "rotation_lost",
-        ReauthReason::ScopeRemoved => "scope_removed",
-        ReauthReason::Unknown => "unknown",
-    }
 }

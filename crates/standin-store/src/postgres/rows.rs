@@ -6,8 +6,9 @@
 
 use std::borrow::Cow;
 
+use crate::words::{Id, Word};
 use bytes::{BufMut as _, BytesMut};
-use standin::id::{AttemptId, ClientId, GrantId, RefreshId, SessionId, UserId};
+use standin::id::{AttemptId, ClientId, GrantId, SessionId, UserId};
 use standin::store::StoreError;
 use standin::time::Timestamp;
 use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
@@ -188,23 +189,6 @@ impl<'row> FromSql<'row> for Cell<'row> {
     }
 }
 
-/// The 16 bytes of an id.
-pub(super) trait Id: Sized + ToString {
-    /// Any 16 bytes are one.
-    fn of(bytes: [u8; 16]) -> Self;
-}
-
-macro_rules! ids {
-    ($($id:ty),+) => {$(
-        impl Id for $id {
-            fn of(bytes: [u8; 16]) -> Self {
-                Self::from_bytes(bytes)
-            }
-        }
-    )+};
-}
-ids!(AttemptId, ClientId, GrantId, RefreshId, SessionId, UserId);
-
 /// The cells of a row, one after the other, in the order in which the statement names them. The first one
 /// names the row.
 pub(super) struct Cells<'row> {
@@ -285,14 +269,9 @@ impl<'row> Cells<'row> {
         self.take(column, |cell| text(cell)?.parse().ok())
     }
 
-    /// The one of `values` that is written so.
-    pub(super) fn word<T: Copy>(
-        &mut self,
-        column: &'static str,
-        values: &[T],
-        word_for: fn(T) -> &'static str,
-    ) -> Result<T, StoreError> {
-        self.take(column, |cell| value_of(values, word_for, cell))
+    /// A value that is written as a word.
+    pub(super) fn word<T: Word>(&mut self, column: &'static str) -> Result<T, StoreError> {
+        self.take(column, word)
     }
 
     fn cell(&self, index: usize) -> Option<Cell<'row>> {
@@ -351,14 +330,8 @@ fn number(cell: Cell<'_>) -> Option<i64> {
 }
 
 /// The one of `values` that stands in the cell as a word.
-pub(super) fn value_of<T: Copy>(
-    values: &[T],
-    word_for: fn(T) -> &'static str,
-    cell: Cell<'_>,
-) -> Option<T> {
-    let word = text(cell)?;
-    let mut values = values.iter().copied();
-    values.find(|value| word_for(*value) == word)
+pub(super) fn word<T: Word>(cell: Cell<'_>) -> Option<T> {
+    T::of_word(&text(cell)?)
 }
 
 /// A limit as PostgreSQL takes it.

@@ -2,12 +2,13 @@
 
 use standin::id::GrantId;
 use standin::store::StoreError;
-use standin::vault::{ScopeRecord, ScopeSource};
+use standin::vault::ScopeRecord;
 use tokio_postgres::Row;
 
 use super::connection::Connection;
 use super::rows::{Cells, instant, optional, params};
 use super::work::Done;
+use crate::words::Word as _;
 
 const OF_GRANT: &str = "SELECT grant_id, scope, requested_at, granted_at, refused_at, removed_at, \
     source FROM scope_ledger WHERE grant_id = $1 ORDER BY scope";
@@ -16,15 +17,6 @@ const PUT: &str = "INSERT INTO scope_ledger \
     VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (grant_id, scope) DO UPDATE SET requested_at = $3, \
     granted_at = $4, refused_at = $5, removed_at = $6, source = $7";
 const FORGET: &str = "DELETE FROM scope_ledger WHERE grant_id = $1";
-
-const SOURCES: [ScopeSource; 6] = [
-    ScopeSource::Consent,
-    ScopeSource::Earlier,
-    ScopeSource::Incremental,
-    ScopeSource::Refresh,
-    ScopeSource::Revocation,
-    ScopeSource::SignIn,
-];
 
 /// The records of a grant.
 pub(super) async fn of_grant(connection: &Connection, grant: GrantId) -> Done<Vec<ScopeRecord>> {
@@ -45,7 +37,7 @@ pub(super) async fn put(
             record.granted_at,
             record.refused_at,
             record.removed_at,
-            source_word(record.source),
+            record.source.word(),
         ];
         connection.execute(PUT, row).await?;
     }
@@ -67,17 +59,6 @@ fn record_of(row: &Row) -> Result<ScopeRecord, StoreError> {
         granted_at: cells.take("granted_at", optional(instant))?,
         refused_at: cells.take("refused_at", optional(instant))?,
         removed_at: cells.take("removed_at", optional(instant))?,
-        source: cells.word("source", &SOURCES, source_word)?,
+        source: cells.word("source")?,
     })
-}
-
-const fn source_word(source: ScopeSource) -> &'static str {
-    match source {
-        ScopeSource::Consent => "consent",
-        ScopeSource::Earlier => "earlier",
-        ScopeSource::Incremental => "incremental",
-        ScopeSource::Refresh => "refresh",
-        ScopeSource::Revocation => "revocation",
-        ScopeSource::SignIn => "sign_in",
-    }
 }

@@ -8,6 +8,7 @@ use super::PostgresStore;
 use super::connection::Connection;
 use super::rows::params;
 use super::work::{Done, work};
+use crate::words::Word as _;
 
 const SPEND: &str = "INSERT INTO spent (sha256, kind, until_ms) VALUES ($1, $2, $3) \
     ON CONFLICT DO NOTHING";
@@ -26,13 +27,5 @@ pub(super) async fn spend(
     sha256: &[u8; 32],
     until: Timestamp,
 ) -> Done<bool> {
-    Ok(connection.execute(SPEND, params![sha256, kind_word(kind), until]).await? == 1)
-}
-
-const fn kind_word(kind: SpentKind) -> &'static str {
-    match kind {
-        SpentKind::Credential => "credential",
-        SpentKind::LogoutToken => "logout_token",
-        SpentKind::SecurityEvent => "security_event",
-    }
+    Ok(connection.execute(SPEND, params![sha256, kind.word(), until]).await? == 1)
 }

@@ -3,37 +3,18 @@
 use async_trait::async_trait;
 use rusqlite::{Connection, Row, params};
 use standin::id::{AttemptId, ClientId, GrantId, UserId};
-use standin::store::{Event, EventKind, Events, Result, StoredEvent};
+use standin::store::{Event, Events, Result, StoredEvent};
 
 use super::SqliteStore;
 use super::failure::Failure;
 use super::rows::{Cells, all, execute, id, limit, optional, text};
+use crate::words::Word as _;
 
 const APPEND: &str = "INSERT INTO events \
     (at, kind, user_id, grant_id, client_id, attempt_id, detail, count) \
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
 const AFTER: &str = "SELECT sequence, at, kind, user_id, grant_id, client_id, attempt_id, detail, \
     count FROM events WHERE sequence > ?1 ORDER BY sequence LIMIT ?2";
-
-const KINDS: [EventKind; 17] = [
-    EventKind::GrantAuthorized,
-    EventKind::GrantReauthRequired,
-    EventKind::GrantRevoked,
-    EventKind::IdentityLinked,
-    EventKind::IdentityUnlinked,
-    EventKind::ProviderSignal,
-    EventKind::RevocationConfirmed,
-    EventKind::ScopesNarrowed,
-    EventKind::ScopesRemoved,
-    EventKind::SessionEnded,
-    EventKind::SignInFailed,
-    EventKind::SignedIn,
-    EventKind::SignedOut,
-    EventKind::TokenRefreshed,
-    EventKind::TokenVended,
-    EventKind::VendRefused,
-    EventKind::UserDeleted,
-];
 
 #[async_trait]
 impl Events for SqliteStore {
@@ -53,7 +34,7 @@ impl Events for SqliteStore {
 pub(super) fn append(connection: &Connection, event: &Event) -> std::result::Result<(), Failure> {
     let row = params![
         event.at.unix_ms(),
-        kind_word(event.kind),
+        event.kind.word(),
         event.user.as_ref().map(UserId::as_bytes),
         event.grant.as_ref().map(GrantId::as_bytes),
         event.client.as_ref().map(ClientId::as_bytes),
@@ -71,7 +52,7 @@ fn event_of(row: &Row<'_>) -> Result<StoredEvent> {
         sequence: cells.number("sequence")?,
         event: Event {
             at: cells.instant("at")?,
-            kind: cells.word("kind", &KINDS, kind_word)?,
+            kind: cells.word("kind")?,
             user: cells.take("user_id", optional(id))?,
             grant: cells.take("grant_id", optional(id))?,
             client: cells.take("client_id", optional(id))?,
@@ -80,26 +61,4 @@ fn event_of(row: &Row<'_>) -> Result<StoredEvent> {
             count: cells.number("count")?,
         },
     })
-}
-
-const fn kind_word(kind: EventKind) -> &'static str {
-    match kind {
-        EventKind::GrantAuthorized => "grant_authorized",
-        EventKind::GrantReauthRequired => "grant_reauth_required",
-        EventKind::GrantRevoked => "grant_revoked",
-        EventKind::IdentityLinked => "identity_linked",
-        EventKind::IdentityUnlinked => "identity_unlinked",
-        EventKind::ProviderSignal => "provider_signal",
-        EventKind::RevocationConfirmed => "revocation_confirmed",
-        EventKind::ScopesNarrowed => "scopes_narrowed",
-        EventKind::ScopesRemoved => "scopes_removed",
-        EventKind::SessionEnded => "session_ended",
-        EventKind::SignInFailed => "sign_in_failed",
-        EventKind::SignedIn => "signed_in",
-        EventKind::SignedOut => "signed_out",
-        EventKind::TokenRefreshed => "token_refreshed",
-        EventKind::TokenVended => "token_vended",
-        EventKind::VendRefused => "vend_refused",
-        EventKind::UserDeleted => "user_deleted",
-    }
 }

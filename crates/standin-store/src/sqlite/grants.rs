@@ -8,15 +8,16 @@ use standin::provider::Scopes;
 use standin::store::{Event, Grants, Result, RevocationRow, StoreError};
 use standin::time::Timestamp;
 use standin::vault::{
-    Grant, GrantState, NamedToken, ReauthReason, ScopeRecord, Sealed, SealedTokens, TokenTrace,
+    Grant, NamedToken, ScopeRecord, Sealed, SealedTokens, TokenTrace,
     TraceHash, header,
 };
 use standin::verify::{Identity, ProviderId};
 
 use super::failure::Failure;
 use super::rewraps::none_retired;
-use super::rows::{Cells, all, execute, instant, limit, one, optional, value_of};
+use super::rows::{Cells, all, execute, instant, limit, one, optional, word};
 use super::{SqliteStore, events, revocations, scope_ledger};
+use crate::words::Word;
 
 macro_rules! columns {
     () => {
@@ -71,16 +72,6 @@ const REPLACE: &str = concat!(
 );
 
 const REMOVE: &str = "DELETE FROM grants WHERE id = ?1";
-
-const STATES: [GrantState; 3] = [GrantState::Active, GrantState::Reauth, GrantState::Revoked];
-
-const REASONS: [ReauthReason; 5] = [
-    ReauthReason::ExpiredIdle,
-    ReauthReason::Revoked,
-    ReauthReason::RotationLost,
-    ReauthReason::ScopeRemoved,
-    ReauthReason::Unknown,
-];
 
 #[async_trait]
 impl Grants for SqliteStore {
@@ -234,8 +225,8 @@ fn write(
         grant.token_endpoint,
         grant.scopes.to_string(),
         grant.requested.to_string(),
-        state_word(grant.state),
-        grant.reason.map(reason_word),
+        grant.state.word(),
+        grant.reason.map(Word::word),
         number(grant.generation)?,
         tokens.access.as_ref().map(Sealed::as_bytes),
         tokens.refresh.as_ref().map(Sealed::as_bytes),
@@ -270,8 +261,8 @@ fn grant_of(row: &Row<'_>) -> Result<Grant> {
         token_endpoint: cells.text("token_endpoint")?,
         scopes: cells.take("scopes", scopes)?,
         requested: cells.take("requested", scopes)?,
-        state: cells.word("state", &STATES, state_word)?,
-        reason: cells.take("reason", optional(|cell| value_of(&REASONS, reason_word, cell)))?,
+        state: cells.word("state")?,
+        reason: cells.take("reason", optional(word))?,
         generation: cells.number("generation")?,
         tokens: SealedTokens {
             access: cells.take("sealed_access", optional(sealed))?,
@@ -311,22 +302,4 @@ fn scopes(cell: ValueRef<'_>) -> Option<Scopes> {
 fn sealed(cell: ValueRef<'_>) -> Option<Sealed> {
     let bytes = cell.as_blob().ok()?;
     Some(Sealed::from_bytes(bytes.to_vec()))
-}
-
-const fn state_word(state: GrantState) -> &'static str {
-    match state {
-        GrantState::Active => "active",
-        GrantState::Reauth => "reauth",
-        GrantState::Revoked => "revoked",
-    }
-}
-
-const fn reason_word(reason: ReauthReason) -> &'static str {
-    match reason {
-        ReauthReason::ExpiredIdle => "expired_idle",
-        ReauthReason::Revoked => "revoked",
-        ReauthReason::RotationLost => "rotation_lost",
-        ReauthReason::ScopeRemoved => "scope_removed",
-        ReauthReason::Unknown => "unknown",
-    }
 }

@@ -116,7 +116,7 @@ fn receipt_of(row: &Row<'_>) -> Result<ReceiptRow> {
     Ok(ReceiptRow {
         attempt: cells.id("attempt_id")?,
         provider: cells.parsed("provider")?,
-        kind: cells.word("kind", &ReceiptKind::ALL, ReceiptKind::word)?,
+        kind: cells.word("kind")?,
         code: cells.take("code", optional(text))?,
         offline: cells.take("offline", optional(|cell| cell.as_str().ok()?.parse().ok()))?,
         user: cells.take("user_id", optional(id))?,

@@ -5,28 +5,12 @@
 
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Params, Row};
-use standin::id::{AttemptId, ClientId, GrantId, RefreshId, SessionId, UserId};
+use standin::id::{AttemptId, ClientId, GrantId, SessionId, UserId};
 use standin::store::StoreError;
 use standin::time::Timestamp;
 
 use super::failure::Failure;
-
-/// The 16 bytes of an id.
-pub(super) trait Id: Sized + ToString {
-    /// Any 16 bytes are one.
-    fn of(bytes: [u8; 16]) -> Self;
-}
-
-macro_rules! ids {
-    ($($id:ty),+) => {$(
-        impl Id for $id {
-            fn of(bytes: [u8; 16]) -> Self {
-                Self::from_bytes(bytes)
-            }
-        }
-    )+};
-}
-ids!(AttemptId, ClientId, GrantId, RefreshId, SessionId, UserId);
+use crate::words::{Id, Word};
 
 /// The cells of a row, one after the other, in the order in which the statement names them. The first one
 /// names the row.
@@ -109,14 +93,9 @@ impl<'row> Cells<'row> {
         self.take(column, |cell| cell.as_str().ok()?.parse().ok())
     }
 
-    /// The one of `values` that is written so.
-    pub(super) fn word<T: Copy>(
-        &mut self,
-        column: &'static str,
-        values: &[T],
-        word_for: fn(T) -> &'static str,
-    ) -> Result<T, StoreError> {
-        self.take(column, |cell| value_of(values, word_for, cell))
+    /// A value that is written as a word.
+    pub(super) fn word<T: Word>(&mut self, column: &'static str) -> Result<T, StoreError> {
+        self.take(column, word)
     }
 
     /// What names the row: an id in its public form, whatever else as it is.
@@ -163,14 +142,8 @@ pub(super) fn text(cell: ValueRef<'_>) -> Option<String> {
 }
 
 /// The one of `values` that stands in the cell as a word.
-pub(super) fn value_of<T: Copy>(
-    values: &[T],
-    word_for: fn(T) -> &'static str,
-    cell: ValueRef<'_>,
-) -> Option<T> {
-    let word = cell.as_str().ok()?;
-    let mut values = values.iter().copied();
-    values.find(|value| word_for(*value) == word)
+pub(super) fn word<T: Word>(cell: ValueRef<'_>) -> Option<T> {
+    T::of_word(cell.as_str().ok()?)
 }
 
 /// The only row, if there is one.

@@ -4,10 +4,11 @@ use rusqlite::{Connection, Row, params};
 use standin::id::GrantId;
 use standin::store::StoreError;
 use standin::time::Timestamp;
-use standin::vault::{ScopeRecord, ScopeSource};
+use standin::vault::ScopeRecord;
 
 use super::failure::Failure;
 use super::rows::{Cells, all, execute, instant, optional};
+use crate::words::Word as _;
 
 const OF_GRANT: &str = "SELECT grant_id, scope, requested_at, granted_at, refused_at, removed_at, \
     source FROM scope_ledger WHERE grant_id = ?1 ORDER BY scope";
@@ -15,15 +16,6 @@ const PUT: &str = "INSERT INTO scope_ledger \
     (grant_id, scope, requested_at, granted_at, refused_at, removed_at, source) \
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO UPDATE SET requested_at = ?3, \
     granted_at = ?4, refused_at = ?5, removed_at = ?6, source = ?7";
-
-const SOURCES: [ScopeSource; 6] = [
-    ScopeSource::Consent,
-    ScopeSource::Earlier,
-    ScopeSource::Incremental,
-    ScopeSource::Refresh,
-    ScopeSource::Revocation,
-    ScopeSource::SignIn,
-];
 
 /// The records of a grant, inside whatever snapshot is open.
 pub(super) fn of_grant(
@@ -47,7 +39,7 @@ pub(super) fn put(
             record.granted_at.map(Timestamp::unix_ms),
             record.refused_at.map(Timestamp::unix_ms),
             record.removed_at.map(Timestamp::unix_ms),
-            source_word(record.source),
+            record.source.word(),
         ];
         execute(connection, PUT, row)?;
     }
@@ -63,17 +55,6 @@ fn record_of(row: &Row<'_>) -> Result<ScopeRecord, StoreError> {
         granted_at: cells.take("granted_at", optional(instant))?,
         refused_at: cells.take("refused_at", optional(instant))?,
         removed_at: cells.take("removed_at", optional(instant))?,
-        source: cells.word("source", &SOURCES, source_word)?,
+        source: cells.word("source")?,
     })
-}
-
-const fn source_word(source: ScopeSource) -> &'static str {
-    match source {
-        ScopeSource::Consent => "consent",
-        ScopeSource::Earlier => "earlier",
-        ScopeSource::Incremental => "incremental",
-        ScopeSource::Refresh => "refresh",
-        ScopeSource::Revocation => "revocation",
-        ScopeSource::SignIn => "sign_in",
-    }
 }

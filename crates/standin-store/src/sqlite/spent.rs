@@ -8,6 +8,7 @@ use standin::time::Timestamp;
 use super::SqliteStore;
 use super::failure::Failure;
 use super::rows::execute;
+use crate::words::Word as _;
 
 const SPEND: &str = "INSERT INTO spent (sha256, kind, until_ms) VALUES (?1, ?2, ?3) \
     ON CONFLICT DO NOTHING";
@@ -27,14 +28,6 @@ pub(super) fn spend(
     sha256: &[u8; 32],
     until: Timestamp,
 ) -> std::result::Result<bool, Failure> {
-    let row = params![sha256, kind_word(kind), until.unix_ms()];
+    let row = params![sha256, kind.word(), until.unix_ms()];
     Ok(execute(connection, SPEND, row)? == 1)
-}
-
-const fn kind_word(kind: SpentKind) -> &'static str {
-    match kind {
-        SpentKind::Credential => "credential",
-        SpentKind::LogoutToken => "logout_token",
-        SpentKind::SecurityEvent => "security_event",
-    }
 }
