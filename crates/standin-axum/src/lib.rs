@@ -24,11 +24,8 @@ mod cookies;
 mod isolation;
 mod jobs;
 mod json;
-mod limiter;
 mod page;
 pub mod problem;
-
-use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::FromRef;
@@ -40,13 +37,11 @@ use tower_http::set_header::SetResponseHeaderLayer;
 
 pub use client_ip::ClientIp;
 pub use cookies::CurrentSession;
-use limiter::Limiter;
 
 /// What every handler has.
 #[derive(Clone)]
 struct Shared {
     standin: Standin,
-    limiter: Arc<Limiter>,
 }
 
 impl FromRef<Shared> for Standin {
@@ -57,8 +52,7 @@ impl FromRef<Shared> for Standin {
 
 /// Both sides, with their state: merge it into an app that browsers reach at the `public_url`.
 pub fn router(standin: Standin) -> Router {
-    let limiter = Arc::new(Limiter::new());
-    let shared = Shared { standin, limiter };
+    let shared = Shared { standin };
     Router::new()
         .merge(browser::router().route_layer(from_fn(isolation::isolate)))
         .merge(jobs::router())

@@ -68,6 +68,7 @@ mod account;
 mod admission;
 mod core;
 mod json;
+mod limiter;
 mod refresh;
 mod revoke;
 mod standin;
@@ -91,6 +92,7 @@ pub mod verify;
 
 pub use admission::{AllowList, InvalidEntry, SignUp};
 pub use error::{Error, Refusal};
+pub use limiter::Limiter;
 pub use refresh::{FreshToken, Journal, JournalRecord, NoJournal};
 pub use revoke::{Revocations, Revoked};
 pub use standin::{Builder, Standin};

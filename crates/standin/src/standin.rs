@@ -14,6 +14,7 @@ use crate::core::Core;
 use crate::entropy::{Entropy, SystemEntropy};
 use crate::error::Error;
 use crate::http::HttpClient;
+use crate::limiter::Limiter;
 use crate::people::People;
 use crate::provider::{ClientUse, Provider, ProviderConfig, Registration};
 use crate::receipt::ReceiptSettings;
@@ -51,6 +52,7 @@ struct Services {
     people: People,
     signals: Signals,
     audit: Audit,
+    limiter: Limiter,
     tasks: TaskTracker,
     receipts: ReceiptSettings,
 }
@@ -207,6 +209,7 @@ impl Standin {
             people: People::new(Arc::clone(&core), Revocations::new(Arc::clone(&core))),
             revocations: Revocations::new(Arc::clone(&core)),
             signals: Signals::new(Arc::clone(&core)),
+            limiter: limiter_of(&core, tasks.clone()),
             sessions,
             audit,
             tasks,
@@ -251,6 +254,12 @@ impl Standin {
         &self.0.signals
     }
 
+    /// Who has failed too often.
+    #[must_use]
+    pub fn limiter(&self) -> &Limiter {
+        &self.0.limiter
+    }
+
     /// The rows, for those who list them.
     #[must_use]
     pub fn store(&self) -> &dyn Store {
@@ -281,10 +290,10 @@ impl Standin {
     }
 
     /// The upkeep that needs a clock of its own: writing what was counted, asking again for revocations that
-    /// failed, forgetting what is over, and bringing refreshes to an end whose node has gone. Runs until `stop`, then finishes what has begun: refreshes and
+    /// failed, forgetting what is over, and bringing refreshes to an end whose node has gone, and telling other processes of failed requests. Runs until `stop`, then finishes what has begun: refreshes and
     /// sign-ins under way, and the last of the record.
     pub async fn run(&self, stop: CancellationToken) {
-        tokio::join!(self.keep_up(&stop), self.settle_refreshes(&stop));
+        tokio::join!(self.keep_up(&stop), self.settle_refreshes(&stop), self.0.limiter.run(&stop));
         self.0.tasks.close();
         self.0.tasks.wait().await;
         report("writing the record", self.flush_audit().await);
@@ -338,6 +347,11 @@ impl Standin {
         }
         Ok(())
     }
+}
+
+fn limiter_of(core: &Core, tasks: TaskTracker) -> Limiter {
+    let store: Arc<dyn Store> = Arc::clone(&core.store);
+    Limiter::new(store, Arc::clone(&core.clock), tasks)
 }
 
 fn report(what: &str, done: Result<(), Error>) {

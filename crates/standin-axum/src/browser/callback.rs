@@ -74,7 +74,7 @@ async fn answered(
     match complete(shared, provider, client, headers, answer).await {
         Ok(completed) => leave(&completed),
         Err(failed) => {
-            shared.limiter.failed(client);
+            shared.standin.limiter().failed(client.0).await;
             let again = format!("/auth/{provider}/login");
             let again = (failed.mode == Mode::Redirect).then_some(again);
             let window = failed.window.clone();
@@ -91,7 +91,7 @@ async fn complete(
     headers: &HeaderMap,
     answer: Result<UnverifiedCallback, Refusal>,
 ) -> Result<Completed, Failed> {
-    shared.limiter.check(client).map_err(Failed::before_attempt)?;
+    shared.standin.limiter().check(client.0).map_err(Failed::before_attempt)?;
     let signin = shared.standin.signin();
     match answer {
         Ok(answer) => signin.callback(provider, answer, headers).await,

@@ -42,7 +42,7 @@ pub(super) async fn post(
         );
     };
     let guarded = require_same_origin(&headers, shared.standin.public_url())
-        .and_then(|()| shared.limiter.check(client));
+        .and_then(|()| shared.standin.limiter().check(client.0));
     if let Err(refusal) = guarded {
         return Problem::from(refusal).into_response();
     }
@@ -54,7 +54,7 @@ pub(super) async fn post(
     match complete(&shared, &provider, read, &headers).await {
         Ok(response) => response,
         Err(failed) => {
-            shared.limiter.failed(client);
+            shared.standin.limiter().failed(client.0).await;
             Problem::from(failed).into_response()
         }
     }

@@ -39,7 +39,8 @@ pub(super) async fn post(
         Ok(body) => body,
         Err(rejection) => return unreadable(&rejection),
     };
-    let read = shared.limiter.check(client).and_then(|()| read(&shared, &headers, &body));
+    let read =
+        shared.standin.limiter().check(client.0).and_then(|()| read(&shared, &headers, &body));
     let post = match read {
         Ok(post) => post,
         // Other sites can make a browser post this much: its owner's patience is not theirs to use up.
@@ -48,7 +49,7 @@ pub(super) async fn post(
     match complete(&shared, &provider, post, &headers).await {
         Ok(response) => response,
         Err(failed) => {
-            shared.limiter.failed(client);
+            shared.standin.limiter().failed(client.0).await;
             let again = format!("/auth/{provider}/login");
             page::failed(&headers, failed.into(), Waiting::Nobody, Some(&again))
         }

@@ -26,7 +26,7 @@ pub(super) async fn get(
     let waiting = Waiting::of(mode, window.as_ref());
     let refused = |problem| page::failed(&headers, problem, waiting, None);
     let request = require_top_level(&headers)
-        .and_then(|()| shared.limiter.check(client))
+        .and_then(|()| shared.standin.limiter().check(client.0))
         .and_then(|()| read(&query));
     let request = match request {
         Ok(request) => request,

@@ -56,11 +56,11 @@ async fn authenticate(
     let refuse = |refusal: Refusal| Problem::from(refusal).into_response();
     let client =
         ClientIp::from_request_parts(parts, shared).await.unwrap_or_else(|never| match never {});
-    shared.limiter.check(client).map_err(refuse)?;
+    shared.standin.limiter().check(client.0).map_err(refuse)?;
     let key = key.map_err(refuse)?;
     let found = shared.standin.vend().authenticate(&key).await;
     if matches!(found, Err(standin::Error::Refused(_))) {
-        shared.limiter.failed(client);
+        shared.standin.limiter().failed(client.0).await;
     }
     found.map_err(|error| Problem::from(error).into_response())
 }

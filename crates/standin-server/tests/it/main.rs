@@ -11,6 +11,7 @@ mod attempts;
 mod cli;
 mod config;
 mod keys;
+mod limiter_nodes;
 mod login;
 mod net;
 mod nodes;

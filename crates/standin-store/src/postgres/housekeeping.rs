@@ -18,6 +18,8 @@ const PRUNE_SESSIONS: &str = "DELETE FROM sessions WHERE hash IN \
     (SELECT hash FROM sessions WHERE expires_at <= $1 LIMIT $2)";
 const PRUNE_SPENT: &str = "DELETE FROM spent WHERE (sha256, kind) IN \
     (SELECT sha256, kind FROM spent WHERE until_ms <= $1 LIMIT $2)";
+const PRUNE_FAILED: &str = "DELETE FROM failed_requests WHERE network IN \
+    (SELECT network FROM failed_requests WHERE until_ms <= $1 LIMIT $2)";
 /// A server that has become a standby, or that its owner has made read-only, is of no use.
 const PING: &str = "SELECT current_setting('transaction_read_only') AS read_only";
 
@@ -25,7 +27,7 @@ const PING: &str = "SELECT current_setting('transaction_read_only') AS read_only
 impl Housekeeping for PostgresStore {
     async fn prune(&self, now: Timestamp) -> Result<usize> {
         let mut pruned = 0;
-        for table in [PRUNE_ATTEMPTS, PRUNE_SESSIONS, PRUNE_SPENT] {
+        for table in [PRUNE_ATTEMPTS, PRUNE_SESSIONS, PRUNE_SPENT, PRUNE_FAILED] {
             pruned += self.prune_all(table, now).await?;
         }
         self.prune_intents().await?;

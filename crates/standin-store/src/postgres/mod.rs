@@ -24,6 +24,7 @@ mod clients;
 mod connection;
 mod data_keys;
 mod events;
+mod failed_requests;
 mod failure;
 mod grants;
 mod housekeeping;

@@ -17,13 +17,15 @@ const PRUNE_SESSIONS: &str = "DELETE FROM sessions WHERE hash IN \
     (SELECT hash FROM sessions WHERE expires_at <= ?1 LIMIT ?2)";
 const PRUNE_SPENT: &str = "DELETE FROM spent WHERE (sha256, kind) IN \
     (SELECT sha256, kind FROM spent WHERE until_ms <= ?1 LIMIT ?2)";
+const PRUNE_FAILED: &str = "DELETE FROM failed_requests WHERE network IN \
+    (SELECT network FROM failed_requests WHERE until_ms <= ?1 LIMIT ?2)";
 const PING: &str = "SELECT 1 FROM sqlite_schema LIMIT 1";
 
 #[async_trait]
 impl Housekeeping for SqliteStore {
     async fn prune(&self, now: Timestamp) -> Result<usize> {
         let mut pruned = 0;
-        for table in [PRUNE_ATTEMPTS, PRUNE_SESSIONS, PRUNE_SPENT] {
+        for table in [PRUNE_ATTEMPTS, PRUNE_SESSIONS, PRUNE_SPENT, PRUNE_FAILED] {
             pruned += self.prune_all(table, now).await?;
         }
         Ok(pruned)

@@ -16,6 +16,7 @@ mod clients;
 mod connection;
 mod data_keys;
 mod events;
+mod failed_requests;
 mod failure;
 mod file;
 mod grants;

@@ -17,6 +17,7 @@ pub mod admission;
 pub mod attempts;
 pub mod clients;
 pub mod data_keys;
+pub mod failed_requests;
 pub mod grants;
 pub mod housekeeping;
 pub mod journal;
@@ -85,6 +86,11 @@ macro_rules! store_laws {
                 nothing_is_written_that_a_retired_data_key_has_sealed,
                 what_a_retired_key_sealed_before_stays_while_the_rest_changes,
                 the_use_of_data_keys_is_counted_from_the_rows,
+            }
+            failed_requests {
+                a_window_of_failed_requests_ends_at_its_time,
+                failed_requests_of_fifty_parallel_callers_are_all_counted,
+                pruning_forgets_failed_requests_whose_window_is_over,
             }
             grants {
                 a_grant_comes_back_with_every_field_as_it_was_written,
@@ -224,6 +230,7 @@ mod tests {
             include_str!("conformance/attempts.rs"),
             include_str!("conformance/clients.rs"),
             include_str!("conformance/data_keys.rs"),
+            include_str!("conformance/failed_requests.rs"),
             include_str!("conformance/grants.rs"),
             include_str!("conformance/housekeeping.rs"),
             include_str!("conformance/journal.rs"),

@@ -4,6 +4,7 @@
 //! the way before it changes anything: that makes each of them one transaction.
 
 mod admission;
+mod failed_requests;
 mod receipts;
 mod refreshes;
 mod signals;
@@ -16,9 +17,9 @@ use async_trait::async_trait;
 
 use super::{
     Account, AttemptOutcome, AttemptRow, Attempts, ClientRow, Clients, DataKeyRow, DataKeyUse,
-    DataKeys, Event, Events, Grants, Housekeeping, NewSession, ReceiptRow, Result, RevocationRow,
-    RewrappedGrant, Rewraps, SessionHash, SessionRow, SessionView, Sessions, Spent, SpentKind,
-    StoreError, StoredEvent, User,
+    DataKeys, Event, Events, FailedInWindow, Grants, Housekeeping, Network, NewSession, ReceiptRow,
+    Result, RevocationRow, RewrappedGrant, Rewraps, SessionHash, SessionRow, SessionView, Sessions,
+    Spent, SpentKind, StoreError, StoredEvent, User,
 };
 use crate::id::{AttemptId, ClientId, GrantId, SessionId, UserId};
 use crate::time::Timestamp;
@@ -51,6 +52,7 @@ struct Tables {
     receipts: BTreeMap<AttemptId, ReceiptRow>,
     revocations: BTreeMap<(Timestamp, GrantId), RevocationRow>,
     leases: BTreeMap<GrantId, refreshes::Lease>,
+    failed_requests: BTreeMap<Network, FailedInWindow>,
 }
 
 impl MemoryStore {
@@ -479,12 +481,15 @@ impl Rewraps for MemoryStore {
 impl Housekeeping for MemoryStore {
     async fn prune(&self, now: Timestamp) -> Result<usize> {
         let mut tables = self.tables();
-        let rows =
-            |tables: &Tables| tables.attempts.len() + tables.sessions.len() + tables.spent.len();
+        let rows = |tables: &Tables| {
+            let failed = tables.failed_requests.len();
+            tables.attempts.len() + tables.sessions.len() + tables.spent.len() + failed
+        };
         let before = rows(&tables);
         tables.attempts.retain(|_, (expires_at, _)| *expires_at > now);
         tables.sessions.retain(|_, row| row.expires_at > now);
         tables.spent.retain(|_, until| *until > now);
+        tables.failed_requests.retain(|_, row| row.until > now);
         Ok(before - rows(&tables))
     }
 

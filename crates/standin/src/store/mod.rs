@@ -9,6 +9,7 @@
 //! load the keys again and seal again), so that a key which no row needs stays needed by none.
 //! The laws in [`conformance`] say the rest, and every implementation is run against them.
 
+mod failed_requests;
 mod receipt;
 mod record;
 mod refresh;
@@ -26,6 +27,7 @@ use crate::time::Timestamp;
 use crate::vault::{Grant, ScopeRecord};
 use crate::verify::{Identity, ProviderId};
 
+pub use failed_requests::{FailedInWindow, FailedRequests, Network};
 pub use receipt::{ReceiptFilter, ReceiptKind, ReceiptRow};
 pub use record::{
     Account, Admits, AttemptOutcome, AttemptRow, ClientRow, DataKeyRow, DataKeyUse, Event,
@@ -307,7 +309,7 @@ pub trait Receipts {
 /// Upkeep.
 #[async_trait]
 pub trait Housekeeping {
-    /// Forgets attempts, sessions and spent tokens whose time was over at `now`. How many rows went.
+    /// Forgets attempts, sessions, spent tokens and counted requests whose time was over at `now`. How many rows went.
     async fn prune(&self, now: Timestamp) -> Result<usize>;
     /// Whether the database answers.
     async fn ping(&self) -> Result<()>;
@@ -324,6 +326,7 @@ pub trait Store:
     + Signals
     + Clients
     + Events
+    + FailedRequests
     + DataKeys
     + Rewraps
     + Receipts
@@ -344,6 +347,7 @@ impl<T> Store for T where
         + Signals
         + Clients
         + Events
+        + FailedRequests
         + DataKeys
         + Rewraps
         + Receipts
