@@ -31,22 +31,10 @@ impl Stage {
         browser
     }
 
-    fn subject(&self, person: &str) -> String {
-        let email = format!(
-            "SELECT subject FROM identities JOIN users ON users.id = user_id WHERE users.email = '{person}'"
-        );
-        self.world.value(&email)
-    }
-
     /// The claims of a token that counts, about this person.
     fn claims(&mut self, person: &str) -> Value {
         self.said += 1;
-        let now = self.world.standin.clock().now().unix_seconds();
-        json!({
-            "iss": self.world.google.origin(), "aud": self.world.google.client_id(),
-            "iat": now, "exp": now + 120, "jti": format!("logout-{}", self.said),
-            "sub": self.subject(person), "events": { LOGOUT: {} },
-        })
+        claims_about(&self.world, person, &format!("logout-{}", self.said))
     }
 
     /// A token that counts but for these changes.
@@ -80,6 +68,18 @@ impl Stage {
         assert_eq!(answer.headers["cache-control"], "no-store");
         assert_eq!(answer.body, "");
     }
+}
+
+/// The claims of a logout token that counts, about this person.
+pub fn claims_about(world: &World, person: &str, jti: &str) -> Value {
+    let subject: String = world.value(&format!(
+        "SELECT subject FROM identities JOIN users ON users.id = user_id WHERE users.email = '{person}'"
+    ));
+    let now = world.standin.clock().now().unix_seconds();
+    json!({
+        "iss": world.google.origin(), "aud": world.google.client_id(), "iat": now, "exp": now + 120,
+        "jti": jti, "sub": subject, "events": { LOGOUT: {} },
+    })
 }
 
 fn logout_header() -> Value {

@@ -6,11 +6,15 @@ use data_encoding::BASE64URL_NOPAD;
 use futures_util::future::join_all;
 use http::HeaderMap;
 use serde_json::json;
+use standin::Standin;
 use standin::secret::sha256;
 use standin::session::cookie::Cookies;
 use standin::signin::SignInRequest;
+use standin::time::{Clock, Timestamp};
 
-use crate::support::{ADA, Browser, CALENDAR, DRIVE, GRACE, World, param, refused, with};
+use crate::support::{
+    ADA, Browser, CALENDAR, DRIVE, GRACE, Wire, World, http_client, param, refused, with,
+};
 
 /// At least 128 bits in base64url.
 const MIN_RANDOM: usize = 22;
@@ -355,7 +359,10 @@ async fn ar_1_ar_10_ten_thousand_starts_have_nothing_in_common_and_leave_nothing
         let begun = world.standin.signin().begin(&provider, request, Cookies::of(&nobody)).await;
         let url = begun.unwrap().location;
         for name in ["state", "nonce", "code_challenge"] {
-            let half: [u8; 16] = sha256(param(&url, name).as_bytes())[..16].try_into().unwrap();
+            let value = param(&url, name);
+            let bytes = BASE64URL_NOPAD.decode(value.as_bytes()).unwrap();
+            assert!(value.len() >= MIN_RANDOM && bytes.len() >= 16, "{value}");
+            let half: [u8; 16] = sha256(value.as_bytes())[..16].try_into().unwrap();
             assert!(seen.insert(half), "the same {name} twice");
         }
     }
@@ -363,6 +370,75 @@ async fn ar_1_ar_10_ten_thousand_starts_have_nothing_in_common_and_leave_nothing
     let own = 64 * seen.capacity() as u64;
     assert!(resident_bytes() < memory + (16 << 20) + own, "a start costs memory");
     early.get(&early_callback).await.assert_status(303);
+}
+
+/// What the token endpoint is told was never seen by a browser, in any flow: neither itself nor as a hash.
+#[tokio::test]
+async fn ar_1_no_state_and_no_nonce_is_a_verifier() {
+    let wire = Wire::new();
+    let world = World::over(wire.clone(), |_| {}).await;
+    world.google.allow(ADA).await;
+    let (mut seen, mut challenges) = (HashSet::new(), HashSet::new());
+    for _ in 0..20 {
+        let mut browser = world.browser();
+        for flow in ["", "?mode=popup", "grant"] {
+            let asked = if flow == "grant" {
+                let more =
+                    browser.post("/auth/google/grant", json!({ "scopes": [CALENDAR] })).await;
+                more.json()["authorization_url"].as_str().unwrap().parse().unwrap()
+            } else {
+                browser.begin(flow).await
+            };
+            challenges.insert(param(&asked, "code_challenge"));
+            seen.extend([param(&asked, "state"), param(&asked, "nonce")]);
+            let callback = browser.answer_to(&asked).await;
+            assert!(!browser.get(&callback).await.status.is_client_error(), "{flow}");
+        }
+    }
+    let verifiers = wire.heard("code_verifier");
+    assert_eq!((verifiers.len(), seen.len(), challenges.len()), (60, 120, 60));
+    let hash = |text: &str| BASE64URL_NOPAD.encode(&sha256(text.as_bytes()));
+    for verifier in verifiers {
+        assert!((43..=128).contains(&verifier.len()));
+        assert!(challenges.contains(&hash(&verifier)), "no S256 of it was sent");
+        assert!(!seen.contains(&verifier) && !seen.contains(&hash(&verifier)), "{verifier}");
+        assert!(!challenges.contains(&verifier), "{verifier}");
+    }
+}
+
+struct StandsStill(Timestamp);
+
+impl Clock for StandsStill {
+    fn now(&self) -> Timestamp {
+        self.0
+    }
+}
+
+/// Where no time goes by, a state is as good as any: every bit of it is a coin of its own.
+#[tokio::test]
+async fn ar_1_no_bit_of_a_state_comes_of_the_time() {
+    let world = World::start().await;
+    let google = "google".parse().unwrap();
+    let config = world.standin.provider(&google).unwrap().config().clone();
+    let store = standin_store::open(&world.database_url()).await.unwrap();
+    let clock = StandsStill(world.standin.clock().now());
+    let builder = Standin::builder(world.app.clone(), store, http_client()).clock(clock);
+    let standin = builder.provider(config).build(&world.keys).await.unwrap();
+    let nobody = HeaderMap::new();
+    let (mut seen, mut ones) = (HashSet::new(), Vec::new());
+    for _ in 0..2000 {
+        let begun =
+            standin.signin().begin(&google, SignInRequest::default(), Cookies::of(&nobody)).await;
+        let state = param(&begun.unwrap().location, "state");
+        let bytes = BASE64URL_NOPAD.decode(state.as_bytes()).unwrap();
+        ones.resize(bytes.len() * 8, 0);
+        for (index, count) in ones.iter_mut().enumerate() {
+            *count += u32::from(bytes[index / 8] >> (index % 8) & 1);
+        }
+        assert!(seen.insert(state), "the same state twice");
+    }
+    // Nine standard deviations: chance alone is never out of it.
+    assert!(ones.iter().all(|count| (800..1200).contains(count)), "{ones:?}");
 }
 
 /// Each way in has a nonce of its own.

@@ -12,7 +12,7 @@ const SOURCES: [&str; 2] =
 
 /// Who asks there, as far as a browser is concerned.
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum By {
+pub enum By {
     /// A person's window goes there, perhaps from another site.
     Window,
     /// A page of ours reads it.
@@ -28,7 +28,7 @@ enum By {
 }
 
 /// Whoever adds a route says here who asks there.
-const TABLE: [(&str, By); 25] = [
+pub const TABLE: [(&str, By); 25] = [
     ("/account", By::Window),
     ("/auth/attempts/{attempt}", By::Reader),
     ("/auth/delete-account", By::Page),
@@ -57,7 +57,7 @@ const TABLE: [(&str, By); 25] = [
 ];
 
 /// The routes of the sources, with their methods.
-fn routes() -> BTreeMap<&'static str, Vec<Method>> {
+pub fn routes() -> BTreeMap<&'static str, Vec<Method>> {
     let calls = SOURCES.iter().flat_map(|source| source.split(".route(").skip(1));
     calls
         .map(|call| {
@@ -70,7 +70,7 @@ fn routes() -> BTreeMap<&'static str, Vec<Method>> {
         .collect()
 }
 
-fn concrete(path: &str) -> String {
+pub fn concrete(path: &str) -> String {
     let named = path.replace("{provider}", "google").replace("{attempt}", "att_0");
     named.replace("{session}", "ses_0").replace("{user}", "google:1")
 }

@@ -48,7 +48,7 @@ pub use google::Google;
 pub use job::Job;
 pub use probe::Caller;
 pub use published::Publishing;
-pub use refusal::refused;
+pub use refusal::{Refused, refused};
 pub use signer::{KID, WithOurKey, changed, forged, signed};
 pub use wire::Wire;
 
