@@ -6,7 +6,7 @@ import { mkdirSync, readdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { openBrowser } from "./lib/browser.mjs";
-import { binary, startDemo, startEmulator, startService } from "./lib/demo.mjs";
+import { ask, binary, startDemo, startEmulator, startService } from "./lib/demo.mjs";
 import { oracle } from "./lib/emulator.mjs";
 import { startSite } from "./lib/site.mjs";
 
@@ -50,6 +50,13 @@ class Stage {
       service.remove();
     });
     return { ...service, ...oracle(service) };
+  }
+
+  /** A command at a terminal that waits for somebody. */
+  async ask(args) {
+    const asked = await ask(args);
+    this.#servers.push(asked.stop);
+    return asked;
   }
 
   /** An application of the story's own on an origin of its own, which the provider's client knows. */

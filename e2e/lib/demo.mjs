@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import { until } from "./until.mjs";
 
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), "..", "..");
 const READY_MS = 30_000;
@@ -65,7 +66,10 @@ export async function startService(lines) {
       body: JSON.stringify({ client_id, redirect_uris: [`${app}/auth/google/callback`] }),
     });
     const ours = [`issuer = "${emulator.emulator}"`, `client_id = "${client_id}"`, `client_secret = "${client_secret}"`];
-    const text = readFileSync(config, "utf8")
+    // What `init` wrote for a key that is told here is not said twice.
+    const told = lines.map((line) => line.split(" = ")[0]);
+    const text = told
+      .reduce((text, key) => text.replace(new RegExp(`^${key} = .*\n`, "m"), ""), readFileSync(config, "utf8"))
       .replace(/^listen = .*/m, `listen = "127.0.0.1:${port}"`)
       .replace(/^operator_listen = .*/m, 'operator_listen = "127.0.0.1:0"')
       .replace(/^client_secret_json = .*/m, [...ours, ...lines].join("\n"));
@@ -75,7 +79,7 @@ export async function startService(lines) {
       await service.stop();
       await emulator.stop();
     };
-    return { ...service, app, emulator: emulator.emulator, client_id, remove: removed, stop };
+    return { ...service, app, emulator: emulator.emulator, client_id, config, remove: removed, stop };
   } catch (error) {
     await emulator?.stop();
     removed();
@@ -90,6 +94,34 @@ function freePort() {
       server.close(() => resolve(port));
     });
   });
+}
+
+/** Runs a command of the binary to its end, and gives back the JSON that it printed. */
+export function command(args) {
+  const { status, stdout, stderr } = spawnSync(binary(), args, { encoding: "utf8" });
+  if (status !== 0) throw new Error(`standin ${args.join(" ")} ended with ${status}: ${stderr}`);
+  return JSON.parse(stdout);
+}
+
+/**
+ * Starts a command that says what a person must do, and ends when they have done it: what it says first, what it
+ * says in the end, what it has complained, and a way to answer it.
+ */
+export async function ask(args) {
+  const child = spawn(binary(), args, { stdio: ["pipe", "pipe", "pipe"] });
+  const lines = [];
+  const complaints = [];
+  child.stderr.on("data", (text) => complaints.push(text));
+  createInterface({ input: child.stdout }).on("line", (line) => lines.push(JSON.parse(line)));
+  const ended = new Promise((resolve) => child.on("close", (code) => resolve({ code, said: lines.at(-1) })));
+  const complained = () => complaints.join("");
+  const stop = async () => {
+    child.kill("SIGKILL");
+    await ended;
+  };
+  await until("it says what to do", () => lines.length > 0 || child.exitCode !== null);
+  if (lines.length === 0) throw new Error(`standin ${args.join(" ")} ended: ${complained()}`);
+  return { first: lines[0], ended, complained, stop, answer: (text) => child.stdin.end(text) };
 }
 
 /** Starts the binary, waits for its ready line, and gives back what that says and how to stop it. */
