@@ -32,11 +32,13 @@ pub enum LifecycleError {
     Signals(std::io::Error),
 }
 
-/// Two listeners that are bound and not yet served: from here on requests wait instead of failing.
+/// Two listeners that are bound and not yet served: from here on requests wait instead of failing, and whoever tells
+/// the process to stop is heard.
 #[derive(Debug)]
 pub struct Listeners {
     public: TcpListener,
     operator: TcpListener,
+    signals: Signals,
     /// Where browsers and jobs are answered; with the port that was taken, where 0 was asked for.
     pub public_address: SocketAddr,
     /// Where operators are answered.
@@ -48,7 +50,8 @@ impl Listeners {
     pub async fn bind(config: &Config) -> Result<Self, LifecycleError> {
         let (public, public_address) = bind(config.listen).await?;
         let (operator, operator_address) = bind(config.operator_listen).await?;
-        Ok(Self { public, operator, public_address, operator_address })
+        let signals = Signals::new().map_err(LifecycleError::Signals)?;
+        Ok(Self { public, operator, signals, public_address, operator_address })
     }
 }
 
@@ -65,16 +68,18 @@ pub async fn run(config: &Config, app: App, listeners: Listeners) -> Result<(), 
     let stop = CancellationToken::new();
     let standin = app.standin.clone();
     let (public, operator) = routers(config, app, &listeners);
+    let headers = SecurityHeaders { is_https: !config.is_development() };
+    let private = SecurityHeaders::default();
     let limits = config.limits;
+    let mut signals = listeners.signals;
     let servers = async {
         tokio::join!(
-            net::serve(listeners.public, public, limits, stop.clone()),
-            net::serve(listeners.operator, operator, limits, stop.clone()),
+            net::serve(listeners.public, public, limits, headers, stop.clone()),
+            net::serve(listeners.operator, operator, limits, private, stop.clone()),
             standin.run(stop.clone()),
         )
     };
     let mut servers = std::pin::pin!(servers);
-    let mut signals = Signals::new().map_err(LifecycleError::Signals)?;
     tokio::select! {
         _ = servers.as_mut() => return Ok(()),
         () = signals.next() => tracing::info!("stopping when the requests in flight are answered"),

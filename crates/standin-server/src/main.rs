@@ -14,6 +14,7 @@ const MAX_WORKERS: usize = 4;
 
 fn main() -> ExitCode {
     no_core_dumps();
+    as_many_files_as_allowed();
     std::panic::set_hook(Box::new(|panic| {
         let text = without_values(panic.payload());
         let location = panic.location().map(ToString::to_string);
@@ -43,6 +44,17 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
 fn without_values(payload: &dyn Any) -> &'static str {
     let text = payload.downcast_ref::<&'static str>().copied();
     text.unwrap_or("(the text is left out: it may hold values)")
+}
+
+/// Each connection is a file, and many systems allow a process a thousand of them until it asks for more.
+fn as_many_files_as_allowed() {
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+        let maximum = getrlimit(Resource::Nofile).maximum;
+        // Where it is not allowed, those at hand must do.
+        let _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
+    }
 }
 
 /// The memory of this process is full of keys and tokens: it must not be written to a disk, nor read by

@@ -74,7 +74,9 @@ async fn a_token_that_does_not_end_is_the_offline_access() {
     let second = vend(&world, &job, &user, json!({ "min_ttl": 3000 })).await;
     second.assert_status(200);
     assert_eq!(first.json()["access_token"], second.json()["access_token"]);
-    assert_eq!(second.json()["expires_in"], HOUR);
+    // A token without an end is handed out for an hour, of which some may have gone by.
+    let left = second.json()["expires_in"].as_u64().unwrap();
+    assert!((HOUR - 60..=HOUR).contains(&left), "{left}");
     assert!(github.is_live(&text(&second.json()["access_token"])));
     assert_eq!(github.calls("POST /login/oauth/access_token"), 1);
 }

@@ -74,7 +74,8 @@ fn registration(
     let key = |rest: &str| name(&format!("{}_client_{rest}", written.word));
     let file = written.secret_file.as_deref();
     let secret = secrets::one_of(&key("secret"), written.secret, file, directory)?;
-    match (written.json, written.id.filter(|id| !id.is_empty()), secret) {
+    let id = secrets::not_empty(&key("id"), written.id)?;
+    match (written.json, id, secret) {
         (None, None, None) => Ok(None),
         (Some(json), None, None) => {
             secrets::google_json(&key("secret_json"), &directory.join(json)).map(Some)

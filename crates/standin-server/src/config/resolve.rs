@@ -35,7 +35,8 @@ pub(super) fn resolve(
         session: session(&raw.session)?,
         sign_up: admission::sign_up(&raw.users)?,
         attempts: attempts(&raw.attempts)?,
-        journal: raw.refresh.journal.map(|journal| directory.join(journal)),
+        journal: secrets::not_empty("refresh.journal", raw.refresh.journal)?
+            .map(|journal| directory.join(journal)),
         limits: limits::resolve(&raw.limits)?,
         log: log(raw.log)?,
         providers: provider::resolve_all(raw.provider, directory, &policy)?,
@@ -80,7 +81,7 @@ fn database_url(raw: RawDatabase, directory: &Path) -> Result<SecretString, Conf
 fn keys_file(written: Option<String>, directory: &Path) -> Result<PathBuf, ConfigError> {
     let problem =
         "missing; name the key file that `standin init` made, such as \"/etc/standin/keys.toml\"";
-    written
+    secrets::not_empty("keys.file", written)?
         .map(|file| directory.join(file))
         .ok_or_else(|| ConfigError::invalid("keys.file", problem))
 }

@@ -24,13 +24,18 @@ pub(super) fn one_of(
         (None, Some(file)) => read(&directory.join(file))?.trim_end().to_owned(),
         (None, None) => return Ok(None),
     };
-    if found.is_empty() {
-        return Err(ConfigError::invalid(
+    not_empty(key, Some(found))
+}
+
+/// A value, unless somebody meant to write one.
+pub(super) fn not_empty(key: &str, value: Option<String>) -> Result<Option<String>, ConfigError> {
+    match value {
+        Some(value) if value.is_empty() => Err(ConfigError::invalid(
             key,
             "is empty; a variable or a file without content, perhaps",
-        ));
+        )),
+        value => Ok(value),
     }
-    Ok(Some(found))
 }
 
 /// What a registration at a provider consists of.

@@ -24,7 +24,7 @@ use axum::Router;
 use axum::extract::{ConnectInfo, Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
-use http::{HeaderName, HeaderValue, StatusCode, Version, header};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Version, header};
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::net::Limits;
@@ -63,13 +63,24 @@ impl Shell {
         let uri = request.uri();
         if uri.path_and_query().is_some_and(|text| text.as_str().len() > self.limits.max_uri_bytes)
         {
-            let detail = "The request's path and query are longer than this service reads.";
-            return Err(Problem::new(StatusCode::URI_TOO_LONG, "uri_too_long", detail));
+            return Err(Problem::uri_too_long());
+        }
+        if request.version() == Version::HTTP_2 && !self.fits(request.headers()) {
+            return Err(Problem::headers_too_large());
         }
         self.hosts.check(&request)?;
         let (parts, body) = request.into_parts();
         let body = body::read(body, self.limits.max_body_bytes, self.limits.body_timeout).await?;
         Ok(Request::from_parts(parts, body))
+    }
+
+    /// hyper counts the headers of HTTP/1, and nobody those of HTTP/2.
+    fn fits(&self, headers: &HeaderMap) -> bool {
+        // As they would stand in a head of HTTP/1, each in a line.
+        let line =
+            |(name, value): (&HeaderName, &HeaderValue)| name.as_str().len() + value.len() + 4;
+        headers.len() <= self.limits.max_headers
+            && headers.iter().map(line).sum::<usize>() <= self.limits.max_header_bytes
     }
 }
 

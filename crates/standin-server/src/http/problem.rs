@@ -22,10 +22,22 @@ impl Problem {
     pub fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
         Self { status, code, detail: detail.into() }
     }
-}
 
-impl IntoResponse for Problem {
-    fn into_response(self) -> Response {
+    /// What its body is.
+    pub const CONTENT_TYPE: &str = "application/problem+json";
+
+    pub(crate) fn headers_too_large() -> Self {
+        let detail = "The request's headers are more, or longer, than this service reads.";
+        Self::new(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "headers_too_large", detail)
+    }
+
+    pub(crate) fn uri_too_long() -> Self {
+        let detail = "The request's path and query are longer than this service reads.";
+        Self::new(StatusCode::URI_TOO_LONG, "uri_too_long", detail)
+    }
+
+    /// Its body.
+    pub(crate) fn to_json(&self) -> String {
         let body = json!({
             "type": "about:blank",
             "title": self.status.canonical_reason(),
@@ -33,9 +45,15 @@ impl IntoResponse for Problem {
             "code": self.code,
             "detail": self.detail,
         });
-        let mut response = Response::new(Body::from(body.to_string()));
+        body.to_string()
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let mut response = Response::new(Body::from(self.to_json()));
         *response.status_mut() = self.status;
-        let content_type = HeaderValue::from_static("application/problem+json");
+        let content_type = HeaderValue::from_static(Self::CONTENT_TYPE);
         response.headers_mut().insert(header::CONTENT_TYPE, content_type);
         response
     }

@@ -16,11 +16,13 @@ use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpStream;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 
 use super::Limits;
+use super::idle::Requests;
 use super::sniff::{Version, sniff};
 use super::wire::{Framing, Heads, Wire};
 use crate::http::headers::SecurityHeaders;
@@ -37,6 +39,7 @@ const H2_ERRORS: usize = 20;
 pub(super) struct Connection {
     pub(super) router: Router,
     pub(super) limits: Limits,
+    pub(super) headers: SecurityHeaders,
     pub(super) peer: SocketAddr,
     pub(super) shutdown: CancellationToken,
     pub(super) tasks: TaskTracker,
@@ -55,6 +58,7 @@ impl Connection {
             Ok(Some((Version::Http1, prefix))) => {
                 let heads = Heads::new();
                 let wire = Wire::new(stream, prefix, &self.limits, heads.clone());
+                let wire = wire.refusing_with(self.headers);
                 self.serve_http1(wire, heads).await;
             }
             Ok(Some((Version::Http2, prefix))) => {
@@ -66,8 +70,9 @@ impl Connection {
     }
 
     async fn serve_http1(self, wire: Wire, heads: Heads) {
-        let (router, peer) = (self.router, self.peer);
-        let service = service_fn(move |request| answer_http1(&router, peer, &heads, request));
+        let (router, peer, headers) = (self.router, self.peer, self.headers);
+        let service =
+            service_fn(move |request| answer_http1(&router, peer, &heads, headers, request));
         let mut builder = http1::Builder::new();
         builder
             // The wire has the deadlines.
@@ -88,26 +93,39 @@ impl Connection {
     }
 
     async fn serve_http2(self, wire: Wire) {
-        let (router, peer) = (self.router, self.peer);
-        let service = service_fn(move |request| answer(&router, peer, request));
+        let (router, peer, limits) = (self.router, self.peer, self.limits);
+        let requests = Requests::new();
+        let asked = requests.clone();
+        let service = service_fn(move |request| {
+            let (answer, in_flight) = (answer(&router, peer, request), asked.begin());
+            async move {
+                let answer = answer.await;
+                drop(in_flight);
+                answer
+            }
+        });
         let connection = http2::Builder::new(Tracked(self.tasks))
             .timer(TokioTimer::new())
-            .keep_alive_interval(self.limits.header_timeout)
-            .keep_alive_timeout(self.limits.header_timeout / 2)
+            .keep_alive_interval(limits.header_timeout)
+            .keep_alive_timeout(limits.header_timeout / 2)
             .max_concurrent_streams(H2_STREAMS)
             .max_pending_accept_reset_streams(H2_RESETS)
             .max_local_error_reset_streams(H2_ERRORS)
-            .max_header_list_size(u32::try_from(self.limits.max_header_bytes).unwrap_or(u32::MAX))
+            // Twice what we take: what is between gets an answer of ours, with its headers.
+            .max_header_list_size(u32::try_from(2 * limits.max_header_bytes).unwrap_or(u32::MAX))
             .serve_connection(TokioIo::new(wire), service);
         let mut connection = pin!(connection);
-        let served = tokio::select! {
-            served = connection.as_mut() => served,
-            () = self.shutdown.cancelled() => {
-                connection.as_mut().graceful_shutdown();
-                connection.await
-            }
+        let patience = tokio::select! {
+            served = connection.as_mut() => return note_end(served),
+            () = self.shutdown.cancelled() => None,
+            () = requests.stay_away(&limits) => Some(limits.header_timeout),
         };
-        note_end(served);
+        connection.as_mut().graceful_shutdown();
+        match patience {
+            None => note_end(connection.await),
+            // Whoever has not gone by then is not waited for.
+            Some(patience) => drop(timeout(patience, connection).await),
+        }
     }
 }
 
@@ -124,6 +142,7 @@ fn answer_http1(
     router: &Router,
     peer: SocketAddr,
     heads: &Heads,
+    headers: SecurityHeaders,
     request: Request<Incoming>,
 ) -> impl Future<Output = Result<http::Response<impl AnswerBody + use<>>, Infallible>> + use<> {
     let framing = framing_of(&request);
@@ -132,7 +151,7 @@ fn answer_http1(
     async move {
         let mut response = match head {
             Ok(()) => answer.await?,
-            Err(ambiguous) => refusal(&ambiguous.to_string()),
+            Err(ambiguous) => refusal(&ambiguous.to_string(), headers),
         };
         if matches!(framing, Framing::Chunked) || head.is_err() {
             // Whatever follows might be read as a request by us and as a body by a proxy (RFC 9112 §6.3).
@@ -169,11 +188,11 @@ fn framing_of(request: &Request<Incoming>) -> Framing {
     }
 }
 
-fn refusal(detail: &str) -> Response {
+fn refusal(detail: &str, headers: SecurityHeaders) -> Response {
     let mut response =
         Problem::new(StatusCode::BAD_REQUEST, "ambiguous_request", detail).into_response();
     // It never reaches the router, whose answers get theirs there.
-    SecurityHeaders::default().add_to(response.headers_mut());
+    headers.add_to(response.headers_mut());
     response
 }
 

@@ -8,9 +8,11 @@
 //! forgives framing that two servers in a row may understand differently (HH-4).
 
 mod connection;
+mod idle;
 mod limits;
 mod sniff;
 mod strict_head;
+mod unread;
 mod wire;
 
 use std::net::SocketAddr;
@@ -20,16 +22,22 @@ use std::time::Duration;
 use axum::Router;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub use limits::Limits;
 
+use crate::http::headers::SecurityHeaders;
+
 /// Out of file descriptors: long enough for some to come back, short enough not to be noticed.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// A stranger who takes them all must not fill the log as well.
+const COMPLAINT_PAUSE: Duration = Duration::from_secs(10);
 
 /// Serves `router` on `listener` until `shutdown`, and then until the requests in flight are answered or
-/// `limits.shutdown_timeout` is over.
+/// `limits.shutdown_timeout` is over. What never reaches the router, because it cannot be read, is refused with
+/// `headers`, too.
 ///
 /// # Cancel safety
 /// Dropping the future stops accepting; connections that are open go on until the runtime ends.
@@ -37,15 +45,21 @@ pub async fn serve(
     listener: TcpListener,
     router: Router,
     limits: Limits,
+    headers: SecurityHeaders,
     shutdown: CancellationToken,
 ) {
     let tasks = TaskTracker::new();
     let abort = CancellationToken::new();
-    let places = Arc::new(Semaphore::new(limits.max_connections));
-    while let Some((stream, peer, place)) = next(&listener, &places, &shutdown).await {
+    let mut door = Door {
+        listener,
+        places: Arc::new(Semaphore::new(limits.max_connections)),
+        complained: None,
+    };
+    while let Some((stream, peer, place)) = door.next(&shutdown).await {
         let connection = connection::Connection {
             router: router.clone(),
             limits,
+            headers,
             peer,
             shutdown: shutdown.clone(),
             tasks: tasks.clone(),
@@ -59,7 +73,7 @@ pub async fn serve(
             drop(place);
         });
     }
-    drop(listener);
+    drop(door);
     tasks.close();
     if tokio::time::timeout(limits.shutdown_timeout, tasks.wait()).await.is_err() {
         tracing::warn!(connections = tasks.len(), "stopping with requests in flight");
@@ -67,26 +81,43 @@ pub async fn serve(
     }
 }
 
-/// The next connection and its place; `None` when it is time to stop.
-async fn next(
-    listener: &TcpListener,
-    places: &Arc<Semaphore>,
-    shutdown: &CancellationToken,
-) -> Option<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
-    let accepted = async {
-        let place = Arc::clone(places).acquire_owned().await.ok()?;
+/// Where connections come in.
+struct Door {
+    listener: TcpListener,
+    places: Arc<Semaphore>,
+    complained: Option<Instant>,
+}
+
+impl Door {
+    /// The next connection and its place; `None` when it is time to stop.
+    async fn next(
+        &mut self,
+        shutdown: &CancellationToken,
+    ) -> Option<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
+        tokio::select! {
+            () = shutdown.cancelled() => None,
+            accepted = self.accept() => accepted,
+        }
+    }
+
+    async fn accept(&mut self) -> Option<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
+        let place = Arc::clone(&self.places).acquire_owned().await.ok()?;
         loop {
-            match listener.accept().await {
+            match self.listener.accept().await {
                 Ok((stream, peer)) => return Some((stream, peer, place)),
                 Err(error) => {
-                    tracing::warn!(%error, "cannot accept a connection");
+                    self.complain(&error);
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                 }
             }
         }
-    };
-    tokio::select! {
-        () = shutdown.cancelled() => None,
-        accepted = accepted => accepted,
+    }
+
+    fn complain(&mut self, error: &std::io::Error) {
+        let now = Instant::now();
+        if self.complained.is_none_or(|last| last + COMPLAINT_PAUSE <= now) {
+            self.complained = Some(now);
+            tracing::warn!(%error, "cannot accept connections; it is tried again");
+        }
     }
 }

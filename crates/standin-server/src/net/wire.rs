@@ -15,8 +15,9 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use super::Limits;
 use super::strict_head::{self, Ambiguous};
+use super::{Limits, unread};
+use crate::http::headers::SecurityHeaders;
 
 /// The socket of one connection, as hyper sees it.
 pub(super) struct Wire {
@@ -30,6 +31,10 @@ pub(super) struct Wire {
     alarm: Option<Pin<Box<Sleep>>>,
     /// By when the head after so many requests must be complete.
     head_due: Option<(u64, Instant)>,
+    /// What a refusal of a request that hyper cannot read carries.
+    refusing_with: Option<SecurityHeaders>,
+    /// Being written instead of so many bytes of hyper's.
+    instead: Option<(Bytes, usize)>,
 }
 
 impl Wire {
@@ -42,7 +47,40 @@ impl Wire {
             idle_timeout: limits.idle_timeout,
             alarm: None,
             head_due: None,
+            refusing_with: None,
+            instead: None,
         }
+    }
+
+    /// Refuses in our words what hyper cannot read.
+    pub(super) fn refusing_with(self, headers: SecurityHeaders) -> Self {
+        Self { refusing_with: Some(headers), ..self }
+    }
+
+    /// Whether these bytes are hyper's own refusal, which is then written in our words.
+    fn is_replaced(&mut self, bytes: &[u8]) -> bool {
+        if self.instead.is_none()
+            && let Some(headers) = self.refusing_with
+        {
+            self.instead = unread::instead_of(bytes, headers).map(|ours| (ours, bytes.len()));
+        }
+        self.instead.is_some()
+    }
+
+    /// Writes what is to be written instead; `Ready` with what hyper believes to have written.
+    fn poll_instead(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        while let Some((ours, replaced)) = &mut self.instead {
+            if ours.is_empty() {
+                let replaced = *replaced;
+                self.instead = None;
+                return Poll::Ready(Ok(replaced));
+            }
+            match std::task::ready!(Pin::new(&mut self.stream).poll_write(cx, ours))? {
+                0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                count => ours.advance(count),
+            }
+        }
+        Poll::Ready(Ok(0))
     }
 
     fn poll_bytes(
@@ -116,6 +154,9 @@ impl AsyncWrite for Wire {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
+        if self.is_replaced(bytes) {
+            return self.poll_instead(cx);
+        }
         Pin::new(&mut self.stream).poll_write(cx, bytes)
     }
 
@@ -124,6 +165,12 @@ impl AsyncWrite for Wire {
         cx: &mut Context<'_>,
         bytes: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        // A refusal has no body: its head is alone.
+        if let [head] = bytes
+            && self.is_replaced(head)
+        {
+            return self.poll_instead(cx);
+        }
         Pin::new(&mut self.stream).poll_write_vectored(cx, bytes)
     }
 

@@ -10,8 +10,11 @@
 mod attempts;
 mod cli;
 mod config;
+mod config_keys;
+mod every_route;
 mod keys;
 mod limiter_nodes;
+mod log_lines;
 mod login;
 mod net;
 mod nodes;

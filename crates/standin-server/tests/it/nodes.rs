@@ -47,11 +47,11 @@ impl Answer {
         self.0.split(' ').nth(1).unwrap().parse().unwrap()
     }
 
-    fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers(name).first().copied()
     }
 
-    fn headers(&self, name: &str) -> Vec<&str> {
+    pub(crate) fn headers(&self, name: &str) -> Vec<&str> {
         let head = self.0.split("\r\n\r\n").next().unwrap_or_default();
         let pairs = head.lines().filter_map(|line| line.split_once(": "));
         let named = pairs.filter(|(found, _)| found.eq_ignore_ascii_case(name));
@@ -105,6 +105,24 @@ impl Node {
         );
         ask(&self.address, PUBLIC, &format!("POST {path}"), &lines, "{}")
     }
+}
+
+/// Goes from our sign-in to the provider's answer: where that arrives, and the cookie that it belongs to.
+pub(crate) fn answer_of(address: &str, emulator: &Emulator) -> (String, String) {
+    let begun = ask(address, PUBLIC, "GET /auth/google/login", "Cookie: a=b\r\n", "");
+    let cookie = begun.cookie("__Host-standin-att-").unwrap();
+    let mut location = begun.header("location").unwrap().to_owned();
+    let provider = emulator.address().to_string();
+    while let Some(path) = location.strip_prefix(emulator.origin()) {
+        let answer = ask(&provider, &provider, &format!("GET {path}"), "", "");
+        let next = answer.header("location").unwrap_or_else(|| panic!("{}", answer.0));
+        location = match next.strip_prefix('/') {
+            Some(_) => format!("{}{next}", emulator.origin()),
+            None => next.to_owned(),
+        };
+    }
+    let path = location.strip_prefix(&format!("http://{PUBLIC}")).unwrap().to_owned();
+    (path, cookie)
 }
 
 impl Cluster {
@@ -170,20 +188,7 @@ impl Cluster {
 
     /// Where the provider's answer arrives, and the cookie that it belongs to.
     pub(crate) fn answered(&self) -> (String, String) {
-        let begun = self.nodes[0].get("/auth/google/login", "a=b");
-        let cookie = begun.cookie("__Host-standin-att-").unwrap();
-        let mut location = begun.header("location").unwrap().to_owned();
-        let provider = self.emulator.address().to_string();
-        while let Some(path) = location.strip_prefix(self.emulator.origin()) {
-            let answer = ask(&provider, &provider, &format!("GET {path}"), "", "");
-            let next = answer.header("location").unwrap_or_else(|| panic!("{}", answer.0));
-            location = match next.strip_prefix('/') {
-                Some(_) => format!("{}{next}", self.emulator.origin()),
-                None => next.to_owned(),
-            };
-        }
-        let path = location.strip_prefix(&format!("http://{PUBLIC}")).unwrap().to_owned();
-        (path, cookie)
+        answer_of(&self.nodes[0].address, &self.emulator)
     }
 
     fn sessions(&self) -> usize {

@@ -60,7 +60,8 @@ pub(super) async fn answered(
         outcome: outcome_of,
     };
     let stop = CancellationToken::new();
-    let server = net::serve(listener, router(waiting, address), Limits::default(), stop.clone());
+    let (limits, headers) = (Limits::default(), SecurityHeaders::default());
+    let server = net::serve(listener, router(waiting, address), limits, headers, stop.clone());
     let mut server = std::pin::pin!(server);
     let result = tokio::select! {
         result = outcomes.recv() => result.context("nobody waits for an answer any more")?,

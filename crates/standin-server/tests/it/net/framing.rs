@@ -6,11 +6,9 @@ use super::support::{connect, exchange, hasty, one_answer, start, status, until_
 
 const HOST: &str = "Host: app.example.com\r\n";
 
-#[tokio::test]
-async fn hh_4_ambiguous_framing_is_400_and_the_end_of_the_connection() {
-    let server = start(hasty()).await;
-    let smuggled = "GET / HTTP/1.1\r\nHost: app.example.com\r\n\r\n";
-    for lines in [
+/// The lines of requests that could be read in two ways, each with what may stand behind them.
+pub(super) fn ambiguous() -> Vec<String> {
+    vec![
         format!("{HOST}Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"),
         format!("{HOST}Transfer-Encoding: chunked\r\nContent-Length: 4\r\n\r\n0\r\n\r\n"),
         format!("{HOST}Content-Length: 1\r\nContent-Length: 1\r\n\r\na"),
@@ -35,7 +33,14 @@ async fn hh_4_ambiguous_framing_is_400_and_the_end_of_the_connection() {
         format!("{HOST}X: a\0b\r\n\r\n"),
         format!("{HOST}X y: a\r\n\r\n"),
         format!("{HOST}: a\r\n\r\n"),
-    ] {
+    ]
+}
+
+#[tokio::test]
+async fn hh_4_ambiguous_framing_is_400_and_the_end_of_the_connection() {
+    let server = start(hasty()).await;
+    let smuggled = "GET / HTTP/1.1\r\nHost: app.example.com\r\n\r\n";
+    for lines in ambiguous() {
         let request = format!("POST /echo HTTP/1.1\r\n{lines}{smuggled}");
         let answer = exchange(&server, request.as_bytes()).await;
         assert_eq!(status(&answer), 400, "{lines:?}");

@@ -38,6 +38,10 @@ pub(crate) struct Server {
 }
 
 pub(crate) async fn start(limits: Limits) -> Server {
+    start_with(routes(), limits).await
+}
+
+pub(crate) async fn start_with(router: Router, limits: Limits) -> Server {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let public_url = "https://app.example.com".parse().unwrap();
@@ -49,7 +53,8 @@ pub(crate) async fn start(limits: Limits) -> Server {
         ids: RequestIds::default(),
     };
     let stop = CancellationToken::new();
-    let served = net::serve(listener, shell.around(routes()), limits, stop.clone());
+    let headers = SecurityHeaders { is_https: true };
+    let served = net::serve(listener, shell.around(router), limits, headers, stop.clone());
     let served = TaskTracker::new().spawn(served);
     Server { address, stop, served }
 }
