@@ -72,6 +72,7 @@ pub struct ServiceAccount {
     email: String,
     key_id: String,
     key: RsaKeyPair,
+    token_uri: Option<String>,
 }
 
 impl std::fmt::Debug for ServiceAccount {
@@ -85,6 +86,7 @@ struct KeyFile {
     client_email: String,
     private_key_id: String,
     private_key: String,
+    token_uri: Option<String>,
 }
 
 impl ServiceAccount {
@@ -94,23 +96,38 @@ impl ServiceAccount {
         let pem = Zeroizing::new(file.private_key);
         let der = pkcs8(&pem).ok_or(InvalidServiceAccount)?;
         let key = RsaKeyPair::from_pkcs8(&der).map_err(|_| InvalidServiceAccount)?;
-        Ok(Self { email: file.client_email, key_id: file.private_key_id, key })
+        let (email, key_id) = (file.client_email, file.private_key_id);
+        Ok(Self { email, key_id, key, token_uri: file.token_uri })
+    }
+
+    /// What the account is called.
+    pub(crate) fn email(&self) -> &str {
+        &self.email
+    }
+
+    /// Where its assertions are exchanged for tokens.
+    pub(crate) fn token_uri(&self) -> Option<&str> {
+        self.token_uri.as_deref()
     }
 
     /// A token that the account signs for itself, good for an hour and for nothing but streams.
+    fn token(&self, now: Timestamp) -> Result<Zeroizing<String>, StreamError> {
+        let issued_at = now.unix_seconds();
+        self.sign(&json!({
+            "iss": self.email, "sub": self.email, "aud": AUDIENCE,
+            "iat": issued_at, "exp": issued_at + LIFETIME_SECONDS,
+        }))
+    }
+
+    /// These claims, signed.
     #[expect(
         clippy::disallowed_methods,
         reason = "this kind of signature draws no random bytes; only its function asks for a source"
     )]
-    fn token(&self, now: Timestamp) -> Result<Zeroizing<String>, StreamError> {
+    pub(crate) fn sign(&self, claims: &Value) -> Result<Zeroizing<String>, StreamError> {
         let header = json!({ "alg": "RS256", "kid": self.key_id, "typ": "JWT" });
-        let issued_at = now.unix_seconds();
-        let claims = json!({
-            "iss": self.email, "sub": self.email, "aud": AUDIENCE,
-            "iat": issued_at, "exp": issued_at + LIFETIME_SECONDS,
-        });
         let part = |value: &Value| BASE64URL_NOPAD.encode(value.to_string().as_bytes());
-        let message = format!("{}.{}", part(&header), part(&claims));
+        let message = format!("{}.{}", part(&header), part(claims));
         let mut signature = vec![0; self.key.public_modulus_len()];
         self.key
             .sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), message.as_bytes(), &mut signature)

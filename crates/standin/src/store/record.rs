@@ -327,8 +327,10 @@ pub struct DataKeyRow {
     pub version: u64,
     /// Which key-encryption key wraps it.
     pub wrapped_by: String,
-    /// Nonce, ciphertext and tag; nothing once it is removed.
+    /// The key, wrapped, in the form of that key-encryption key; nothing once it is removed.
     pub wrapped: Vec<u8>,
+    /// What tells whether it was unwrapped to the right key. Keys from before this was kept have none.
+    pub key_check: Option<[u8; 16]>,
     /// When it was made.
     pub created_at: Timestamp,
     /// When it was last made the active one: the latest of all is.

@@ -91,7 +91,18 @@ pub(super) fn removed(row: DataKeyRow, now: Timestamp) -> DataKeyRow {
     DataKeyRow { version: row.version + 1, removed_at: Some(now), wrapped: Vec::new(), ..row }
 }
 
+/// Whether nothing is left to do for the row: this key-encryption key wraps it, and it can be checked.
+pub(super) fn is_wrapped_by(kek: &str, row: &DataKeyRow) -> bool {
+    row.removed_at.is_some() || (row.wrapped_by == kek && row.key_check.is_some())
+}
+
 /// The row with its key wrapped by another.
-pub(super) fn wrapped_again(row: &DataKeyRow, wrapped_by: &str, wrapped: Vec<u8>) -> DataKeyRow {
-    DataKeyRow { version: row.version + 1, wrapped_by: wrapped_by.to_owned(), wrapped, ..*row }
+pub(super) fn wrapped_again(
+    row: &DataKeyRow,
+    wrapped_by: &str,
+    wrapped: Vec<u8>,
+    check: [u8; 16],
+) -> DataKeyRow {
+    let (version, wrapped_by) = (row.version + 1, wrapped_by.to_owned());
+    DataKeyRow { version, wrapped_by, wrapped, key_check: Some(check), ..*row }
 }

@@ -38,6 +38,7 @@ impl Golden {
             version: 1,
             wrapped_by: "k1".to_owned(),
             wrapped: bytes(&self.data_key),
+            key_check: None,
             created_at: at(1),
             activated_at: Some(at(1)),
             retired_at: None,

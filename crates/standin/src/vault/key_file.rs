@@ -1,19 +1,22 @@
 //! The key file: the key-encryption keys (KEK), which must never be in the database or its backups.
 //!
 //! One of them is active: it wraps new data keys. The others only unwrap what they wrapped before, until
-//! that is wrapped again. The file is changed as a whole, by a rename, so that whoever reads it finds the
+//! that is wrapped again. A key that is kept elsewhere ([`KekName`]) stands here by its name alone: the file is the
+//! list of those that are trusted. It is changed as a whole, by a rename, so that whoever reads it finds the
 //! old one or the new one.
 
 use std::fmt;
 use std::fs::{self, File, OpenOptions};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use data_encoding::BASE64;
 use serde::{Deserialize, Serialize};
 use zeroize::{Zeroize, Zeroizing};
 
-use super::keyring::Key;
+use super::kek::{ExternalKeys, KekName, LocalKey};
+use super::keyring::Kek;
 use crate::entropy::{Entropy, random_bytes};
 
 /// What a key file holds, as TOML.
@@ -29,14 +32,18 @@ pub struct KeyFile {
     /// Where it was read, and can be read again.
     #[serde(skip)]
     path: Option<PathBuf>,
+    /// Where the keys are that it only names.
+    #[serde(skip)]
+    external: Option<ExternalKeys>,
 }
 
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct WrittenKey {
     id: String,
-    /// 32 bytes in base64.
-    secret: String,
+    /// 32 bytes in base64; none if the key is kept elsewhere, and `id` says where.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    secret: Option<String>,
 }
 
 impl Drop for WrittenKey {
@@ -57,22 +64,27 @@ pub enum KeyFileError {
     /// The active key is not in the file.
     #[error("`active` names a key that is not in the file")]
     ActiveMissing,
-    /// A key is not 32 bytes in base64, or two share an id.
-    #[error("key `{0}` is not 32 bytes in base64, or its id stands twice")]
+    /// A key is not 32 bytes in base64, a name without one leads nowhere, or two share an id.
+    #[error(
+        "key `{0}` is neither 32 bytes in base64 nor the name of a key that is kept elsewhere, or its id stands twice"
+    )]
     BadKey(String),
     /// Another change is under way, or was cut off.
     #[error(
         "{0} is there: another process changes the key file, or was stopped while it did; remove it if none does"
     )]
     Busy(PathBuf),
+    /// It is there already.
+    #[error("key-encryption key `{0}` is in the key file already")]
+    Known(String),
     /// The file cannot be read.
     #[error("the key file cannot be read: {0}")]
     Io(#[from] std::io::Error),
     /// The active key cannot be taken out.
     #[error("`{0}` is the active key-encryption key: activate another one first")]
     IsActive(String),
-    /// Others than its owner may read it (requirement VC-9).
-    #[error("the key file can be read by others than its owner: chmod 600 it")]
+    /// Others than its owner may read it (requirement VC-9), or, if it holds no secret, write it.
+    #[error("the key file can be read or written by others than its owner: chmod 600 it")]
     TooOpen,
     /// It is not TOML of this shape. The parser's words are left out, since they quote the file.
     #[error("the key file is not in the form that `standin init` writes")]
@@ -89,17 +101,38 @@ impl KeyFile {
     /// A file with one new key.
     #[must_use]
     pub fn generate(entropy: &dyn Entropy) -> Self {
-        Self { active: "k1".into(), made: 1, key: vec![WrittenKey::new("k1", entropy)], path: None }
+        Self { made: 1, ..Self::listing("k1", vec![WrittenKey::new("k1", entropy)]) }
     }
 
-    /// Reads a file that only its owner can read.
+    /// A list without a file and without a secret: `first` wraps new data keys, `others` only unwrap.
+    #[must_use]
+    pub fn naming(first: &KekName, others: &[KekName]) -> Self {
+        let keys = std::iter::once(first).chain(others).map(WrittenKey::naming);
+        Self::listing(first.as_str(), keys.collect())
+    }
+
+    fn listing(active: &str, key: Vec<WrittenKey>) -> Self {
+        Self { active: active.to_owned(), made: 0, key, path: None, external: None }
+    }
+
+    /// With a way to the keys that it only names.
+    #[must_use]
+    pub fn reaching(self, external: ExternalKeys) -> Self {
+        Self { external: Some(external), ..self }
+    }
+
+    /// Reads a file that only its owner can read; one that holds no secret may be read by others, and written by
+    /// nobody else all the same.
     ///
     /// # Errors
     /// [`KeyFileError`], which never quotes the file.
     pub fn read(path: &Path) -> Result<Self, KeyFileError> {
-        refuse_if_too_open(path)?;
+        refuse_if_open_to_others(path, 0o022)?;
         let text = Zeroizing::new(fs::read_to_string(path)?);
         let file: Self = toml::from_str(&text).map_err(|_| KeyFileError::Syntax)?;
+        if file.key.iter().any(|key| key.secret.is_some()) {
+            refuse_if_open_to_others(path, 0o077)?;
+        }
         Ok(Self { path: Some(path.to_owned()), ..file })
     }
 
@@ -147,7 +180,7 @@ impl KeyFile {
     /// # Errors
     /// [`KeyFileError::Syntax`] if what would be written could not be read again.
     pub fn to_toml(&self) -> Result<Zeroizing<String>, KeyFileError> {
-        let header = "# Standin's key-encryption keys. Whoever has this file and the database has every token.\n\
+        let header = "# Standin's key-encryption keys. Whoever has these keys and the database has every token.\n\
                       # Keep a copy apart from the database's backups: without it they are worthless.\n";
         let keys = Zeroizing::new(toml::to_string(self).map_err(|_| KeyFileError::Syntax)?);
         let text = Zeroizing::new(format!("{header}{}", keys.as_str()));
@@ -175,6 +208,18 @@ impl KeyFile {
         let id = format!("k{}", self.made);
         self.key.push(WrittenKey::new(&id, entropy));
         id
+    }
+
+    /// Adds a key that is kept elsewhere, which wraps nothing until it is activated.
+    ///
+    /// # Errors
+    /// [`KeyFileError::Known`].
+    pub fn add_external(&mut self, name: &KekName) -> Result<(), KeyFileError> {
+        if self.known(name.as_str()).is_ok() {
+            return Err(KeyFileError::Known(name.to_string()));
+        }
+        self.key.push(WrittenKey::naming(name));
+        Ok(())
     }
 
     /// Makes a key the one that wraps new data keys.
@@ -213,17 +258,19 @@ impl KeyFile {
         self.path.as_deref()
     }
 
-    pub(super) fn keys(&self) -> Result<Vec<(String, Key)>, KeyFileError> {
-        let mut keys: Vec<(String, Key)> = Vec::new();
+    pub(super) const fn external(&self) -> Option<&ExternalKeys> {
+        self.external.as_ref()
+    }
+
+    pub(super) fn keys(&self) -> Result<Vec<(String, Kek)>, KeyFileError> {
+        let mut keys: Vec<(String, Kek)> = Vec::new();
         for written in &self.key {
             let bad = || KeyFileError::BadKey(written.id.clone());
-            let bytes =
-                Zeroizing::new(BASE64.decode(written.secret.as_bytes()).map_err(|_| bad())?);
-            let key = <[u8; 32]>::try_from(bytes.as_slice()).map_err(|_| bad())?;
+            let key = written.key().ok_or_else(bad)?;
             if keys.iter().any(|(id, _)| *id == written.id) {
                 return Err(bad());
             }
-            keys.push((written.id.clone(), Zeroizing::new(key)));
+            keys.push((written.id.clone(), key));
         }
         if keys.iter().any(|(id, _)| *id == self.active) {
             Ok(keys)
@@ -236,7 +283,22 @@ impl KeyFile {
 impl WrittenKey {
     fn new(id: &str, entropy: &dyn Entropy) -> Self {
         let secret = BASE64.encode(Zeroizing::new(random_bytes::<32>(entropy)).as_ref());
-        Self { id: id.to_owned(), secret }
+        Self { id: id.to_owned(), secret: Some(secret) }
+    }
+
+    fn naming(name: &KekName) -> Self {
+        Self { id: name.to_string(), secret: None }
+    }
+
+    /// A name that leads elsewhere has no secret beside it, and every other one has.
+    fn key(&self) -> Option<Kek> {
+        match &self.secret {
+            Some(secret) if !KekName::is_meant_by(&self.id) => {
+                LocalKey::parse(secret).map(|key| Kek::Local(Arc::new(key)))
+            }
+            Some(_) => None,
+            None => self.id.parse().ok().map(Kek::External),
+        }
     }
 }
 
@@ -328,15 +390,15 @@ fn keep_owner(_: &File, _: &Path) -> std::io::Result<()> {
 }
 
 #[cfg(unix)]
-fn refuse_if_too_open(path: &Path) -> Result<(), KeyFileError> {
+fn refuse_if_open_to_others(path: &Path, how: u32) -> Result<(), KeyFileError> {
     use std::os::unix::fs::PermissionsExt;
-    match fs::metadata(path)?.permissions().mode() & 0o077 {
+    match fs::metadata(path)?.permissions().mode() & how {
         0 => Ok(()),
         _ => Err(KeyFileError::TooOpen),
     }
 }
 
 #[cfg(not(unix))]
-fn refuse_if_too_open(_: &Path) -> Result<(), KeyFileError> {
+fn refuse_if_open_to_others(_: &Path, _: u32) -> Result<(), KeyFileError> {
     Ok(())
 }

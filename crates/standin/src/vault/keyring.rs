@@ -1,20 +1,26 @@
-//! The key ring: data keys from the database, unwrapped by the key file, and keys per grant from both.
+//! The key ring: data keys from the database, unwrapped by key-encryption keys, and keys per grant from both.
 //!
 //! Unwrapped keys live in memory, wiped when dropped. A vault that holds data keys and meets a file that
 //! cannot unwrap them refuses to start: making new keys would make every stored token worthless.
 
 use std::fmt;
 
+use std::sync::Arc;
+
 use aws_lc_rs::hkdf::{HKDF_SHA256, KeyType, Salt};
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use zeroize::Zeroizing;
 
-use super::envelope::{self, Sealed, associated_data};
-use super::{Field, KeyFile, VaultError, data_key};
+use super::envelope::Sealed;
+use super::kek::{ExternalKeys, KekError, KekName, Key, KeyWrap, LocalKey, Place, check_value};
+use super::{KeyFile, VaultError, data_key};
 use crate::entropy::{Entropy, random_bytes};
+use crate::secret::same_bytes;
 use crate::store::{DataKeyRow, Store, StoreError};
 use crate::time::{Clock, Timestamp};
 
-pub(super) type Key = Zeroizing<[u8; 32]>;
+/// How many data keys are being unwrapped at a time: a service elsewhere takes its time for each.
+const AT_A_TIME: usize = 8;
 
 /// The data keys, unwrapped and ready.
 #[derive(Clone)]
@@ -33,8 +39,8 @@ impl KeyRing {
     /// Unwraps the data keys of `store` with the keys of `file`; makes the first data key of an empty vault.
     ///
     /// # Errors
-    /// [`VaultError::KeyMissing`] when a data key is wrapped by a key that the file does not hold,
-    /// [`VaultError::DoesNotOpen`] when the file's key is another one under the same name: in both cases
+    /// [`VaultError::KeyMissing`] when a data key is wrapped by a key that the file does not name,
+    /// [`VaultError::Unwrap`] when that key is another one under the same name, or is not to be had: in each case
     /// nothing is written.
     pub async fn load(
         file: &KeyFile,
@@ -47,17 +53,31 @@ impl KeyRing {
         if rows.is_empty() {
             rows = make_first_key(&wrapping, store, clock, entropy).await?;
         }
-        Self::of(&rows, |row| wrapping.unwrap(row))
+        Self::of(&rows, None, || Ok(wrapping)).await
     }
 
-    /// The ring of these rows, each key as `unwrap` gives it; the keys that were removed are left out.
-    pub(super) fn of(
+    /// The ring of these rows; the keys that were removed are left out. A key that `old` has stays what it was,
+    /// however it is wrapped by now: `wrapping` is asked for nothing but new ones.
+    pub(super) async fn of(
         rows: &[DataKeyRow],
-        mut unwrap: impl FnMut(&DataKeyRow) -> Result<Key, VaultError>,
+        old: Option<&Self>,
+        wrapping: impl FnOnce() -> Result<Wrapping, VaultError>,
     ) -> Result<Self, VaultError> {
-        let live = rows.iter().filter(|row| row.removed_at.is_none());
-        let keys = live.map(|row| Ok((row.id, unwrap(row)?))).collect::<Result<_, VaultError>>()?;
         let active = data_key::active(rows).ok_or_else(none_active)?.id;
+        let mut keys = Vec::new();
+        let mut new = Vec::new();
+        for row in rows.iter().filter(|row| row.removed_at.is_none()) {
+            match old.and_then(|old| old.find(row.id)) {
+                Some(key) => keys.push((row.id, key.clone())),
+                None => new.push(row),
+            }
+        }
+        if !new.is_empty() {
+            let wrapping = wrapping()?;
+            let unwrapping = new.into_iter().map(|row| wrapping.unwrap_of(row));
+            let unwrapped = stream::iter(unwrapping).buffered(AT_A_TIME);
+            keys.extend(unwrapped.try_collect::<Vec<_>>().await?);
+        }
         Ok(Self { active, keys })
     }
 
@@ -90,7 +110,19 @@ impl KeyRing {
     }
 
     fn key(&self, id: u32, context: &[u8]) -> Result<Key, VaultError> {
-        derive(self.find(id).ok_or(VaultError::KeyMissing)?, context)
+        Self::derive(self.find(id).ok_or(VaultError::KeyMissing)?, &[context])
+    }
+
+    /// HKDF-SHA256 (RFC 5869) without salt: the data key is uniformly random already.
+    pub(super) fn derive(data_key: &Key, context: &[&[u8]]) -> Result<Key, VaultError> {
+        let mut key = Zeroizing::new([0; 32]);
+        let info: Vec<&[u8]> = [&b"standin/v1/"[..]].into_iter().chain(context.iter().copied()).collect();
+        Salt::new(HKDF_SHA256, &[])
+            .extract(data_key.as_ref())
+            .expand(&info, Bytes32)
+            .and_then(|okm| okm.fill(key.as_mut()))
+            .map_err(|_| VaultError::DoesNotOpen)?;
+        Ok(key)
     }
 }
 
@@ -107,27 +139,31 @@ impl KeyType for Bytes32 {
     }
 }
 
-/// HKDF-SHA256 (RFC 5869) without salt: the data key is uniformly random already.
-fn derive(data_key: &Key, context: &[u8]) -> Result<Key, VaultError> {
-    let mut key = Zeroizing::new([0; 32]);
-    Salt::new(HKDF_SHA256, &[])
-        .extract(data_key.as_ref())
-        .expand(&[b"standin/v1/", context], Bytes32)
-        .and_then(|okm| okm.fill(key.as_mut()))
-        .map_err(|_| VaultError::DoesNotOpen)?;
-    Ok(key)
+/// A key-encryption key of the list.
+pub(super) enum Kek {
+    /// The list holds it.
+    Local(Arc<LocalKey>),
+    /// The list names it.
+    External(KekName),
 }
 
-/// The key-encryption keys of a file, decoded.
+/// The key-encryption keys that are trusted.
 pub(super) struct Wrapping {
     active: String,
-    keks: Vec<(String, Key)>,
+    keks: Vec<(String, Kek)>,
+    external: Option<ExternalKeys>,
 }
 
 impl Wrapping {
     pub(super) fn of(file: &KeyFile) -> Result<Self, VaultError> {
         let keks = file.keys().map_err(|error| VaultError::KeyFile(error.to_string()))?;
-        Ok(Self { active: file.active().to_owned(), keks })
+        let external = file.external().cloned();
+        Ok(Self { active: file.active().to_owned(), keks, external })
+    }
+
+    /// With a way to the keys that are only named.
+    pub(super) fn reaching(self, external: Option<ExternalKeys>) -> Self {
+        Self { external, ..self }
     }
 
     /// The id of the key that wraps now.
@@ -136,7 +172,7 @@ impl Wrapping {
     }
 
     /// A new data key of this id, which nothing is sealed with yet.
-    pub(super) fn new_key(
+    pub(super) async fn new_key(
         &self,
         id: u32,
         now: Timestamp,
@@ -147,7 +183,8 @@ impl Wrapping {
             id,
             version: 1,
             wrapped_by: self.active.clone(),
-            wrapped: self.wrap(id, &data_key, entropy)?,
+            wrapped: self.wrap(id, &data_key, entropy).await?,
+            key_check: Some(check_value(id, &data_key)?),
             created_at: now,
             activated_at: None,
             retired_at: None,
@@ -156,30 +193,58 @@ impl Wrapping {
     }
 
     /// A data key under the active key-encryption key.
-    pub(super) fn wrap(
+    ///
+    /// # Errors
+    /// [`VaultError::Wrap`]. What was wrapped is unwrapped once, before anything is sealed with the key.
+    pub(super) async fn wrap(
         &self,
         id: u32,
         data_key: &Key,
         entropy: &dyn Entropy,
     ) -> Result<Vec<u8>, VaultError> {
-        let kek = self.kek(&self.active)?;
-        let bound_to = wrapping(id, &self.active);
-        let sealed = envelope::seal(kek, id, &bound_to, data_key.as_ref(), entropy)?;
-        Ok(sealed.as_bytes().to_vec())
+        let failed = |reason| VaultError::Wrap { kek: self.active.clone(), reason };
+        let place = Place { data_key: id, kek: &self.active };
+        let kek = self.kek(&self.active)?.map_err(failed)?;
+        let wrapped = kek.wrap(data_key, &place, entropy).await.map_err(failed)?;
+        let again = kek.unwrap(&wrapped, &place).await.map_err(failed)?;
+        if same_bytes(again.as_slice(), data_key.as_slice()) {
+            Ok(wrapped)
+        } else {
+            Err(failed(KekError::OtherKey))
+        }
     }
 
-    pub(super) fn unwrap(&self, row: &DataKeyRow) -> Result<Key, VaultError> {
-        let kek = self.kek(&row.wrapped_by)?;
-        let sealed = Sealed::from_bytes(row.wrapped.clone());
-        let bound_to = wrapping(row.id, &row.wrapped_by);
-        let plain = Zeroizing::new(envelope::open(kek, &bound_to, &sealed)?);
-        let key = <[u8; 32]>::try_from(plain.as_slice()).map_err(|_| VaultError::UnknownFormat)?;
-        Ok(Zeroizing::new(key))
+    async fn unwrap_of(&self, row: &DataKeyRow) -> Result<(u32, Key), VaultError> {
+        Ok((row.id, self.unwrap(row).await?))
     }
 
-    fn kek(&self, id: &str) -> Result<&Key, VaultError> {
-        let kek = self.keks.iter().find(|(known, _)| known == id);
-        kek.map(|(_, key)| key).ok_or(VaultError::KeyMissing)
+    /// The data key of a row.
+    ///
+    /// # Errors
+    /// [`VaultError::KeyMissing`], [`VaultError::Unwrap`].
+    pub(super) async fn unwrap(&self, row: &DataKeyRow) -> Result<Key, VaultError> {
+        let failed =
+            |reason| VaultError::Unwrap { key: row.id, kek: row.wrapped_by.clone(), reason };
+        let place = Place { data_key: row.id, kek: &row.wrapped_by };
+        let kek = self.kek(&row.wrapped_by)?.map_err(failed)?;
+        let key = kek.unwrap(&row.wrapped, &place).await.map_err(failed)?;
+        let check = check_value(row.id, &key)?;
+        match row.key_check {
+            Some(known) if known != check => Err(failed(KekError::OtherKey)),
+            _ => Ok(key),
+        }
+    }
+
+    fn kek(&self, id: &str) -> Result<Result<Arc<dyn KeyWrap>, KekError>, VaultError> {
+        let (_, kek) =
+            self.keks.iter().find(|(known, _)| known == id).ok_or(VaultError::KeyMissing)?;
+        Ok(match (kek, &self.external) {
+            (Kek::Local(key), _) => Ok(Arc::clone(key) as Arc<dyn KeyWrap>),
+            (Kek::External(name), Some(external)) => external.find(name),
+            (Kek::External(_), None) => Err(KekError::NotConfigured(
+                "keys that are kept elsewhere cannot be reached from here".to_owned(),
+            )),
+        })
     }
 }
 
@@ -190,14 +255,10 @@ async fn make_first_key(
     entropy: &dyn Entropy,
 ) -> Result<Vec<DataKeyRow>, VaultError> {
     let now = clock.now();
-    let row = DataKeyRow { activated_at: Some(now), ..wrapping.new_key(1, now, entropy)? };
+    let row = DataKeyRow { activated_at: Some(now), ..wrapping.new_key(1, now, entropy).await? };
     match store.add_data_key(row).await {
         // Another process was first: its key is the vault's.
         Ok(()) | Err(StoreError::Conflict) => Ok(store.data_keys().await?),
         Err(error) => Err(error.into()),
     }
-}
-
-fn wrapping(id: u32, wrapped_by: &str) -> Vec<u8> {
-    associated_data(Field::DataKey, &[&id.to_be_bytes(), wrapped_by.as_bytes()])
 }

@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use tokio::sync::Mutex;
 
-use super::keyring::{Key, KeyRing, Wrapping};
+use super::kek::ExternalKeys;
+use super::keyring::{KeyRing, Wrapping};
 use super::{KeyFile, LockedKeyFile, VaultError};
 use crate::entropy::Entropy;
 use crate::store::{DataKeyRow, Store};
@@ -43,7 +44,7 @@ pub(super) struct LiveRing {
 
 /// The key-encryption keys are not kept in memory where they can be read again.
 enum Source {
-    File(std::path::PathBuf),
+    File { path: std::path::PathBuf, external: Option<ExternalKeys> },
     Given(KeyFile),
 }
 
@@ -63,7 +64,9 @@ impl LiveRing {
         let at = clock.now();
         let ring = KeyRing::load(keys, &*store, &*clock, entropy).await?;
         let source = match keys.path() {
-            Some(path) => Source::File(path.to_owned()),
+            Some(path) => {
+                Source::File { path: path.to_owned(), external: keys.external().cloned() }
+            }
             None => Source::Given(keys.clone()),
         };
         let loaded = RwLock::new(Loaded { ring: Arc::new(ring), at });
@@ -106,19 +109,22 @@ impl LiveRing {
 
     /// The key-encryption keys as they are now, and as they stay until the lock is dropped.
     pub(super) fn locked_wrapping(&self) -> Result<(Wrapping, Option<LockedKeyFile>), VaultError> {
-        let Source::File(path) = &self.source else { return Ok((self.wrapping()?, None)) };
+        let Source::File { path, external } = &self.source else {
+            return Ok((self.wrapping()?, None));
+        };
         let locked = KeyFile::lock(path);
         let locked = locked.map_err(|error| VaultError::KeyFile(error.to_string()))?;
-        Ok((Wrapping::of(locked.keys())?, Some(locked)))
+        Ok((Wrapping::of(locked.keys())?.reaching(external.clone()), Some(locked)))
     }
 
     /// The key-encryption keys as they are now.
     pub(super) fn wrapping(&self) -> Result<Wrapping, VaultError> {
         match &self.source {
             Source::Given(keys) => Wrapping::of(keys),
-            Source::File(path) => {
+            Source::File { path, external } => {
                 let keys = KeyFile::read(path);
-                Wrapping::of(&keys.map_err(|error| VaultError::KeyFile(error.to_string()))?)
+                let keys = keys.map_err(|error| VaultError::KeyFile(error.to_string()))?;
+                Ok(Wrapping::of(&keys)?.reaching(external.clone()))
             }
         }
     }
@@ -161,27 +167,11 @@ impl LiveRing {
         let now = self.clock.now();
         let rows = self.store.data_keys().await?;
         let old = self.now();
-        let ring = self.unwrap_new(&rows, &old)?;
+        let ring = KeyRing::of(&rows, Some(&old), || self.wrapping()).await?;
         let ring = ring.keeping(&old, |id| lingers(&rows, id, now));
         let loaded = Loaded { ring: Arc::new(ring), at: now };
         *self.loaded.write().unwrap_or_else(PoisonError::into_inner) = loaded;
         Ok(())
-    }
-
-    /// A key that is known stays what it was, however it is wrapped by now; so the key file is needed only
-    /// for a new one.
-    fn unwrap_new(&self, rows: &[DataKeyRow], old: &KeyRing) -> Result<KeyRing, VaultError> {
-        let mut wrapping = None;
-        KeyRing::of(rows, |row| -> Result<Key, VaultError> {
-            if let Some(known) = old.find(row.id) {
-                return Ok(known.clone());
-            }
-            let wrapping = match &mut wrapping {
-                Some(wrapping) => wrapping,
-                none => none.insert(self.wrapping()?),
-            };
-            wrapping.unwrap(row)
-        })
     }
 }
 

@@ -1,7 +1,7 @@
 //! 3 ── The vault: tokens are sealed before they reach a row, and opened only to be used.
 //!
 //! ```text
-//! key file (KEK) ──wraps──▶ data key (row) ──HKDF(grant id)──▶ per-grant key ──AES-256-GCM──▶ ciphertext
+//! KEK, anywhere ──wraps──▶ data key (row) ──HKDF(grant id)──▶ per-grant key ──AES-256-GCM──▶ ciphertext
 //! ```
 //!
 //! A ciphertext is bound to its place: grant, identity, field, our registration at the provider, where the
@@ -15,6 +15,7 @@ mod envelope;
 #[cfg(test)]
 mod golden;
 mod grant;
+mod kek;
 mod key_file;
 mod keyring;
 mod live_ring;
@@ -26,6 +27,10 @@ pub use data_key::DataKeyState;
 pub use destination::Destination;
 pub use envelope::{Field, HEADER, Sealed, header};
 pub use grant::{Grant, GrantState, LASTING_TOKEN_LIFE, ReauthReason};
+pub use kek::{
+    AwsSettings, Environment, ExternalKeys, GoogleSettings, InvalidKekName, KekError, KekName,
+    TransitSettings, VaultToken,
+};
 pub use key_file::{KeyFile, KeyFileError, LockedKeyFile};
 pub use keyring::KeyRing;
 pub use rotate::{DataKey, Rewrap, Rewrapped, Rotation, RotationError, UnderWay};
@@ -64,6 +69,24 @@ pub enum VaultError {
     /// What stands in the row is no envelope of ours.
     #[error("a stored value is not in the vault's format")]
     UnknownFormat,
+    /// A data key is not to be had. Nothing was made in its place, and nothing written.
+    #[error("data key {key} cannot be unwrapped with key-encryption key `{kek}`: {reason}")]
+    Unwrap {
+        /// Which data key.
+        key: u32,
+        /// What it is wrapped by.
+        kek: String,
+        /// Why.
+        reason: KekError,
+    },
+    /// A new data key was not made, or a data key not wrapped anew.
+    #[error("key-encryption key `{kek}` cannot wrap a data key: {reason}")]
+    Wrap {
+        /// The key-encryption key.
+        kek: String,
+        /// Why.
+        reason: KekError,
+    },
 }
 
 /// The two tokens of a grant, as a row keeps them.

@@ -18,6 +18,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::data_key::{self, DataKeyState};
+use super::kek::check_value;
 use super::keyring::Wrapping;
 use super::live_ring::SETTLED;
 use super::{Grant, KeyFile, KeyFileError, LockedKeyFile, Vault, VaultError};
@@ -193,7 +194,7 @@ impl Rotation {
         let (wrapping, _until_written) = self.locked_wrapping()?;
         let newest = self.store.data_keys().await?.iter().map(|row| row.id).max();
         let id = newest.unwrap_or_default().saturating_add(1);
-        let row = wrapping.new_key(id, self.clock.now(), &*self.entropy)?;
+        let row = wrapping.new_key(id, self.clock.now(), &*self.entropy).await?;
         self.store.add_data_key(row).await?;
         Ok(id)
     }
@@ -264,27 +265,27 @@ impl Rotation {
         Ok(self.store.replace_data_key(removed).await?)
     }
 
-    /// Wraps every data key again that is not wrapped by the active key-encryption key. How many.
+    /// Wraps every data key again that is not wrapped by the active key-encryption key, or has no check value yet.
+    /// How many.
     ///
     /// # Errors
-    /// Those of the key file and the store. What was wrapped before stays so; go on by calling it again.
+    /// Those of the key-encryption keys and the store. What was wrapped before stays so; go on by calling it again.
     pub async fn rewrap_data_keys(&self) -> Result<usize> {
         let rows = self.store.data_keys().await?;
         let wrapping = self.vault.ring.wrapping()?;
-        let is_done =
-            |row: &DataKeyRow| row.removed_at.is_some() || row.wrapped_by == wrapping.active();
-        if rows.iter().all(is_done) {
+        if rows.iter().all(|row| data_key::is_wrapped_by(wrapping.active(), row)) {
             return Ok(0);
         }
         let (wrapping, _until_written) = self.locked_wrapping()?;
         let mut rewrapped = 0;
         for row in self.store.data_keys().await? {
-            if row.removed_at.is_some() || row.wrapped_by == wrapping.active() {
+            if data_key::is_wrapped_by(wrapping.active(), &row) {
                 continue;
             }
-            let data_key = wrapping.unwrap(&row)?;
-            let wrapped = wrapping.wrap(row.id, &data_key, &*self.entropy)?;
-            let row = data_key::wrapped_again(&row, wrapping.active(), wrapped);
+            let data_key = wrapping.unwrap(&row).await?;
+            let wrapped = wrapping.wrap(row.id, &data_key, &*self.entropy).await?;
+            let check = check_value(row.id, &data_key)?;
+            let row = data_key::wrapped_again(&row, wrapping.active(), wrapped, check);
             self.store.replace_data_key(row).await?;
             rewrapped += 1;
         }

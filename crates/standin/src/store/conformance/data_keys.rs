@@ -11,6 +11,7 @@ fn data_key(id: u32) -> DataKeyRow {
         version: 1,
         wrapped_by: format!("file:{ODD}"),
         wrapped: id.to_be_bytes().repeat(15),
+        key_check: Some([id.to_be_bytes()[3]; 16]),
         created_at: at(u64::from(id)),
         activated_at: None,
         retired_at: None,
@@ -48,6 +49,7 @@ fn rewrapped(grant: &Grant, tokens: SealedTokens) -> RewrappedGrant {
 pub async fn data_keys_come_back_whole_in_the_order_of_their_ids(store: &dyn Store) {
     let full = DataKeyRow {
         version: i64::MAX.unsigned_abs(),
+        key_check: None,
         activated_at: Some(at(1)),
         retired_at: Some(at(2)),
         removed_at: Some(at(3)),
@@ -76,6 +78,7 @@ pub async fn a_data_key_is_replaced_only_over_the_version_before_it(store: &dyn 
         version: 2,
         wrapped_by: "k2".to_owned(),
         wrapped: Vec::new(),
+        key_check: Some([9; 16]),
         activated_at: Some(at(5)),
         retired_at: Some(at(6)),
         removed_at: Some(at(7)),

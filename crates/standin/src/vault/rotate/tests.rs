@@ -621,6 +621,7 @@ fn of_two_keys_activated_in_one_millisecond_the_later_number_supersedes() {
         version: 1,
         wrapped_by: "k1".into(),
         wrapped: Vec::new(),
+        key_check: None,
         created_at: Timestamp::from_unix_ms(1),
         activated_at: Some(Timestamp::from_unix_ms(5)),
         retired_at: None,

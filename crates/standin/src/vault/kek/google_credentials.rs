@@ -1,0 +1,102 @@
+//! Access tokens for Google Cloud KMS: of a service account's key file, or of the machine.
+//!
+//! A key file signs an assertion (RFC 7523), which its token endpoint exchanges. A machine of Google's has a
+//! metadata server instead, which hands out tokens of the account that the machine runs as.
+
+use std::path::{Path, PathBuf};
+
+use form_urlencoded::Serializer;
+use http::{HeaderMap, HeaderValue};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use url::Url;
+use zeroize::Zeroizing;
+
+use super::KekError;
+use super::outbound::{self, host_of, read};
+use crate::http::HttpClient;
+use crate::signals::stream::ServiceAccount;
+use crate::time::Clock;
+
+const SCOPE: &str = "https://www.googleapis.com/auth/cloudkms";
+const LIFETIME_SECONDS: i64 = 3600;
+const METADATA: &str = "metadata.google.internal";
+
+/// Where a token comes from.
+pub(super) enum GoogleCredentials {
+    /// A service account's key file.
+    File(PathBuf),
+    /// The metadata server at this host.
+    Machine(String),
+}
+
+#[derive(Deserialize)]
+struct Token {
+    access_token: String,
+}
+
+impl GoogleCredentials {
+    /// The machine's, at the usual place unless it is said to be elsewhere.
+    pub(super) fn of_machine(host: Option<&str>) -> Self {
+        Self::Machine(host.unwrap_or(METADATA).to_owned())
+    }
+
+    /// A token, asked for anew: that is seldom enough.
+    pub(super) async fn token(
+        &self,
+        http: &dyn HttpClient,
+        clock: &dyn Clock,
+    ) -> Result<Zeroizing<String>, KekError> {
+        let request = match self {
+            Self::File(path) => assertion(path, clock)?,
+            Self::Machine(host) => {
+                let url = format!(
+                    "http://{host}/computeMetadata/v1/instance/service-accounts/default/token"
+                );
+                let url = Url::parse(&url).map_err(|_| no_account())?;
+                let flavor = HeaderValue::from_static("Google");
+                let mut headers = HeaderMap::new();
+                headers.insert("metadata-flavor", flavor);
+                outbound::get(url, headers)
+            }
+        };
+        let host = host_of(&request.url);
+        let response = outbound::send(http, request, words).await?;
+        Ok(Zeroizing::new(read::<Token>(&host, &response)?.access_token))
+    }
+}
+
+fn no_account() -> KekError {
+    KekError::Credentials("GCE_METADATA_HOST is no host".to_owned())
+}
+
+fn assertion(path: &Path, clock: &dyn Clock) -> Result<crate::http::Request, KekError> {
+    let unusable = |problem: String| {
+        KekError::Credentials(format!("the service account in {}: {problem}", path.display()))
+    };
+    let json = std::fs::read(path).map(Zeroizing::new);
+    let json = json.map_err(|reason| unusable(reason.to_string()))?;
+    let account = ServiceAccount::parse(&json).map_err(|error| unusable(error.to_string()))?;
+    let url = account.token_uri().and_then(|uri| Url::parse(uri).ok());
+    let url = url.filter(outbound::trusted).ok_or_else(|| {
+        unusable("`token_uri` is missing, or no https address".to_owned())
+    })?;
+    let issued_at = clock.now().unix_seconds();
+    let claims = json!({
+        "iss": account.email(), "scope": SCOPE, "aud": url.as_str(),
+        "iat": issued_at, "exp": issued_at + LIFETIME_SECONDS,
+    });
+    let signed = account.sign(&claims).map_err(|error| unusable(error.to_string()))?;
+    let body = Serializer::new(String::new())
+        .append_pair("grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer")
+        .append_pair("assertion", &signed)
+        .finish();
+    Ok(outbound::post(url, HeaderMap::new(), "application/x-www-form-urlencoded", body))
+}
+
+/// `{"error":"invalid_grant","error_description":"…"}`
+fn words(body: &Value) -> Option<String> {
+    let part = |name: &str| body[name].as_str();
+    let parts = [part("error"), part("error_description")];
+    Some(parts.into_iter().flatten().collect::<Vec<_>>().join(": "))
+}
