@@ -15,6 +15,7 @@ use standin::vault::VaultError;
 use standin_store::journal::FileJournal;
 
 use crate::config::{self, Config, ConfigError};
+use crate::keys;
 
 /// What `serve` puts on its listeners.
 pub struct App {
@@ -67,7 +68,7 @@ pub async fn build(config: &Config) -> Result<App, AppError> {
         Some(directory) => builder.journal(open_journal(&directory)?),
         None => builder,
     };
-    Ok(app(builder.build(&config.key_file()?).await?, store))
+    Ok(app(builder.build(&keys::read(&config.keys)?).await?, store))
 }
 
 /// Where it was said to be, or beside the file of the database.
@@ -97,7 +98,7 @@ pub async fn standin(
     store: Arc<dyn Store>,
     clock: impl Clock,
 ) -> Result<Standin, AppError> {
-    Ok(builder(config, store, clock)?.build(&config.key_file()?).await?)
+    Ok(builder(config, store, clock)?.build(&keys::read(&config.keys)?).await?)
 }
 
 fn builder(

@@ -13,6 +13,7 @@ pub mod config;
 #[cfg(feature = "demo")]
 pub mod demo;
 pub mod http;
+pub mod keys;
 pub mod lifecycle;
 pub mod net;
 pub mod telemetry;

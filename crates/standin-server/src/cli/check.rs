@@ -17,8 +17,8 @@ use url::{Host, Url};
 
 use super::output;
 use super::source::ConfigFile;
-use crate::app;
-use crate::config::{Config, Flags};
+use crate::config::{Config, Flags, KeyList, Keys};
+use crate::{app, keys};
 
 /// The arguments.
 #[derive(Debug, clap::Args)]
@@ -59,14 +59,24 @@ async fn look(file: &ConfigFile) -> Vec<Finding> {
         return findings;
     };
     findings.extend(providers(&config).await);
-    let key_path = config.keys_file.display().to_string();
-    let keys = note(&mut findings, "key file", config.key_file(), key_path);
+    let keys = note(&mut findings, "key file", keys::read(&config.keys), listed(&config.keys));
+    if let Some(keys) = &keys {
+        let tried = keys.try_out(keys.active(), &SystemEntropy).await;
+        note(&mut findings, "active KEK", tried, format!("{} wraps and unwraps", keys.active()));
+    }
     let store = note(&mut findings, "database", database(&config).await, "answers");
     if let (Some(keys), Some(store)) = (keys, store) {
         let vault = vault(&keys, &*store).await;
-        note(&mut findings, "vault", vault, "opens with this key file");
+        note(&mut findings, "vault", vault, "opens with these keys");
     }
     findings
+}
+
+fn listed(keys: &Keys) -> String {
+    match &keys.list {
+        KeyList::File(path) => path.display().to_string(),
+        KeyList::Named(first, _) => format!("none; the configuration names {first}"),
+    }
 }
 
 /// Notes how it went, and gives on what came of it.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, ensure};
 use serde_json::json;
 use standin::entropy::SystemEntropy;
-use standin::vault::KeyFile;
+use standin::vault::{KekName, KeyFile};
 
 use super::output;
 
@@ -17,6 +17,10 @@ pub(super) struct Args {
     /// Where to write `standin.toml` and `keys.toml`; made if it is not there.
     #[arg(long, value_name = "DIR", default_value = ".")]
     dir: PathBuf,
+    /// A key-encryption key that is kept elsewhere, in place of a new one in `keys.toml`: `env:NAME`,
+    /// `vault:MOUNT/KEY`, `gcpkms:projects/…` or `awskms:arn:aws:kms:…`.
+    #[arg(long, value_name = "NAME")]
+    kek: Option<KekName>,
     /// The address that browsers see.
     #[arg(long, value_name = "URL", default_value = "https://app.example.com")]
     public_url: String,
@@ -32,13 +36,21 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
     for path in [&config, &keys] {
         ensure!(!path.exists(), "{} is there already; nothing was written", path.display());
     }
-    write_new(&keys, KeyFile::generate(&SystemEntropy).to_toml()?.as_bytes())?;
-    write_new(&config, template(&args.public_url, &directory).as_bytes())?;
+    let list = match &args.kek {
+        Some(name) => KeyFile::naming(name, &[]),
+        None => KeyFile::generate(&SystemEntropy),
+    };
+    write_new(&keys, list.to_toml()?.as_bytes())?;
+    write_new(&config, template(args, &directory).as_bytes())?;
     if args.json {
         return output::json(&json!({"config": config, "keys": keys}));
     }
+    let about = match &args.kek {
+        Some(name) => format!("where the vault's key is: {name}"),
+        None => "the vault's key: keep a copy apart from the database's backups".to_owned(),
+    };
     output::line(&format!(
-        "{}  the configuration: put in your address and your provider, then run\n  `standin migrate` and `standin check`\n{}  the vault's key: keep a copy apart from the database's backups",
+        "{}  the configuration: put in your address and your provider, then run\n  `standin migrate` and `standin check`\n{}  {about}",
         config.display(),
         keys.display()
     ))
@@ -65,8 +77,19 @@ fn write_new(path: &Path, content: &[u8]) -> anyhow::Result<()> {
         .with_context(|| format!("cannot write {}", path.display()))
 }
 
-fn template(public_url: &str, directory: &Path) -> String {
-    let directory = directory.display();
+/// What it takes to ask Vault.
+const VAULT: &str = r#"
+[keys.vault]
+address = "https://vault.example.com:8200"
+token_file = "/run/vault/token"
+"#;
+
+fn template(args: &Args, directory: &Path) -> String {
+    let (public_url, directory) = (&args.public_url, directory.display());
+    let vault = match &args.kek {
+        Some(name) if name.is_in_transit() => VAULT,
+        _ => "",
+    };
     format!(
         r#"# Standin's configuration. Every key: docs/reference/configuration.md
 
@@ -81,7 +104,7 @@ url = "sqlite://{directory}/standin.db"
 
 [keys]
 file = "{directory}/keys.toml"
-
+{vault}
 [[provider]]
 id = "google"
 kind = "google"

@@ -83,7 +83,7 @@ pub(super) fn listener(
     Ok(address)
 }
 
-fn is_loopback(url: &Url) -> bool {
+pub(super) fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
         _ => written_address(url).is_some_and(|address| address.is_loopback()),

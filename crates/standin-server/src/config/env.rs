@@ -3,6 +3,7 @@
 //! The one file of the workspace that reads the environment. A variable with our prefix that names no
 //! key is an error: a misspelt limit must not be a limit that is off.
 
+use standin::vault::Environment;
 use toml::{Table, Value};
 
 use super::error::{ConfigError, did_you_mean};
@@ -21,6 +22,15 @@ pub fn of_process() -> Variables {
         })
         .filter(|(name, _)| name.starts_with(ENV_PREFIX))
         .collect()
+}
+
+/// Those of the process that are somebody else's: key-encryption keys in variables, and what Vault and the clouds
+/// have their own programs read. One that is not UTF-8 is none of these.
+#[must_use]
+pub fn of_others() -> Environment {
+    let variables = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    Environment::of(variables.filter(|(name, _)| !name.starts_with(ENV_PREFIX)))
 }
 
 /// Whether a browser could show anything.
@@ -94,14 +104,20 @@ fn typed(kind: Kind, text: &str) -> Result<Value, String> {
 
 /// The table that holds `key`, made where it is missing. `None` if its provider would leave a gap.
 fn table_of<'a>(root: &'a mut Table, key: &Key, index: Option<usize>) -> Option<&'a mut Table> {
-    let [section, _] = key.path.as_slice() else {
-        return Some(root);
-    };
+    let (_, sections) = key.path.split_last()?;
+    sections.iter().try_fold(root, |table, section| table_in(table, section, index))
+}
+
+fn table_in<'a>(
+    table: &'a mut Table,
+    section: &str,
+    index: Option<usize>,
+) -> Option<&'a mut Table> {
     let empty = match index {
         Some(_) => Value::Array(Vec::new()),
         None => Value::Table(Table::new()),
     };
-    match (root.entry(section.clone()).or_insert(empty), index) {
+    match (table.entry(section).or_insert(empty), index) {
         (Value::Array(providers), Some(index)) => {
             if index == providers.len() {
                 providers.push(Value::Table(Table::new()));

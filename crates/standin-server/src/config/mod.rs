@@ -15,6 +15,7 @@ mod entra;
 mod env;
 mod error;
 mod file;
+mod kek;
 pub mod keys;
 mod limits;
 mod outbound;
@@ -36,7 +37,6 @@ use standin::provider::{
 };
 use standin::receipt::ReceiptSettings;
 use standin::secret::ClientSecret;
-use standin::vault::KeyFile;
 use standin::verify::ProviderId;
 use standin::{AllowList, SignUp};
 use url::Url;
@@ -46,8 +46,10 @@ use crate::net::Limits;
 use crate::telemetry::Format;
 
 pub use clients::Client;
-pub use env::{Variables, has_display, of_process};
+pub use env::{Variables, has_display, of_others, of_process};
 pub use error::ConfigError;
+pub(crate) use kek::origin;
+pub use kek::{KeyList, Keys};
 pub use secrets::Registration;
 pub use show::{Shown, shown};
 
@@ -92,8 +94,8 @@ pub struct Config {
     pub allow_networks: Vec<Network>,
     /// Where rows are kept. It may hold a password.
     pub database_url: SecretString,
-    /// The key file.
-    pub keys_file: PathBuf,
+    /// Where the key-encryption keys are.
+    pub keys: Keys,
     /// How long a browser stays signed in.
     pub session: Session,
     /// What becomes of people who are new.
@@ -116,13 +118,6 @@ impl Config {
         let raw = file::load(&source.path, source.must_exist, &source.variables)?;
         let directory = source.path.parent().unwrap_or(&source.path);
         resolve::resolve(raw, source.flags, directory)
-    }
-
-    /// Reads the key file, which must be its owner's alone (requirement VC-9).
-    pub fn key_file(&self) -> Result<KeyFile, ConfigError> {
-        KeyFile::read(&self.keys_file).map_err(|error| {
-            ConfigError::invalid("keys.file", format!("{}: {error}", self.keys_file.display()))
-        })
     }
 
     /// Which addresses the service talks to (requirement HH-7).

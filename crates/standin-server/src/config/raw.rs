@@ -91,8 +91,55 @@ pub struct RawDatabase {
 #[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct RawKeys {
-    /// The key file that `standin init` made, readable by its owner only. Required.
+    /// The key file that `standin init` made, readable by its owner only: the key-encryption keys, or where they are.
+    /// Required, unless `kek` is given.
     pub file: Option<String>,
+    /// In place of a key file: the names of key-encryption keys that are kept elsewhere. The first wraps new data keys,
+    /// the others unwrap what they wrapped before. `env:NAME`, `vault:MOUNT/KEY`, `gcpkms:projects/…`, `awskms:arn:…`.
+    pub kek: Vec<String>,
+    /// How HashiCorp Vault is reached.
+    pub vault: RawVault,
+    /// How Google Cloud KMS is reached.
+    pub google: RawGoogle,
+    /// How AWS KMS is reached.
+    pub aws: RawAws,
+}
+
+/// `[keys.vault]`
+#[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct RawVault {
+    /// The address of Vault, such as `https://vault.example.com:8200`. `VAULT_ADDR`, if it is not given.
+    pub address: Option<String>,
+    /// Vault's token. `VAULT_TOKEN`, if neither it nor `token_file` is given.
+    pub token: Option<String>,
+    /// A file that holds the token, read whenever Vault is asked, so that an agent can renew it.
+    pub token_file: Option<String>,
+    /// The namespace, of Vault Enterprise. `VAULT_NAMESPACE`, if it is not given.
+    pub namespace: Option<String>,
+    /// Certificates (PEM) of the authorities that vouch for Vault, beside the system's. `VAULT_CACERT`, if it is not
+    /// given.
+    pub ca_file: Option<String>,
+}
+
+/// `[keys.google]`
+#[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct RawGoogle {
+    /// Another address than `https://cloudkms.googleapis.com`, such as that of a private endpoint.
+    pub endpoint: Option<String>,
+    /// The key file of a service account. `GOOGLE_APPLICATION_CREDENTIALS`, if it is not given; without either, the
+    /// account that the machine runs as.
+    pub credentials_file: Option<String>,
+}
+
+/// `[keys.aws]`
+#[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct RawAws {
+    /// Another address than that of the key's region, such as that of a VPC endpoint. Credentials come from where AWS's
+    /// own programs have them.
+    pub endpoint: Option<String>,
 }
 
 /// `[session]`

@@ -1,6 +1,6 @@
 //! From what was written to what can run: flags over everything, types, secrets, cross-checks.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use secrecy::SecretString;
 use standin::receipt::ReceiptSettings;
@@ -8,7 +8,8 @@ use standin::receipt::ReceiptSettings;
 use super::error::{ConfigError, did_you_mean};
 use super::raw::{RawAttempts, RawConfig, RawDatabase, RawLog, RawSession};
 use super::{
-    Config, Flags, Log, Session, address, admission, duration, limits, outbound, provider, secrets,
+    Config, Flags, Log, Session, address, admission, duration, kek, limits, outbound, provider,
+    secrets,
 };
 use crate::http::client_ip::TrustedProxies;
 use crate::telemetry::Format;
@@ -31,7 +32,7 @@ pub(super) fn resolve(
         trusted_proxies: trusted_proxies(&raw.trusted_proxies)?,
         allow_networks,
         database_url: database_url(raw.database, directory)?,
-        keys_file: keys_file(raw.keys.file, directory)?,
+        keys: kek::resolve(raw.keys, directory)?,
         session: session(&raw.session)?,
         sign_up: admission::sign_up(&raw.users)?,
         attempts: attempts(&raw.attempts)?,
@@ -76,14 +77,6 @@ fn database_url(raw: RawDatabase, directory: &Path) -> Result<SecretString, Conf
         Ok(()) => Ok(SecretString::from(url)),
         Err(problem) => Err(ConfigError::invalid(key, problem.to_string())),
     }
-}
-
-fn keys_file(written: Option<String>, directory: &Path) -> Result<PathBuf, ConfigError> {
-    let problem =
-        "missing; name the key file that `standin init` made, such as \"/etc/standin/keys.toml\"";
-    secrets::not_empty("keys.file", written)?
-        .map(|file| directory.join(file))
-        .ok_or_else(|| ConfigError::invalid("keys.file", problem))
 }
 
 fn session(raw: &RawSession) -> Result<Session, ConfigError> {

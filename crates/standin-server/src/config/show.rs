@@ -1,12 +1,14 @@
 //! The configuration in force, for people: in the form of the file, every secret a `***`.
 
+use std::path::PathBuf;
+
 use secrecy::ExposeSecret;
 use serde::Serialize;
 use standin::provider::{ClientUse, ProviderKind, Tenants};
 use url::Url;
 
 use super::duration::show as duration;
-use super::{Config, Provider, admission};
+use super::{Config, KeyList, Provider, admission};
 use crate::net::Limits;
 
 const MASK: &str = "***";
@@ -43,7 +45,43 @@ struct Database {
 
 #[derive(Debug, Serialize)]
 struct Keys {
-    file: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    file: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    kek: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    vault: Option<Vault>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    google: Option<Google>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    aws: Option<Aws>,
+}
+
+#[derive(Debug, Serialize)]
+struct Vault {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    address: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    token: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    token_file: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    namespace: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ca_file: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct Google {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    endpoint: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    credentials_file: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct Aws {
+    endpoint: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -144,7 +182,7 @@ pub fn shown(config: &Config) -> Shown {
             allow_networks: config.allow_networks.iter().map(ToString::to_string).collect(),
         },
         database: Database { url: without_password(config.database_url.expose_secret()) },
-        keys: Keys { file: config.keys_file.display().to_string() },
+        keys: keys(&config.keys),
         session: Session {
             idle: duration(config.session.idle),
             absolute: duration(config.session.absolute),
@@ -220,6 +258,38 @@ fn provider(provider: &Provider) -> ShownProvider {
         response_mode: provider.answer.response_mode(),
         max_age: provider.authentication.max_age.map(duration),
         acr_values: provider.authentication.acr_values.clone(),
+    }
+}
+
+fn keys(keys: &super::Keys) -> Keys {
+    let (file, kek) = match &keys.list {
+        KeyList::File(path) => (Some(path.display().to_string()), Vec::new()),
+        KeyList::Named(first, others) => {
+            (None, std::iter::once(first).chain(others).map(ToString::to_string).collect())
+        }
+    };
+    let text = |url: &Option<Url>| url.as_ref().map(|url| url.origin().ascii_serialization());
+    let path = |path: &Option<PathBuf>| path.as_ref().map(|path| path.display().to_string());
+    let own = &keys.vault;
+    let vault = Vault {
+        address: text(&own.address),
+        token: own.token.as_ref().map(|_| MASK),
+        token_file: path(&own.token_file),
+        namespace: own.namespace.clone(),
+        ca_file: path(&own.ca_file),
+    };
+    let is_vault_said = own.address.is_some() || own.token.is_some() || own.token_file.is_some();
+    let google = Google {
+        endpoint: text(&keys.google_endpoint),
+        credentials_file: path(&keys.google_credentials),
+    };
+    let is_google_said = google.endpoint.is_some() || google.credentials_file.is_some();
+    Keys {
+        file,
+        kek,
+        vault: is_vault_said.then_some(vault),
+        google: is_google_said.then_some(google),
+        aws: text(&keys.aws_endpoint).map(|endpoint| Aws { endpoint }),
     }
 }
 

@@ -24,7 +24,7 @@ use super::clock::EmulatedTime;
 use super::data::Data;
 use crate::app::{self, App};
 use crate::cli::demo::Args;
-use crate::config::{Config, Log, Provider, Session};
+use crate::config::{Config, Keys, Log, Provider, Session};
 use crate::http::client_ip::TrustedProxies;
 use crate::lifecycle::Listeners;
 use crate::net::Limits;
@@ -74,7 +74,7 @@ fn config(args: &Args, data: &Data) -> anyhow::Result<Config> {
         trusted_proxies: TrustedProxies::default(),
         allow_networks: Vec::new(),
         database_url: SecretString::from(data.database_url()),
-        keys_file: data.key_file(),
+        keys: Keys::in_file(data.key_file()),
         sign_up: SignUp::Open,
         attempts: ReceiptSettings::default(),
         journal: None,

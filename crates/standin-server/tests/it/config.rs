@@ -576,7 +576,7 @@ fn vc_9_a_key_file_that_others_can_read_is_refused() {
     let config = place.load(GOOD, &[], Flags::default()).unwrap();
     for (mode, is_good) in [(0o600, true), (0o640, false), (0o604, false)] {
         fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
-        assert_eq!(config.key_file().is_ok(), is_good, "{mode:o}");
+        assert_eq!(config.keys.read().is_ok(), is_good, "{mode:o}");
     }
 }
 

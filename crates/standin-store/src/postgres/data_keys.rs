@@ -7,22 +7,22 @@ use tokio_postgres::Row;
 
 use super::PostgresStore;
 use super::connection::Connection;
-use super::rows::{Cells, instant, optional, params};
+use super::rows::{Cells, hash, instant, optional, params};
 use super::work::{Done, work};
 use crate::words::by_key;
 
 macro_rules! columns {
     () => {
-        "id, version, wrapped_by, wrapped, created_at, activated_at, retired_at, removed_at"
+        "id, version, wrapped_by, wrapped, created_at, activated_at, retired_at, removed_at, key_check"
     };
 }
 
 const ALL: &str = concat!("SELECT ", columns!(), " FROM data_keys ORDER BY id");
 const ADD: &str =
-    concat!("INSERT INTO data_keys (", columns!(), ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8)");
+    concat!("INSERT INTO data_keys (", columns!(), ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)");
 /// Takes the same parameters. What never changes is not written.
 const REPLACE: &str = "UPDATE data_keys SET version = $2, wrapped_by = $3, wrapped = $4, \
-    activated_at = $6, retired_at = $7, removed_at = $8 \
+    activated_at = $6, retired_at = $7, removed_at = $8, key_check = $9 \
     WHERE id = $1 AND version = $2 - 1 AND $5 IS NOT NULL";
 
 /// Waits for every transaction that has sealed something before, and lets go at once. A key that was retired is
@@ -74,6 +74,7 @@ async fn write(connection: &Connection, sql: &'static str, key: &DataKeyRow) -> 
         key.activated_at,
         key.retired_at,
         key.removed_at,
+        key.key_check.as_ref().map(<[u8; 16]>::as_slice),
     ];
     match connection.execute(sql, row).await? {
         1 => Ok(()),
@@ -92,6 +93,7 @@ fn data_key_of(row: &Row) -> Result<DataKeyRow> {
         activated_at: cells.take("activated_at", optional(instant))?,
         retired_at: cells.take("retired_at", optional(instant))?,
         removed_at: cells.take("removed_at", optional(instant))?,
+        key_check: cells.take("key_check", optional(hash))?,
     })
 }
 

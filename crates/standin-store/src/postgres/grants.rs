@@ -6,8 +6,7 @@ use standin::provider::Scopes;
 use standin::store::{Event, Grants, Result, RevocationRow, StoreError};
 use standin::time::Timestamp;
 use standin::vault::{
-    Grant, NamedToken, ScopeRecord, Sealed, SealedTokens, TokenTrace,
-    TraceHash, header,
+    Grant, NamedToken, ScopeRecord, Sealed, SealedTokens, TokenTrace, TraceHash, header,
 };
 use standin::verify::{Identity, ProviderId};
 use tokio_postgres::Row;

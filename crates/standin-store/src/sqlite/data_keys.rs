@@ -8,21 +8,21 @@ use standin::vault::Sealed;
 
 use super::SqliteStore;
 use super::failure::Failure;
-use super::rows::{Cells, all, execute, instant, optional};
+use super::rows::{Cells, all, execute, hash, instant, optional};
 use crate::words::by_key;
 
 macro_rules! columns {
     () => {
-        "id, version, wrapped_by, wrapped, created_at, activated_at, retired_at, removed_at"
+        "id, version, wrapped_by, wrapped, created_at, activated_at, retired_at, removed_at, key_check"
     };
 }
 
 const ALL: &str = concat!("SELECT ", columns!(), " FROM data_keys ORDER BY id");
 const ADD: &str =
-    concat!("INSERT INTO data_keys (", columns!(), ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)");
+    concat!("INSERT INTO data_keys (", columns!(), ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)");
 /// Takes the same parameters. What never changes is not written.
 const REPLACE: &str = "UPDATE data_keys SET version = ?2, wrapped_by = ?3, wrapped = ?4, \
-    activated_at = ?6, retired_at = ?7, removed_at = ?8 \
+    activated_at = ?6, retired_at = ?7, removed_at = ?8, key_check = ?9 \
     WHERE id = ?1 AND version = ?2 - 1 AND ?5 IS NOT NULL";
 
 /// The first six bytes of a value name its key (`standin::vault::header`). A grant counts once for each key.
@@ -70,6 +70,7 @@ fn write(
         key.activated_at.map(Timestamp::unix_ms),
         key.retired_at.map(Timestamp::unix_ms),
         key.removed_at.map(Timestamp::unix_ms),
+        key.key_check,
     ];
     match execute(connection, sql, row)? {
         1 => Ok(()),
@@ -88,6 +89,7 @@ fn data_key_of(row: &Row<'_>) -> Result<DataKeyRow> {
         activated_at: cells.take("activated_at", optional(instant))?,
         retired_at: cells.take("retired_at", optional(instant))?,
         removed_at: cells.take("removed_at", optional(instant))?,
+        key_check: cells.take("key_check", optional(hash))?,
     })
 }
 

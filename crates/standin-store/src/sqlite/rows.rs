@@ -129,7 +129,7 @@ pub(super) fn id<T: Id>(cell: ValueRef<'_>) -> Option<T> {
     cell.as_blob().ok()?.try_into().ok().map(T::of)
 }
 
-pub(super) fn hash(cell: ValueRef<'_>) -> Option<[u8; 32]> {
+pub(super) fn hash<const BYTES: usize>(cell: ValueRef<'_>) -> Option<[u8; BYTES]> {
     cell.as_blob().ok()?.try_into().ok()
 }
 

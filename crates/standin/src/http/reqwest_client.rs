@@ -31,11 +31,24 @@ impl ReqwestClient {
     /// # Errors
     /// When the TLS back end cannot be set up, for instance without any trusted certificate.
     pub fn new(policy: AddressPolicy) -> Result<Self, reqwest::Error> {
-        Self::over(Arc::new(SystemResolver), policy)
+        Self::over(Arc::new(SystemResolver), policy, Vec::new())
+    }
+
+    /// As [`ReqwestClient::new`], trusting the certificates of these authorities (PEM), too.
+    ///
+    /// # Errors
+    /// As there, and if `authorities` are no certificates.
+    pub fn trusting(policy: AddressPolicy, authorities: &[u8]) -> Result<Self, reqwest::Error> {
+        let authorities = reqwest::Certificate::from_pem_bundle(authorities)?;
+        Self::over(Arc::new(SystemResolver), policy, authorities)
     }
 
     #[expect(clippy::disallowed_methods, reason = "the one place that builds an HTTP client")]
-    fn over(resolver: Arc<dyn Resolve>, policy: AddressPolicy) -> Result<Self, reqwest::Error> {
+    fn over(
+        resolver: Arc<dyn Resolve>,
+        policy: AddressPolicy,
+        authorities: Vec<reqwest::Certificate>,
+    ) -> Result<Self, reqwest::Error> {
         let policy = Arc::new(policy);
         let client = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
@@ -46,6 +59,7 @@ impl ReqwestClient {
             .dns_resolver(JudgingResolver { policy: Arc::clone(&policy), inner: resolver })
             .retry(reqwest::retry::never())
             .user_agent(concat!("standin/", env!("CARGO_PKG_VERSION")))
+            .tls_certs_merge(authorities)
             .build()?;
         Ok(Self { client, policy })
     }

@@ -8,7 +8,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use aws_lc_rs::hkdf::{HKDF_SHA256, KeyType, Salt};
-use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use futures_util::future::BoxFuture;
+use futures_util::{FutureExt as _, StreamExt as _, TryStreamExt as _, stream};
 use zeroize::Zeroizing;
 
 use super::envelope::Sealed;
@@ -74,9 +75,7 @@ impl KeyRing {
         }
         if !new.is_empty() {
             let wrapping = wrapping()?;
-            let unwrapping = new.into_iter().map(|row| wrapping.unwrap_of(row));
-            let unwrapped = stream::iter(unwrapping).buffered(AT_A_TIME);
-            keys.extend(unwrapped.try_collect::<Vec<_>>().await?);
+            keys.extend(wrapping.unwrap_all(new).await?);
         }
         Ok(Self { active, keys })
     }
@@ -116,7 +115,8 @@ impl KeyRing {
     /// HKDF-SHA256 (RFC 5869) without salt: the data key is uniformly random already.
     pub(super) fn derive(data_key: &Key, context: &[&[u8]]) -> Result<Key, VaultError> {
         let mut key = Zeroizing::new([0; 32]);
-        let info: Vec<&[u8]> = [&b"standin/v1/"[..]].into_iter().chain(context.iter().copied()).collect();
+        let info: Vec<&[u8]> =
+            [&b"standin/v1/"[..]].into_iter().chain(context.iter().copied()).collect();
         Salt::new(HKDF_SHA256, &[])
             .extract(data_key.as_ref())
             .expand(&info, Bytes32)
@@ -195,16 +195,30 @@ impl Wrapping {
     /// A data key under the active key-encryption key.
     ///
     /// # Errors
-    /// [`VaultError::Wrap`]. What was wrapped is unwrapped once, before anything is sealed with the key.
+    /// Those of [`Wrapping::wrap_by`].
     pub(super) async fn wrap(
         &self,
         id: u32,
         data_key: &Key,
         entropy: &dyn Entropy,
     ) -> Result<Vec<u8>, VaultError> {
-        let failed = |reason| VaultError::Wrap { kek: self.active.clone(), reason };
-        let place = Place { data_key: id, kek: &self.active };
-        let kek = self.kek(&self.active)?.map_err(failed)?;
+        self.wrap_by(&self.active, id, data_key, entropy).await
+    }
+
+    /// A data key under any of them.
+    ///
+    /// # Errors
+    /// [`VaultError::Wrap`]. What was wrapped is unwrapped once, before anything is sealed with the key.
+    async fn wrap_by(
+        &self,
+        kek: &str,
+        id: u32,
+        data_key: &Key,
+        entropy: &dyn Entropy,
+    ) -> Result<Vec<u8>, VaultError> {
+        let failed = |reason| VaultError::Wrap { kek: kek.to_owned(), reason };
+        let place = Place { data_key: id, kek };
+        let kek = self.kek(kek)?.map_err(failed)?;
         let wrapped = kek.wrap(data_key, &place, entropy).await.map_err(failed)?;
         let again = kek.unwrap(&wrapped, &place).await.map_err(failed)?;
         if same_bytes(again.as_slice(), data_key.as_slice()) {
@@ -212,6 +226,13 @@ impl Wrapping {
         } else {
             Err(failed(KekError::OtherKey))
         }
+    }
+
+    /// The data keys of these rows, several at a time.
+    async fn unwrap_all(&self, rows: Vec<&DataKeyRow>) -> Result<Vec<(u32, Key)>, VaultError> {
+        let one = |row| self.unwrap_of(row).boxed();
+        let unwrapping: Vec<BoxFuture<'_, _>> = rows.into_iter().map(one).collect();
+        stream::iter(unwrapping).buffered(AT_A_TIME).try_collect().await
     }
 
     async fn unwrap_of(&self, row: &DataKeyRow) -> Result<(u32, Key), VaultError> {
@@ -245,6 +266,18 @@ impl Wrapping {
                 "keys that are kept elsewhere cannot be reached from here".to_owned(),
             )),
         })
+    }
+}
+
+impl KeyFile {
+    /// Whether a key-encryption key of the list is there and does what it must: it wraps and unwraps a key that
+    /// nothing is sealed with.
+    ///
+    /// # Errors
+    /// [`VaultError::KeyMissing`] if the list does not name it, [`VaultError::Wrap`] with what is wrong.
+    pub async fn try_out(&self, kek: &str, entropy: &dyn Entropy) -> Result<(), VaultError> {
+        let key = Zeroizing::new(random_bytes::<32>(entropy));
+        Wrapping::of(self)?.wrap_by(kek, 0, &key, entropy).await.map(drop)
     }
 }
 

@@ -22,7 +22,7 @@ pub(in crate::cli) struct Args {
 pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     let (config, store) = super::open(&args.config).await?;
     if let Some(kek) = &args.which.kek {
-        KeyFile::change(&config.keys_file, |keys| keys.activate(kek))?;
+        KeyFile::change(super::file(&config)?, |keys| keys.activate(kek))?;
     }
     if let Some(id) = args.which.id {
         let rotation = super::rotation(&config, store).await?;

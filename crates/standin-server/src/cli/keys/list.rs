@@ -18,7 +18,7 @@ pub(in crate::cli) struct Args {
 
 pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     let (config, store) = super::open(&args.config).await?;
-    let file = config.key_file()?;
+    let file = config.keys.read()?;
     let keys = Rotation::list(&*store).await?;
     if args.json {
         return output::json(&json!({

@@ -1,7 +1,8 @@
 //! `standin keys …`: changing the vault's keys while the service runs.
 //!
 //! Two kinds: data keys, which seal tokens and have numbers, live in the database; key-encryption keys,
-//! which wrap data keys and have names (`k1`), live in the key file. `--kek` says that the latter are meant.
+//! which wrap data keys and have names (`k1`, `vault:transit/standin`), live in the key file or are named there.
+//! `--kek` says that the latter are meant.
 
 mod activate;
 mod add;
@@ -10,6 +11,7 @@ mod remove;
 mod retire;
 mod rewrap;
 
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context as _;
@@ -20,8 +22,8 @@ use standin::vault::{Rotation, RotationError};
 
 use super::output;
 use super::source::ConfigFile;
-use crate::app;
 use crate::config::{Config, Flags};
+use crate::{app, keys};
 
 /// The commands.
 #[derive(Debug, clap::Subcommand)]
@@ -77,9 +79,17 @@ async fn open(file: &ConfigFile) -> anyhow::Result<(Config, Arc<dyn Store>)> {
     Ok((config, store))
 }
 
+/// The key file, which commands may change.
+fn file(config: &Config) -> anyhow::Result<&Path> {
+    config.keys.file().context(
+        "the key-encryption keys are named in the configuration (keys.kek): change them there and start the service \
+         anew, or name them in a key file (keys.file), which can be changed while it runs",
+    )
+}
+
 /// What changes data keys.
 async fn rotation(config: &Config, store: Arc<dyn Store>) -> anyhow::Result<Rotation> {
-    let keys = config.key_file()?;
+    let keys = keys::read(&config.keys)?;
     let (clock, entropy) = (Arc::new(SystemClock), Arc::new(SystemEntropy));
     Rotation::open(&keys, store, clock, entropy).await.context("the vault cannot be opened")
 }

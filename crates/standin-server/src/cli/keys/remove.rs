@@ -22,7 +22,7 @@ pub(in crate::cli) struct Args {
 pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     let (config, store) = super::open(&args.config).await?;
     if let Some(kek) = &args.which.kek {
-        Rotation::remove_kek(&config.keys_file, &*store, kek).await?;
+        Rotation::remove_kek(super::file(&config)?, &*store, kek).await?;
     }
     if let Some(id) = args.which.id {
         let rotation = super::rotation(&config, store).await?;

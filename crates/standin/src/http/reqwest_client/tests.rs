@@ -158,7 +158,7 @@ async fn hh_7_a_name_that_leads_to_refused_addresses_is_not_connected_to() {
         ("0.0.0.0", AddressClass::Unspecified),
     ] {
         let names = Fickle::saying(&[&[address]]);
-        let client = ReqwestClient::over(names, AddressPolicy::public()).unwrap();
+        let client = ReqwestClient::over(names, AddressPolicy::public(), Vec::new()).unwrap();
         let answer = client.send(get(&format!("https://idp.example:{}/", trap.port()))).await;
         assert_eq!(refused(&answer), Some(class), "{address}");
         trap.assert_untouched();
@@ -172,7 +172,8 @@ async fn hh_7_a_name_that_changes_its_mind_reaches_only_what_was_judged() {
     let trap = Trap::at(&format!("127.0.0.2:{port}"));
     let policy = AddressPolicy::public().and_networks(["127.0.0.1".parse().unwrap()]);
     let names = Fickle::saying(&[&["127.0.0.1"], &["127.0.0.2"], &["127.0.0.2", "127.0.0.1"]]);
-    let client = ReqwestClient::over(Arc::clone(&names) as Arc<dyn Resolve>, policy).unwrap();
+    let client =
+        ReqwestClient::over(Arc::clone(&names) as Arc<dyn Resolve>, policy, Vec::new()).unwrap();
     let url = format!("https://idp.example:{port}/");
     // Whoever is let in hangs up at once; there is no TLS here.
     let hang_up = async || drop(allowed.accept().await.unwrap());
@@ -193,7 +194,7 @@ async fn hh_7_among_many_addresses_the_allowed_one_answers() {
     let (allowed, port) = listener().await;
     let names = Fickle::saying(&[&["10.255.255.1", "169.254.169.254", "127.0.0.1"], &[]]);
     let policy = AddressPolicy::public().and_loopback();
-    let client = ReqwestClient::over(names, policy).unwrap();
+    let client = ReqwestClient::over(names, policy, Vec::new()).unwrap();
     let request = get(&format!("http://idp.example:{port}/"));
     let (answer, _) =
         tokio::join!(client.send(request), serve(&allowed, "200 OK\r\ncontent-length: 2", b"ok"));

@@ -80,7 +80,9 @@ impl AwsKey {
             "aws" | "aws-us-gov" => "amazonaws.com",
             "aws-cn" => "amazonaws.com.cn",
             other => {
-                let problem = format!("where the keys of AWS's partition {other} are is not known here: set keys.aws.endpoint");
+                let problem = format!(
+                    "where the keys of AWS's partition {other} are is not known here: set keys.aws.endpoint"
+                );
                 return Err(KekError::NotConfigured(problem));
             }
         };

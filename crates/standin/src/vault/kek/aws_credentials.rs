@@ -11,10 +11,10 @@ use serde_json::Value;
 use url::{Host, Url};
 use zeroize::Zeroizing;
 
+use super::KekError;
 use super::external::Environment;
 use super::outbound::{self, host_of, read, secret_header, trusted};
 use super::sigv4::Credentials;
-use super::KekError;
 use crate::http::HttpClient;
 
 const MACHINE: &str = "http://169.254.169.254";
@@ -113,15 +113,12 @@ impl AwsCredentials {
             (None, None) => return Ok(None),
         };
         let url = Url::parse(&written).ok().filter(|url| trusted(url) || is_of_containers(url));
-        let problem = "where AWS's container credentials are said to be is neither https nor on this machine";
+        let problem =
+            "where AWS's container credentials are said to be is neither https nor on this machine";
         url.map(Some).ok_or_else(|| KekError::Credentials(problem.to_owned()))
     }
 
-    async fn of_container(
-        &self,
-        http: &dyn HttpClient,
-        url: Url,
-    ) -> Result<Credentials, KekError> {
+    async fn of_container(&self, http: &dyn HttpClient, url: Url) -> Result<Credentials, KekError> {
         let file = self.variable("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE");
         let token = match file {
             Some(file) => {
@@ -145,7 +142,9 @@ impl AwsCredentials {
         let origin = elsewhere.as_ref().map_or(MACHINE, |origin| origin.trim_end_matches('/'));
         let url = |path: &str| {
             let url = Url::parse(&format!("{origin}/latest/{path}"));
-            url.map_err(|_| KekError::Credentials("AWS's metadata service has no address".to_owned()))
+            url.map_err(|_| {
+                KekError::Credentials("AWS's metadata service has no address".to_owned())
+            })
         };
         let mut headers = HeaderMap::new();
         let lifetime = HeaderValue::from_static("60");
@@ -202,7 +201,9 @@ fn of_profile(text: &str, profile: &str) -> Option<Credentials> {
     let lines = text.lines().map(str::trim);
     let is_section = |line: &&str| line.starts_with('[') && line.ends_with(']');
     let own = lines
-        .skip_while(|line| line.strip_prefix('[').and_then(|l| l.strip_suffix(']')) != Some(profile))
+        .skip_while(|line| {
+            line.strip_prefix('[').and_then(|l| l.strip_suffix(']')) != Some(profile)
+        })
         .skip(1)
         .take_while(|line| !is_section(line));
     let pairs: Vec<(&str, &str)> = own

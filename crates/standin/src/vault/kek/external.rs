@@ -38,7 +38,8 @@ impl Environment {
     }
 
     /// One of them. An empty one is none.
-    pub(super) fn read(&self, name: &str) -> Option<Zeroizing<String>> {
+    #[must_use]
+    pub fn read(&self, name: &str) -> Option<Zeroizing<String>> {
         self.0.get(name).filter(|value| !value.is_empty()).cloned()
     }
 }
@@ -56,7 +57,9 @@ pub struct ExternalKeys {
 
 impl fmt::Debug for ExternalKeys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ExternalKeys").field("transit", &self.transit.is_some()).finish_non_exhaustive()
+        f.debug_struct("ExternalKeys")
+            .field("transit", &self.transit.is_some())
+            .finish_non_exhaustive()
     }
 }
 

@@ -78,9 +78,9 @@ fn assertion(path: &Path, clock: &dyn Clock) -> Result<crate::http::Request, Kek
     let json = json.map_err(|reason| unusable(reason.to_string()))?;
     let account = ServiceAccount::parse(&json).map_err(|error| unusable(error.to_string()))?;
     let url = account.token_uri().and_then(|uri| Url::parse(uri).ok());
-    let url = url.filter(outbound::trusted).ok_or_else(|| {
-        unusable("`token_uri` is missing, or no https address".to_owned())
-    })?;
+    let url = url
+        .filter(outbound::trusted)
+        .ok_or_else(|| unusable("`token_uri` is missing, or no https address".to_owned()))?;
     let issued_at = clock.now().unix_seconds();
     let claims = json!({
         "iss": account.email(), "scope": SCOPE, "aud": url.as_str(),

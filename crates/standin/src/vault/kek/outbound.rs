@@ -26,9 +26,9 @@ impl<'de> Deserialize<'de> for Base64 {
         let text = Zeroizing::new(String::deserialize(deserializer)?);
         let bytes = BASE64.decode(text.as_bytes());
         // The decoder's words are left out: what it stumbled over may be part of a key.
-        bytes.map(|bytes| Self(Zeroizing::new(bytes))).map_err(|_| {
-            serde::de::Error::custom("no base64")
-        })
+        bytes
+            .map(|bytes| Self(Zeroizing::new(bytes)))
+            .map_err(|_| serde::de::Error::custom("no base64"))
     }
 }
 

@@ -47,7 +47,9 @@ impl VaultToken {
             Self::File(path) => {
                 let text = std::fs::read_to_string(path).map(Zeroizing::new).map_err(|reason| {
                     let path = path.display();
-                    KekError::Credentials(format!("Vault's token cannot be read from {path}: {reason}"))
+                    KekError::Credentials(format!(
+                        "Vault's token cannot be read from {path}: {reason}"
+                    ))
                 })?;
                 Ok(Zeroizing::new(text.trim().to_owned()))
             }
