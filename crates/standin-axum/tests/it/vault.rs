@@ -5,7 +5,7 @@ use http::Method;
 use serde_json::json;
 use standin::Standin;
 use standin::entropy::SystemEntropy;
-use standin::vault::{KeyFile, KeyFileError, VaultError};
+use standin::vault::{KekError, KeyFile, KeyFileError, VaultError};
 
 use crate::support::{ADA, Caller, GRACE, Wire, World, contains, http_client};
 
@@ -203,7 +203,11 @@ async fn vc_7_a_vault_does_not_open_with_another_key_and_is_left_as_it_was() {
 
     // Another key under the same name, and a file that does not hold the name at all.
     let other = KeyFile::generate(&SystemEntropy);
-    assert!(matches!(open_with(&world, &other).await, Err(VaultError::DoesNotOpen)));
+    let another = KekError::DoesNotUnwrap;
+    assert!(matches!(
+        open_with(&world, &other).await,
+        Err(VaultError::Unwrap { key: 1, reason, .. }) if reason == another
+    ));
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("keys.toml");
     std::fs::write(&path, other.to_toml().unwrap().replace("k1", "k2")).unwrap();

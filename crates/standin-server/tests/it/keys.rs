@@ -1,5 +1,7 @@
 //! Changing keys from the command line while the service runs, and while whoever does it is killed.
 
+mod kek;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
