@@ -40,11 +40,11 @@ pub fn external(keys: &Keys, environment: Environment) -> Result<ExternalKeys, C
     })
 }
 
+/// How Vault is reached, and a client that trusts it.
+type Transit = (TransitSettings, Arc<dyn HttpClient>);
+
 /// Vault, if it is said where it is.
-fn transit(
-    keys: &Keys,
-    environment: &Environment,
-) -> Result<Option<(TransitSettings, Arc<dyn HttpClient>)>, ConfigError> {
+fn transit(keys: &Keys, environment: &Environment) -> Result<Option<Transit>, ConfigError> {
     let own = &keys.vault;
     let variable = |name: &str| environment.read(name);
     let written = || variable("VAULT_ADDR").map(|written| origin("VAULT_ADDR", &written));

@@ -206,7 +206,7 @@ async fn vc_7_a_vault_does_not_open_with_another_key_and_is_left_as_it_was() {
     let another = KekError::DoesNotUnwrap;
     assert!(matches!(
         open_with(&world, &other).await,
-        Err(VaultError::Unwrap { key: 1, reason, .. }) if reason == another
+        Err(VaultError::Unwrap { key: 1, reason, .. }) if *reason == another
     ));
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("keys.toml");

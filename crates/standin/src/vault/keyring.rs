@@ -216,7 +216,7 @@ impl Wrapping {
         data_key: &Key,
         entropy: &dyn Entropy,
     ) -> Result<Vec<u8>, VaultError> {
-        let failed = |reason| VaultError::Wrap { kek: kek.to_owned(), reason };
+        let failed = |reason| VaultError::Wrap { kek: kek.to_owned(), reason: Box::new(reason) };
         let place = Place { data_key: id, kek };
         let kek = self.kek(kek)?.map_err(failed)?;
         let wrapped = kek.wrap(data_key, &place, entropy).await.map_err(failed)?;
@@ -244,8 +244,10 @@ impl Wrapping {
     /// # Errors
     /// [`VaultError::KeyMissing`], [`VaultError::Unwrap`].
     pub(super) async fn unwrap(&self, row: &DataKeyRow) -> Result<Key, VaultError> {
-        let failed =
-            |reason| VaultError::Unwrap { key: row.id, kek: row.wrapped_by.clone(), reason };
+        let failed = |reason| {
+            let (key, kek) = (row.id, row.wrapped_by.clone());
+            VaultError::Unwrap { key, kek, reason: Box::new(reason) }
+        };
         let place = Place { data_key: row.id, kek: &row.wrapped_by };
         let kek = self.kek(&row.wrapped_by)?.map_err(failed)?;
         let key = kek.unwrap(&row.wrapped, &place).await.map_err(failed)?;

@@ -77,7 +77,7 @@ pub enum VaultError {
         /// What it is wrapped by.
         kek: String,
         /// Why.
-        reason: KekError,
+        reason: Box<KekError>,
     },
     /// A new data key was not made, or a data key not wrapped anew.
     #[error("key-encryption key `{kek}` cannot wrap a data key: {reason}")]
@@ -85,7 +85,7 @@ pub enum VaultError {
         /// The key-encryption key.
         kek: String,
         /// Why.
-        reason: KekError,
+        reason: Box<KekError>,
     },
 }
 

@@ -15,6 +15,7 @@ pub(in crate::cli) struct Args {
     /// A key-encryption key, into the key file: a new one, or the name of one that is kept elsewhere, such as
     /// `vault:transit/standin`. Without it: a data key, into the database.
     #[arg(long, value_name = "NAME")]
+    #[expect(clippy::option_option, reason = "an option with a value that is optional")]
     kek: Option<Option<KekName>>,
     #[command(flatten)]
     config: ConfigFile,

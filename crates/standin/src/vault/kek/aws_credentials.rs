@@ -153,7 +153,9 @@ impl AwsCredentials {
             method: Method::PUT,
             ..outbound::get(url("api/token")?, headers)
         };
-        let token = text(&outbound::send(http, asked, words).await.map_err(none_anywhere)?)?;
+        let token = text(
+            &outbound::send(http, asked, words).await.map_err(|error| none_anywhere(&error))?,
+        )?;
         let name = HeaderName::from_static("x-aws-ec2-metadata-token");
         let headers = HeaderMap::from_iter([(name, secret_header(&token)?)]);
         let roles = "meta-data/iam/security-credentials/";
@@ -173,7 +175,7 @@ async fn temporary(
     Ok(read::<Temporary>(&host, &response)?.into())
 }
 
-fn none_anywhere(error: KekError) -> KekError {
+fn none_anywhere(error: &KekError) -> KekError {
     KekError::Credentials(format!(
         "there are no credentials for AWS: none in AWS_ACCESS_KEY_ID, ~/.aws/credentials or of a container, and the machine has none ({error})"
     ))

@@ -132,13 +132,11 @@ impl ExternalKeys {
     fn google_credentials(&self) -> GoogleCredentials {
         let named = self.environment.read("GOOGLE_APPLICATION_CREDENTIALS");
         let file = self.google.credentials_file.clone();
-        match file.or_else(|| named.map(|path| path.as_str().into())) {
-            Some(path) => GoogleCredentials::File(path),
-            None => {
-                let host = self.environment.read("GCE_METADATA_HOST");
-                GoogleCredentials::of_machine(host.as_ref().map(|host| host.as_str()))
-            }
+        if let Some(path) = file.or_else(|| named.map(|path| path.as_str().into())) {
+            return GoogleCredentials::File(path);
         }
+        let host = self.environment.read("GCE_METADATA_HOST");
+        GoogleCredentials::of_machine(host.as_ref().map(|host| host.as_str()))
     }
 
     fn transit_key(

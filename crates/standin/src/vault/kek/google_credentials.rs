@@ -96,7 +96,7 @@ fn assertion(path: &Path, clock: &dyn Clock) -> Result<crate::http::Request, Kek
 
 /// `{"error":"invalid_grant","error_description":"…"}`
 fn words(body: &Value) -> Option<String> {
-    let part = |name: &str| body[name].as_str();
-    let parts = [part("error"), part("error_description")];
-    Some(parts.into_iter().flatten().collect::<Vec<_>>().join(": "))
+    let error = body["error"].as_str()?;
+    let more = body["error_description"].as_str();
+    Some(more.map_or_else(|| error.to_owned(), |more| format!("{error}: {more}")))
 }

@@ -92,8 +92,9 @@ fn is_signed(headers: &HeaderMap, body: &[u8]) -> bool {
     for needed in ["content-type", "host", "x-amz-date", "x-amz-target"] {
         assert!(names.split(';').any(|name| name == needed), "{needed} is not signed");
     }
-    let lines: String = names.split(';').map(|name| format!("{name}:{}\n", value(name))).collect();
-    let request = format!("POST\n/\n\n{lines}\n{names}\n{}", HEXLOWER.encode(&sha256(body)));
+    let lines: Vec<_> = names.split(';').map(|name| format!("{name}:{}", value(name))).collect();
+    let lines = lines.join("\n");
+    let request = format!("POST\n/\n\n{lines}\n\n{names}\n{}", HEXLOWER.encode(&sha256(body)));
     let text = format!(
         "AWS4-HMAC-SHA256\n{date}\n{scope}\n{}",
         HEXLOWER.encode(&sha256(request.as_bytes()))
