@@ -87,7 +87,11 @@ pub(super) fn resolve(raw: RawKeys, directory: &Path) -> Result<Keys, ConfigErro
         list: list(raw.file, &raw.kek, directory)?,
         vault: vault(raw.vault, directory)?,
         google_endpoint: endpoint("keys.google.endpoint", raw.google.endpoint)?,
-        google_credentials: raw.google.credentials_file.map(|file| directory.join(file)),
+        google_credentials: path(
+            "keys.google.credentials_file",
+            raw.google.credentials_file,
+            directory,
+        )?,
         aws_endpoint: endpoint("keys.aws.endpoint", raw.aws.endpoint)?,
     })
 }
@@ -97,8 +101,8 @@ fn list(file: Option<String>, keks: &[String], directory: &Path) -> Result<KeyLi
     let named: Vec<KekName> = named
         .collect::<Result<_, _>>()
         .map_err(|error| ConfigError::invalid("keys.kek", error.to_string()))?;
-    match (file, named.split_first()) {
-        (Some(file), None) => Ok(KeyList::File(directory.join(file))),
+    match (path("keys.file", file, directory)?, named.split_first()) {
+        (Some(file), None) => Ok(KeyList::File(file)),
         (None, Some((first, others))) if named.iter().all(|name| once(name, &named)) => {
             Ok(KeyList::Named(first.clone(), others.to_vec()))
         }
@@ -127,10 +131,18 @@ fn vault(raw: RawVault, directory: &Path) -> Result<Vault, ConfigError> {
     Ok(Vault {
         address: endpoint("keys.vault.address", raw.address)?,
         token: token.map(SecretString::from),
-        token_file: raw.token_file.map(|file| directory.join(file)),
-        namespace: raw.namespace,
-        ca_file: raw.ca_file.map(|file| directory.join(file)),
+        token_file: path("keys.vault.token_file", raw.token_file, directory)?,
+        namespace: secrets::not_empty("keys.vault.namespace", raw.namespace)?,
+        ca_file: path("keys.vault.ca_file", raw.ca_file, directory)?,
     })
+}
+
+fn path(
+    key: &str,
+    written: Option<String>,
+    directory: &Path,
+) -> Result<Option<PathBuf>, ConfigError> {
+    Ok(secrets::not_empty(key, written)?.map(|file| directory.join(file)))
 }
 
 /// An origin to which keys and credentials may be sent.

@@ -11,8 +11,8 @@ fn alone(key: &Key, value: &str) -> String {
     match key.path.as_slice() {
         [name] => format!("{name} = {value}\n"),
         [table, name] if key.is_of_provider() => format!("[[{table}]]\n{name} = {value}\n"),
-        [table, name] => format!("[{table}]\n{name} = {value}\n"),
-        deeper => panic!("{deeper:?}"),
+        [tables @ .., name] => format!("[{}]\n{name} = {value}\n", tables.join(".")),
+        [] => panic!("a key without a name"),
     }
 }
 
