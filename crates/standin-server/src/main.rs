@@ -22,7 +22,7 @@ fn main() -> ExitCode {
     }));
     // clap ends the process with 2 when the command line is wrong.
     let cli = Cli::parse();
-    match run(cli) {
+    match standin::fail_point::arm().map_err(anyhow::Error::msg).and_then(|_armed| run(cli)) {
         Ok(code) => code,
         Err(error) => {
             output::complain(&format!("error: {error:#}"));

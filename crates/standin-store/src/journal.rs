@@ -19,6 +19,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
+use standin::fail_point::FailPoint;
 use standin::id::{GrantId, RefreshId};
 use standin::secret::sha256;
 use standin::time::{Clock, Timestamp};
@@ -182,6 +183,7 @@ impl Inner {
     fn begin(directory: &Path, kept: Vec<Kept>, now: Timestamp) -> io::Result<Self> {
         let (file, path) = create(directory, now)?;
         file.try_lock().map_err(io::Error::other)?;
+        FailPoint::JournalBegin.reach_now()?;
         let directory = directory.to_owned();
         let mut inner = Self { directory, path, file, size: 0, began_with: 0, kept: Vec::new() };
         for kept in kept {
@@ -190,6 +192,7 @@ impl Inner {
         }
         inner.file.sync_data()?;
         inner.began_with = inner.size;
+        FailPoint::JournalHasBegun.reach_now()?;
         Ok(inner)
     }
 
@@ -197,8 +200,11 @@ impl Inner {
         if self.size > LARGE + 2 * self.began_with {
             self.begin_anew(now)?;
         }
+        FailPoint::JournalAppend.reach_now()?;
         self.write(WRITTEN, &kept.line())?;
+        FailPoint::JournalHasWritten.reach_now()?;
         self.file.sync_data()?;
+        FailPoint::JournalHasSynced.reach_now()?;
         self.kept.push(kept);
         Ok(())
     }
@@ -208,6 +214,7 @@ impl Inner {
         let mut kept = self.kept.iter_mut().rev();
         let Some(kept) = kept.find(|kept| kept.record.attempt == attempt) else { return Ok(()) };
         kept.settled_at = Some(now);
+        FailPoint::JournalSettle.reach_now()?;
         self.write(SETTLED, &Settlement { attempt, settled_at: now.unix_ms() })
     }
 

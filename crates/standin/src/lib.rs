@@ -75,6 +75,7 @@ mod standin;
 
 pub mod entropy;
 pub mod error;
+pub mod fail_point;
 pub mod http;
 pub mod id;
 pub mod people;

@@ -11,6 +11,7 @@ mod attempts;
 mod cli;
 mod config;
 mod config_keys;
+mod crash;
 mod every_route;
 mod keys;
 mod limiter_nodes;

@@ -58,6 +58,13 @@ impl Answer {
         named.map(|(_, value)| value).collect()
     }
 
+    /// Every cookie that was set and not ended: its name and value.
+    pub(crate) fn cookies(&self) -> Vec<String> {
+        let set = self.headers("set-cookie").into_iter();
+        let set = set.filter(|cookie| !cookie.contains("Max-Age=0"));
+        set.filter_map(|cookie| cookie.split(';').next().map(str::to_owned)).collect()
+    }
+
     /// A cookie that was set: its name and value.
     pub(crate) fn cookie(&self, prefix: &str) -> Option<String> {
         let mut set = self.headers("set-cookie").into_iter();

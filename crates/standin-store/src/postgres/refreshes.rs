@@ -1,6 +1,7 @@
 //! Leases: claimed by one statement, ended in the transaction of what they were taken for.
 
 use async_trait::async_trait;
+use standin::fail_point::FailPoint;
 use standin::id::{GrantId, RefreshId};
 use standin::store::{
     Claimed, Committed, LeaseEnd, RefreshClaim, RefreshCommit, Refreshes, Result, StoreError,
@@ -110,12 +111,14 @@ async fn committed(connection: &Connection, commit: &RefreshCommit) -> Done<Comm
     {
         return Ok(Committed::Fenced);
     }
+    FailPoint::DatabaseFenced.reach().await.map_err(StoreError::from)?;
     if grant.version == 1 {
         return Err(StoreError::Conflict.into());
     }
     grants::put(connection, grant).await?;
     scope_ledger::put(connection, grant.id, &commit.scopes).await?;
     events::append_all(connection, &commit.events).await?;
+    FailPoint::DatabaseRefreshed.reach().await.map_err(StoreError::from)?;
     Ok(Committed::Written)
 }
 

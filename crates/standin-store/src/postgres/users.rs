@@ -1,6 +1,7 @@
 //! People, how providers know them, and the transaction that ends a sign-in.
 
 use async_trait::async_trait;
+use standin::fail_point::FailPoint;
 use standin::id::UserId;
 use standin::store::{
     Account, AttemptOutcome, Event, Result, SignIn, SignedIn, StoreError, Unlinked, User, Users,
@@ -132,6 +133,7 @@ async fn complete(connection: &Connection, sign_in: &SignIn) -> Done<SignedIn> {
     if let Some(receipt) = &sign_in.receipt_of(signed_in) {
         receipts::put(connection, receipt).await?;
     }
+    FailPoint::DatabaseSignedIn.reach().await.map_err(StoreError::from)?;
     Ok(signed_in)
 }
 

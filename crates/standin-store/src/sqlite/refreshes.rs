@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use rusqlite::{Connection, params};
+use standin::fail_point::FailPoint;
 use standin::id::{GrantId, RefreshId};
 use standin::store::{
     Claimed, Committed, LeaseEnd, RefreshClaim, RefreshCommit, Refreshes, Result, StoreError,
@@ -111,12 +112,14 @@ fn committed(connection: &Connection, commit: &RefreshCommit) -> Done<Committed>
     {
         return Ok(Committed::Fenced);
     }
+    FailPoint::DatabaseFenced.reach_now().map_err(StoreError::from)?;
     if grant.version == 1 {
         return Err(StoreError::Conflict.into());
     }
     grants::put(connection, grant)?;
     scope_ledger::put(connection, grant.id, &commit.scopes)?;
     commit.events.iter().try_for_each(|event| events::append(connection, event))?;
+    FailPoint::DatabaseRefreshed.reach_now().map_err(StoreError::from)?;
     Ok(Committed::Written)
 }
 

@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use rusqlite::{Connection, Row, params};
+use standin::fail_point::FailPoint;
 use standin::id::UserId;
 use standin::store::{
     Account, AttemptOutcome, Event, Result, SignIn, SignedIn, StoreError, Unlinked, User, Users,
@@ -125,6 +126,7 @@ fn complete(connection: &Connection, sign_in: SignIn) -> std::result::Result<Sig
     if let Some(receipt) = &receipt {
         receipts::put(connection, receipt)?;
     }
+    FailPoint::DatabaseSignedIn.reach_now().map_err(StoreError::from)?;
     Ok(signed_in)
 }
 

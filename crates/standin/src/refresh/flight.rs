@@ -10,9 +10,10 @@ use tokio::time::{Instant, sleep};
 use super::classify::{Fate, classify};
 use super::exchange::Exchange;
 use super::journal::{Answer, JournalRecord};
-use super::lasting;
 use super::protocol::{End, Event, Goal, Machine, Row, Standing, Step};
 use super::{FreshToken, Need, Outcome, RefreshFailure, Target, later};
+use super::{lasting, points};
+use crate::fail_point::FailPoint;
 use crate::id::RefreshId;
 use crate::provider::{OAuthError, TokenError};
 use crate::revoke;
@@ -116,7 +117,22 @@ impl<'a> Flight<'a> {
         Err(later(None))
     }
 
+    /// A point that is told to fail is a database that is away.
     async fn perform(&mut self, step: Step) -> Result<Event, RefreshFailure> {
+        let around = points::around(step);
+        if let Some((before, _)) = around
+            && before.reach().await.is_err()
+        {
+            return Ok(Event::Unavailable);
+        }
+        let event = self.take(step).await?;
+        Ok(match around {
+            Some((_, after)) if after.reach().await.is_err() => Event::Unavailable,
+            _ => event,
+        })
+    }
+
+    async fn take(&mut self, step: Step) -> Result<Event, RefreshFailure> {
         match step {
             Step::Read => self.read().await,
             Step::Claim { generation } => self.claim(generation).await,
@@ -209,6 +225,10 @@ impl<'a> Flight<'a> {
         let (asked_at, narrowed_to) = (exchange.now(), self.target.narrowed_to.as_ref());
         self.has_asked = true;
         let answer = provider.refresh(&exchange.core, &endpoint, &refresh_token, narrowed_to).await;
+        let answer = FailPoint::RefreshHasAnswer
+            .reach()
+            .await
+            .map_or(Err(TokenError::Ambiguous), |()| answer);
         let tokens = match answer {
             Ok(tokens) => tokens,
             Err(error) => return Ok(self.refused(error)),

@@ -22,6 +22,7 @@ mod holds;
 mod journal;
 mod lasting;
 mod narrow;
+mod points;
 mod protocol;
 mod scopes;
 mod single_flight;
@@ -39,6 +40,7 @@ use self::flight::Flight;
 use self::protocol::Goal;
 use self::single_flight::SingleFlight;
 use crate::core::Core;
+use crate::fail_point::FailPoint;
 use crate::http::RefusedAddress;
 use crate::id::GrantId;
 use crate::provider::Scopes;
@@ -198,6 +200,9 @@ impl Refresher {
         let core = &self.exchange.core;
         let overdue = core.store.overdue_refreshes(core.now(), MAX_OVERDUE).await?;
         let count = overdue.len();
+        if count > 0 {
+            FailPoint::RefreshSweep.reach().await.map_err(StoreError::from)?;
+        }
         let resolve = |grant| {
             self.settle(grant, move |exchange, target| {
                 Box::pin(async move {
@@ -214,6 +219,9 @@ impl Refresher {
     pub(crate) async fn replay(&self) {
         for record in self.exchange.journal.kept() {
             let grant = record.grant;
+            if FailPoint::RefreshReplay.reach().await.is_err() {
+                continue;
+            }
             self.settle(grant, move |exchange, target| {
                 Box::pin(
                     async move { Flight::new(exchange, target, ANY, true).replay(&record).await },

@@ -17,6 +17,7 @@ use super::callback::{UnverifiedAnswer, UnverifiedCallback, UnverifiedCodePost, 
 use super::redeemable::Redeemable;
 use super::{Completed, Failed, Mode, Next, SignIn};
 use crate::error::{Error, Refusal};
+use crate::fail_point::FailPoint;
 use crate::provider::{Known, Provider, SignInProof, TokenResponse};
 use crate::receipt::{Fact, Offline, Receipt, rules};
 use crate::secret::Nonce;
@@ -191,7 +192,9 @@ impl SignIn {
         headers: &http::HeaderMap,
         receipt: &mut Receipt,
     ) -> Result<Completed, Error> {
+        FailPoint::SignInConsume.reach().await?;
         self.consume(attempt, receipt).await?;
+        FailPoint::SignInHasConsumed.reach().await?;
         self.check_session(attempt, headers, receipt).await?;
         let code = match answer.answer {
             UnverifiedAnswer::Code(code) => Redeemable::alone(attempt, code, receipt)?,
@@ -280,8 +283,10 @@ impl SignIn {
         let is_ours = attempt.mode != Mode::Code;
         let verifier = is_ours.then_some(attempt.verifier.as_str());
         let redirect_uri = &attempt.redirect_uri;
+        FailPoint::SignInExchange.reach().await?;
         let answer =
             provider.exchange(&self.core, code.code(), redirect_uri, verifier, receipt).await?;
+        FailPoint::SignInHasExchanged.reach().await?;
         let nonce = Nonce::new(attempt.nonce.as_str());
         let proof = SignInProof {
             nonce: if is_ours {
@@ -295,6 +300,7 @@ impl SignIn {
             begun_at: attempt.begun_at(),
         };
         let identity = self.verify_or_give_back(provider, &proof, &answer, receipt).await?;
+        FailPoint::SignInHasVerified.reach().await?;
         let granted = answer.granted(&attempt.scopes);
         let access_token = &answer.access_token;
         let known = provider.known(&self.core, &identity, granted, access_token, receipt).await;

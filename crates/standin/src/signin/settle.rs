@@ -7,6 +7,7 @@ use super::attempt::Attempt;
 use super::complete::Proved;
 use super::{Begun, Completed, Mode, Next, SignIn};
 use crate::error::Error;
+use crate::fail_point::FailPoint;
 use crate::id::{AttemptId, GrantId, UserId};
 use crate::provider::{Provider, Scopes};
 use crate::receipt::{Fact, Leg, Offline, Receipt};
@@ -81,7 +82,9 @@ impl SignIn {
             settling.tell(&grant, hash.is_some(), &leave, provider, &mut told);
             let told = self.done(attempt.id, &attempt.provider, &told);
             let rows = settling.rows(grant, scopes, session, (event, told));
+            FailPoint::SignInSettle.reach().await?;
             let written = self.core.store.complete_sign_in(rows).await;
+            FailPoint::SignInHasSettled.reach().await?;
             match written {
                 Ok(signed_in) => {
                     let completed = completed(attempt, hash, cookie, leave);

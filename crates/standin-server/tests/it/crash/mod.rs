@@ -1,0 +1,60 @@
+//! The service is killed, at every point and at any time, and started again: no refresh token is lost or spent twice.
+//!
+//! The oracle is the provider. Whatever it gave last must be what the vault has, or the grant says that a rotation was
+//! lost (requirement RF-9, faults D11 to D13).
+
+mod callback;
+mod house;
+//mod kills;
+mod oracle;
+mod points;
+
+use standin::fail_point::FailPoint;
+use standin_store::postgres::testing::Database;
+
+use self::house::{GRACE_SECONDS, House};
+
+#[test]
+fn every_fail_point_of_the_table_is_one_at_which_the_service_is_killed() {
+    let cases = points::CASES.iter().map(|case| case.0);
+    let mut killed: Vec<_> = cases.chain(callback::CASES.iter().map(|case| case.0)).collect();
+    killed.sort_by_key(|point| point.name());
+    let mut all = FailPoint::ALL.to_vec();
+    all.sort_by_key(|point| point.name());
+    assert_eq!(killed, all);
+}
+
+#[test]
+fn d_12_a_service_that_dies_at_any_point_of_a_refresh_loses_no_token() {
+    points::walk(&House::of(points::CASES.len(), GRACE_SECONDS, None), true);
+}
+
+#[test]
+#[ignore = "needs a PostgreSQL server"]
+fn d_12_a_service_that_dies_at_any_point_of_a_refresh_loses_no_token_on_postgresql() {
+    let house = House::of(points::CASES.len(), GRACE_SECONDS, Some(Database::fresh()));
+    points::walk(&house, true);
+}
+
+/// Without a grace of the provider a token is lost between its answer and the journal, and nowhere else.
+#[test]
+fn d_12_what_is_lost_without_a_grace_says_that_it_was_lost() {
+    points::walk(&House::of(points::CASES.len(), 0, None), false);
+}
+
+#[test]
+#[ignore = "needs a PostgreSQL server"]
+fn d_12_what_is_lost_without_a_grace_says_that_it_was_lost_on_postgresql() {
+    points::walk(&House::of(points::CASES.len(), 0, Some(Database::fresh())), false);
+}
+
+#[test]
+fn d_13_a_service_that_dies_in_a_sign_in_leaves_nobody_half_signed_in() {
+    callback::walk(&mut House::of(0, GRACE_SECONDS, None));
+}
+
+#[test]
+#[ignore = "needs a PostgreSQL server"]
+fn d_13_a_service_that_dies_in_a_sign_in_leaves_nobody_half_signed_in_on_postgresql() {
+    callback::walk(&mut House::of(0, GRACE_SECONDS, Some(Database::fresh())));
+}

@@ -1,0 +1,208 @@
+//! The service dies at each fail point, one after the other, and is started again.
+
+use std::thread;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use standin::fail_point::FailPoint::{self, *};
+use tokio::time::Instant;
+
+use super::house::{House, Person, Process, Vended};
+use super::oracle::{Fate, Ledger, fate, grant_of, vault_of};
+
+/// A lease, a look of the sweeper, and a machine with much else to do.
+const SETTLED_WITHIN: Duration = Duration::from_secs(60);
+/// So long after the first lease was left behind nobody looks after it yet, and it disturbs no other case.
+const UNDISTURBED: Duration = Duration::from_secs(6);
+
+/// How the service comes to a point.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Way {
+    /// A refresh that nothing goes wrong with.
+    Refresh,
+    /// The provider is busy.
+    Busy,
+    /// The provider's answer is lost.
+    LostAnswer,
+    /// A service that died has left a lease.
+    Leased,
+    /// The user has taken it back at the provider.
+    RevokedThere,
+    /// It is taken back here while the answer is on its way.
+    TakenBack,
+    /// A service that died has left an answer in its journal.
+    Journal,
+    /// A service that died has left a lease, and its time is over.
+    Overdue,
+}
+
+/// What must have become of the grant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    Whole,
+    /// Lost, unless the provider has a grace.
+    Lost,
+    Dead,
+}
+
+/// A point, the way to it, and so many refresh tokens the provider may have given meanwhile.
+type Case = (FailPoint, Way, usize, End);
+
+/// The cases that leave nothing open come first.
+pub(super) const CASES: &[Case] = &[
+    (RefreshRead, Way::Refresh, 0, End::Whole),
+    (RefreshHasRead, Way::Refresh, 0, End::Whole),
+    (RefreshClaim, Way::Refresh, 0, End::Whole),
+    (JournalHasWritten, Way::Refresh, 1, End::Whole),
+    (JournalHasSynced, Way::Refresh, 1, End::Whole),
+    (RefreshHasKept, Way::Refresh, 1, End::Whole),
+    (RefreshCommit, Way::Refresh, 1, End::Whole),
+    (DatabaseFenced, Way::Refresh, 1, End::Whole),
+    (DatabaseRefreshed, Way::Refresh, 1, End::Whole),
+    (RefreshHasCommitted, Way::Refresh, 1, End::Whole),
+    (JournalSettle, Way::Refresh, 1, End::Whole),
+    (RefreshHasReleased, Way::Busy, 0, End::Whole),
+    (RefreshReplay, Way::Journal, 1, End::Whole),
+    (JournalBegin, Way::Journal, 1, End::Whole),
+    (JournalHasBegun, Way::Journal, 1, End::Whole),
+    (RefreshDiscard, Way::TakenBack, 1, End::Dead),
+    (RefreshHasDiscarded, Way::TakenBack, 1, End::Dead),
+    (RefreshHasBuried, Way::RevokedThere, 0, End::Dead),
+    (RefreshHasYielded, Way::LostAnswer, 2, End::Lost),
+    (RefreshHasClaimed, Way::Refresh, 1, End::Whole),
+    (RefreshAsk, Way::Refresh, 1, End::Whole),
+    (RefreshHasAnswer, Way::Refresh, 2, End::Lost),
+    (RefreshHasAsked, Way::Refresh, 2, End::Lost),
+    (RefreshKeep, Way::Refresh, 2, End::Lost),
+    (JournalAppend, Way::Refresh, 2, End::Lost),
+    (RefreshRelease, Way::Busy, 1, End::Whole),
+    (RefreshYield, Way::LostAnswer, 2, End::Lost),
+    (RefreshRecall, Way::RevokedThere, 0, End::Dead),
+    (RefreshHasRecalled, Way::RevokedThere, 0, End::Dead),
+    (RefreshBury, Way::RevokedThere, 0, End::Dead),
+    (RefreshWait, Way::Leased, 1, End::Whole),
+    (RefreshHasWaited, Way::Leased, 1, End::Whole),
+    (RefreshSweep, Way::Overdue, 1, End::Whole),
+];
+
+/// `point=return(kill)`.
+pub(super) fn deadly(point: FailPoint) -> String {
+    format!("{}=return(kill)", point.name())
+}
+
+/// Each case has a person of its own.
+pub(super) fn walk(house: &House, grace: bool) {
+    let mut ledger = Ledger::default();
+    ledger.look(house);
+    let before: Vec<_> = house.people.iter().map(|person| ledger.refreshed(person)).collect();
+    let mut since = None;
+    for (case, person) in CASES.iter().zip(&house.people) {
+        if since.is_some_and(|since: Instant| since.elapsed() > UNDISTURBED) {
+            settle(house);
+            since = None;
+        }
+        die(house, *case, person);
+        if vault_of(house)[&person.email].is_leased {
+            since = since.or_else(|| Some(Instant::now()));
+        }
+    }
+    let process = settle(house);
+    ledger.look(house);
+    let vault = vault_of(house);
+    for ((case, person), before) in CASES.iter().zip(&house.people).zip(before) {
+        let (point, _, allowed, end) = *case;
+        let stored = &vault[&person.email];
+        let fate = fate(&ledger, person, stored);
+        let is_lost = end == End::Lost && !grace;
+        let wanted = match end {
+            // Somebody who was refused and died before it was written cannot know more than that.
+            End::Dead => [Fate::Dead, Fate::SaysLost],
+            End::Lost if !grace => [Fate::SaysLost; 2],
+            End::Lost | End::Whole => [Fate::Whole; 2],
+        };
+        assert!(wanted.contains(&fate), "{point:?}: {fate:?}: {stored:?}\n{}", house.log());
+        let given = ledger.refreshed(person) - before;
+        assert!(given <= allowed, "{point:?}: the provider gave {given} refresh tokens");
+        let vended = house.vend(&process, person);
+        let is_token = vended == Vended::Token;
+        assert_eq!(is_token, !is_lost && end != End::Dead, "{point:?}: {vended:?}");
+    }
+}
+
+/// Starts the service and waits until nothing is open.
+pub(super) fn settle(house: &House) -> Process {
+    let process = house.start("").expect("a service that lives");
+    let deadline = Instant::now() + SETTLED_WITHIN;
+    while vault_of(house).values().any(|stored| stored.is_leased) {
+        assert!(Instant::now() < deadline, "leases are left\n{}", house.log());
+        thread::sleep(Duration::from_millis(100));
+    }
+    process
+}
+
+fn die(house: &House, (point, way, ..): Case, person: &Person) {
+    match way {
+        Way::Refresh => vend_and_die(house, &deadly(point), person),
+        Way::Busy => {
+            let busy = json!({ "endpoint": "token", "fault": "status", "status": 503 });
+            house.fault(&busy);
+            vend_and_die(house, &deadly(point), person);
+        }
+        Way::LostAnswer => {
+            house.fault(&json!({ "endpoint": "token", "fault": "drop_after" }));
+            vend_and_die(house, &deadly(point), person);
+        }
+        Way::Leased => {
+            vend_and_die(house, &deadly(RefreshHasClaimed), person);
+            vend_and_die(house, &deadly(point), person);
+        }
+        Way::RevokedThere => {
+            house.control("POST", &format!("users/{}/revoke", person.email), &Value::Null);
+            vend_and_die(house, &deadly(point), person);
+        }
+        Way::TakenBack => taken_back(house, point, person),
+        Way::Journal => {
+            vend_and_die(house, &deadly(RefreshHasKept), person);
+            dies_by_itself(house, point);
+        }
+        Way::Overdue => {
+            vend_and_die(house, &deadly(RefreshHasClaimed), person);
+            dies_by_itself(house, point);
+        }
+    }
+}
+
+fn vend_and_die(house: &House, points: &str, person: &Person) {
+    let Some(mut process) = house.start(points) else { return };
+    assert_eq!(house.vend(&process, person), Vended::Nothing, "{points}");
+    assert!(process.death(SETTLED_WITHIN).is_some(), "{points} was not reached");
+}
+
+fn dies_by_itself(house: &House, point: FailPoint) {
+    let process = house.start(&deadly(point));
+    let death = process.map(|mut process| process.death(SETTLED_WITHIN));
+    assert_ne!(death, Some(None), "{point:?} was not reached");
+}
+
+/// The answer is held up until the grant is taken back.
+fn taken_back(house: &House, point: FailPoint, person: &Person) {
+    let held_up = format!("{}=1*return(delay:3000);{}", RefreshHasAsked.name(), deadly(point));
+    let mut process = house.start(&held_up).expect("a service that lives");
+    let grant = house.runtime.block_on(async {
+        let store = standin_store::open(&house.database_url).await.unwrap();
+        grant_of(&*store, person).await.id
+    });
+    let mut ledger = Ledger::default();
+    ledger.look(house);
+    let before = ledger.refreshed(person);
+    thread::scope(|scope| {
+        let vend = scope.spawn(|| house.vend(&process, person));
+        while ledger.refreshed(person) == before {
+            thread::sleep(Duration::from_millis(5));
+            ledger.look(house);
+        }
+        house.standin(&["grants", "revoke", &grant.to_string()]);
+        assert_eq!(vend.join().unwrap(), Vended::Nothing);
+    });
+    assert!(process.death(SETTLED_WITHIN).is_some(), "{point:?} was not reached");
+}
