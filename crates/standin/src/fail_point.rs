@@ -7,8 +7,6 @@
 //! stand `kill` (the process ends here, and nothing is tidied up), `error` (what was to be done fails) or
 //! `delay:MILLISECONDS`; `panic` panics. Without the feature a point is nothing at all: not even its name is there.
 
-use std::future::Ready;
-
 /// The table of all points.
 macro_rules! fail_points {
     ($($point:ident = $name:literal: $doc:literal;)*) => {
@@ -109,19 +107,27 @@ impl From<Injected> for std::io::Error {
 #[cfg(not(feature = "failpoints"))]
 impl FailPoint {
     /// Nothing.
-    pub fn reach(self) -> Ready<Result<(), Injected>> {
+    ///
+    /// # Errors
+    /// None.
+    pub fn reach(self) -> std::future::Ready<Result<(), Injected>> {
         std::future::ready(Ok(()))
     }
 
     /// Nothing.
+    ///
+    /// # Errors
+    /// None.
     pub const fn reach_now(self) -> Result<(), Injected> {
         Ok(())
     }
 }
 
-#[cfg(not(feature = "failpoints"))]
 /// Nothing.
-#[must_use]
+///
+/// # Errors
+/// None.
+#[cfg(not(feature = "failpoints"))]
 pub fn arm() -> Result<(), String> {
     Ok(())
 }

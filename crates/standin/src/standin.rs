@@ -224,6 +224,12 @@ impl Standin {
         &self.0.signin
     }
 
+    /// What brings fresh tokens.
+    #[cfg(test)]
+    pub(crate) fn refresher(&self) -> &Refresher {
+        &self.0.refresher
+    }
+
     /// Sessions of browsers.
     #[must_use]
     pub fn sessions(&self) -> &Sessions {

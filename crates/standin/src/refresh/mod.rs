@@ -25,6 +25,8 @@ mod narrow;
 mod points;
 mod protocol;
 mod scopes;
+#[cfg(test)]
+mod simulation;
 mod single_flight;
 
 pub use self::journal::{Journal, JournalRecord, NoJournal};

@@ -208,6 +208,9 @@ pub(super) struct Machine {
     /// For which generation the answer in hand was given.
     answer: Option<u64>,
     lost: u8,
+    /// For which generation an answer to us was lost. It need not stand in the lease: the database may have been away
+    /// when it was to be left as a record.
+    dark: Option<u64>,
     /// Whether somebody else may have spent the same refresh token: then the provider may have revoked what came
     /// of it, and nobody knows yet.
     is_in_doubt: bool,
@@ -222,7 +225,16 @@ impl Machine {
         };
         let phase = Phase::Reading;
         (
-            Self { goal, is_leased, phase, lease: None, answer, lost: 0, is_in_doubt: false },
+            Self {
+                goal,
+                is_leased,
+                phase,
+                lease: None,
+                answer,
+                lost: 0,
+                dark: None,
+                is_in_doubt: false,
+            },
             Step::Read,
         )
     }
@@ -233,7 +245,8 @@ impl Machine {
         match (self.phase, event) {
             (Phase::Reading, Event::Read(row)) => self.judge(row),
             (Phase::Claiming, Event::Claimed { generation, unresolved, is_own }) => {
-                self.lease = Some(Lease { generation, unresolved, is_own });
+                let own = u32::from(self.dark == Some(generation));
+                self.lease = Some(Lease { generation, unresolved: unresolved.max(own), is_own });
                 self.read()
             }
             (Phase::Claiming, Event::Held) => match self.goal {
@@ -252,7 +265,7 @@ impl Machine {
             (Phase::Asking { generation }, Event::Refused) => {
                 self.go(Phase::Confirming { generation }, Step::Read)
             }
-            (Phase::Asking { .. }, Event::Lost) => self.lost(),
+            (Phase::Asking { generation }, Event::Lost) => self.lost(generation),
             (Phase::Asking { .. }, Event::Failed) => self.leave(Then::End(End::Later)),
             (Phase::Keeping, Event::Kept) => self.commit(),
             (Phase::Committing, Event::Written) => {
@@ -373,8 +386,8 @@ impl Machine {
         }
     }
 
-    fn lost(&mut self) -> Step {
-        self.lost += 1;
+    fn lost(&mut self, generation: u64) -> Step {
+        (self.lost, self.dark) = (self.lost + 1, Some(generation));
         let then =
             if self.lost < MAX_LOST && self.is_leased { Then::Read } else { Then::End(End::Later) };
         self.lease = self.lease.map(|lease| Lease { unresolved: lease.unresolved + 1, ..lease });

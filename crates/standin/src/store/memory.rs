@@ -11,7 +11,7 @@ mod signals;
 mod users;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 
@@ -29,7 +29,19 @@ use crate::verify::{Identity, ProviderId, ProviderSession};
 /// Forgets everything when it is dropped.
 #[derive(Debug, Default)]
 pub struct MemoryStore {
-    tables: Mutex<Tables>,
+    tables: Arc<Mutex<Tables>>,
+    wire: Option<Arc<dyn Wire>>,
+}
+
+/// What lies between a node and its database, for simulations: what refreshes do goes over it.
+#[async_trait]
+pub(crate) trait Wire: std::fmt::Debug + Send + Sync {
+    /// The way there. An error says that nothing was done.
+    async fn there(&self, what: &'static str) -> Result<()>;
+    /// The way back: it is done, whoever hears of it.
+    async fn back(&self, what: &'static str) -> Result<()>;
+    /// The clock of the database, which is no node's.
+    fn now(&self) -> Timestamp;
 }
 
 #[derive(Debug, Default)]
@@ -56,6 +68,25 @@ struct Tables {
 }
 
 impl MemoryStore {
+    /// The same rows, as a node sees them over `wire`.
+    #[cfg(test)]
+    pub(crate) fn over(&self, wire: Arc<dyn Wire>) -> Self {
+        Self { tables: Arc::clone(&self.tables), wire: Some(wire) }
+    }
+
+    /// Does something there, and comes back with what it gave.
+    async fn reach<T: Send>(
+        &self,
+        what: &'static str,
+        work: impl FnOnce(&mut Tables, Option<Timestamp>) -> Result<T> + Send,
+    ) -> Result<T> {
+        let Some(wire) = &self.wire else { return work(&mut self.tables(), None) };
+        wire.there(what).await?;
+        let done = work(&mut self.tables(), Some(wire.now()))?;
+        wire.back(what).await?;
+        Ok(done)
+    }
+
     fn tables(&self) -> MutexGuard<'_, Tables> {
         // A test that failed while it held the lock has left no half-done change behind.
         self.tables.lock().unwrap_or_else(PoisonError::into_inner)
@@ -196,7 +227,7 @@ impl Spent for MemoryStore {
 #[async_trait]
 impl Grants for MemoryStore {
     async fn grant(&self, id: GrantId) -> Result<Option<Grant>> {
-        Ok(self.tables().grants.get(&id).cloned())
+        self.reach("read", |tables, _| Ok(tables.grants.get(&id).cloned())).await
     }
 
     async fn grant_of_identity(&self, identity: &Identity) -> Result<Option<Grant>> {

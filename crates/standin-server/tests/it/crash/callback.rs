@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use standin::fail_point::FailPoint::{self, *};
+use standin::fail_point::FailPoint;
 
 use super::house::{House, Vended};
 use super::oracle::{Fate, Ledger, fate, vault_of};
@@ -10,14 +10,14 @@ use super::points::deadly;
 
 /// A point, and whether the provider's answer is still good after it.
 pub(super) const CASES: &[(FailPoint, bool)] = &[
-    (SignInConsume, true),
-    (SignInHasConsumed, false),
-    (SignInExchange, false),
-    (SignInHasExchanged, false),
-    (SignInHasVerified, false),
-    (SignInSettle, false),
-    (DatabaseSignedIn, false),
-    (SignInHasSettled, false),
+    (FailPoint::SignInConsume, true),
+    (FailPoint::SignInHasConsumed, false),
+    (FailPoint::SignInExchange, false),
+    (FailPoint::SignInHasExchanged, false),
+    (FailPoint::SignInHasVerified, false),
+    (FailPoint::SignInSettle, false),
+    (FailPoint::DatabaseSignedIn, false),
+    (FailPoint::SignInHasSettled, false),
 ];
 
 pub(super) fn walk(house: &mut House) {
@@ -41,7 +41,7 @@ fn dies_at_the_callback(house: &mut House, point: FailPoint, is_good: bool, emai
     assert_eq!(house.comes_back(&process, browser.clone()), None);
     assert!(process.death(Duration::from_secs(30)).is_some(), "{point:?} was not reached");
 
-    let process = house.start("").expect("a service that lives");
+    let mut process = house.start("").expect("a service that lives");
     // The browser loads the page again.
     let again = house.comes_back(&process, browser);
     assert_eq!(again.is_some(), is_good, "{point:?}\n{}", house.log());

@@ -1,6 +1,8 @@
 //! One service, a provider that replaces refresh tokens, and people: the service may die at any time and is started
 //! again, the others go on.
 
+use std::collections::HashSet;
+use std::fmt;
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
@@ -11,6 +13,8 @@ use std::time::Duration;
 use data_encoding::HEXLOWER;
 use serde_json::{Value, json};
 use standin::secret::sha256;
+use standin::store::Store;
+use standin::time::Timestamp;
 use standin_emulator::Emulator;
 use standin_store::postgres::testing::Database;
 use tempfile::TempDir;
@@ -39,7 +43,7 @@ pub(super) struct House {
     pub(super) directory: TempDir,
     emulator: Emulator,
     job: String,
-    _database: Option<Database>,
+    database: Option<Database>,
     pub(super) runtime: Runtime,
 }
 
@@ -51,6 +55,16 @@ pub(super) enum Vended {
     Refused(u16, String),
     /// The service has died.
     Nothing,
+}
+
+impl fmt::Display for Vended {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Token => f.write_str("a token"),
+            Self::Refused(status, code) => write!(f, "{status} {code}"),
+            Self::Nothing => f.write_str("no answer"),
+        }
+    }
 }
 
 impl House {
@@ -70,7 +84,7 @@ impl House {
             directory,
             emulator,
             job: String::new(),
-            _database: database,
+            database,
             runtime,
         };
         house.configure();
@@ -79,10 +93,8 @@ impl House {
         });
         house.control("PUT", "profile", &profile);
         let process = house.start("").expect("a service that lives");
-        house.job = house.standin(&["clients", "add", "job", "--allow", "*"])["key"]
-            .as_str()
-            .unwrap()
-            .to_owned();
+        let added = house.standin(&["clients", "add", "job", "--allow", "*"]);
+        added["key"].as_str().unwrap().clone_into(&mut house.job);
         for number in 0..people {
             let person = house.welcome(&process, &format!("person{number}@example.com"));
             house.people.push(person);
@@ -147,6 +159,16 @@ impl House {
         text.get(from..).unwrap_or(&text).to_owned()
     }
 
+    /// The grants that have a lease, due or not. A server knows its own time, so the rows are looked at.
+    pub(super) async fn leases(&self, store: &dyn Store) -> HashSet<Vec<u8>> {
+        let Some(database) = &self.database else {
+            let leases = store.overdue_refreshes(Timestamp::NEVER, 100_000).await.unwrap();
+            return leases.iter().map(|grant| grant.as_bytes().to_vec()).collect();
+        };
+        let rows = database.psql("SELECT replace(grant_id::text, '-', '') FROM refresh_leases");
+        rows.split_whitespace().map(|row| HEXLOWER.decode(row.as_bytes()).unwrap()).collect()
+    }
+
     /// Tells the provider something.
     pub(super) fn control(&self, method: &str, path: &str, body: &Value) -> Value {
         let address = self.emulator.address().to_string();
@@ -166,7 +188,7 @@ impl House {
     pub(super) fn welcome(&self, process: &Process, email: &str) -> Person {
         self.arrives(email);
         let session = self.sign_in(process).unwrap_or_else(|| panic!("{email}: {}", self.log()));
-        let user = self.user_of(process, &session).expect("somebody who is signed in");
+        let user = Self::user_of(process, &session).expect("somebody who is signed in");
         let person = Person { email: email.to_owned(), user, token: Mutex::default() };
         assert_eq!(self.vend(process, &person), Vended::Token);
         assert_eq!(self.vend(process, &person), Vended::Token);
@@ -179,7 +201,7 @@ impl House {
         self.control("PUT", "autopilot", &json!({ "user": email, "decision": "allow" }));
     }
 
-    pub(super) fn user_of(&self, process: &Process, session: &str) -> Option<String> {
+    fn user_of(process: &Process, session: &str) -> Option<String> {
         let answer = process.get("/auth/session", session)?;
         let session: Value = serde_json::from_str(content(&answer)).ok()?;
         session["user"]["id"].as_str().map(str::to_owned)
@@ -227,14 +249,17 @@ impl House {
 
     /// A job asks for a token, since an API has refused the last one.
     pub(super) fn vend(&self, process: &Process, person: &Person) -> Vended {
+        self.vend_at(&process.address, person)
+    }
+
+    pub(super) fn vend_at(&self, address: &str, person: &Person) -> Vended {
         let last = person.token.lock().unwrap().clone();
         let stale = json!({ "stale_token_sha256": HEXLOWER.encode(&sha256(last.as_bytes())) });
         let request = if last.is_empty() { json!({}) } else { stale };
         let path = format!("POST /v1/users/{}/grants/google/token", person.user);
         let lines =
             format!("Authorization: Bearer {}\r\nContent-Type: application/json\r\n", self.job);
-        let Some(answer) = ask(&process.address, PUBLIC, &path, &lines, &request.to_string())
-        else {
+        let Some(answer) = ask(address, PUBLIC, &path, &lines, &request.to_string()) else {
             return Vended::Nothing;
         };
         let said: Value = serde_json::from_str(content(&answer)).unwrap_or_default();
@@ -253,7 +278,7 @@ impl House {
 /// A service that runs; it ends with its test at the latest.
 pub(super) struct Process {
     child: Child,
-    address: String,
+    pub(super) address: String,
 }
 
 impl Drop for Process {
@@ -265,7 +290,7 @@ impl Drop for Process {
 
 impl Process {
     /// `kill -9`.
-    pub(super) fn kill(mut self) {
+    pub(super) fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
@@ -300,7 +325,7 @@ impl Browser {
         let path = self.next.strip_prefix(&format!("http://{PUBLIC}")).unwrap_or(&self.next);
         let answer = process.get(path, &self.cookies.join("; "))?;
         self.cookies.extend(answer.cookies());
-        self.next = answer.header("location")?.to_owned();
+        answer.header("location")?.clone_into(&mut self.next);
         Some(())
     }
 

@@ -5,7 +5,7 @@
 
 mod callback;
 mod house;
-//mod kills;
+mod kills;
 mod oracle;
 mod points;
 
@@ -13,6 +13,7 @@ use standin::fail_point::FailPoint;
 use standin_store::postgres::testing::Database;
 
 use self::house::{GRACE_SECONDS, House};
+use self::kills::{Plan, Tally};
 
 #[test]
 fn every_fail_point_of_the_table_is_one_at_which_the_service_is_killed() {
@@ -25,36 +26,73 @@ fn every_fail_point_of_the_table_is_one_at_which_the_service_is_killed() {
 }
 
 #[test]
-fn d_12_a_service_that_dies_at_any_point_of_a_refresh_loses_no_token() {
+fn rf_9_a_service_that_dies_at_any_point_of_a_refresh_loses_no_token() {
     points::walk(&House::of(points::CASES.len(), GRACE_SECONDS, None), true);
 }
 
 #[test]
 #[ignore = "needs a PostgreSQL server"]
-fn d_12_a_service_that_dies_at_any_point_of_a_refresh_loses_no_token_on_postgresql() {
+fn rf_9_a_service_that_dies_at_any_point_of_a_refresh_loses_no_token_on_postgresql() {
     let house = House::of(points::CASES.len(), GRACE_SECONDS, Some(Database::fresh()));
     points::walk(&house, true);
 }
 
 /// Without a grace of the provider a token is lost between its answer and the journal, and nowhere else.
 #[test]
-fn d_12_what_is_lost_without_a_grace_says_that_it_was_lost() {
+fn rf_9_what_is_lost_without_a_grace_says_that_it_was_lost() {
     points::walk(&House::of(points::CASES.len(), 0, None), false);
 }
 
 #[test]
 #[ignore = "needs a PostgreSQL server"]
-fn d_12_what_is_lost_without_a_grace_says_that_it_was_lost_on_postgresql() {
+fn rf_9_what_is_lost_without_a_grace_says_that_it_was_lost_on_postgresql() {
     points::walk(&House::of(points::CASES.len(), 0, Some(Database::fresh())), false);
 }
 
 #[test]
-fn d_13_a_service_that_dies_in_a_sign_in_leaves_nobody_half_signed_in() {
+fn a_service_that_dies_in_a_sign_in_leaves_nobody_half_signed_in() {
     callback::walk(&mut House::of(0, GRACE_SECONDS, None));
 }
 
 #[test]
 #[ignore = "needs a PostgreSQL server"]
-fn d_13_a_service_that_dies_in_a_sign_in_leaves_nobody_half_signed_in_on_postgresql() {
+fn a_service_that_dies_in_a_sign_in_leaves_nobody_half_signed_in_on_postgresql() {
     callback::walk(&mut House::of(0, GRACE_SECONDS, Some(Database::fresh())));
+}
+
+/// Some kills in every run of the tests; `cargo xtask soak` makes thousands.
+const KILLS: usize = 100;
+const KILLS_WITHOUT_GRACE: usize = 60;
+
+fn soak(kills: usize, grace: bool, database: Option<Database>) {
+    let tally = kills::soak(Plan::of_environment(kills), grace, database);
+    say(&tally);
+    assert!(tally.violations.is_empty(), "{:#?}\n{tally}", tally.violations);
+}
+
+#[expect(clippy::print_stdout, reason = "the summary is what a soak is for")]
+fn say(tally: &Tally) {
+    println!("{tally}");
+}
+
+#[test]
+fn rf_9_whenever_a_service_is_killed_no_token_is_lost() {
+    soak(KILLS, true, None);
+}
+
+#[test]
+#[ignore = "needs a PostgreSQL server"]
+fn rf_9_whenever_a_service_is_killed_no_token_is_lost_on_postgresql() {
+    soak(KILLS, true, Some(Database::fresh()));
+}
+
+#[test]
+fn rf_9_what_a_kill_loses_without_a_grace_says_that_it_was_lost() {
+    soak(KILLS_WITHOUT_GRACE, false, None);
+}
+
+#[test]
+#[ignore = "needs a PostgreSQL server"]
+fn rf_9_what_a_kill_loses_without_a_grace_says_that_it_was_lost_on_postgresql() {
+    soak(KILLS_WITHOUT_GRACE, false, Some(Database::fresh()));
 }

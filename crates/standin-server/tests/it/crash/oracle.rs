@@ -6,9 +6,9 @@ use std::sync::Arc;
 use data_encoding::HEXLOWER;
 use serde_json::Value;
 use standin::entropy::SystemEntropy;
-use standin::id::{GrantId, UserId};
+use standin::id::UserId;
 use standin::store::Store;
-use standin::time::{SystemClock, Timestamp};
+use standin::time::SystemClock;
 use standin::vault::{Grant, GrantState, KeyFile, ReauthReason, Vault};
 
 use super::house::{House, Person};
@@ -66,6 +66,8 @@ impl Ledger {
 pub(super) struct Stored {
     pub(super) state: GrantState,
     pub(super) reason: Option<ReauthReason>,
+    /// How many refresh tokens it has had.
+    pub(super) generation: u64,
     /// SHA-256 of its refresh token.
     token: Option<String>,
     /// Whether it says that something is not yet settled.
@@ -94,14 +96,13 @@ pub(super) fn vault_of(house: &House) -> HashMap<String, Stored> {
         let keys = KeyFile::read(&house.directory.path().join("keys.toml")).unwrap();
         let vault = Vault::open(&keys, Arc::clone(&store), Arc::new(SystemClock), &SystemEntropy);
         let vault = vault.await.unwrap();
-        let leases = store.overdue_refreshes(Timestamp::NEVER, 100_000).await.unwrap();
-        let leases: HashSet<GrantId> = leases.into_iter().collect();
-        let mut all = HashMap::new();
-        for person in &house.people {
-            let grant = grant_of(&*store, person).await;
-            all.insert(person.email.clone(), stored(&vault, &grant, &leases));
-        }
-        all
+        let leases = house.leases(&*store).await;
+        let grants = store.grants(None, 100_000).await.unwrap().into_iter();
+        let grants: HashMap<_, _> = grants.map(|grant| (grant.user.to_string(), grant)).collect();
+        let stored = |person: &Person| {
+            (person.email.clone(), stored(&vault, &grants[&person.user], &leases))
+        };
+        house.people.iter().map(stored).collect()
     })
 }
 
@@ -110,13 +111,14 @@ pub(super) async fn grant_of(store: &dyn Store, person: &Person) -> Grant {
     store.grants_of(user).await.unwrap().remove(0)
 }
 
-fn stored(vault: &Vault, grant: &Grant, leases: &HashSet<GrantId>) -> Stored {
+fn stored(vault: &Vault, grant: &Grant, leases: &HashSet<Vec<u8>>) -> Stored {
     let token = vault.open_refresh(grant).expect("a token that opens");
     Stored {
         state: grant.state,
         reason: grant.reason,
+        generation: grant.generation,
         token: token.map(|token| HEXLOWER.encode(&token.sha256())),
-        is_leased: leases.contains(&grant.id),
+        is_leased: leases.contains(&grant.id.as_bytes()[..]),
     }
 }
 

@@ -4,14 +4,14 @@ use std::thread;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use standin::fail_point::FailPoint::{self, *};
+use standin::fail_point::FailPoint;
 use tokio::time::Instant;
 
 use super::house::{House, Person, Process, Vended};
 use super::oracle::{Fate, Ledger, fate, grant_of, vault_of};
 
 /// A lease, a look of the sweeper, and a machine with much else to do.
-const SETTLED_WITHIN: Duration = Duration::from_secs(60);
+const SETTLED_WITHIN: Duration = Duration::from_mins(1);
 /// So long after the first lease was left behind nobody looks after it yet, and it disturbs no other case.
 const UNDISTURBED: Duration = Duration::from_secs(6);
 
@@ -50,39 +50,39 @@ type Case = (FailPoint, Way, usize, End);
 
 /// The cases that leave nothing open come first.
 pub(super) const CASES: &[Case] = &[
-    (RefreshRead, Way::Refresh, 0, End::Whole),
-    (RefreshHasRead, Way::Refresh, 0, End::Whole),
-    (RefreshClaim, Way::Refresh, 0, End::Whole),
-    (JournalHasWritten, Way::Refresh, 1, End::Whole),
-    (JournalHasSynced, Way::Refresh, 1, End::Whole),
-    (RefreshHasKept, Way::Refresh, 1, End::Whole),
-    (RefreshCommit, Way::Refresh, 1, End::Whole),
-    (DatabaseFenced, Way::Refresh, 1, End::Whole),
-    (DatabaseRefreshed, Way::Refresh, 1, End::Whole),
-    (RefreshHasCommitted, Way::Refresh, 1, End::Whole),
-    (JournalSettle, Way::Refresh, 1, End::Whole),
-    (RefreshHasReleased, Way::Busy, 0, End::Whole),
-    (RefreshReplay, Way::Journal, 1, End::Whole),
-    (JournalBegin, Way::Journal, 1, End::Whole),
-    (JournalHasBegun, Way::Journal, 1, End::Whole),
-    (RefreshDiscard, Way::TakenBack, 1, End::Dead),
-    (RefreshHasDiscarded, Way::TakenBack, 1, End::Dead),
-    (RefreshHasBuried, Way::RevokedThere, 0, End::Dead),
-    (RefreshHasYielded, Way::LostAnswer, 2, End::Lost),
-    (RefreshHasClaimed, Way::Refresh, 1, End::Whole),
-    (RefreshAsk, Way::Refresh, 1, End::Whole),
-    (RefreshHasAnswer, Way::Refresh, 2, End::Lost),
-    (RefreshHasAsked, Way::Refresh, 2, End::Lost),
-    (RefreshKeep, Way::Refresh, 2, End::Lost),
-    (JournalAppend, Way::Refresh, 2, End::Lost),
-    (RefreshRelease, Way::Busy, 1, End::Whole),
-    (RefreshYield, Way::LostAnswer, 2, End::Lost),
-    (RefreshRecall, Way::RevokedThere, 0, End::Dead),
-    (RefreshHasRecalled, Way::RevokedThere, 0, End::Dead),
-    (RefreshBury, Way::RevokedThere, 0, End::Dead),
-    (RefreshWait, Way::Leased, 1, End::Whole),
-    (RefreshHasWaited, Way::Leased, 1, End::Whole),
-    (RefreshSweep, Way::Overdue, 1, End::Whole),
+    (FailPoint::RefreshRead, Way::Refresh, 0, End::Whole),
+    (FailPoint::RefreshHasRead, Way::Refresh, 0, End::Whole),
+    (FailPoint::RefreshClaim, Way::Refresh, 0, End::Whole),
+    (FailPoint::JournalHasWritten, Way::Refresh, 1, End::Whole),
+    (FailPoint::JournalHasSynced, Way::Refresh, 1, End::Whole),
+    (FailPoint::RefreshHasKept, Way::Refresh, 1, End::Whole),
+    (FailPoint::RefreshCommit, Way::Refresh, 1, End::Whole),
+    (FailPoint::DatabaseFenced, Way::Refresh, 1, End::Whole),
+    (FailPoint::DatabaseRefreshed, Way::Refresh, 1, End::Whole),
+    (FailPoint::RefreshHasCommitted, Way::Refresh, 1, End::Whole),
+    (FailPoint::JournalSettle, Way::Refresh, 1, End::Whole),
+    (FailPoint::RefreshHasReleased, Way::Busy, 0, End::Whole),
+    (FailPoint::RefreshReplay, Way::Journal, 1, End::Whole),
+    (FailPoint::JournalBegin, Way::Journal, 1, End::Whole),
+    (FailPoint::JournalHasBegun, Way::Journal, 1, End::Whole),
+    (FailPoint::RefreshDiscard, Way::TakenBack, 1, End::Dead),
+    (FailPoint::RefreshHasDiscarded, Way::TakenBack, 1, End::Dead),
+    (FailPoint::RefreshHasBuried, Way::RevokedThere, 0, End::Dead),
+    (FailPoint::RefreshHasYielded, Way::LostAnswer, 2, End::Lost),
+    (FailPoint::RefreshHasClaimed, Way::Refresh, 1, End::Whole),
+    (FailPoint::RefreshAsk, Way::Refresh, 1, End::Whole),
+    (FailPoint::RefreshHasAnswer, Way::Refresh, 2, End::Lost),
+    (FailPoint::RefreshHasAsked, Way::Refresh, 2, End::Lost),
+    (FailPoint::RefreshKeep, Way::Refresh, 2, End::Lost),
+    (FailPoint::JournalAppend, Way::Refresh, 2, End::Lost),
+    (FailPoint::RefreshRelease, Way::Busy, 1, End::Whole),
+    (FailPoint::RefreshYield, Way::LostAnswer, 2, End::Lost),
+    (FailPoint::RefreshRecall, Way::RevokedThere, 0, End::Dead),
+    (FailPoint::RefreshHasRecalled, Way::RevokedThere, 0, End::Dead),
+    (FailPoint::RefreshBury, Way::RevokedThere, 0, End::Dead),
+    (FailPoint::RefreshWait, Way::Leased, 1, End::Whole),
+    (FailPoint::RefreshHasWaited, Way::Leased, 1, End::Whole),
+    (FailPoint::RefreshSweep, Way::Overdue, 1, End::Whole),
 ];
 
 /// `point=return(kill)`.
@@ -153,7 +153,7 @@ fn die(house: &House, (point, way, ..): Case, person: &Person) {
             vend_and_die(house, &deadly(point), person);
         }
         Way::Leased => {
-            vend_and_die(house, &deadly(RefreshHasClaimed), person);
+            vend_and_die(house, &deadly(FailPoint::RefreshHasClaimed), person);
             vend_and_die(house, &deadly(point), person);
         }
         Way::RevokedThere => {
@@ -162,11 +162,11 @@ fn die(house: &House, (point, way, ..): Case, person: &Person) {
         }
         Way::TakenBack => taken_back(house, point, person),
         Way::Journal => {
-            vend_and_die(house, &deadly(RefreshHasKept), person);
+            vend_and_die(house, &deadly(FailPoint::RefreshHasKept), person);
             dies_by_itself(house, point);
         }
         Way::Overdue => {
-            vend_and_die(house, &deadly(RefreshHasClaimed), person);
+            vend_and_die(house, &deadly(FailPoint::RefreshHasClaimed), person);
             dies_by_itself(house, point);
         }
     }
@@ -186,7 +186,8 @@ fn dies_by_itself(house: &House, point: FailPoint) {
 
 /// The answer is held up until the grant is taken back.
 fn taken_back(house: &House, point: FailPoint, person: &Person) {
-    let held_up = format!("{}=1*return(delay:3000);{}", RefreshHasAsked.name(), deadly(point));
+    let held_up =
+        format!("{}=1*return(delay:3000);{}", FailPoint::RefreshHasAsked.name(), deadly(point));
     let mut process = house.start(&held_up).expect("a service that lives");
     let grant = house.runtime.block_on(async {
         let store = standin_store::open(&house.database_url).await.unwrap();

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use super::MemoryStore;
+use super::{MemoryStore, Tables};
 use crate::id::{GrantId, RefreshId};
 use crate::store::{
     Claimed, Committed, LeaseEnd, RefreshClaim, RefreshCommit, Refreshes, Result, StoreError,
@@ -20,28 +20,15 @@ pub(super) struct Lease {
 #[async_trait]
 impl Refreshes for MemoryStore {
     async fn claim_refresh(&self, claim: RefreshClaim) -> Result<Claimed> {
-        let mut tables = self.tables();
-        let held = tables.leases.get(&claim.grant).copied();
-        let is_own = held.is_some_and(|held| held.attempt == claim.attempt);
-        let (generation, unresolved) = match held {
-            Some(held) if is_own => (held.generation.max(claim.generation), held.unresolved),
-            Some(held) if held.deadline > claim.now => {
-                return Ok(Claimed::Held { until: held.deadline });
-            }
-            Some(held) if held.generation >= claim.generation => {
-                (held.generation, held.unresolved + 1)
-            }
-            Some(_) | None => (claim.generation, 0),
-        };
-        let RefreshClaim { attempt, deadline, .. } = claim;
-        tables.leases.insert(claim.grant, Lease { attempt, generation, unresolved, deadline });
-        Ok(Claimed::Ours { generation, unresolved, is_own })
+        self.reach("claim", |tables, now| Ok(claimed(tables, by_clock_of(claim, now)))).await
     }
 
     async fn release_refresh(&self, grant: GrantId, attempt: RefreshId) -> Result<bool> {
-        let mut tables = self.tables();
-        let is_ours = tables.leases.get(&grant).is_some_and(|lease| lease.attempt == attempt);
-        Ok(is_ours && tables.leases.remove(&grant).is_some())
+        self.reach("release", |tables, _| {
+            let is_ours = tables.leases.get(&grant).is_some_and(|lease| lease.attempt == attempt);
+            Ok(is_ours && tables.leases.remove(&grant).is_some())
+        })
+        .await
     }
 
     async fn yield_refresh(
@@ -50,46 +37,83 @@ impl Refreshes for MemoryStore {
         attempt: RefreshId,
         now: Timestamp,
     ) -> Result<bool> {
-        let mut tables = self.tables();
-        let lease = tables.leases.get_mut(&grant).filter(|lease| lease.attempt == attempt);
-        Ok(lease
-            .map(|lease| (lease.unresolved, lease.deadline) = (lease.unresolved + 1, now))
-            .is_some())
+        self.reach("yield", |tables, clock| {
+            let now = clock.unwrap_or(now);
+            let lease = tables.leases.get_mut(&grant).filter(|lease| lease.attempt == attempt);
+            Ok(lease
+                .map(|lease| (lease.unresolved, lease.deadline) = (lease.unresolved + 1, now))
+                .is_some())
+        })
+        .await
     }
 
     async fn overdue_refreshes(&self, now: Timestamp, limit: usize) -> Result<Vec<GrantId>> {
-        let tables = self.tables();
-        let overdue = tables.leases.iter().filter(|(_, lease)| lease.deadline <= now);
-        let mut overdue: Vec<_> = overdue.map(|(grant, lease)| (lease.deadline, *grant)).collect();
-        overdue.sort_unstable();
-        Ok(overdue.into_iter().take(limit).map(|(_, grant)| grant).collect())
+        self.reach("overdue", |tables, clock| {
+            let now = clock.unwrap_or(now);
+            let overdue = tables.leases.iter().filter(|(_, lease)| lease.deadline <= now);
+            let mut overdue: Vec<_> =
+                overdue.map(|(grant, lease)| (lease.deadline, *grant)).collect();
+            overdue.sort_unstable();
+            Ok(overdue.into_iter().take(limit).map(|(_, grant)| grant).collect())
+        })
+        .await
     }
 
     async fn commit_refresh(&self, commit: RefreshCommit) -> Result<Committed> {
-        let mut tables = self.tables();
-        let RefreshCommit { grant, scopes, events, lease } = commit;
-        let held = tables.leases.get(&grant.id).map(|held| held.attempt);
-        if lease.is_some_and(|(attempt, _)| held != Some(attempt)) {
-            return Ok(Committed::Fenced);
-        }
-        let is_known = tables.grants.contains_key(&grant.id);
-        match tables.fits(&grant, grant.user) {
-            Ok(()) if is_known => {}
-            Ok(()) | Err(StoreError::Conflict) => return Ok(Committed::Moved),
-            Err(error) => return Err(error),
-        }
-        match lease {
-            Some((_, LeaseEnd::Deleted)) => drop(tables.leases.remove(&grant.id)),
-            Some((attempt, LeaseEnd::Record)) => {
-                let (generation, deadline) = (grant.generation, grant.updated_at);
-                let record = Lease { attempt, generation, unresolved: 1, deadline };
-                tables.leases.insert(grant.id, record);
-            }
-            None => {}
-        }
-        tables.put_scopes(grant.id, scopes);
-        tables.put_grant(grant);
-        tables.events.extend(events);
-        Ok(Committed::Written)
+        self.reach("commit", |tables, clock| committed(tables, commit, clock)).await
     }
+}
+
+/// A claim by the clock of the database, if that has one of its own: as long as it was to be.
+fn by_clock_of(claim: RefreshClaim, clock: Option<Timestamp>) -> RefreshClaim {
+    let Some(now) = clock else { return claim };
+    RefreshClaim { now, deadline: now.after(claim.deadline.remaining(claim.now)), ..claim }
+}
+
+fn claimed(tables: &mut Tables, claim: RefreshClaim) -> Claimed {
+    let held = tables.leases.get(&claim.grant).copied();
+    let is_own = held.is_some_and(|held| held.attempt == claim.attempt);
+    let (generation, unresolved) = match held {
+        Some(held) if is_own => (held.generation.max(claim.generation), held.unresolved),
+        Some(held) if held.deadline > claim.now => {
+            return Claimed::Held { until: held.deadline };
+        }
+        Some(held) if held.generation >= claim.generation => (held.generation, held.unresolved + 1),
+        Some(_) | None => (claim.generation, 0),
+    };
+    let RefreshClaim { attempt, deadline, .. } = claim;
+    tables.leases.insert(claim.grant, Lease { attempt, generation, unresolved, deadline });
+    Claimed::Ours { generation, unresolved, is_own }
+}
+
+fn committed(
+    tables: &mut Tables,
+    commit: RefreshCommit,
+    clock: Option<Timestamp>,
+) -> Result<Committed> {
+    let RefreshCommit { grant, scopes, events, lease } = commit;
+    let held = tables.leases.get(&grant.id).map(|held| held.attempt);
+    if lease.is_some_and(|(attempt, _)| held != Some(attempt)) {
+        return Ok(Committed::Fenced);
+    }
+    let is_known = tables.grants.contains_key(&grant.id);
+    match tables.fits(&grant, grant.user) {
+        Ok(()) if is_known => {}
+        Ok(()) | Err(StoreError::Conflict) => return Ok(Committed::Moved),
+        Err(error) => return Err(error),
+    }
+    match lease {
+        Some((_, LeaseEnd::Deleted)) => drop(tables.leases.remove(&grant.id)),
+        Some((attempt, LeaseEnd::Record)) => {
+            let generation = grant.generation;
+            let deadline = clock.unwrap_or(grant.updated_at);
+            let record = Lease { attempt, generation, unresolved: 1, deadline };
+            tables.leases.insert(grant.id, record);
+        }
+        None => {}
+    }
+    tables.put_scopes(grant.id, scopes);
+    tables.put_grant(grant);
+    tables.events.extend(events);
+    Ok(Committed::Written)
 }

@@ -1,0 +1,105 @@
+//! What goes wrong, by the dice.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::sleep;
+
+use super::node::{Dice, Machine};
+
+/// How often what may go wrong, of a hundred troubles.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Plan {
+    troubles: u64,
+    deaths: u64,
+    no_database: u64,
+    no_provider: u64,
+    lost_answers: u64,
+    sleeps: u64,
+    clocks: u64,
+}
+
+/// What happens to a node next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Trouble {
+    /// It dies, and is started again after a while.
+    Death(Duration),
+    /// It does not, or it is over at once.
+    Other,
+}
+
+/// No trouble is longer, so that a takeover comes within the grace.
+const LONGEST_MS: u64 = 9_000;
+
+impl Plan {
+    const NOTHING: Self = Self {
+        troubles: 0,
+        deaths: 0,
+        no_database: 0,
+        no_provider: 0,
+        lost_answers: 0,
+        sleeps: 0,
+        clocks: 0,
+    };
+    pub(super) const CALM: Self = Self::NOTHING;
+    pub(super) const DEATHS: Self = Self {
+        troubles: 12,
+        deaths: 50,
+        no_database: 20,
+        no_provider: 20,
+        lost_answers: 10,
+        ..Self::NOTHING
+    };
+    pub(super) const SLEEPS: Self = Self { deaths: 20, sleeps: 50, ..Self::DEATHS };
+    pub(super) const CLOCKS: Self = Self { deaths: 20, clocks: 60, ..Self::DEATHS };
+
+    pub(super) const fn troubles(&self) -> u64 {
+        self.troubles
+    }
+
+    /// Something goes wrong with this node.
+    pub(super) fn strike(&self, dice: &Dice, machine: &Machine) -> Trouble {
+        let time = dice.ms(LONGEST_MS);
+        let mut left = dice.roll(100);
+        let mut falls = |share: u64| {
+            let is_it = left < share;
+            left = left.saturating_sub(share);
+            is_it
+        };
+        if falls(self.deaths) {
+            machine.die();
+            return Trouble::Death(time);
+        }
+        if falls(self.sleeps) {
+            // Longer than a lease, and sometimes than the grace.
+            machine.sleep(time * 10);
+        } else if falls(self.clocks) {
+            let hour = 3_600_000;
+            machine.set_clock(
+                i64::try_from(dice.roll(2 * hour)).unwrap() - i64::try_from(hour).unwrap(),
+            );
+        } else if falls(self.no_database) {
+            machine.lose_database(time);
+        } else if falls(self.no_provider) {
+            machine.lose_provider(time);
+        } else if falls(self.lost_answers) {
+            machine.lose_answers(30);
+        }
+        Trouble::Other
+    }
+}
+
+/// Everything is well again.
+pub(super) fn heal(machines: &[Arc<Machine>]) {
+    for machine in machines {
+        machine.lose_answers(0);
+        machine.lose_database(Duration::ZERO);
+        machine.lose_provider(Duration::ZERO);
+        machine.sleep(Duration::ZERO);
+        machine.set_clock(0);
+    }
+}
+
+pub(super) async fn pause(dice: &Dice, most: u64) {
+    sleep(dice.ms(most)).await;
+}

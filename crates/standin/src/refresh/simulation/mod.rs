@@ -1,0 +1,106 @@
+//! Whole nodes in one thread, in a time that is not the machine's: a run of minutes takes milliseconds, and a seed
+//! says all that happens in it.
+//!
+//! ```text
+//! jobs ─▶ node: Standin, clock, journal ─ wire ─▶ rows in memory (one database)
+//!                     └──────────────────── wire ─▶ provider: one family of tokens per grant, which is the judge
+//! ```
+//!
+//! What runs is the service's own code, refreshes and upkeep; what is played is the world. Time passes on the wires
+//! and on the disk of the journal only, so those are the places where a node dies, sleeps or is cut off: it hangs
+//! there, for ever or for a while, and what it had in memory is never seen again. When all is well again each vault
+//! must hold what its provider takes, or the grant says that a rotation was lost.
+
+mod chaos;
+mod node;
+mod provider;
+mod world;
+
+use std::time::Duration;
+
+use self::chaos::Plan;
+use self::provider::Rules;
+use self::world::Verdict;
+
+/// Longer than a lease and its takeover.
+const GRACE: Duration = Duration::from_mins(1);
+const WITH_GRACE: Rules = Rules { grace: GRACE };
+const WITHOUT: Rules = Rules { grace: Duration::ZERO };
+
+/// So many seeds for each plan, unless `cargo xtask soak` says another number in the environment.
+const SEEDS: u64 = 100;
+
+/// Plays a plan with many seeds. What each came to; whatever breaks an invariant names its seed.
+fn play(plan: &Plan, rules: Rules) -> Vec<Verdict> {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "how long a test goes on is not the service's matter"
+    )]
+    let seeds = std::env::var("STANDIN_SEEDS").map_or(SEEDS, |seeds| seeds.parse().unwrap());
+    (0..seeds).map(|seed| run(seed, plan, rules)).collect()
+}
+
+fn run(seed: u64, plan: &Plan, rules: Rules) -> Verdict {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .unwrap();
+    let verdict = runtime.block_on(world::run(seed, plan, rules));
+    let Verdict { wrong, story, .. } = &verdict;
+    assert!(
+        wrong.is_empty(),
+        "seed {seed} of {plan:?}, {rules:?}: {wrong:#?}\n{}",
+        story.join("\n")
+    );
+    verdict
+}
+
+/// How many losses there were, all of which were said to be such.
+fn lost(verdicts: &[Verdict]) -> usize {
+    assert_eq!(verdicts.iter().map(|verdict| verdict.unsaid).sum::<usize>(), 0);
+    verdicts.iter().map(|verdict| verdict.lost).sum()
+}
+
+#[test]
+fn rf_1_three_nodes_ask_once_each_time() {
+    for verdict in play(&Plan::CALM, WITHOUT) {
+        assert_eq!((verdict.lost, verdict.spent_again, verdict.refused), (0, 0, 0), "{verdict:?}");
+        assert_eq!(verdict.given, verdict.stored, "{verdict:?}");
+        assert!(verdict.given > 0, "{verdict:?}");
+    }
+}
+
+#[test]
+fn rf_9_nodes_that_die_or_are_cut_off_lose_nothing_within_a_grace() {
+    let verdicts = play(&Plan::DEATHS, WITH_GRACE);
+    assert_eq!(lost(&verdicts), 0);
+}
+
+#[test]
+fn rf_9_without_a_grace_whatever_is_lost_says_so() {
+    let verdicts = play(&Plan::DEATHS, WITHOUT);
+    // A simulation in which nothing happens would prove nothing.
+    assert!(lost(&verdicts) > 0);
+}
+
+/// Who sleeps between a look at the lease and the question is one that no client can tell from one who has gone: a
+/// grant may die of it, and give another reason.
+#[test]
+fn rf_2_who_sleeps_through_a_lease_leaves_nothing_torn() {
+    play(&Plan::SLEEPS, WITH_GRACE);
+    play(&Plan::SLEEPS, WITHOUT);
+}
+
+/// Fault D16: leases go by the clock of the database.
+#[test]
+fn rf_2_clocks_that_are_wrong_by_an_hour_lose_nothing_within_a_grace() {
+    let verdicts = play(&Plan::CLOCKS, WITH_GRACE);
+    assert_eq!(lost(&verdicts), 0);
+}
+
+#[test]
+fn the_same_seed_is_the_same_run() {
+    let twice = || run(7, &Plan::DEATHS, WITHOUT);
+    assert_eq!(twice(), twice());
+}

@@ -1,0 +1,267 @@
+//! A node: a clock, a disk with a journal, and the wires to the database and to the provider, all of which can fail.
+
+use std::fmt;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::time::{Instant, sleep};
+
+use super::provider::Provider;
+use crate::http::{HttpClient, HttpError, Request, Response, TOTAL_TIMEOUT};
+use crate::id::{GrantId, RefreshId};
+use crate::refresh::{Journal, JournalRecord};
+use crate::store::memory::Wire;
+use crate::store::{self, StoreError};
+use crate::time::{Clock, Timestamp};
+
+/// When it begins, by the clock of the database.
+const BEGINNING: i64 = 1_766_000_000_000;
+/// How often a sleeper might be woken.
+const NAP: Duration = Duration::from_secs(1);
+/// How long it takes to find out that a database is away.
+const NO_DATABASE: Duration = Duration::from_secs(2);
+
+/// All that happens by chance in a run.
+#[derive(Debug)]
+pub(super) struct Dice(Mutex<u64>);
+
+impl Dice {
+    pub(super) fn new(seed: u64) -> Self {
+        Self(Mutex::new(seed))
+    }
+
+    /// `SplitMix64`.
+    pub(super) fn roll(&self, sides: u64) -> u64 {
+        let mut state = self.0.lock().unwrap();
+        *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = *state;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (mixed ^ (mixed >> 31)) % sides
+    }
+
+    pub(super) fn ms(&self, most: u64) -> Duration {
+        Duration::from_millis(self.roll(most + 1))
+    }
+}
+
+/// What everybody shares.
+#[derive(Debug)]
+pub(super) struct Ground {
+    pub(super) dice: Dice,
+    pub(super) began: Instant,
+    pub(super) provider: Provider,
+    /// What happened, for whoever must find out why.
+    pub(super) story: Mutex<Vec<String>>,
+}
+
+impl Ground {
+    pub(super) fn say(&self, what: &str) {
+        let at = self.began.elapsed().as_millis();
+        self.story.lock().unwrap().push(format!("{at:>7} {what}"));
+    }
+
+    /// By a clock that is right.
+    pub(super) fn now(&self) -> Timestamp {
+        Timestamp::from_unix_ms(BEGINNING).after(self.began.elapsed())
+    }
+}
+
+/// What may be wrong with a node.
+#[derive(Debug, Default)]
+struct Trouble {
+    /// Counts deaths: whoever began in an earlier life is dead.
+    life: u64,
+    sleeps_until: Option<Instant>,
+    no_database_until: Option<Instant>,
+    no_provider_until: Option<Instant>,
+    /// How far its clock is ahead.
+    ahead_ms: i64,
+    /// Answers of the database that get lost, of a hundred.
+    lost_answers: u64,
+}
+
+/// The machine that lives of a node happen on.
+pub(super) struct Machine {
+    name: usize,
+    pub(super) ground: Arc<Ground>,
+    trouble: Mutex<Trouble>,
+    /// What is on its disk.
+    disk: Mutex<Vec<(JournalRecord, bool)>>,
+}
+
+impl fmt::Debug for Machine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Machine")
+    }
+}
+
+impl Machine {
+    pub(super) fn new(name: usize, ground: &Arc<Ground>) -> Arc<Self> {
+        Arc::new(Self {
+            name,
+            ground: Arc::clone(ground),
+            trouble: Mutex::default(),
+            disk: Mutex::default(),
+        })
+    }
+
+    pub(super) fn die(&self) {
+        self.ground.say(&format!("node {} dies", self.name));
+        self.trouble.lock().unwrap().life += 1;
+    }
+
+    pub(super) fn sleep(&self, time: Duration) {
+        self.ground.say(&format!("node {} sleeps", self.name));
+        self.trouble.lock().unwrap().sleeps_until = Some(Instant::now() + time);
+    }
+
+    pub(super) fn lose_database(&self, time: Duration) {
+        self.ground.say(&format!("node {} loses the database", self.name));
+        self.trouble.lock().unwrap().no_database_until = Some(Instant::now() + time);
+    }
+
+    pub(super) fn lose_provider(&self, time: Duration) {
+        self.ground.say(&format!("node {} loses the provider", self.name));
+        self.trouble.lock().unwrap().no_provider_until = Some(Instant::now() + time);
+    }
+
+    pub(super) fn set_clock(&self, ahead_ms: i64) {
+        self.ground.say(&format!("node {} has another clock", self.name));
+        self.trouble.lock().unwrap().ahead_ms = ahead_ms;
+    }
+
+    pub(super) fn lose_answers(&self, of_a_hundred: u64) {
+        self.ground.say(&format!("node {} loses answers", self.name));
+        self.trouble.lock().unwrap().lost_answers = of_a_hundred;
+    }
+
+    /// One more life on it.
+    pub(super) fn begin(self: &Arc<Self>) -> Life {
+        let number = self.trouble.lock().unwrap().life;
+        Life { machine: Arc::clone(self), number }
+    }
+}
+
+/// A node from its start to its death.
+#[derive(Clone, Debug)]
+pub(super) struct Life {
+    pub(super) machine: Arc<Machine>,
+    number: u64,
+}
+
+impl Life {
+    fn dice(&self) -> &Dice {
+        &self.machine.ground.dice
+    }
+
+    fn trouble<T>(&self, look: impl FnOnce(&Trouble) -> T) -> T {
+        look(&self.machine.trouble.lock().unwrap())
+    }
+
+    /// Some time passes. The dead never come back from here, and who sleeps comes late.
+    async fn pass(&self, time: Duration) {
+        sleep(time).await;
+        while self.is_under(|trouble| trouble.sleeps_until) {
+            sleep(NAP).await;
+        }
+        if self.trouble(|trouble| trouble.life) != self.number {
+            std::future::pending::<()>().await;
+        }
+    }
+
+    fn say(&self, what: &str, happens: &str) {
+        let Self { machine, number } = self;
+        machine.ground.say(&format!("node {}.{number}: {what} {happens}", machine.name));
+    }
+
+    fn is_under(&self, until: impl FnOnce(&Trouble) -> Option<Instant>) -> bool {
+        self.trouble(until).is_some_and(|until| until > Instant::now())
+    }
+}
+
+#[async_trait]
+impl Wire for Life {
+    async fn there(&self, what: &'static str) -> store::Result<()> {
+        self.pass(self.dice().ms(8)).await;
+        if self.is_under(|trouble| trouble.no_database_until) {
+            self.say(what, "does not reach the database");
+            self.pass(NO_DATABASE).await;
+            return Err(StoreError::Unavailable("cut off".to_owned()));
+        }
+        Ok(())
+    }
+
+    async fn back(&self, what: &'static str) -> store::Result<()> {
+        if what != "read" && what != "overdue" {
+            self.say(what, "is done");
+        }
+        self.pass(self.dice().ms(8)).await;
+        let is_lost = self.dice().roll(100) < self.trouble(|trouble| trouble.lost_answers);
+        if is_lost || self.is_under(|trouble| trouble.no_database_until) {
+            self.say(what, "has no answer");
+            self.pass(NO_DATABASE).await;
+            return Err(StoreError::Unknown("the answer is lost".to_owned()));
+        }
+        Ok(())
+    }
+
+    fn now(&self) -> Timestamp {
+        self.machine.ground.now()
+    }
+}
+
+impl Clock for Life {
+    fn now(&self) -> Timestamp {
+        let ahead = self.trouble(|trouble| trouble.ahead_ms);
+        Timestamp::from_unix_ms(self.machine.ground.now().unix_ms() + ahead)
+    }
+}
+
+#[async_trait]
+impl HttpClient for Life {
+    async fn send(&self, request: Request) -> Result<Response, HttpError> {
+        self.pass(self.dice().ms(200)).await;
+        if self.is_under(|trouble| trouble.no_provider_until) {
+            self.say("a question", "is not sent");
+            return Err(HttpError::Unsent);
+        }
+        let response = self.machine.ground.provider.serve(&request);
+        self.say("a question", &format!("is answered: {}", response.status));
+        self.pass(self.dice().ms(1_500)).await;
+        if self.is_under(|trouble| trouble.no_provider_until) {
+            self.say("an answer", "is lost");
+            self.pass(TOTAL_TIMEOUT).await;
+            return Err(HttpError::Ambiguous);
+        }
+        Ok(response)
+    }
+}
+
+#[async_trait]
+impl Journal for Life {
+    async fn append(&self, record: JournalRecord) -> std::io::Result<()> {
+        self.pass(self.dice().ms(3)).await;
+        self.machine.disk.lock().unwrap().push((record, false));
+        self.pass(self.dice().ms(3)).await;
+        Ok(())
+    }
+
+    fn settle(&self, attempt: RefreshId) {
+        let mut disk = self.machine.disk.lock().unwrap();
+        disk.iter_mut().filter(|kept| kept.0.attempt == attempt).for_each(|kept| kept.1 = true);
+    }
+
+    fn find(&self, grant: GrantId, generation: u64) -> Option<JournalRecord> {
+        let disk = self.machine.disk.lock().unwrap();
+        let is_it = |kept: &&(JournalRecord, bool)| {
+            kept.0.grant == grant && kept.0.generation >= generation
+        };
+        disk.iter().rev().find(is_it).map(|kept| kept.0.clone())
+    }
+
+    fn kept(&self) -> Vec<JournalRecord> {
+        self.machine.disk.lock().unwrap().iter().map(|kept| kept.0.clone()).collect()
+    }
+}

@@ -1,0 +1,257 @@
+//! One run: three nodes, some grants, jobs that ask, and what goes wrong meanwhile.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
+
+use super::chaos::{self, Plan, Trouble};
+use super::node::{Dice, Ground, Machine};
+use super::provider::{Provider, Rules};
+use crate::entropy::SeededEntropy;
+use crate::provider::{
+    AnswerForm, Certainty, ClientAuthentication, ProviderConfig, ProviderKind, ProviderProfile,
+    Registration, Scopes, Transport, UserAuthentication,
+};
+use crate::refresh::Need;
+use crate::secret::{AccessToken, ClientSecret, RefreshToken};
+use crate::store::conformance::samples;
+use crate::store::memory::MemoryStore;
+use crate::store::{Grants as _, Refreshes as _, Users as _};
+use crate::time::Timestamp;
+use crate::vault::{Binding, Grant, GrantState, KeyFile, ReauthReason, Vault};
+use crate::{AllowList, Standin};
+
+const NODES: usize = 3;
+const GRANTS: u64 = 2;
+const DEMANDS: u64 = 14;
+/// Between two demands, or two troubles, at most.
+const BETWEEN_MS: u64 = 6_000;
+/// Longer than a sleep, a lease, the wait of a job and a look of the sweeper.
+const UNTIL_SETTLED: Duration = Duration::from_secs(45);
+
+/// What a run came to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Verdict {
+    /// Refresh tokens that the provider has given for others, and those of them that were written.
+    pub(super) given: usize,
+    pub(super) stored: usize,
+    pub(super) spent_again: usize,
+    pub(super) refused: usize,
+    /// Grants that say that a rotation was lost.
+    pub(super) lost: usize,
+    /// Grants that are dead and give another reason.
+    pub(super) unsaid: usize,
+    /// What must not be.
+    pub(super) wrong: Vec<String>,
+    pub(super) story: Vec<String>,
+}
+
+/// A node that runs.
+struct Node {
+    standin: Standin,
+    upkeep: JoinHandle<()>,
+}
+
+struct World {
+    ground: Arc<Ground>,
+    database: Arc<MemoryStore>,
+    machines: Vec<Arc<Machine>>,
+    keys: KeyFile,
+    nodes: Vec<Option<Node>>,
+    lives: u64,
+}
+
+pub(super) async fn run(seed: u64, plan: &Plan, rules: Rules) -> Verdict {
+    let mut world = World::new(seed, rules).await;
+    for index in 0..NODES {
+        world.start(index).await;
+    }
+    let began = world.generations().await;
+    let mut jobs = Vec::new();
+    let (mut demands, mut troubles) = (DEMANDS * GRANTS, plan.troubles());
+    let mut back = Vec::new();
+    while demands > 0 || troubles > 0 || !back.is_empty() {
+        chaos::pause(&world.ground.dice, BETWEEN_MS / GRANTS).await;
+        for index in due(&mut back) {
+            world.start(index).await;
+        }
+        if demands > 0 {
+            demands -= 1;
+            let grant = world.ground.dice.roll(GRANTS);
+            jobs.extend(world.demand(grant));
+        }
+        if troubles > 0 && world.ground.dice.roll(3) == 0 {
+            troubles -= 1;
+            let index = world.pick();
+            let machine = Arc::clone(&world.machines[index]);
+            if let Trouble::Death(time) = plan.strike(&world.ground.dice, &machine)
+                && let Some(node) = world.nodes[index].take()
+            {
+                node.upkeep.abort();
+                back.push((Instant::now() + time, index));
+            }
+        }
+    }
+    chaos::heal(&world.machines);
+    sleep(UNTIL_SETTLED).await;
+    jobs.extend((0..GRANTS).filter_map(|grant| world.demand(grant)));
+    sleep(UNTIL_SETTLED).await;
+    jobs.iter().for_each(JoinHandle::abort);
+    world.verdict(began).await
+}
+
+fn due(back: &mut Vec<(Instant, usize)>) -> Vec<usize> {
+    let now = Instant::now();
+    let (due, later) = std::mem::take(back).into_iter().partition(|(at, _)| *at <= now);
+    *back = later;
+    let due: Vec<(Instant, usize)> = due;
+    due.into_iter().map(|(_, index)| index).collect()
+}
+
+impl World {
+    async fn new(seed: u64, rules: Rules) -> Self {
+        let ground = Arc::new(Ground {
+            dice: Dice::new(seed),
+            began: Instant::now(),
+            provider: Provider::new(rules),
+            story: Mutex::default(),
+        });
+        let keys = KeyFile::generate(&SeededEntropy::new(seed));
+        let world = Self {
+            machines: (0..NODES).map(|name| Machine::new(name, &ground)).collect(),
+            nodes: (0..NODES).map(|_| None).collect(),
+            ground,
+            database: Arc::default(),
+            keys,
+            lives: seed << 16,
+        };
+        world.consent().await;
+        world
+    }
+
+    /// Everybody has given offline access.
+    async fn consent(&self) {
+        let vault = self.vault().await;
+        for number in 0..GRANTS {
+            let token = RefreshToken::new(self.ground.provider.consent(&format!("family{number}")));
+            let grant = samples::grant(number);
+            let entropy = SeededEntropy::new(number);
+            let binding = Binding::of(&grant, 1);
+            let access = AccessToken::new("access-0".to_owned());
+            let now = self.ground.now();
+            let tokens = vault.seal_tokens(&binding, &access, Some(&token), now, &entropy).unwrap();
+            let grant = Grant { tokens, access_expires_at: now, ..grant };
+            let sign_in = crate::store::SignIn { grant: Some(grant), ..samples::sign_in(number) };
+            self.database.complete_sign_in(sign_in).await.unwrap();
+        }
+    }
+
+    async fn vault(&self) -> Vault {
+        let clock = Arc::new(self.machines[0].begin());
+        let entropy = SeededEntropy::new(99);
+        let store = Arc::clone(&self.database);
+        Vault::open(&self.keys, store, clock, &entropy).await.unwrap()
+    }
+
+    async fn start(&mut self, index: usize) {
+        self.lives += 1;
+        let life = self.machines[index].begin();
+        let store = Arc::new(self.database.over(Arc::new(life.clone())));
+        let standin =
+            Standin::builder("https://app.example.com".parse().unwrap(), store, life.clone())
+                .clock(life.clone())
+                .entropy(SeededEntropy::new(self.lives))
+                .journal(life)
+                .provider(config())
+                .build(&self.keys)
+                .await
+                .unwrap();
+        let upkeep = standin.clone();
+        #[expect(clippy::disallowed_methods, reason = "it ends with the run")]
+        let upkeep = tokio::spawn(async move { upkeep.run(CancellationToken::new()).await });
+        self.nodes[index] = Some(Node { standin, upkeep });
+    }
+
+    fn pick(&self) -> usize {
+        usize::try_from(self.ground.dice.roll(NODES as u64)).unwrap()
+    }
+
+    /// A job wants another token than the one that is stored.
+    fn demand(&self, grant: u64) -> Option<JoinHandle<()>> {
+        let node = self.nodes[self.pick()].as_ref()?;
+        let (standin, id) = (node.standin.clone(), samples::grant_id(grant));
+        #[expect(clippy::disallowed_methods, reason = "it ends with the run")]
+        let job = tokio::spawn(async move {
+            let Ok(Some(grant)) = standin.store().grant(id).await else { return };
+            let refresher = standin.refresher();
+            let Ok(token) = refresher.exchange.core.vault.open_access(&grant) else { return };
+            let stale = token.map(|token| token.sha256());
+            let need = Need { min_ttl: Duration::ZERO, stale };
+            drop(refresher.ensure_fresh(&grant, need).await);
+        });
+        Some(job)
+    }
+
+    async fn grants(&self) -> Vec<Grant> {
+        self.database.grants(None, 100).await.unwrap()
+    }
+
+    async fn generations(&self) -> u64 {
+        self.grants().await.iter().map(|grant| grant.generation).sum()
+    }
+
+    async fn verdict(&self, began: u64) -> Verdict {
+        let record = self.ground.provider.record();
+        let mut verdict = Verdict {
+            given: record.given,
+            stored: usize::try_from(self.generations().await - began).unwrap(),
+            spent_again: record.spent_again,
+            refused: record.refused,
+            ..Verdict::default()
+        };
+        let vault = self.vault().await;
+        for grant in self.grants().await {
+            let token = vault.open_refresh(&grant).unwrap();
+            let takes = token.is_some_and(|token| self.ground.provider.takes(token.expose()));
+            match (grant.state, grant.reason) {
+                (GrantState::Active, _) if takes => {}
+                (GrantState::Active | GrantState::Revoked, _) => {
+                    let Grant { id, state, generation, .. } = grant;
+                    verdict.wrong.push(format!("{id} is {state:?} at generation {generation}"));
+                }
+                (_, Some(ReauthReason::RotationLost)) => verdict.lost += 1,
+                (_, _) => verdict.unsaid += 1,
+            }
+        }
+        let leases = self.database.overdue_refreshes(Timestamp::NEVER, 100).await.unwrap();
+        verdict.wrong.extend(leases.iter().map(|grant| format!("nobody looks after {grant}")));
+        verdict.story = self.ground.story.lock().unwrap().clone();
+        verdict
+    }
+}
+
+fn config() -> ProviderConfig {
+    let profile = ProviderProfile { rotates: Certainty::Yes, ..ProviderProfile::UNKNOWN };
+    ProviderConfig {
+        id: samples::google(),
+        kind: ProviderKind::Oidc(profile),
+        issuer: "https://accounts.google.com".to_owned(),
+        registration: Registration {
+            client_id: "1234.apps.googleusercontent.com".to_owned(),
+            client_secret: ClientSecret::new("secret".to_owned()),
+            authentication: ClientAuthentication::Post,
+        },
+        scopes: Scopes::parse("openid email").unwrap(),
+        extra_scopes: Scopes::default(),
+        browser_scopes: Scopes::default(),
+        hosted_domains: Vec::new(),
+        allow: AllowList::default(),
+        allow_credential_without_nonce: false,
+        answer: AnswerForm::default(),
+        authentication: UserAuthentication::default(),
+        transport: Transport::Https,
+    }
+}
