@@ -1,4 +1,4 @@
-//! The house's own tools: `cargo xtask check-house | generate [--check] | bench | fuzz`.
+//! The house's own tools: `cargo xtask check-house | generate [--check] | bench | fuzz | soak`.
 
 mod bench;
 mod check_house;
@@ -6,6 +6,7 @@ mod fuzz;
 mod generate;
 mod proofs;
 mod requirements;
+mod soak;
 mod sources;
 
 use std::path::{Path, PathBuf};
@@ -38,6 +39,8 @@ enum Command {
         #[arg(long, default_value_t = 30)]
         seconds: u32,
     },
+    /// Kill the service thousands of times, and simulate clusters; fail if a refresh token is lost unsaid.
+    Soak(soak::Arguments),
 }
 
 fn main() -> anyhow::Result<ExitCode> {
@@ -47,6 +50,7 @@ fn main() -> anyhow::Result<ExitCode> {
         Command::Generate { check } => generate::run(&root, check),
         Command::Bench { arguments } => bench::run(&root, &arguments),
         Command::Fuzz { seconds } => fuzz::run(&root, seconds),
+        Command::Soak(arguments) => soak::run(&root, &arguments),
     }
 }
 

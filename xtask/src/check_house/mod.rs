@@ -3,6 +3,7 @@
 //! It needs nothing but cargo. A rule without a test that feeds it a violation would be worth nothing.
 
 mod arrows;
+mod fail_points;
 mod packages;
 mod requirements;
 
@@ -21,6 +22,7 @@ pub(crate) fn run(root: &Path) -> anyhow::Result<ExitCode> {
         .exec()
         .context("cargo metadata")?;
     let mut violations = arrows::violations(&arrows::of(&metadata));
+    violations.extend(fail_points::violations(&fail_points::tree(root)?));
     violations.extend(packages::violations(&packages::of(&metadata)));
     let sources = sources::read(root)?;
     violations.extend(sources::violations(&sources));

@@ -28,7 +28,7 @@ const WITH_GRACE: Rules = Rules { grace: GRACE };
 const WITHOUT: Rules = Rules { grace: Duration::ZERO };
 
 /// So many seeds for each plan, unless `cargo xtask soak` says another number in the environment.
-const SEEDS: u64 = 100;
+const SEEDS: u64 = 40;
 
 /// Plays a plan with many seeds. What each came to; whatever breaks an invariant names its seed.
 fn play(plan: &Plan, rules: Rules) -> Vec<Verdict> {

@@ -2,6 +2,7 @@
 
 use stateright::{Checker as _, Model as _};
 
+use super::super::{Event, Goal, Machine, Row, Standing, Step};
 use super::{Case, Faults, NONE};
 
 /// Explores a case whole. Which of the promises do not hold in it, each with the way there.
@@ -109,4 +110,26 @@ fn a_failover_that_drops_the_commit_costs_the_grant_without_a_journal() {
 fn a_failover_without_hold_off_costs_the_grant_although_there_is_a_journal() {
     let faults = Faults { failovers: 1, ..Faults::default() };
     is_lost_and_says_so(Case { journal: true, hold_off: false, faults, ..NONE });
+}
+
+/// The database was away when the lost answer was to be left as a record. Found by the simulation.
+#[test]
+fn rf_9_a_lost_answer_is_remembered_although_the_database_was_away() {
+    let row = Row { generation: 7, standing: Standing::Usable, will_do: false };
+    let claimed = |is_own| Event::Claimed { generation: 7, unresolved: 0, is_own };
+    let (mut machine, mut step) = Machine::start(Goal::Token, true);
+    for event in [
+        Event::Read(Some(row)),
+        claimed(false),
+        Event::Read(Some(row)),
+        Event::Lost,
+        Event::Unavailable,
+        Event::Read(Some(row)),
+        claimed(true),
+        Event::Read(Some(row)),
+        Event::Failed,
+    ] {
+        step = machine.next(event);
+    }
+    assert_eq!(step, Step::Yield);
 }
