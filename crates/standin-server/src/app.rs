@@ -63,12 +63,12 @@ pub async fn open_store(config: &Config) -> Result<Arc<dyn Store>, AppError> {
 /// Builds the routers and what is behind them; nothing listens yet.
 pub async fn build(config: &Config) -> Result<App, AppError> {
     let store = open_store(config).await?;
-    let builder = builder(config, Arc::clone(&store), SystemClock)?;
+    let builder = builder(config, store, SystemClock)?;
     let builder = match journal_directory(config) {
         Some(directory) => builder.journal(open_journal(&directory)?),
         None => builder,
     };
-    Ok(app(builder.build(&keys::read(&config.keys)?).await?, store))
+    Ok(app(builder.build(&keys::read(&config.keys)?).await?))
 }
 
 /// Where it was said to be, or beside the file of the database.
@@ -84,10 +84,11 @@ fn open_journal(directory: &Path) -> Result<FileJournal, AppError> {
 
 /// The routers over services that were built already.
 #[must_use]
-pub fn app(standin: Standin, store: Arc<dyn Store>) -> App {
+pub fn app(standin: Standin) -> App {
+    crate::metrics::install();
     App {
         public: standin_axum::router(standin.clone()),
-        operator: crate::http::operator::router(store),
+        operator: crate::http::operator::router(standin.clone()),
         standin,
     }
 }

@@ -15,5 +15,6 @@ pub mod demo;
 pub mod http;
 pub mod keys;
 pub mod lifecycle;
+pub mod metrics;
 pub mod net;
 pub mod telemetry;

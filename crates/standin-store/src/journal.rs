@@ -14,6 +14,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -154,6 +155,63 @@ impl Journal for FileJournal {
     fn kept(&self) -> Vec<JournalRecord> {
         self.inner().kept.iter().map(|kept| kept.record.clone()).collect()
     }
+
+    fn waiting(&self) -> usize {
+        self.inner().kept.iter().filter(|kept| kept.settled_at.is_none()).count()
+    }
+
+    async fn probe(&self) -> io::Result<()> {
+        let directory = self.inner().directory.clone();
+        let probed = tokio::task::spawn_blocking(move || probe(&directory));
+        probed.await.unwrap_or_else(|panicked| Err(io::Error::other(panicked)))
+    }
+}
+
+/// Whether a file can be written in `directory` and reach the disk.
+///
+/// # Errors
+/// Whatever the disk says.
+pub fn probe(directory: &Path) -> io::Result<()> {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    let path = directory.join(format!("{}-{number}.probe", std::process::id()));
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
+    let written = file.write_all(b"whether this can be written").and_then(|()| file.sync_data());
+    fs::remove_file(path)?;
+    written
+}
+
+/// What is in a journal, as somebody finds it who leaves it alone.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Contents {
+    /// Files, of this process and others.
+    pub files: usize,
+    /// Rotated refresh tokens of which it is not known that their row has them.
+    pub waiting: usize,
+    /// When the oldest of them was given.
+    pub oldest: Option<Timestamp>,
+}
+
+/// Looks into the journal in `directory`; services may be using it.
+///
+/// # Errors
+/// Whatever the disk says.
+pub fn look(directory: &Path) -> io::Result<Contents> {
+    let mut contents = Contents::default();
+    for path in journals(directory)? {
+        let bytes = match fs::read(&path) {
+            // Whoever wrote it has begun another one.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            bytes => bytes?,
+        };
+        contents.files += 1;
+        for kept in read(&bytes).iter().filter(|kept| kept.settled_at.is_none()) {
+            contents.waiting += 1;
+            let asked_at = kept.record.asked_at;
+            contents.oldest = Some(contents.oldest.map_or(asked_at, |oldest| oldest.min(asked_at)));
+        }
+    }
+    Ok(contents)
 }
 
 impl Kept {

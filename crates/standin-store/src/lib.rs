@@ -8,7 +8,9 @@
 //! The URL is looked at here and nowhere else. All stores hold to the same laws
 //! (`standin::store::conformance`), so that whoever holds a `dyn Store` need not know which one it is.
 
+mod backup;
 mod error;
+mod inspect;
 pub mod journal;
 pub mod postgres;
 pub mod sqlite;
@@ -19,7 +21,9 @@ use std::sync::Arc;
 
 use standin::store::Store;
 
+pub use backup::{Backup, BackupError, backup, restore};
 pub use error::OpenError;
+pub use inspect::{Facts, FileFacts, ServerFacts, inspect};
 
 /// Whether a database could be at `url`. Nothing is opened or asked.
 pub fn check_url(url: &str) -> Result<(), OpenError> {

@@ -15,6 +15,7 @@ use crate::entropy::{Entropy, SystemEntropy};
 use crate::error::Error;
 use crate::http::HttpClient;
 use crate::limiter::Limiter;
+use crate::measure::Observer;
 use crate::people::People;
 use crate::provider::{ClientUse, Provider, ProviderConfig, Registration};
 use crate::receipt::ReceiptSettings;
@@ -23,7 +24,7 @@ use crate::revoke::Revocations;
 use crate::session::{SessionSettings, Sessions};
 use crate::signals::Signals;
 use crate::signin::SignIn;
-use crate::store::{ReceiptKind, Store};
+use crate::store::{ReceiptKind, Store, StoreError};
 use crate::time::{Clock, SystemClock};
 use crate::vault::{KeyFile, Vault, VaultError};
 use crate::vend::{Audit, Vend};
@@ -55,6 +56,22 @@ struct Services {
     limiter: Limiter,
     tasks: TaskTracker,
     receipts: ReceiptSettings,
+    journal: Arc<dyn Journal>,
+    observer: Observer,
+}
+
+/// Why a process should get no requests for now.
+#[derive(Debug, thiserror::Error)]
+pub enum NotReady {
+    /// The database does not answer, or takes no writes.
+    #[error("the database: {0}")]
+    Database(StoreError),
+    /// The directory of the journal cannot be written: a rotated refresh token would have no second place.
+    #[error("the journal of rotated refresh tokens cannot be written: {0}")]
+    Journal(std::io::Error),
+    /// The vault's keys are older than a store believes, and cannot be read again.
+    #[error("the vault's keys: {0}")]
+    Keys(VaultError),
 }
 
 /// Gathers what a [`Standin`] is made of.
@@ -200,7 +217,7 @@ impl Standin {
     ) -> Self {
         let tasks = TaskTracker::new();
         let sessions = Sessions::new(Arc::clone(&core), session);
-        let refresher = Refresher::new(Arc::clone(&core), journal, tasks.clone());
+        let refresher = Refresher::new(Arc::clone(&core), Arc::clone(&journal), tasks.clone());
         let audit = Audit::default();
         Self(Arc::new(Services {
             signin: SignIn::new(Arc::clone(&core), sessions.clone(), tasks.clone()),
@@ -214,6 +231,8 @@ impl Standin {
             audit,
             tasks,
             receipts,
+            journal,
+            observer: Observer::default(),
             core,
         }))
     }
@@ -293,6 +312,25 @@ impl Standin {
     /// Every provider, in the order of their names.
     pub fn providers(&self) -> impl Iterator<Item = &Provider> {
         self.0.core.providers.values().map(AsRef::as_ref)
+    }
+
+    /// Whether a request would be served: the database answers and takes writes, the vault's keys are current, and the
+    /// journal can be written.
+    ///
+    /// # Errors
+    /// The first of these that is not so.
+    pub async fn ready(&self) -> Result<(), NotReady> {
+        let core = &self.0.core;
+        core.store.ping().await.map_err(NotReady::Database)?;
+        core.vault.require_current().await.map_err(NotReady::Keys)?;
+        self.0.journal.probe().await.map_err(NotReady::Journal)
+    }
+
+    /// Brings the gauges of [`measure`](crate::measure) up to date: to be called before the recorder is read. Rows are
+    /// counted at most every fifteen seconds, however often it is called.
+    pub async fn observe(&self) {
+        let core = &self.0.core;
+        self.0.observer.observe(&*core.store, &*self.0.journal, core.now()).await;
     }
 
     /// The upkeep that needs a clock of its own: writing what was counted, asking again for revocations that

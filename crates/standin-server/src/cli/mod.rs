@@ -54,7 +54,7 @@ enum Command {
     Check(check::Args),
     /// Bring the database's tables up to date.
     Migrate(migrate::Args),
-    /// Ask a running service whether it lives, for container probes.
+    /// Ask a running service whether it can work, for container probes.
     Healthcheck(healthcheck::Args),
     /// The configuration in force.
     #[command(subcommand)]

@@ -1,7 +1,6 @@
 //! The parts of a demo that exist without it: the emulator, and Standin configured for it.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 
 use anyhow::ensure;
 use secrecy::SecretString;
@@ -59,8 +58,8 @@ impl Service {
         let store = app::open_store(&config).await?;
         let client_key = data.client_key()?;
         admit(&*store, &client_key, &time).await?;
-        let standin = app::standin(&config, Arc::clone(&store), time.clone()).await?;
-        Ok(Self { app: app::app(standin, store), config, listeners, emulator, time, client_key })
+        let standin = app::standin(&config, store, time.clone()).await?;
+        Ok(Self { app: app::app(standin), config, listeners, emulator, time, client_key })
     }
 }
 

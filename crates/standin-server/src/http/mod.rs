@@ -11,6 +11,7 @@
 pub mod access_log;
 pub mod body;
 pub mod client_ip;
+pub mod counted;
 pub mod headers;
 pub mod host;
 pub mod operator;
@@ -30,6 +31,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use crate::net::Limits;
 use access_log::{Entry, RequestIds};
 use client_ip::TrustedProxies;
+use counted::Counted;
 use headers::SecurityHeaders;
 use host::AllowedHosts;
 use problem::Problem;
@@ -88,11 +90,13 @@ async fn pass(State(shell): State<Arc<Shell>>, mut request: Request, next: Next)
     let client = shell.proxies.client_of(peer_of(&request), request.headers());
     request.extensions_mut().insert(client);
     let entry = Entry::begin(shell.ids.next(), &request, client);
+    let counted = Counted::begin(&request);
     let version = request.version();
     let mut response = match shell.admit(request).await {
         Ok(request) => problem::complete(next.run(request).await),
         Err(problem) => refused(problem, version),
     };
+    counted.end(response.status());
     shell.headers.add_to(response.headers_mut());
     if let Some(id) = entry.end(response.status()) {
         response.headers_mut().insert(REQUEST_ID, id);

@@ -12,6 +12,8 @@
 mod accounts;
 mod admission;
 mod attempts;
+pub(crate) mod backup;
+mod census;
 mod clients;
 mod connection;
 mod data_keys;
@@ -21,6 +23,7 @@ mod failure;
 mod file;
 mod grants;
 mod housekeeping;
+pub(crate) mod inspect;
 mod reader;
 mod receipts;
 mod recent;

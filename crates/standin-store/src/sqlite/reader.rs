@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rusqlite::Connection;
-use standin::store::StoreError;
+use standin::store::{Pool, StoreError};
 
 use super::connection::open_reader;
 use super::failure::Failure;
@@ -52,6 +52,22 @@ impl Readers {
             *slot = Some(connection);
         }
         result
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// How many connections there are, and how many of them are reading.
+    pub(super) fn pool(&self) -> Pool {
+        let mut pool = Pool { most: self.slots.len() as u64, ..Pool::default() };
+        for slot in &self.slots {
+            match slot.try_lock() {
+                Ok(connection) => pool.open += u64::from(connection.is_some()),
+                Err(_) => (pool.open, pool.busy) = (pool.open + 1, pool.busy + 1),
+            }
+        }
+        pool
     }
 
     fn slot(&self) -> MutexGuard<'_, Option<Connection>> {

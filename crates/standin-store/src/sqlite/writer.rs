@@ -44,6 +44,12 @@ impl Writer {
         Ok(Self { queue: Some(queue), thread: Some(thread) })
     }
 
+    /// How many changes wait for their turn.
+    pub(super) fn waiting(&self) -> u64 {
+        let queue = self.queue.as_ref();
+        queue.map_or(0, |queue| (queue.max_capacity() - queue.capacity()) as u64)
+    }
+
     /// Queues a change and waits until it is on the disk, or was not made.
     pub(super) async fn write<T, W>(&self, change: W) -> Result<T>
     where

@@ -25,6 +25,7 @@ mod userinfo;
 
 use std::sync::Arc;
 
+use tokio::time::Instant;
 use url::Url;
 
 pub use answer::AnswerForm;
@@ -50,6 +51,7 @@ use self::risc::RiscCache;
 use crate::admission::AllowList;
 use crate::core::Core;
 use crate::error::Error;
+use crate::measure;
 use crate::receipt::{Fact, Receipt};
 use crate::secret::{AccessToken, AuthorizationCode, RefreshToken};
 use crate::vault::Destination;
@@ -387,7 +389,10 @@ impl Provider {
         let mut form =
             vec![("grant_type", "refresh_token"), ("refresh_token", refresh_token.expose())];
         form.extend(scope.as_deref().map(|scope| ("scope", scope)));
-        self.ask(core, pinned_endpoint, &form).await
+        let begun_at = Instant::now();
+        let answer = self.ask(core, pinned_endpoint, &form).await;
+        measure::refreshed(&self.config.id, begun_at.elapsed(), &answer);
+        answer
     }
 
     async fn ask(

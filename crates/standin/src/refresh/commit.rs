@@ -7,6 +7,7 @@ use super::exchange::{Exchange, fresh};
 use super::journal::Answer;
 use super::{FreshToken, RefreshFailure};
 use crate::id::RefreshId;
+use crate::measure;
 use crate::provider::Scopes;
 use crate::store::{Committed, Event, EventKind, LeaseEnd, RefreshCommit};
 use crate::vault::{Binding, Grant, GrantState, ReauthReason, SealedTokens, VaultError};
@@ -67,6 +68,7 @@ impl Exchange {
         match answer.record(grant, &self.core.vault, &*self.core.entropy) {
             Ok(record) => {
                 if let Err(error) = self.journal.append(record).await {
+                    measure::count(&measure::JOURNAL_FAILURES);
                     tracing::error!(grant.id = %grant.id, %error, "a rotated token is not in the journal");
                 }
             }

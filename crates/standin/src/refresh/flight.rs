@@ -15,6 +15,7 @@ use super::{FreshToken, Need, Outcome, RefreshFailure, Target, later};
 use super::{lasting, points};
 use crate::fail_point::FailPoint;
 use crate::id::RefreshId;
+use crate::measure;
 use crate::provider::{OAuthError, TokenError};
 use crate::revoke;
 use crate::store::{Claimed, Committed, LeaseEnd, RefreshClaim, StoreError};
@@ -196,6 +197,9 @@ impl<'a> Flight<'a> {
             None => Event::Unavailable,
             Some(Claimed::Held { .. }) => Event::Held,
             Some(Claimed::Ours { generation, unresolved, is_own }) => {
+                if unresolved > 0 && !is_own {
+                    measure::count(&measure::TAKEOVERS);
+                }
                 (self.claimed_at, self.has_asked) = (Some(claimed_at), false);
                 Event::Claimed { generation, unresolved, is_own }
             }
@@ -277,7 +281,10 @@ impl<'a> Flight<'a> {
         let attempt = answer.attempt;
         Ok(match self.available(written)? {
             None => Event::Unavailable,
-            Some((Committed::Fenced, _)) => Event::Fenced,
+            Some((Committed::Fenced, _)) => {
+                measure::count(&measure::FENCED);
+                Event::Fenced
+            }
             Some((Committed::Moved, _)) => {
                 // Perhaps nobody wrote it, and it was refused because its key is retired.
                 exchange.core.vault.catch_up().await;

@@ -46,6 +46,17 @@ pub trait Journal: Send + Sync + 'static {
     fn find(&self, grant: GrantId, generation: u64) -> Option<JournalRecord>;
     /// Everything that is kept, oldest first.
     fn kept(&self) -> Vec<JournalRecord>;
+    /// How many are kept of which it is not known that their row has them.
+    fn waiting(&self) -> usize {
+        0
+    }
+    /// Whether a record could be written now.
+    ///
+    /// # Errors
+    /// Whatever the disk says.
+    async fn probe(&self) -> std::io::Result<()> {
+        Ok(())
+    }
 }
 
 /// Keeps nothing: for providers that never rotate, and for tests.

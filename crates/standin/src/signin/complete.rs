@@ -18,6 +18,7 @@ use super::redeemable::Redeemable;
 use super::{Completed, Failed, Mode, Next, SignIn};
 use crate::error::{Error, Refusal};
 use crate::fail_point::FailPoint;
+use crate::measure;
 use crate::provider::{Known, Provider, SignInProof, TokenResponse};
 use crate::receipt::{Fact, Offline, Receipt, rules};
 use crate::secret::Nonce;
@@ -357,6 +358,7 @@ impl SignIn {
         receipt: &mut Receipt,
     ) -> Failed {
         receipt.stopped(error.code());
+        measure::signed_in(&self.core, &attempt.provider, Err(&error));
         self.keep_receipt(attempt, &error, receipt).await;
         let event = Event {
             attempt: Some(attempt.id),

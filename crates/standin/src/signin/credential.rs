@@ -19,6 +19,7 @@ use super::complete::check_subject;
 use super::{Completed, Failed, Mode, Next, ReturnTo, SignIn};
 use crate::error::{Error, Refusal};
 use crate::id::{AttemptId, UserId};
+use crate::measure;
 use crate::provider::{Provider, unverified};
 use crate::receipt::{Fact, Offline, Receipt, rules};
 use crate::secret::{IdToken, Nonce, State};
@@ -247,6 +248,7 @@ impl SignIn {
             Err(StoreError::NotAdmitted) => return Err(self.core.not_admitted(receipt).into()),
             done => done?,
         };
+        measure::signed_in(&self.core, &credential.identity.identity().provider, Ok(()));
         let return_to = answered
             .attempt
             .as_ref()

@@ -11,6 +11,7 @@ use super::attempt::Attempt;
 use super::{Failed, SignIn};
 use crate::error::{Error, Refusal};
 use crate::id::AttemptId;
+use crate::measure;
 use crate::receipt::{Fact, Receipt, Rule, rules};
 use crate::store::{ReceiptKind, ReceiptRow};
 use crate::time::Timestamp;
@@ -102,6 +103,7 @@ impl SignIn {
         mut receipt: Receipt,
     ) -> Failed {
         let error = error.into();
+        measure::signed_in(&self.core, provider, Err(&error));
         if !self.strays.admit(self.core.now()) {
             return Failed::before_attempt(error);
         }

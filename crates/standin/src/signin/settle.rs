@@ -9,6 +9,7 @@ use super::{Begun, Completed, Mode, Next, SignIn};
 use crate::error::Error;
 use crate::fail_point::FailPoint;
 use crate::id::{AttemptId, GrantId, UserId};
+use crate::measure;
 use crate::provider::{Provider, Scopes};
 use crate::receipt::{Fact, Leg, Offline, Receipt};
 use crate::session::cookie::{Cookies, SetCookie};
@@ -87,6 +88,7 @@ impl SignIn {
             FailPoint::SignInHasSettled.reach().await?;
             match written {
                 Ok(signed_in) => {
+                    measure::signed_in(&self.core, &attempt.provider, Ok(()));
                     let completed = completed(attempt, hash, cookie, leave);
                     return Ok(Completed { user: Some(signed_in.user), ..completed });
                 }

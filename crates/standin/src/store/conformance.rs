@@ -15,6 +15,7 @@
 pub mod accounts;
 pub mod admission;
 pub mod attempts;
+pub mod census;
 pub mod clients;
 pub mod data_keys;
 pub mod failed_requests;
@@ -70,6 +71,10 @@ macro_rules! store_laws {
                 an_attempt_is_consumed_exactly_once_by_fifty_parallel_callers,
                 an_attempt_is_pending_until_it_is_finished,
                 an_attempt_that_never_came_back_has_no_outcome,
+            }
+            census {
+                a_census_counts_what_there_is,
+                a_census_of_nothing_is_all_zeros,
             }
             clients {
                 a_client_is_found_by_the_hash_of_its_key_and_comes_back_whole,
@@ -228,6 +233,7 @@ mod tests {
             include_str!("conformance/accounts.rs"),
             include_str!("conformance/admission.rs"),
             include_str!("conformance/attempts.rs"),
+            include_str!("conformance/census.rs"),
             include_str!("conformance/clients.rs"),
             include_str!("conformance/data_keys.rs"),
             include_str!("conformance/failed_requests.rs"),

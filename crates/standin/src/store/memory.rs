@@ -4,6 +4,7 @@
 //! the way before it changes anything: that makes each of them one transaction.
 
 mod admission;
+mod census;
 mod failed_requests;
 mod receipts;
 mod refreshes;

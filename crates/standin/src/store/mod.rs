@@ -9,6 +9,7 @@
 //! load the keys again and seal again), so that a key which no row needs stays needed by none.
 //! The laws in [`conformance`] say the rest, and every implementation is run against them.
 
+mod census;
 mod failed_requests;
 mod receipt;
 mod record;
@@ -27,6 +28,7 @@ use crate::time::Timestamp;
 use crate::vault::{Grant, ScopeRecord};
 use crate::verify::{Identity, ProviderId};
 
+pub use census::{Census, Pool, Tally, Waiting};
 pub use failed_requests::{FailedInWindow, FailedRequests, Network};
 pub use receipt::{ReceiptFilter, ReceiptKind, ReceiptRow};
 pub use record::{
@@ -330,6 +332,7 @@ pub trait Store:
     + DataKeys
     + Rewraps
     + Receipts
+    + Census
     + Housekeeping
     + Send
     + Sync
@@ -351,6 +354,7 @@ impl<T> Store for T where
         + DataKeys
         + Rewraps
         + Receipts
+        + Census
         + Housekeeping
         + Send
         + Sync

@@ -37,6 +37,21 @@ pub enum GrantState {
     Revoked,
 }
 
+impl GrantState {
+    /// Every state, in the order of a grant's life.
+    pub const ALL: [Self; 3] = [Self::Active, Self::Reauth, Self::Revoked];
+
+    /// As it is written.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Reauth => "reauth",
+            Self::Revoked => "revoked",
+        }
+    }
+}
+
 /// Why a grant needs the user again (`reauth_required` in the answer to a job).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

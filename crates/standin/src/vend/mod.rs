@@ -18,6 +18,7 @@ pub use policy::{InvalidRule, Permission, Policy, Rule, TokenRule};
 use crate::core::Core;
 use crate::error::{Error, Refusal};
 use crate::id::UserId;
+use crate::measure;
 use crate::provider::Scopes;
 use crate::refresh::{FreshToken, Need, RefreshFailure, Refresher};
 use crate::secret::{ClientKey, sha256};
@@ -136,6 +137,7 @@ impl Vend {
     /// A refresh that has begun is finished whether or not the caller waits.
     pub async fn vend(&self, client: &ClientRow, request: &VendRequest) -> Result<Vended, Error> {
         let vended = self.vend_unrecorded(client, request).await;
+        measure::vended(&self.core, &request.provider, vended.as_ref().map(|_| ()));
         self.audit.vend(client.id, request, &vended, self.core.now());
         vended
     }
@@ -170,6 +172,18 @@ impl Vend {
     /// # Security
     /// The token opens nothing beyond `browser_scopes`, whatever else was granted.
     pub async fn for_page(
+        &self,
+        user: UserId,
+        provider: &ProviderId,
+        subject: Option<&str>,
+        scopes: &Scopes,
+    ) -> Result<Vended, Error> {
+        let vended = self.for_page_unrecorded(user, provider, subject, scopes).await;
+        measure::vended(&self.core, provider, vended.as_ref().map(|_| ()));
+        vended
+    }
+
+    async fn for_page_unrecorded(
         &self,
         user: UserId,
         provider: &ProviderId,

@@ -14,7 +14,7 @@ pub(super) struct Lease {
     attempt: RefreshId,
     generation: u64,
     unresolved: u32,
-    deadline: Timestamp,
+    pub(super) deadline: Timestamp,
 }
 
 #[async_trait]

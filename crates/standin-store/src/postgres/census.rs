@@ -1,0 +1,65 @@
+//! Counting, and how the pool stands.
+
+use async_trait::async_trait;
+use standin::store::{Census, Pool, Result, Tally, Waiting};
+use standin::time::Timestamp;
+use standin::vault::GrantState;
+use tokio_postgres::Row;
+
+use super::PostgresStore;
+use super::rows::{Cells, instant, optional, params};
+use super::work::work;
+
+const GRANTS: &str = "SELECT count(*) AS grants FROM grants";
+const NOT_ACTIVE: &str = "SELECT state, count(*) AS grants FROM grants WHERE state <> 'active' \
+    GROUP BY state ORDER BY state";
+const REVOCATIONS: &str = "SELECT count(*) AS waiting, min(queued_at) AS oldest FROM revocations";
+const OVERDUE: &str = "SELECT count(*) AS waiting, min(deadline) AS oldest FROM refresh_leases \
+    WHERE deadline <= $1";
+
+#[async_trait]
+impl Census for PostgresStore {
+    async fn census(&self, now: Timestamp) -> Result<Tally> {
+        work!(self, Count, |connection| {
+            let grants = connection
+                .one(GRANTS, params![], |row| Cells::of(row, "grants").number("grants"))
+                .await?;
+            let not_active = connection.all(NOT_ACTIVE, params![], state).await?;
+            let revocations =
+                connection.one(REVOCATIONS, params![], |row| waiting(row, "revocations")).await?;
+            let overdue =
+                connection.one(OVERDUE, params![now], |row| waiting(row, "refresh_leases")).await?;
+            Ok(Tally {
+                grants: Tally::of_grants(grants.unwrap_or_default(), &not_active),
+                revocations: revocations.unwrap_or_default(),
+                overdue_leases: overdue.unwrap_or_default(),
+            })
+        })
+    }
+
+    fn pool(&self) -> Pool {
+        let status = self.pool.status();
+        Pool {
+            most: status.max_size as u64,
+            open: status.size as u64,
+            busy: status.size.saturating_sub(status.available) as u64,
+            waiting: status.waiting as u64,
+        }
+    }
+}
+
+fn state(row: &Row) -> Result<(GrantState, u64)> {
+    let mut cells = Cells::of(row, "grants");
+    let word = cells.text("state")?;
+    let state = GrantState::ALL.into_iter().find(|state| state.as_str() == word);
+    let state = state.ok_or_else(|| cells.inconsistent("state"))?;
+    Ok((state, cells.number("grants")?))
+}
+
+fn waiting(row: &Row, table: &'static str) -> Result<Waiting> {
+    let mut cells = Cells::of(row, table);
+    Ok(Waiting {
+        count: cells.number("waiting")?,
+        oldest: cells.take("oldest", optional(instant))?,
+    })
+}

@@ -1,0 +1,155 @@
+//! A copy of the file while others write to it, and a copy put in place.
+//!
+//! ```text
+//! the file ─ one snapshot, SQLite's backup API ─▶ NAME.partial ─ checked, on the disk ─▶ NAME
+//! ```
+//!
+//! The snapshot is held from the first page to the last, so the copy is the database of one instant, whatever is
+//! written meanwhile. It gets its name when it is whole, and only if nothing has that name.
+
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::backup::Backup as Copying;
+use rusqlite::{Connection, OpenFlags, params};
+use standin::time::Timestamp;
+
+use super::connection::open_reader;
+use super::{file, schema};
+use crate::OpenError;
+use crate::backup::{Backup, BackupError};
+
+/// How many pages are copied at once.
+const PAGES: i32 = 4_096;
+/// What is beside a database that somebody has used, or still does.
+const BESIDE: [&str; 3] = ["-wal", "-shm", "-journal"];
+
+const TABLES: &str = "SELECT count(*) FROM sqlite_schema";
+const ONE_FILE: &str = "PRAGMA journal_mode = DELETE";
+const CHECK: &str = "PRAGMA integrity_check(1)";
+const NEWEST: &str = "SELECT max(version) FROM refinery_schema_history";
+const NUMBER_ON: &str = "UPDATE sqlite_sequence SET seq = max(seq, ?1) WHERE name = 'events'";
+const NUMBER_FROM: &str = "INSERT INTO sqlite_sequence (name, seq) SELECT 'events', ?1 \
+    WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = 'events')";
+const END_SESSIONS: &str = "DELETE FROM sessions";
+
+/// Copies the database at `from` to the new file `to`, after `change` has been made in the copy.
+pub(crate) fn copy(
+    from: &Path,
+    to: &Path,
+    change: impl FnOnce(&Connection) -> rusqlite::Result<()>,
+) -> Result<Backup, BackupError> {
+    let from = file::existing_private(from)?;
+    refuse_what_is_there(to)?;
+    let partial = beside(to, ".partial");
+    make(&partial)?;
+    let copied = write(&from, &partial, change)
+        .and_then(|schema| name(&partial, to).map(|bytes| (schema, bytes)));
+    // It has its other name by now, or will never have one.
+    drop(fs::remove_file(&partial));
+    let (schema, bytes) = copied?;
+    Ok(Backup { path: to.to_owned(), bytes, schema })
+}
+
+/// Puts the copy `from` at `to`, where no database is.
+pub(crate) fn put_back(
+    from: &Path,
+    to: &Path,
+    now: Timestamp,
+    end_sessions: bool,
+) -> Result<Backup, BackupError> {
+    let from = file::existing_private(from)?;
+    // Whose it is, and whether this program knows its schema.
+    schema::pending(&from)?;
+    for suffix in BESIDE {
+        refuse_what_is_there(&beside(to, suffix))?;
+    }
+    copy(&from, to, |copied| {
+        let number = now.unix_ms();
+        copied.execute(NUMBER_ON, params![number])?;
+        copied.execute(NUMBER_FROM, params![number])?;
+        if end_sessions {
+            copied.execute(END_SESSIONS, [])?;
+        }
+        Ok(())
+    })
+}
+
+/// An empty file for its owner alone. One of that name is somebody's, or was left by a crash: nobody but the operator
+/// can tell.
+fn make(path: &Path) -> Result<(), BackupError> {
+    let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+    match made {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            Err(BackupError::Exists { path: path.to_owned() })
+        }
+        made => made.map(drop).map_err(|source| of_file(path, source)),
+    }
+}
+
+/// The newest migration of what was copied.
+fn write(
+    from: &Path,
+    to: &Path,
+    change: impl FnOnce(&Connection) -> rusqlite::Result<()>,
+) -> Result<i64, BackupError> {
+    let source = open_reader(from)?;
+    let of_source = |error| OpenError::from_sqlite(from, &error);
+    source.execute_batch("BEGIN").map_err(of_source)?;
+    source.query_row(TABLES, [], |row| row.get::<_, i64>(0)).map_err(of_source)?;
+    let of_copy = |error: rusqlite::Error| OpenError::from_sqlite(to, &error);
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let mut copy = Connection::open_with_flags(to, flags).map_err(of_copy)?;
+    Copying::new(&source, &mut copy)
+        .and_then(|copying| copying.run_to_completion(PAGES, Duration::ZERO, None))
+        .map_err(of_copy)?;
+    // Without a log beside it, which nobody would think of taking along.
+    copy.query_row(ONE_FILE, [], |_| Ok(())).map_err(of_copy)?;
+    change(&copy).map_err(of_copy)?;
+    let detail: String = copy.query_row(CHECK, [], |row| row.get(0)).map_err(of_copy)?;
+    if detail != "ok" {
+        return Err(BackupError::Damaged { path: to.to_owned(), detail });
+    }
+    Ok(copy.query_row(NEWEST, [], |row| row.get(0)).map_err(of_copy)?)
+}
+
+/// Gives the file its name, unless something has it. How large it is.
+fn name(partial: &Path, to: &Path) -> Result<u64, BackupError> {
+    let done = || {
+        let file = File::open(partial)?;
+        file.sync_all()?;
+        // A rename would write over whatever came there meanwhile.
+        fs::hard_link(partial, to)?;
+        File::open(directory_of(to))?.sync_all()?;
+        Ok(file.metadata()?.len())
+    };
+    done().map_err(|error: io::Error| match error.kind() {
+        io::ErrorKind::AlreadyExists => BackupError::Exists { path: to.to_owned() },
+        _ => of_file(to, error),
+    })
+}
+
+fn directory_of(path: &Path) -> &Path {
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    parent.unwrap_or(Path::new("."))
+}
+
+fn refuse_what_is_there(path: &Path) -> Result<(), BackupError> {
+    if file::is_missing(path) {
+        return Ok(());
+    }
+    Err(BackupError::Exists { path: path.to_owned() })
+}
+
+fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}
+
+fn of_file(path: &Path, source: io::Error) -> BackupError {
+    BackupError::File { path: path.to_owned(), source }
+}

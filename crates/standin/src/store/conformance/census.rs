@@ -1,0 +1,47 @@
+//! What is counted for operators is what there is.
+
+use std::time::Duration;
+
+use super::samples::{at, grant_id, refresh_id, revocation, sign_in};
+use crate::store::{RefreshClaim, Store, Tally, Waiting};
+use crate::time::Timestamp;
+use crate::vault::{Grant, GrantState};
+
+/// Of an empty store nothing, and no state is left out.
+pub async fn a_census_of_nothing_is_all_zeros(store: &dyn Store) {
+    let nothing = GrantState::ALL.iter().map(|state| (*state, 0)).collect();
+    let tally = Tally { grants: nothing, ..Tally::default() };
+    assert_eq!(store.census(at(1_000)).await, Ok(tally));
+}
+
+/// Grants by state, what waits to be revoked, and leases that are over.
+pub async fn a_census_counts_what_there_is(store: &dyn Store) {
+    for number in 1..=4 {
+        assert!(store.complete_sign_in(sign_in(number)).await.is_ok());
+    }
+    for (number, state) in [(1, GrantState::Reauth), (2, GrantState::Revoked)] {
+        let grant = sign_in(number).grant.unwrap();
+        let changed = Grant { state, version: grant.version + 1, ..grant };
+        assert_eq!(store.replace_grant(changed, None).await, Ok(()));
+    }
+    for number in [3, 1] {
+        assert_eq!(store.queue_revocation(revocation(number)).await, Ok(()));
+    }
+    for number in [1, 2] {
+        let (grant, attempt) = (grant_id(number), refresh_id(number));
+        let (now, deadline) = (at(0), at(0).after(Duration::from_secs(12)));
+        let claim = RefreshClaim { grant, attempt, generation: 1, now, deadline };
+        assert!(store.claim_refresh(claim).await.is_ok());
+    }
+    // Late by any clock: the store's may be its own.
+    let now = Timestamp::from_unix_seconds(4_000_000_000);
+
+    let tally = store.census(now).await.unwrap();
+
+    let (reauth, revoked) = ((GrantState::Reauth, 1), (GrantState::Revoked, 1));
+    assert_eq!(tally.grants, Tally::of_grants(4, &[reauth, revoked]));
+    let queued = revocation(1).queued_at;
+    assert_eq!(tally.revocations, Waiting { count: 2, oldest: Some(queued) });
+    assert_eq!(tally.overdue_leases.count, 2);
+    assert!(tally.overdue_leases.oldest.is_some());
+}
