@@ -72,7 +72,7 @@ pub async fn build(config: &Config) -> Result<App, AppError> {
 }
 
 /// Where it was said to be, or beside the file of the database.
-fn journal_directory(config: &Config) -> Option<PathBuf> {
+pub(crate) fn journal_directory(config: &Config) -> Option<PathBuf> {
     let beside = || standin_store::journal::beside(config.database_url.expose_secret());
     config.journal.clone().or_else(beside)
 }
@@ -132,7 +132,7 @@ fn registration_of(provider: &config::Provider, client: &config::Client) -> Regi
     }
 }
 
-fn provider_config(provider: &config::Provider, is_development: bool) -> ProviderConfig {
+pub(crate) fn provider_config(provider: &config::Provider, is_development: bool) -> ProviderConfig {
     ProviderConfig {
         id: provider.id.clone(),
         kind: provider.kind.clone(),

@@ -47,15 +47,21 @@ pub fn all() -> impl Iterator<Item = Metric> {
 
 static REGISTRY: LazyLock<Registry> = LazyLock::new(Registry::new);
 
-/// The numbers of this process, which are kept from the first call on.
-pub fn install() -> &'static Registry {
-    let registry = &*REGISTRY;
+/// From the first call on the numbers of this process are kept.
+pub fn install() {
     // It fails where somebody has installed a recorder before: us, or a test its own.
-    if metrics::set_global_recorder(registry).is_ok() {
-        all().for_each(|metric| metric.describe());
+    if metrics::set_global_recorder(&*REGISTRY).is_ok() {
+        for metric in all() {
+            metric.describe();
+        }
         metrics::gauge!(BUILD.name, "version" => env!("CARGO_PKG_VERSION")).set(1.0);
     }
-    registry
+}
+
+/// The numbers of this process, as Prometheus reads them.
+#[must_use]
+pub fn text() -> String {
+    REGISTRY.render()
 }
 
 /// All series.
@@ -114,7 +120,9 @@ impl Registry {
         for (name, mut family) in families {
             family.sort_by(|one, other| one.0.cmp(&other.0));
             head(&mut text, &name, help.get(&name).map(String::as_str), &family[0].1);
-            family.iter().for_each(|(labels, series)| series.write(&mut text, &name, labels));
+            for (labels, series) in &family {
+                series.write(&mut text, &name, labels);
+            }
         }
         text
     }
@@ -272,7 +280,9 @@ mod tests {
         let registry = Registry::new();
         let metadata = Metadata::new("", Level::INFO, None);
         let seconds = registry.register_histogram(&key("s", &[]), &metadata);
-        [0.01, 0.02, 9.5, 100.0].into_iter().for_each(|value| seconds.record(value));
+        for value in [0.01, 0.02, 9.5, 100.0] {
+            seconds.record(value);
+        }
         let text = registry.render();
         for line in [
             "s_bucket{le=\"0.01\"} 1",

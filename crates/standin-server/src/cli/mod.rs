@@ -3,11 +3,13 @@
 //! Exit codes: 0 it is done, 1 it failed, 2 the command line was wrong.
 
 mod attempts;
+mod backup;
 mod check;
 mod clients;
 mod config;
 #[cfg(feature = "demo")]
 pub mod demo;
+mod doctor;
 #[cfg(feature = "demo")]
 mod emulator;
 mod grants;
@@ -18,6 +20,7 @@ mod login;
 mod migrate;
 pub mod output;
 mod person;
+mod restore;
 mod risc;
 mod serve;
 mod source;
@@ -52,10 +55,16 @@ enum Command {
     Init(init::Args),
     /// Look whether the service could start: configuration, key file, database, vault.
     Check(check::Args),
+    /// Look whether the service is well, while it runs or not: what is wrong, and what to do.
+    Doctor(doctor::Args),
     /// Bring the database's tables up to date.
     Migrate(migrate::Args),
     /// Ask a running service whether it can work, for container probes.
     Healthcheck(healthcheck::Args),
+    /// Copy the database while the service goes on.
+    Backup(backup::Args),
+    /// Put a copy where no database is.
+    Restore(restore::Args),
     /// The configuration in force.
     #[command(subcommand)]
     Config(config::Command),
@@ -101,8 +110,11 @@ impl Cli {
             Command::Emulator(args) => emulator::run(args).await.map(done),
             Command::Init(args) => init::run(&args).map(done),
             Command::Check(args) => check::run(args).await,
+            Command::Doctor(args) => doctor::run(args).await,
             Command::Migrate(args) => migrate::run(args).await.map(done),
             Command::Healthcheck(args) => healthcheck::run(args).await.map(done),
+            Command::Backup(args) => backup::run(args).await.map(done),
+            Command::Restore(args) => restore::run(args).await.map(done),
             Command::Config(command) => config::run(command).map(done),
             Command::Keys(command) => keys::run(command).await.map(done),
             Command::Attempts(command) => attempts::run(command).await.map(done),

@@ -48,5 +48,5 @@ async fn readyz(State(standin): State<Standin>) -> Response {
 /// What is a state is looked at now, what is counted from the rows seldom.
 async fn numbers(State(standin): State<Standin>) -> Response {
     standin.observe().await;
-    ([(header::CONTENT_TYPE, TEXT)], metrics::install().render()).into_response()
+    ([(header::CONTENT_TYPE, TEXT)], metrics::text()).into_response()
 }

@@ -205,7 +205,7 @@ async fn serve(config: &Config, clock: Fuse) -> (String, String, String) {
         created_at: SystemClock.now(),
     };
     store.add_client(client).await.unwrap();
-    let app = app::app(standin, store);
+    let app = app::app(standin);
     let public = |bound| AllowedHosts::public(&config.public_url, &[], bound);
     let operator = |bound| AllowedHosts::operator(&[PUBLIC.into()], bound);
     let (public, operator) =

@@ -8,19 +8,25 @@
 )]
 
 mod attempts;
+mod backup;
 mod cli;
 mod config;
 mod config_keys;
 mod crash;
+mod doctor;
+mod drive;
 mod every_route;
 mod keys;
 mod limiter_nodes;
 mod log_lines;
 mod login;
+mod metrics;
 mod net;
 mod nodes;
 mod outbound;
+mod place;
 mod provider_config;
+mod ready;
 mod refresh_nodes;
 mod risc;
 mod signals;

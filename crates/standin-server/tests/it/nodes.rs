@@ -30,6 +30,7 @@ pub(crate) struct Cluster {
 pub(crate) struct Node {
     pub(crate) child: Child,
     pub(crate) address: String,
+    pub(crate) operator: String,
 }
 
 impl Drop for Node {
@@ -97,8 +98,10 @@ impl Node {
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let ready: Value = serde_json::from_str(&line).unwrap();
-        let address = ready["public"].as_str().unwrap().trim_start_matches("http://").to_owned();
-        Self { child, address }
+        let address =
+            |name: &str| ready[name].as_str().unwrap().trim_start_matches("http://").to_owned();
+        let (address, operator) = (address("public"), address("operator"));
+        Self { child, address, operator }
     }
 
     pub(crate) fn get(&self, path: &str, cookie: &str) -> Answer {

@@ -287,6 +287,33 @@ impl Database {
         self.server.pooled_url(&self.name)
     }
 
+    /// What `pg_dump` makes of it, for `pg_restore`: as `docs/backup.md` tells operators.
+    pub fn dump(&self, to: &Path) {
+        self.tool("pg_dump", |command| {
+            command.args(["--format=custom", "--no-owner"]).arg("--file").arg(to).arg(&self.name)
+        });
+    }
+
+    /// A fresh one, made of what [`Database::dump`] has written.
+    pub fn restored(from: &Path) -> Self {
+        let database = Self::fresh();
+        database.tool("pg_restore", |command| {
+            let whole = ["--no-owner", "--exit-on-error", "--single-transaction", "--dbname"];
+            command.args(whole).arg(&database.name).arg(from)
+        });
+        database
+    }
+
+    fn tool(&self, program: &str, arguments: impl Fn(&mut Command) -> &mut Command) {
+        let mut command = Command::new(binaries().join(program));
+        let server = self.server;
+        command.arg("-h").arg(&server.directory).args(["-U", USER, "-p", &server.port.to_string()]);
+        arguments(&mut command).env("PGPASSWORD", PASSWORD).stdin(Stdio::null());
+        let output = command.output().expect("a program that starts");
+        let words = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{program}: {words}");
+    }
+
     /// Runs statements behind everybody's back.
     pub fn psql(&self, sql: &str) -> String {
         self.server.psql(&self.name, sql)

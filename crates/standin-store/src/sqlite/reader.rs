@@ -62,10 +62,10 @@ impl Readers {
     pub(super) fn pool(&self) -> Pool {
         let mut pool = Pool { most: self.slots.len() as u64, ..Pool::default() };
         for slot in &self.slots {
-            match slot.try_lock() {
-                Ok(connection) => pool.open += u64::from(connection.is_some()),
-                Err(_) => (pool.open, pool.busy) = (pool.open + 1, pool.busy + 1),
-            }
+            // Whoever holds it reads.
+            let is_open = slot.try_lock().map_or(None, |connection| Some(connection.is_some()));
+            pool.open += u64::from(is_open != Some(false));
+            pool.busy += u64::from(is_open.is_none());
         }
         pool
     }

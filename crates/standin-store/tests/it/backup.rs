@@ -13,6 +13,7 @@ use standin::time::Timestamp;
 use standin_store::sqlite::SqliteStore;
 use standin_store::{BackupError, OpenError, backup, restore};
 use tempfile::TempDir;
+use tokio::task::JoinSet;
 
 /// A database with somebody in it, and where a copy goes.
 struct Place {
@@ -46,7 +47,8 @@ async fn st_7_a_copy_taken_while_others_write_is_the_database_of_one_instant() {
     let place = Place::new().await;
     let stop = Arc::new(AtomicBool::new(false));
     let (store, stopped) = (Arc::clone(&place.store), Arc::clone(&stop));
-    let writing = tokio::spawn(async move {
+    let mut writing = JoinSet::new();
+    writing.spawn(async move {
         let mut number = 2;
         while !stopped.load(Ordering::Relaxed) {
             assert!(store.complete_sign_in(sign_in(number)).await.is_ok());
@@ -67,7 +69,7 @@ async fn st_7_a_copy_taken_while_others_write_is_the_database_of_one_instant() {
         seen.push(users);
     }
     stop.store(true, Ordering::Relaxed);
-    let written = writing.await.unwrap();
+    let written = writing.join_next().await.unwrap().unwrap();
     assert!(seen.is_sorted() && seen[4] <= i64::try_from(written).unwrap(), "{seen:?} {written}");
     let left: Vec<_> = fs::read_dir(place.directory.path()).unwrap().flatten().collect();
     assert_eq!(left.len(), 5 + 3, "copies, the database and its log: {left:?}");

@@ -1,5 +1,6 @@
 //! The world that a test lives in.
 
+mod backup;
 mod browser;
 mod button;
 mod database;

@@ -27,9 +27,11 @@ fn start(directory: &std::path::Path) -> (Node, BufReader<ChildStderr>) {
     let mut line = String::new();
     BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
     let ready: Value = serde_json::from_str(&line).unwrap();
-    let address = ready["public"].as_str().unwrap().trim_start_matches("http://").to_owned();
+    let address =
+        |name: &str| ready[name].as_str().unwrap().trim_start_matches("http://").to_owned();
+    let (address, operator) = (address("public"), address("operator"));
     let log = BufReader::new(child.stderr.take().unwrap());
-    (Node { child, address }, log)
+    (Node { child, address, operator }, log)
 }
 
 fn configured() -> tempfile::TempDir {
