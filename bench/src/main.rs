@@ -8,6 +8,7 @@ mod child;
 mod commits;
 mod constant_time;
 mod emulator;
+mod enumeration;
 mod hanging;
 mod http;
 mod load;
@@ -37,6 +38,10 @@ fn main() -> Result<()> {
             report::row(&constant_time::comparison());
             Ok(())
         }
+        Some("enumeration") => {
+            report::row(&runtime.block_on(enumeration::of_answers(&service_binary()?))?);
+            Ok(())
+        }
         Some("commits") => commits::run(arguments.next().context("how many")?.parse()?),
         Some("signin") => runtime.block_on(only_sign_in()),
         Some("emulator") => runtime.block_on(only_emulator()),
@@ -49,6 +54,7 @@ async fn run() -> Result<()> {
     report::heading();
     report::row(&verify::against_raw()?);
     report::row(&constant_time::comparison());
+    report::row(&enumeration::of_answers(&binary).await?);
     for row in http::against_bare(&binary).await? {
         report::row(&row);
     }

@@ -128,6 +128,22 @@ impl World {
         Ok(SignedIn { user, cookie })
     }
 
+    /// Somebody takes back what they gave.
+    pub(crate) async fn take_back(&self, service: &Running, person: &SignedIn) -> Result<()> {
+        let app = Url::parse(service.ready["public"].as_str().context("an address")?)?;
+        let response = self
+            .http
+            .post(app.join("/auth/google/disconnect")?)
+            .header(COOKIE, &person.cookie)
+            .header("origin", app.origin().ascii_serialization())
+            .header("x-requested-with", "XMLHttpRequest")
+            .json(&json!({}))
+            .send()
+            .await?;
+        ensure!(response.status().is_success(), "disconnect: {}", response.status());
+        Ok(())
+    }
+
     /// How often this happened at the provider.
     pub(crate) async fn count(&self, kind: &str) -> Result<usize> {
         let ledger = self.control("GET", "ledger?after=0", Value::Null).await?;

@@ -67,3 +67,21 @@ fn no_core_dumps() {
         let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a panic of this kind would have written.
+    fn text_of(panics: impl FnOnce() + std::panic::UnwindSafe) -> &'static str {
+        without_values(&*std::panic::catch_unwind(panics).unwrap_err())
+    }
+
+    #[test]
+    fn ls_1_a_panic_tells_what_was_written_into_the_program_and_no_value() {
+        let token = String::from("canary-token");
+        assert_eq!(text_of(|| panic!("the plain words")), "the plain words");
+        let told = text_of(move || panic!("a token: {token}"));
+        assert!(!told.contains("canary") && told.contains("left out"), "{told}");
+    }
+}

@@ -9,9 +9,10 @@ use http::Method;
 use http::header::{COOKIE, HeaderValue};
 use serde_json::json;
 use standin::secret::sha256;
+use standin::store::ReceiptFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
-use crate::support::{ADA, Browser, ButtonPage, CALENDAR, Caller, GRACE, Job, Wire, World};
+use crate::support::{ADA, Browser, ButtonPage, CALENDAR, Caller, GRACE, Job, Wire, World, shown};
 
 #[derive(Clone, Default)]
 struct Paper(Arc<Mutex<Vec<u8>>>);
@@ -65,6 +66,8 @@ fn spellings(secret: &str) -> Vec<String> {
         HEXLOWER.encode(bytes),
         HEXUPPER.encode(bytes),
         HEXLOWER.encode(&sha256(bytes)),
+        BASE64.encode(&sha256(bytes)),
+        BASE64URL_NOPAD.encode(&sha256(bytes)),
     ]);
     spellings
 }
@@ -137,6 +140,10 @@ async fn sign_in_and_fail_to(world: &World, browser: &mut Browser, day: &mut Day
         "?canary-query-parameter=1",
     ] {
         world.browser().get(format!("/auth/google/callback{query}")).await;
+        let mut person = world.browser();
+        person.headers.insert("accept", HeaderValue::from_static("text/html"));
+        person.get(format!("/auth/google/callback{query}")).await;
+        person.get(callback.as_str()).await;
         world.browser().get(format!("/auth/google/login{query}")).await;
     }
     for canary in [
@@ -272,11 +279,19 @@ async fn ls_1_ls_4_no_secret_and_no_hash_of_one_is_logged_by_anybody_at_any_leve
     for (kind, secret) in &secrets {
         assert_unlogged(kind, secret);
     }
-    // The events are for everybody who may read the record.
-    let events = format!("{:?}", world.standin.store().events(0, 1000).await.unwrap());
+    // The events are for everybody who may read the record, receipts for whoever asks why; and what is shown of
+    // an error is for whoever stands in front of it.
+    let store = world.standin.store();
+    let events = format!("{:?}", store.events(0, 1000).await.unwrap());
+    let all = ReceiptFilter { failed: false, provider: None, user: None, limit: 1000 };
+    let receipts = format!("{:?}", store.receipts(&all).await.unwrap());
+    let shown = shown();
+    assert!(shown.contains("<html") && shown.contains("\"code\":") && receipts.len() > 1000);
     for (kind, secret) in &secrets {
         for spelling in spellings(secret) {
             assert!(!events.contains(&spelling), "{kind} is in the events");
+            assert!(!receipts.contains(&spelling), "{kind} is in a receipt");
+            assert!(!shown.contains(&spelling), "{kind} is in an answer");
         }
     }
     // And it was not silence that passed: what is worth an operator's eyes is there.

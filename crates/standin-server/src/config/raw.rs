@@ -209,7 +209,7 @@ pub struct RawLimits {
     pub first_byte_timeout: String,
     /// A request's head must be complete this long after its first byte.
     pub header_timeout: String,
-    /// A request's body must be complete this long after its head.
+    /// A request's body must be complete this long after its head, and an answer must be read in that time.
     pub body_timeout: String,
     /// A connection without a request for this long is closed. Longer than the idle time of the proxy in
     /// front, so that it is the proxy that closes.

@@ -11,7 +11,7 @@ pub struct Limits {
     pub first_byte_timeout: Duration,
     /// From the first byte of a head to its last.
     pub header_timeout: Duration,
-    /// From the end of the head to the end of the body.
+    /// From the end of the head to the end of the body; and as long a peer may take to read an answer.
     pub body_timeout: Duration,
     /// From an answer to the next request.
     pub idle_timeout: Duration,

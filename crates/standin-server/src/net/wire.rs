@@ -13,7 +13,7 @@ use std::time::Duration;
 use bytes::{Buf, Bytes};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::time::{Instant, Sleep, sleep, sleep_until};
 
 use super::strict_head::{self, Ambiguous};
 use super::{Limits, unread};
@@ -27,10 +27,13 @@ pub(super) struct Wire {
     heads: Heads,
     header_timeout: Duration,
     idle_timeout: Duration,
+    body_timeout: Duration,
     /// Rings when there may be something to end; often early, since moving it costs more than looking.
     alarm: Option<Pin<Box<Sleep>>>,
     /// By when the head after so many requests must be complete.
     head_due: Option<(u64, Instant)>,
+    /// Rings when a peer has had its time to take what is sent to it.
+    unsent: Option<Pin<Box<Sleep>>>,
     /// What a refusal of a request that hyper cannot read carries.
     refusing_with: Option<SecurityHeaders>,
     /// Being written instead of so many bytes of hyper's.
@@ -45,6 +48,8 @@ impl Wire {
             heads,
             header_timeout: limits.header_timeout,
             idle_timeout: limits.idle_timeout,
+            body_timeout: limits.body_timeout,
+            unsent: None,
             alarm: None,
             head_due: None,
             refusing_with: None,
@@ -148,6 +153,28 @@ impl AsyncRead for Wire {
     }
 }
 
+impl Wire {
+    /// Who does not read what they have asked for is not waited for longer than for a body, however slowly they read:
+    /// the time runs until everything at hand has been taken.
+    fn in_time(
+        &mut self,
+        cx: &mut Context<'_>,
+        length: usize,
+        written: Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<usize>> {
+        if matches!(written, Poll::Ready(Ok(count)) if count == length) {
+            self.unsent = None;
+            return written;
+        }
+        let within = self.body_timeout;
+        let alarm = self.unsent.get_or_insert_with(|| Box::pin(sleep(within)));
+        match alarm.as_mut().poll(cx) {
+            Poll::Ready(()) => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
+            Poll::Pending => written,
+        }
+    }
+}
+
 impl AsyncWrite for Wire {
     fn poll_write(
         mut self: Pin<&mut Self>,
@@ -157,7 +184,8 @@ impl AsyncWrite for Wire {
         if self.is_replaced(bytes) {
             return self.poll_instead(cx);
         }
-        Pin::new(&mut self.stream).poll_write(cx, bytes)
+        let written = Pin::new(&mut self.stream).poll_write(cx, bytes);
+        self.in_time(cx, bytes.len(), written)
     }
 
     fn poll_write_vectored(
@@ -171,7 +199,9 @@ impl AsyncWrite for Wire {
         {
             return self.poll_instead(cx);
         }
-        Pin::new(&mut self.stream).poll_write_vectored(cx, bytes)
+        let written = Pin::new(&mut self.stream).poll_write_vectored(cx, bytes);
+        let length = bytes.iter().map(|slice| slice.len()).sum();
+        self.in_time(cx, length, written)
     }
 
     fn is_write_vectored(&self) -> bool {

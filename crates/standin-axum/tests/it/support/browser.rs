@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Mutex;
 
-use http::header::{ACCEPT, COOKIE, LOCATION, SET_COOKIE};
+use http::header::{ACCEPT, CONTENT_TYPE, COOKIE, LOCATION, SET_COOKIE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use serde_json::Value;
 use url::Url;
@@ -32,7 +33,29 @@ pub struct Answer {
     pub body: String,
 }
 
+/// The pages and refusals of the app that anybody in this process has been shown.
+static SHOWN: Mutex<String> = Mutex::new(String::new());
+
+/// All of them, head and body.
+pub fn shown() -> String {
+    SHOWN.lock().unwrap().clone()
+}
+
 impl Answer {
+    fn remember(&self) {
+        let kind = self.headers.get(CONTENT_TYPE).map_or(&b""[..], HeaderValue::as_bytes);
+        if self.status.is_client_error()
+            || self.status.is_server_error()
+            || kind.starts_with(b"text/html")
+        {
+            // A cookie is where a session is told.
+            let mut headers = self.headers.clone();
+            headers.remove(SET_COOKIE);
+            let text = format!("{} {headers:?}\n{}\n", self.status, self.body);
+            SHOWN.lock().unwrap().push_str(&text);
+        }
+    }
+
     #[track_caller]
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.body)
@@ -125,12 +148,16 @@ impl Browser {
         }
         let response = request.body(body).send().await.unwrap();
         self.keep_cookies(&url, response.headers());
-        Answer {
+        let answer = Answer {
             status: response.status(),
             headers: response.headers().clone(),
             body: response.text().await.unwrap(),
             url,
+        };
+        if answer.url.origin() == self.app.origin() {
+            answer.remember();
         }
+        answer
     }
 
     /// Signs in at `/auth/google/login` with this query, following the emulator back to the app. The last

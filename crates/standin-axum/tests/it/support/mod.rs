@@ -38,7 +38,7 @@ use tokio::task::JoinHandle;
 use tokio_util::task::AbortOnDropHandle;
 use url::Url;
 
-pub use browser::{Answer, Browser};
+pub use browser::{Answer, Browser, shown};
 pub use button::{ButtonPage, CSRF};
 pub use database::contains;
 pub use entra::{Entra, FABRIKAM, TENANT};

@@ -7,7 +7,8 @@ use tokio::io::AsyncWriteExt as _;
 
 use super::support::{connect, exchange, get_with, hasty, one_answer, start, status, until_closed};
 
-/// How long `what` took; the tests wait for the server's clock, so they look at their own.
+/// How long `what` took; the tests wait for the server's clock, so they look at their own. Never less than they should
+/// is what they ask for: how much more it is says how busy the machine is.
 #[expect(clippy::disallowed_methods, reason = "a test measures real time")]
 async fn took(what: impl Future) -> Duration {
     let begun = Instant::now();
@@ -18,9 +19,8 @@ async fn took(what: impl Future) -> Duration {
 #[tokio::test]
 async fn hh_3_closes_a_socket_that_says_nothing() {
     let server = start(hasty()).await;
-    let mut stream = connect(&server).await;
-    let time = took(until_closed(&mut stream)).await;
-    assert!(time >= Duration::from_millis(140) && time < Duration::from_secs(2), "{time:?}");
+    let time = took(async { until_closed(&mut connect(&server).await).await }).await;
+    assert!(time >= Duration::from_millis(140), "{time:?}");
 }
 
 #[tokio::test]
@@ -33,8 +33,7 @@ async fn hh_3_closes_a_socket_that_begins_like_http_2_and_stops() {
 async fn hh_3_closes_http_2_that_answers_no_ping() {
     let server = start(hasty()).await;
     let preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
-    let time = took(exchange(&server, preface)).await;
-    assert!(time < Duration::from_secs(2), "{time:?}");
+    exchange(&server, preface).await;
 }
 
 #[tokio::test]
@@ -56,32 +55,34 @@ async fn hh_3_closes_a_head_that_dribbles() {
         }
     })
     .await;
-    assert!(time >= Duration::from_millis(140) && time < Duration::from_secs(2), "{time:?}");
+    assert!(time >= Duration::from_millis(140), "{time:?}");
 }
 
 #[tokio::test]
 async fn hh_3_a_second_head_has_its_own_time_and_no_more() {
-    let server = start(hasty()).await;
+    let server = start(Limits { idle_timeout: Duration::from_hours(1), ..hasty() }).await;
     let mut stream = connect(&server).await;
     for _ in 0..2 {
         stream.write_all(b"GET / HTTP/1.1\r\nHost: app.example.com\r\n\r\n").await.unwrap();
         assert_eq!(status(&one_answer(&mut stream).await), 200);
-        // Longer than a head may take, shorter than a connection may idle.
+        // Longer than a head may take, shorter than a connection may idle: which would be an hour.
         tokio::time::sleep(Duration::from_millis(250)).await;
     }
     stream.write_all(b"GET / HT").await.unwrap();
-    let time = took(until_closed(&mut stream)).await;
-    assert!(time < Duration::from_millis(390), "{time:?}");
+    until_closed(&mut stream).await;
 }
 
 #[tokio::test]
 async fn hh_3_closes_a_connection_that_idles() {
     let server = start(hasty()).await;
     let mut stream = connect(&server).await;
-    stream.write_all(b"GET / HTTP/1.1\r\nHost: app.example.com\r\n\r\n").await.unwrap();
-    assert_eq!(status(&one_answer(&mut stream).await), 200);
-    let time = took(until_closed(&mut stream)).await;
-    assert!(time >= Duration::from_millis(390) && time < Duration::from_secs(2), "{time:?}");
+    let time = took(async {
+        stream.write_all(b"GET / HTTP/1.1\r\nHost: app.example.com\r\n\r\n").await.unwrap();
+        assert_eq!(status(&one_answer(&mut stream).await), 200);
+        until_closed(&mut stream).await;
+    })
+    .await;
+    assert!(time >= Duration::from_millis(390), "{time:?}");
 }
 
 #[tokio::test]
@@ -100,6 +101,24 @@ async fn hh_3_a_body_that_dribbles_is_answered_408() {
     let server = start(hasty()).await;
     let request = b"POST /echo HTTP/1.1\r\nHost: app.example.com\r\nContent-Length: 10\r\n\r\nabc";
     assert_eq!(status(&exchange(&server, request).await), 408);
+}
+
+#[tokio::test]
+async fn hh_3_whoever_does_not_read_makes_room_for_others() {
+    let limits = Limits { max_connections: 1, ..hasty() };
+    let server = start(limits).await;
+    let mut deaf = connect(&server).await;
+    deaf.write_all(&get_with("/long", "")).await.unwrap();
+    // The one place there is comes free, though the deaf one stays.
+    assert_eq!(status(&exchange(&server, &get_with("/", "")).await), 200);
+    drop(deaf);
+}
+
+#[tokio::test]
+async fn a_long_answer_is_whole_for_whoever_reads_it() {
+    let server = start(Limits { body_timeout: Duration::from_mins(5), ..hasty() }).await;
+    let answer = exchange(&server, &get_with("/long", "")).await;
+    assert!(answer.len() > 32 << 20 && answer.ends_with("xxx"));
 }
 
 #[tokio::test]
@@ -150,7 +169,10 @@ async fn hh_2_a_body_may_have_64_kib_and_no_more() {
 async fn hh_3_the_next_connection_waits_until_one_is_closed() {
     let limits = Limits { max_connections: 1, ..hasty() };
     let server = start(limits).await;
-    let _silent = connect(&server).await;
-    let time = took(exchange(&server, &get_with("/", ""))).await;
+    let time = took(async {
+        let _silent = connect(&server).await;
+        exchange(&server, &get_with("/", "")).await;
+    })
+    .await;
     assert!(time >= Duration::from_millis(130), "{time:?}");
 }

@@ -59,6 +59,9 @@ pub(crate) async fn start_with(router: Router, limits: Limits) -> Server {
     Server { address, stop, served }
 }
 
+/// More than any buffer of a socket holds.
+const LONG: usize = 32 << 20;
+
 fn routes() -> Router {
     Router::new()
         .route("/", get(async || "hello"))
@@ -66,6 +69,7 @@ fn routes() -> Router {
         .route("/echo", post(async |body: Bytes| body))
         .route("/panic", get(panics))
         .route("/slow", get(slow))
+        .route("/long", get(async || "x".repeat(LONG)))
 }
 
 async fn panics() -> &'static str {
@@ -91,7 +95,7 @@ pub(crate) async fn exchange(server: &Server, bytes: &[u8]) -> String {
 pub(crate) async fn until_closed(stream: &mut TcpStream) -> String {
     let mut answer = Vec::new();
     // A reset is a way to close, too.
-    let _ = tokio::time::timeout(Duration::from_secs(5), stream.read_to_end(&mut answer))
+    let _ = tokio::time::timeout(Duration::from_secs(30), stream.read_to_end(&mut answer))
         .await
         .expect("the server keeps the connection open");
     String::from_utf8_lossy(&answer).into_owned()
@@ -102,7 +106,7 @@ pub(crate) async fn one_answer(stream: &mut TcpStream) -> String {
     let mut answer = Vec::new();
     while !is_complete(&answer) {
         let read = stream.read_buf(&mut answer);
-        let count = tokio::time::timeout(Duration::from_secs(5), read).await.unwrap().unwrap();
+        let count = tokio::time::timeout(Duration::from_secs(30), read).await.unwrap().unwrap();
         assert_ne!(count, 0, "closed after {:?}", String::from_utf8_lossy(&answer));
     }
     String::from_utf8(answer).unwrap()
