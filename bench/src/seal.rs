@@ -59,6 +59,8 @@ fn grant() -> Result<Grant> {
         requested: Scopes::default(),
         state: GrantState::Active,
         reason: None,
+        refusals: 0,
+        due_at: None,
         version: 1,
         generation: 1,
         tokens: SealedTokens::default(),

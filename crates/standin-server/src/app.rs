@@ -114,6 +114,7 @@ fn builder(
         .clock(clock)
         .session(settings)
         .sign_up(config.sign_up)
+        .keep_alive(config.keep_alive)
         .receipts(config.attempts);
     Ok(config.providers.iter().fold(builder, |builder, provider| {
         let own = builder.provider(provider_config(provider, config.is_development()));

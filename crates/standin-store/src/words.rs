@@ -42,7 +42,9 @@ words! {
     EventKind {
         GrantAuthorized => "grant_authorized",
         GrantReauthRequired => "grant_reauth_required",
+        GrantRecovered => "grant_recovered",
         GrantRevoked => "grant_revoked",
+        GrantSuspected => "grant_suspected",
         IdentityLinked => "identity_linked",
         IdentityUnlinked => "identity_unlinked",
         ProviderSignal => "provider_signal",
@@ -57,11 +59,6 @@ words! {
         TokenVended => "token_vended",
         UserDeleted => "user_deleted",
         VendRefused => "vend_refused",
-    }
-    GrantState {
-        Active => "active",
-        Reauth => "reauth",
-        Revoked => "revoked",
     }
     ReauthReason {
         ExpiredIdle => "expired_idle",
@@ -82,6 +79,31 @@ words! {
         Credential => "credential",
         LogoutToken => "logout_token",
         SecurityEvent => "security_event",
+    }
+}
+
+/// A suspect grant is written as an active one, and the count of its refusals tells them apart: an older release, which
+/// does not know the word, goes on with it as with any other.
+impl Word for GrantState {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Active | Self::Suspect => "active",
+            Self::Reauth => "reauth",
+            Self::Revoked => "revoked",
+        }
+    }
+
+    fn of_word(word: &str) -> Option<Self> {
+        let written = [Self::Active, Self::Reauth, Self::Revoked];
+        written.into_iter().find(|state| state.word() == word)
+    }
+}
+
+/// The other half of how a suspect grant is written.
+pub(crate) const fn state_of(word: GrantState, refusals: u32) -> GrantState {
+    match (word, refusals) {
+        (GrantState::Active, 1..) => GrantState::Suspect,
+        (state, _) => state,
     }
 }
 

@@ -9,7 +9,7 @@ use crate::admission::SignUp;
 use crate::entropy::Entropy;
 use crate::error::{Error, Refusal};
 use crate::http::HttpClient;
-use crate::id::UserId;
+use crate::id::{GrantId, UserId};
 use crate::provider::Provider;
 use crate::store::{Store, StoreError};
 use crate::time::{Clock, Timestamp};
@@ -26,6 +26,8 @@ pub(crate) struct Core {
     pub(crate) providers: BTreeMap<ProviderId, Arc<Provider>>,
     pub(crate) public_url: Url,
     pub(crate) sign_up: SignUp,
+    /// Whether refresh tokens are used so that their provider does not forget them.
+    pub(crate) keeps_alive: bool,
 }
 
 impl Core {
@@ -47,6 +49,17 @@ impl Core {
             grant.identity.provider == *provider && grant.identity.subject == subject
         };
         Ok(grants.filter(is_it).min_by_key(Grant::precedence))
+    }
+
+    /// When the refresh token of a grant must be used again, if it was used at `used`.
+    pub(crate) fn keep_alive_at(
+        &self,
+        provider: &ProviderId,
+        grant: GrantId,
+        used: Timestamp,
+    ) -> Option<Timestamp> {
+        let profile = self.providers.get(provider).filter(|_| self.keeps_alive)?.profile();
+        profile.keep_alive_at(grant, used)
     }
 
     pub(crate) fn provider(&self, id: &ProviderId) -> Result<&Arc<Provider>, Error> {

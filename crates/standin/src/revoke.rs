@@ -144,9 +144,7 @@ impl Revocations {
     /// again, it must not be done any more.
     async fn was_given_again(&self, row: &RevocationRow) -> Result<bool, StoreError> {
         let grant = self.core.store.grant(row.grant).await?;
-        Ok(grant.is_some_and(|grant| {
-            grant.state == GrantState::Active && grant.updated_at > row.queued_at
-        }))
+        Ok(grant.is_some_and(|grant| grant.is_live() && grant.updated_at > row.queued_at))
     }
 
     /// The refresh token stands for everything; without one, or where the provider wants it so, the access token.

@@ -24,7 +24,7 @@ use crate::revoke::Revocations;
 use crate::session::{SessionSettings, Sessions};
 use crate::signals::Signals;
 use crate::signin::SignIn;
-use crate::store::{ReceiptKind, Store, StoreError};
+use crate::store::{ReceiptKind, Store, StoreError, Timeline};
 use crate::time::{Clock, SystemClock};
 use crate::vault::{KeyFile, Vault, VaultError};
 use crate::vend::{Audit, Vend};
@@ -85,6 +85,7 @@ pub struct Builder {
     clients: Vec<(ProviderId, ClientUse, Registration)>,
     session: SessionSettings,
     sign_up: SignUp,
+    keeps_alive: bool,
     receipts: ReceiptSettings,
     journal: Arc<dyn Journal>,
 }
@@ -120,6 +121,14 @@ impl Builder {
     #[must_use]
     pub fn sign_up(mut self, sign_up: SignUp) -> Self {
         self.sign_up = sign_up;
+        self
+    }
+
+    /// Whether refresh tokens are used now and then although nobody asks, where their provider forgets them otherwise.
+    /// They are, unless this says no.
+    #[must_use]
+    pub fn keep_alive(mut self, keeps_alive: bool) -> Self {
+        self.keeps_alive = keeps_alive;
         self
     }
 
@@ -167,6 +176,7 @@ impl Builder {
             vault,
             public_url: self.public_url,
             sign_up: self.sign_up,
+            keeps_alive: self.keeps_alive,
         });
         Ok(Standin::over(core, self.session, self.receipts, self.journal))
     }
@@ -205,6 +215,7 @@ impl Standin {
             session: SessionSettings::default(),
             journal: Arc::new(NoJournal),
             sign_up: SignUp::default(),
+            keeps_alive: true,
             receipts: ReceiptSettings::default(),
         }
     }
@@ -334,10 +345,16 @@ impl Standin {
     }
 
     /// The upkeep that needs a clock of its own: writing what was counted, asking again for revocations that
-    /// failed, forgetting what is over, and bringing refreshes to an end whose node has gone, and telling other processes of failed requests. Runs until `stop`, then finishes what has begun: refreshes and
-    /// sign-ins under way, and the last of the record.
+    /// failed, forgetting what is over, bringing refreshes to an end whose node has gone, refreshing what is due although
+    /// nobody asks, and telling other processes of failed requests. Runs until `stop`, then finishes what has begun:
+    /// refreshes and sign-ins under way, and the last of the record.
     pub async fn run(&self, stop: CancellationToken) {
-        tokio::join!(self.keep_up(&stop), self.settle_refreshes(&stop), self.0.limiter.run(&stop));
+        tokio::join!(
+            self.keep_up(&stop),
+            self.settle_refreshes(&stop),
+            self.tend(&stop),
+            self.0.limiter.run(&stop)
+        );
         self.0.tasks.close();
         self.0.tasks.wait().await;
         report("writing the record", self.flush_audit().await);
@@ -360,14 +377,48 @@ impl Standin {
     /// What the journal of this node still keeps from before, then the leases of nodes that have gone. A question to a
     /// provider may take seconds, for which the rest of the upkeep does not wait.
     async fn settle_refreshes(&self, stop: &CancellationToken) {
-        self.0.refresher.replay().await;
         let mut leases = tokio::time::interval(SWEEP_INTERVAL);
+        let mut replayed = Replayed::default();
         loop {
             tokio::select! {
                 () = stop.cancelled() => break,
                 _ = leases.tick() => {
-                    let swept = self.0.refresher.sweep().await.map(drop);
-                    report("looking for refreshes that were left behind", swept.map_err(Error::from));
+                    let swept = self.settle_refreshes_once(&mut replayed).await;
+                    report("looking for refreshes that were left behind", swept);
+                }
+            }
+        }
+    }
+
+    async fn settle_refreshes_once(&self, replayed: &mut Replayed) -> Result<(), Error> {
+        let was_replayed = std::mem::take(&mut replayed.since_it_was_away);
+        let timeline = self.0.core.store.timeline().await?;
+        if !was_replayed || timeline != replayed.to {
+            self.0.refresher.failed_over(timeline.as_ref());
+            self.0.refresher.replay().await;
+        }
+        self.0.refresher.sweep().await?;
+        *replayed = Replayed { to: timeline, since_it_was_away: true };
+        Ok(())
+    }
+
+    /// Refreshes what is due although nobody asks: suspect grants, and those that lie idle. How many there were; they
+    /// come a few at a time.
+    ///
+    /// # Errors
+    /// [`Error::Store`]. What the provider says of each is in its row.
+    pub async fn tend_grants(&self) -> Result<usize, Error> {
+        Ok(self.0.refresher.tend().await?)
+    }
+
+    /// Beside the leases, which do not wait for it.
+    async fn tend(&self, stop: &CancellationToken) {
+        let mut due = tokio::time::interval(SWEEP_INTERVAL);
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => break,
+                _ = due.tick() => {
+                    report("refreshing what is due", self.tend_grants().await.map(drop));
                 }
             }
         }
@@ -396,6 +447,14 @@ impl Standin {
 fn limiter_of(core: &Core, tasks: TaskTracker) -> Limiter {
     let store: Arc<dyn Store> = Arc::clone(&core.store);
     Limiter::new(store, Arc::clone(&core.clock), tasks)
+}
+
+/// To which server the journal was brought: at the start, again when another one has taken over, and again when the
+/// database was away.
+#[derive(Default)]
+struct Replayed {
+    to: Option<Timeline>,
+    since_it_was_away: bool,
 }
 
 fn report(what: &str, done: Result<(), Error>) {

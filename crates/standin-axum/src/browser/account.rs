@@ -151,7 +151,7 @@ fn given<'a>(grant: &'a Grant, view: &'a SessionView) -> Option<Given<'a>> {
         label: account.map_or(&*grant.identity.subject, label),
         scopes: grant.scopes.iter().collect(),
         missing: grant.missing_scopes().iter().map(str::to_owned).collect(),
-        is_dead: grant.state == GrantState::Reauth,
+        is_dead: matches!(grant.state, GrantState::Suspect | GrantState::Reauth),
         is_offline: grant.is_offline(),
     })
 }

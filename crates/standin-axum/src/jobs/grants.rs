@@ -25,6 +25,7 @@ fn shown(grant: &Grant) -> standin_client::Grant {
     let list = |scopes: &Scopes| scopes.iter().map(str::to_owned).collect();
     let state = match grant.state {
         GrantState::Active => "active",
+        GrantState::Suspect => "suspect",
         GrantState::Reauth => "reauth",
         GrantState::Revoked => "revoked",
     };

@@ -3,8 +3,8 @@
 use http::Method;
 use serde_json::json;
 use standin::store::EventKind::{
-    GrantReauthRequired, GrantRevoked, SignInFailed, SignedIn, SignedOut, TokenRefreshed,
-    TokenVended, VendRefused,
+    GrantRevoked, GrantSuspected, SignInFailed, SignedIn, SignedOut, TokenRefreshed, TokenVended,
+    VendRefused,
 };
 use standin::store::{EventKind, StoredEvent};
 
@@ -75,7 +75,7 @@ async fn ls_6_whatever_is_done_or_refused_is_on_the_record() {
     world.google.control("POST", &format!("users/{GRACE}/revoke"), json!(null)).await;
     world.google.advance(3600).await;
     Caller::new(&world, &job, &grace).ask(json!({})).await.assert_status(409);
-    record.assert_new(&[GrantReauthRequired, VendRefused]).await;
+    record.assert_new(&[GrantSuspected, VendRefused]).await;
 }
 
 /// A stranger who asks about somebody is told the same, whoever that is.

@@ -66,7 +66,7 @@ async fn rf_6_d1_trouble_at_the_provider_changes_no_grant_and_passes() {
         &json!({ "status": 500, "body": { "error": "invalid_grant" } }),
     )
     .await;
-    assert_eq!(world.events_of("grant_reauth_required"), 0);
+    assert_eq!(world.events_of("grant_suspected"), 0);
 }
 
 #[tokio::test]
@@ -193,18 +193,77 @@ async fn rf_7_d9_a_refused_registration_kills_no_grant() {
     world.google.fault("token", "status", unauthorized).await;
     caller.ask(json!({})).await.assert_refused(502, "provider_refuses_client");
     assert_eq!(world.value::<i64>("SELECT count(*) FROM grants WHERE state = 'active'"), 2);
-    assert_eq!(world.events_of("grant_reauth_required"), 0);
+    assert_eq!(world.events_of("grant_suspected"), 0);
     world.google.advance(120).await;
     caller.token().await;
 }
 
 #[tokio::test]
-async fn d8_a_single_invalid_grant_is_believed_and_mended_by_a_sign_in() {
+async fn d8_a_refusal_that_the_provider_takes_back_is_mended_by_itself() {
     let world = World::start().await;
     let (caller, _) = world.away(ADA, "").await;
     world.google.fault("token", "invalid_grant", json!({})).await;
     caller.ask(json!({})).await.assert_refused(409, "reauth_required");
-    world.google.advance(3600).await;
+    world.google.advance(40).await;
+    caller.ask(json!({})).await.assert_refused(409, "reauth_required");
+    assert_eq!(world.standin.tend_grants().await, Ok(0));
+    assert_eq!(world.google.count("token_refreshed").await, 0);
+    world.google.advance(40).await;
+
+    // Nobody asks.
+    assert_eq!(world.standin.tend_grants().await, Ok(1));
+
+    assert_eq!(world.google.count("token_refreshed").await, 1);
+    assert_eq!(world.grant_state(), "active");
+    caller.token().await;
+    assert_eq!(world.google.count("token_refreshed").await, 1);
+    let events = ["grant_suspected", "grant_recovered", "grant_reauth_required"];
+    assert_eq!(events.map(|kind| world.events_of(kind)), [1, 1, 0]);
+    assert_eq!(world.standin.tend_grants().await, Ok(0));
+}
+
+#[tokio::test]
+async fn a_suspect_grant_hands_out_the_token_of_before_as_long_as_it_lives() {
+    let world = World::start().await;
+    let (caller, _) = world.away(ADA, "").await;
+    let token = caller.token().await;
+    world.google.fault("token", "invalid_grant", json!({})).await;
+    let hash = standin::secret::sha256(token.as_bytes());
+    let stale = json!({ "stale_token_sha256": data_encoding::HEXLOWER.encode(&hash) });
+
+    caller.ask(stale.clone()).await.assert_refused(409, "reauth_required");
+
+    assert_eq!(world.grant_state(), "suspect");
+    assert_eq!(caller.token().await, token);
+    world.google.advance(80).await;
+    let renewed = caller.ask(stale).await;
+    renewed.assert_status(200);
+    assert_ne!(renewed.json()["access_token"], token);
+    assert_eq!(world.grant_state(), "active");
+}
+
+#[tokio::test]
+async fn a_token_that_its_provider_forgets_when_it_lies_idle_is_used_in_time() {
+    let world = World::start().await;
+    world.away(ADA, "").await;
+    let months = async |count: u32| {
+        world.google.advance(u64::from(count) * 30 * 86_400).await;
+        world.standin.tend_grants().await
+    };
+    for _ in 0..3 {
+        assert_eq!(months(3).await, Ok(0));
+        assert_eq!(months(2).await, Ok(1));
+        assert_eq!(world.standin.tend_grants().await, Ok(0));
+    }
+    assert_eq!(world.google.count("token_refreshed").await, 3);
+    assert_eq!(world.grant_state(), "active");
+}
+
+#[tokio::test]
+async fn d8_a_single_invalid_grant_is_mended_by_a_sign_in() {
+    let world = World::start().await;
+    let (caller, _) = world.away(ADA, "").await;
+    world.google.fault("token", "invalid_grant", json!({})).await;
     caller.ask(json!({})).await.assert_refused(409, "reauth_required");
     assert_eq!(world.google.count("token_refreshed").await, 0);
     // Not even the second leg is left out: the stored token is known not to work.

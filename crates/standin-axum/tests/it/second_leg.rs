@@ -117,7 +117,7 @@ async fn a_refused_refresh_token_is_healed_by_the_next_sign_in() {
     let body = json!({ "scopes": [CALENDAR] });
     job.vend(&user, body.clone()).await.assert_refused(409, "reauth_required");
     let dead = grant(&mut browser).await;
-    assert_eq!((&dead["state"], &dead["offline"]), (&json!("reauth"), &json!(false)));
+    assert_eq!((&dead["state"], &dead["offline"]), (&json!("suspect"), &json!(false)));
 
     let callback = browser.callback_url(&query).await;
     let asked = browser.get(&callback).await.location();

@@ -91,6 +91,8 @@ fn empty_grant(now: Timestamp) -> Grant {
         requested: Scopes::default(),
         state: GrantState::Active,
         reason: None,
+        refusals: 0,
+        due_at: None,
         version: 1,
         generation: 1,
         tokens: SealedTokens::default(),

@@ -104,6 +104,8 @@ pub struct Config {
     pub attempts: ReceiptSettings,
     /// Where rotated refresh tokens are written down before the database has them, if it was said.
     pub journal: Option<PathBuf>,
+    /// Whether refresh tokens that lie idle are used before their provider forgets them.
+    pub keep_alive: bool,
     /// What one peer may take.
     pub limits: Limits,
     /// What is written to stderr.

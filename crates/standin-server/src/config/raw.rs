@@ -191,12 +191,21 @@ impl Default for RawAttempts {
 }
 
 /// `[refresh]`
-#[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct RawRefresh {
     /// A directory of this machine for the journal of refresh tokens that a provider has just replaced: what is in it
     /// survives a crash before the database has it. With SQLite, if this is not set, one beside the database file.
     pub journal: Option<String>,
+    /// Whether refresh tokens that nobody asks for are used now and then, after about two thirds of the time in which
+    /// their provider forgets an idle one (Google: six months). Without it the access of whoever is away for long ends.
+    pub keep_alive: bool,
+}
+
+impl Default for RawRefresh {
+    fn default() -> Self {
+        Self { journal: None, keep_alive: true }
+    }
 }
 
 /// `[limits]`

@@ -36,6 +36,7 @@ pub(super) fn resolve(
         session: session(&raw.session)?,
         sign_up: admission::sign_up(&raw.users)?,
         attempts: attempts(&raw.attempts)?,
+        keep_alive: raw.refresh.keep_alive,
         journal: secrets::not_empty("refresh.journal", raw.refresh.journal)?
             .map(|journal| directory.join(journal)),
         limits: limits::resolve(&raw.limits)?,

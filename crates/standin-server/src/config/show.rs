@@ -99,6 +99,7 @@ struct Users {
 struct Refresh {
     #[serde(skip_serializing_if = "Option::is_none")]
     journal: Option<String>,
+    keep_alive: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -191,6 +192,7 @@ pub fn shown(config: &Config) -> Shown {
         attempts: Attempts { keep: duration(config.attempts.keep), max: config.attempts.max },
         refresh: Refresh {
             journal: config.journal.as_ref().map(|journal| journal.display().to_string()),
+            keep_alive: config.keep_alive,
         },
         limits: limits(&config.limits),
         log: Log { format: config.log.format.as_str(), level: config.log.level.clone() },

@@ -77,6 +77,7 @@ fn config(args: &Args, data: &Data) -> anyhow::Result<Config> {
         sign_up: SignUp::Open,
         attempts: ReceiptSettings::default(),
         journal: None,
+        keep_alive: true,
         session: Session { idle: 7 * DAY, absolute: 30 * DAY },
         limits: Limits::default(),
         log: Log { format: Format::Text, level: "warn".to_owned() },

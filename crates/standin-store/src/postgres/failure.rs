@@ -63,6 +63,14 @@ impl Failure {
         }
     }
 
+    /// What the server calls it.
+    pub(super) fn state(&self) -> Option<&SqlState> {
+        match self {
+            Self::Postgres(error) => error.code(),
+            Self::Late(_) | Self::Pool(_) | Self::Store(_) => None,
+        }
+    }
+
     /// Whether a COMMIT that failed so may have been carried out.
     pub(super) fn is_ambiguous(&self) -> bool {
         match self {

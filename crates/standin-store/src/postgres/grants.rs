@@ -17,14 +17,14 @@ use super::rewraps::none_retired;
 use super::rows::{Cell, Cells, bytes, hash, instant, limit, optional, params, text, word};
 use super::work::{Done, work};
 use super::{PostgresStore, events, revocations, scope_ledger};
-use crate::words::Word;
+use crate::words::{Word, state_of};
 
 macro_rules! columns {
     () => {
         "id, user_id, provider, issuer, subject, created_at, version, provider_client, \
          token_endpoint, scopes, requested, state, reason, generation, sealed_access, \
          sealed_refresh, access_expires_at, refresh_expires_at, updated_at, token_hash, \
-         token_prefix, token_given_at"
+         token_prefix, token_given_at, refusals, due_at"
     };
 }
 
@@ -47,6 +47,8 @@ const LOCK_BY_TOKEN_HASH: &str =
     select!("WHERE token_hash = $1 AND provider = $2 ORDER BY id FOR UPDATE");
 const LOCK_BY_TOKEN_PREFIX: &str =
     select!("WHERE token_prefix = $1 AND provider = $2 ORDER BY id FOR UPDATE");
+const DUE: &str = select!("WHERE provider = $1 AND due_at <= $2 ORDER BY due_at, id LIMIT $3");
+
 const REMOVE: &str = "DELETE FROM grants WHERE id = $1";
 const DELETE_OF_USER: &str = "DELETE FROM grants WHERE user_id = $1 RETURNING id";
 
@@ -59,7 +61,7 @@ const INSERT: &str = concat!(
     "INSERT INTO grants (",
     columns!(),
     ") SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, \
-     $20, $21, $22 WHERE ",
+     $20, $21, $22, $25, $26 WHERE ",
     none_retired!("$23, $24"),
     " ON CONFLICT DO NOTHING"
 );
@@ -69,7 +71,8 @@ const REPLACE: &str = concat!(
     "UPDATE grants SET version = $7, provider_client = $8, token_endpoint = $9, \
     scopes = $10, requested = $11, state = $12, reason = $13, generation = $14, sealed_access = $15, \
     sealed_refresh = $16, access_expires_at = $17, refresh_expires_at = $18, updated_at = $19, \
-    token_hash = $20, token_prefix = $21, token_given_at = $22 \
+    token_hash = $20, token_prefix = $21, token_given_at = $22, \
+    refusals = $25, due_at = $26 \
     WHERE id = $1 AND version = $7 - 1 AND user_id = $2 AND provider = $3 AND issuer = $4 \
     AND subject = $5 AND $6 IS NOT NULL AND ",
     none_retired!(
@@ -183,6 +186,16 @@ pub(super) async fn to_rewrap(
     connection.all(TO_REWRAP, page, grant_of).await
 }
 
+/// Grants whose time has come, the longest first.
+pub(super) async fn due(
+    connection: &Connection,
+    provider: &ProviderId,
+    now: Timestamp,
+    rows: usize,
+) -> Done<Vec<Grant>> {
+    connection.all(DUE, params![provider.as_str(), now, limit(rows)], grant_of).await
+}
+
 /// A user's grants, oldest first, inside whatever snapshot is open.
 pub(super) async fn of_user(connection: &Connection, user: UserId) -> Done<Vec<Grant>> {
     let mut grants = connection.all(OF_USER, params![user.as_bytes()], grant_of).await?;
@@ -249,6 +262,8 @@ async fn write(connection: &Connection, sql: &'static str, grant: &Grant) -> Don
         tokens.trace.map(|trace| trace.given_at),
         tokens.access.as_ref().and_then(Sealed::data_key),
         tokens.refresh.as_ref().and_then(Sealed::data_key),
+        i64::from(grant.refusals),
+        grant.due_at,
     ];
     match connection.execute(sql, row).await? {
         1 => Ok(()),
@@ -283,8 +298,13 @@ fn grant_of(row: &Row) -> Result<Grant> {
         access_expires_at: cells.instant("access_expires_at")?,
         refresh_expires_at: cells.take("refresh_expires_at", optional(instant))?,
         updated_at: cells.instant("updated_at")?,
+        refusals: 0,
+        due_at: None,
     };
     grant.tokens.trace = trace_of(&mut cells)?;
+    grant.refusals = cells.number("refusals")?;
+    grant.state = state_of(grant.state, grant.refusals);
+    grant.due_at = cells.take("due_at", optional(instant))?;
     Ok(grant)
 }
 

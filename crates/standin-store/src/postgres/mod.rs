@@ -26,6 +26,7 @@ mod connection;
 mod data_keys;
 mod events;
 mod failed_requests;
+mod failovers;
 mod failure;
 mod grants;
 mod housekeeping;
@@ -67,13 +68,17 @@ pub struct PostgresStore {
     pool: Pool,
     intents: Intents,
     name: String,
+    /// Whether a failover can be told from the server's answers.
+    has_timelines: bool,
 }
 
 impl PostgresStore {
     /// Connects, bringing the schema up to date where needed.
     pub async fn open(url: &str) -> Result<Self, ServerError> {
-        let store = Self::connect(url).await?;
+        let mut store = Self::connect(url).await?;
         schema::migrate(&store).await?;
+        let noted = store.note_timeline().await;
+        store.has_timelines = noted.map_err(|error| store.unreachable(&error))?;
         Ok(store)
     }
 
@@ -88,7 +93,7 @@ impl PostgresStore {
             );
         }
         let pool = pool_of(&address)?;
-        let store = Self { pool, intents: Intents::new(), name };
+        let store = Self { pool, intents: Intents::new(), name, has_timelines: false };
         store.first_connection().await?;
         Ok(store)
     }

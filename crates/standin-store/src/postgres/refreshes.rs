@@ -5,38 +5,78 @@ use standin::fail_point::FailPoint;
 use standin::id::{GrantId, RefreshId};
 use standin::store::{
     Claimed, Committed, LeaseEnd, RefreshClaim, RefreshCommit, Refreshes, Result, StoreError,
+    Timeline,
 };
 use standin::time::Timestamp;
+use standin::vault::Grant;
+use standin::verify::ProviderId;
 use tokio_postgres::Row;
 
 use super::connection::Connection;
+use super::failovers::{note_timeline, now_ms};
 use super::rows::{Cells, limit, params};
 use super::work::{Done, work};
 use super::{PostgresStore, events, grants, scope_ledger};
 
-const CLAIM: &str = "INSERT INTO refresh_leases AS held \
-    (grant_id, attempt_id, generation, unresolved, is_reclaimed, deadline) \
-    VALUES ($1, $2, $3, 0, false, $5) \
-    ON CONFLICT (grant_id) DO UPDATE SET attempt_id = $2, deadline = $5, \
-    is_reclaimed = held.attempt_id = $2, \
-    unresolved = CASE WHEN held.attempt_id = $2 THEN held.unresolved \
-        WHEN held.generation >= $3 THEN held.unresolved + 1 ELSE 0 END, \
-    generation = CASE WHEN held.generation >= $3 THEN held.generation ELSE $3 END \
-    WHERE held.deadline <= $4 OR held.attempt_id = $2 \
-    RETURNING grant_id, generation, unresolved, is_reclaimed";
+/// `$4` and `$5` are the claimant's now and its deadline, of which only the distance counts; `$6` says that nothing will
+/// be asked of a provider.
+macro_rules! claim {
+    ($source:expr) => {
+        concat!(
+            "INSERT INTO refresh_leases AS held \
+             (grant_id, attempt_id, generation, unresolved, is_reclaimed, deadline) \
+             SELECT $1, $2, $3, 0, false, ",
+            now_ms!(),
+            " + ($5 - $4) WHERE ",
+            $source,
+            " ON CONFLICT (grant_id) DO UPDATE SET attempt_id = $2, deadline = excluded.deadline, \
+             is_reclaimed = held.attempt_id = $2, \
+             unresolved = CASE WHEN held.attempt_id = $2 THEN held.unresolved \
+                 WHEN held.generation >= $3 THEN held.unresolved + 1 ELSE 0 END, \
+             generation = CASE WHEN held.generation >= $3 THEN held.generation ELSE $3 END \
+             WHERE held.deadline <= ",
+            now_ms!(),
+            " OR held.attempt_id = $2 \
+             RETURNING grant_id, generation, unresolved, is_reclaimed"
+        )
+    };
+}
+const CLAIM: &str = claim!("$6 OR NOT $6");
+/// Where a failover can be told: nobody claims, but to bring an answer, for as long as a lease lasts.
+const CLAIM_UNLESS_NEW: &str = concat!(
+    "WITH noted AS (",
+    note_timeline!(),
+    ") ",
+    claim!(concat!(
+        "$6 OR NOT EXISTS (SELECT 1 FROM noted WHERE seen_at > 0 UNION ALL \
+         SELECT 1 FROM timelines WHERE seen_at > ",
+        now_ms!(),
+        " - ($5 - $4))"
+    ))
+);
 const UNTIL: &str = "SELECT grant_id, deadline FROM refresh_leases WHERE grant_id = $1";
 const RELEASE: &str = "DELETE FROM refresh_leases WHERE grant_id = $1 AND attempt_id = $2";
-const YIELD: &str = "UPDATE refresh_leases SET unresolved = unresolved + 1, deadline = $3 \
-    WHERE grant_id = $1 AND attempt_id = $2";
-const RECORD: &str = "UPDATE refresh_leases SET generation = $3, unresolved = 1, deadline = $4 \
-    WHERE grant_id = $1 AND attempt_id = $2";
-const OVERDUE: &str =
-    "SELECT grant_id FROM refresh_leases WHERE deadline <= $1 ORDER BY deadline, grant_id LIMIT $2";
+const YIELD: &str = concat!(
+    "UPDATE refresh_leases SET unresolved = unresolved + 1, deadline = ",
+    now_ms!(),
+    " WHERE grant_id = $1 AND attempt_id = $2"
+);
+const RECORD: &str = concat!(
+    "UPDATE refresh_leases SET generation = $3, unresolved = 1, deadline = ",
+    now_ms!(),
+    " WHERE grant_id = $1 AND attempt_id = $2"
+);
+const OVERDUE: &str = concat!(
+    "SELECT grant_id FROM refresh_leases WHERE deadline <= ",
+    now_ms!(),
+    " ORDER BY deadline, grant_id LIMIT $1"
+);
 
 #[async_trait]
 impl Refreshes for PostgresStore {
     async fn claim_refresh(&self, claim: RefreshClaim) -> Result<Claimed> {
-        work!(self, Write, |connection| claimed(connection, &claim).await)
+        let sql = if self.has_timelines { CLAIM_UNLESS_NEW } else { CLAIM };
+        work!(self, Write, |connection| claimed(connection, sql, &claim).await)
     }
 
     async fn release_refresh(&self, grant: GrantId, attempt: RefreshId) -> Result<bool> {
@@ -50,19 +90,32 @@ impl Refreshes for PostgresStore {
         &self,
         grant: GrantId,
         attempt: RefreshId,
-        now: Timestamp,
+        _now: Timestamp,
     ) -> Result<bool> {
         work!(self, Write, |connection| {
-            let row = params![grant.as_bytes(), attempt.as_bytes(), now];
+            let row = params![grant.as_bytes(), attempt.as_bytes()];
             Ok(connection.execute(YIELD, row).await? == 1)
         })
     }
 
-    async fn overdue_refreshes(&self, now: Timestamp, rows: usize) -> Result<Vec<GrantId>> {
+    async fn overdue_refreshes(&self, _now: Timestamp, rows: usize) -> Result<Vec<GrantId>> {
         let grant = |row: &Row| Cells::of(row, "refresh_leases").id("grant_id");
         work!(self, Read, |connection| {
-            connection.all(OVERDUE, params![now, limit(rows)], grant).await
+            connection.all(OVERDUE, params![limit(rows)], grant).await
         })
+    }
+
+    async fn timeline(&self) -> Result<Option<Timeline>> {
+        if self.has_timelines { self.read_timeline().await } else { Ok(None) }
+    }
+
+    async fn due_grants(
+        &self,
+        provider: &ProviderId,
+        now: Timestamp,
+        rows: usize,
+    ) -> Result<Vec<Grant>> {
+        work!(self, Read, |connection| grants::due(connection, provider, now, rows).await)
     }
 
     async fn commit_refresh(&self, commit: RefreshCommit) -> Result<Committed> {
@@ -74,7 +127,11 @@ impl Refreshes for PostgresStore {
     }
 }
 
-async fn claimed(connection: &Connection, claim: &RefreshClaim) -> Done<Claimed> {
+async fn claimed(
+    connection: &Connection,
+    sql: &'static str,
+    claim: &RefreshClaim,
+) -> Done<Claimed> {
     // A number beyond PostgreSQL's own is the generation of no grant that is stored.
     let generation = i64::try_from(claim.generation).map_err(|_| StoreError::Conflict)?;
     let row = params![
@@ -83,8 +140,9 @@ async fn claimed(connection: &Connection, claim: &RefreshClaim) -> Done<Claimed>
         generation,
         claim.now,
         claim.deadline,
+        !claim.asks,
     ];
-    if let Some(ours) = connection.one(CLAIM, row, ours_of).await? {
+    if let Some(ours) = connection.one(sql, row, ours_of).await? {
         return Ok(ours);
     }
     let until = connection.one(UNTIL, params![claim.grant.as_bytes()], until_of).await?;
@@ -136,8 +194,7 @@ async fn end_lease(
             connection.execute(RELEASE, lease).await?
         }
         LeaseEnd::Record => {
-            let row =
-                params![grant.id.as_bytes(), attempt.as_bytes(), generation, grant.updated_at];
+            let row = params![grant.id.as_bytes(), attempt.as_bytes(), generation];
             connection.execute(RECORD, row).await?
         }
     };

@@ -16,14 +16,14 @@ use super::failure::Failure;
 use super::rewraps::none_retired;
 use super::rows::{Cells, all, execute, instant, limit, one, optional, word};
 use super::{SqliteStore, events, revocations, scope_ledger};
-use crate::words::Word;
+use crate::words::{Word, state_of};
 
 macro_rules! columns {
     () => {
         "id, user_id, provider, issuer, subject, created_at, version, provider_client, \
          token_endpoint, scopes, requested, state, reason, generation, sealed_access, \
          sealed_refresh, access_expires_at, refresh_expires_at, updated_at, token_hash, \
-         token_prefix, token_given_at"
+         token_prefix, token_given_at, refusals, due_at"
     };
 }
 
@@ -51,7 +51,7 @@ const INSERT: &str = concat!(
     "INSERT INTO grants (",
     columns!(),
     ") SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, \
-     ?20, ?21, ?22 WHERE ",
+     ?20, ?21, ?22, ?25, ?26 WHERE ",
     none_retired!("?23, ?24"),
     " ON CONFLICT DO NOTHING"
 );
@@ -61,7 +61,8 @@ const REPLACE: &str = concat!(
     "UPDATE grants SET version = ?7, provider_client = ?8, token_endpoint = ?9, \
     scopes = ?10, requested = ?11, state = ?12, reason = ?13, generation = ?14, sealed_access = ?15, \
     sealed_refresh = ?16, access_expires_at = ?17, refresh_expires_at = ?18, updated_at = ?19, \
-    token_hash = ?20, token_prefix = ?21, token_given_at = ?22 \
+    token_hash = ?20, token_prefix = ?21, token_given_at = ?22, \
+    refusals = ?25, due_at = ?26 \
     WHERE id = ?1 AND version = ?7 - 1 AND user_id = ?2 AND provider = ?3 AND issuer = ?4 \
     AND subject = ?5 AND ?6 IS NOT NULL AND ",
     none_retired!(
@@ -69,6 +70,8 @@ const REPLACE: &str = concat!(
          CASE WHEN sealed_refresh IS ?16 THEN NULL ELSE ?24 END"
     )
 );
+
+const DUE: &str = select!("WHERE provider = ?1 AND due_at <= ?2 ORDER BY due_at, id LIMIT ?3");
 
 const REMOVE: &str = "DELETE FROM grants WHERE id = ?1";
 
@@ -172,6 +175,17 @@ pub(super) fn to_rewrap(
     all(connection, TO_REWRAP, params![after, limit(rows), header(active)], grant_of)
 }
 
+/// Grants whose time has come, the longest first.
+pub(super) fn due(
+    connection: &Connection,
+    provider: &ProviderId,
+    now: Timestamp,
+    rows: usize,
+) -> std::result::Result<Vec<Grant>, Failure> {
+    let due = params![provider.as_str(), now.unix_ms(), limit(rows)];
+    all(connection, DUE, due, grant_of)
+}
+
 /// A user's grants, oldest first, inside whatever snapshot is open.
 pub(super) fn of_user(
     connection: &Connection,
@@ -237,6 +251,8 @@ fn write(
         tokens.trace.map(|trace| trace.given_at.unix_ms()),
         tokens.access.as_ref().and_then(Sealed::data_key),
         tokens.refresh.as_ref().and_then(Sealed::data_key),
+        grant.refusals,
+        grant.due_at.map(Timestamp::unix_ms),
     ];
     match execute(connection, sql, row)? {
         1 => Ok(()),
@@ -271,8 +287,13 @@ fn grant_of(row: &Row<'_>) -> Result<Grant> {
         access_expires_at: cells.instant("access_expires_at")?,
         refresh_expires_at: cells.take("refresh_expires_at", optional(instant))?,
         updated_at: cells.instant("updated_at")?,
+        refusals: 0,
+        due_at: None,
     };
     grant.tokens.trace = trace_of(&mut cells)?;
+    grant.refusals = cells.number("refusals")?;
+    grant.state = state_of(grant.state, grant.refusals);
+    grant.due_at = cells.take("due_at", optional(instant))?;
     Ok(grant)
 }
 

@@ -6,8 +6,11 @@ use standin::fail_point::FailPoint;
 use standin::id::{GrantId, RefreshId};
 use standin::store::{
     Claimed, Committed, LeaseEnd, RefreshClaim, RefreshCommit, Refreshes, Result, StoreError,
+    Timeline,
 };
 use standin::time::Timestamp;
+use standin::vault::Grant;
+use standin::verify::ProviderId;
 
 use super::failure::Failure;
 use super::rows::{Cells, all, execute, limit, one};
@@ -64,6 +67,19 @@ impl Refreshes for SqliteStore {
                 Cells::of(row, "refresh_leases").id("grant_id")
             })
         })
+    }
+
+    async fn timeline(&self) -> Result<Option<Timeline>> {
+        Ok(None)
+    }
+
+    async fn due_grants(
+        &self,
+        provider: &ProviderId,
+        now: Timestamp,
+        rows: usize,
+    ) -> Result<Vec<Grant>> {
+        self.read(|connection| grants::due(connection, provider, now, rows))
     }
 
     async fn commit_refresh(&self, commit: RefreshCommit) -> Result<Committed> {

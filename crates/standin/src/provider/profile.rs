@@ -7,6 +7,7 @@
 
 use std::time::Duration;
 
+use crate::id::GrantId;
 use crate::time::Timestamp;
 
 /// What is known about a question with two answers.
@@ -178,6 +179,20 @@ impl ProviderProfile {
         Self::NAMED.iter().find(|(known, _)| *known == name).map(|(_, profile)| *profile)
     }
 
+    /// When a refresh token that was used at `used` is to be used again, although nobody asks, so that it does not die
+    /// of idleness: after about two thirds of that time. It is the same instant for a day on which the token is used
+    /// again and again, and another for each grant, so that grants of one day are spread over a day.
+    #[must_use]
+    pub fn keep_alive_at(&self, grant: GrantId, used: Timestamp) -> Option<Timestamp> {
+        let idle = i64::try_from(self.idle?.as_millis()).ok()?;
+        let step = (idle / 6).clamp(1, 24 * 3600 * 1000);
+        let latest = used.unix_ms().checked_add(idle / 3 * 2 - step)?;
+        let [.., high, low] = *grant.as_bytes();
+        let share = i64::from(u16::from_be_bytes([high, low]));
+        let within = step.checked_mul(share)? / (i64::from(u16::MAX) + 1);
+        Some(Timestamp::from_unix_ms(latest.div_euclid(step) * step + within))
+    }
+
     /// Whether a refresh token that was given at `given` and used last at `used` has died of its age or of
     /// idleness by `now`, as far as that is known.
     #[must_use]
@@ -207,6 +222,29 @@ mod tests {
         let absolute = ProviderProfile { absolute: Some(days(30)), ..ProviderProfile::default() };
         assert!(!absolute.is_outlived(day(0), day(29), day(29)));
         assert!(absolute.is_outlived(day(0), day(29), day(30)));
+    }
+
+    #[test]
+    fn a_token_is_used_again_well_before_it_is_forgotten_and_each_at_its_own_time() {
+        let grants = [[0; 16], [7; 16], [255; 16]].map(GrantId::from_bytes);
+        for idle in [Duration::from_hours(24), days(7), days(90), days(182)] {
+            let profile = ProviderProfile { idle: Some(idle), ..ProviderProfile::default() };
+            let at = |grant, used| profile.keep_alive_at(grant, used).unwrap();
+            for grant in grants {
+                let used = day(1000).after(Duration::from_mins(17));
+                assert!(at(grant, used) > used.after(idle / 4), "{idle:?}");
+                assert!(at(grant, used) <= used.after(idle / 3 * 2), "{idle:?}");
+            }
+            assert!(at(grants[0], day(1000)) < at(grants[1], day(1000)));
+            assert!(at(grants[1], day(1000)) < at(grants[2], day(1000)));
+        }
+        let google = ProviderProfile::GOOGLE;
+        let hourly = (0..24).map(|hour| day(1000).after(Duration::from_hours(hour)));
+        let mut instants: Vec<_> =
+            hourly.map(|used| google.keep_alive_at(grants[1], used)).collect();
+        instants.dedup();
+        assert!(instants.len() <= 2, "{instants:?}");
+        assert_eq!(ProviderProfile::UNKNOWN.keep_alive_at(grants[0], day(0)), None);
     }
 
     #[test]

@@ -5,6 +5,7 @@
 
 use super::exchange::{Exchange, fresh};
 use super::journal::Answer;
+use super::lasting;
 use super::{FreshToken, RefreshFailure};
 use crate::id::RefreshId;
 use crate::measure;
@@ -29,12 +30,16 @@ impl Exchange {
     ) -> Written<Option<FreshToken>> {
         // The provider took its time.
         self.core.vault.keep_up().await;
+        let was_suspect = grant.state == GrantState::Suspect;
         let Some(scopes) = narrowed_to else {
             let had = grant.scopes.clone();
             let renewed = self.renewed(grant, answer, Share::Whole)?;
             let token = fresh(&renewed, answer.tokens.access_token.clone(), self.core.now());
             let says = answer.tokens.scopes.as_ref();
-            return Ok((self.write_renewed(renewed, &had, says, lease).await?, Some(token)));
+            return Ok((
+                self.write_renewed(renewed, (&had, was_suspect), says, lease).await?,
+                Some(token),
+            ));
         };
         let profile = *self.profile_of(&grant);
         let token = FreshToken {
@@ -52,7 +57,7 @@ impl Exchange {
             Share::Nothing
         };
         let kept = self.renewed(grant, answer, share)?;
-        let written = self.write_renewed(kept.clone(), &had, None, lease).await?;
+        let written = self.write_renewed(kept.clone(), (&had, was_suspect), None, lease).await?;
         if !scopes.covers(&token.scopes) {
             tracing::warn!(grant.id = %kept.id, "the provider does not narrow tokens; none is handed out");
             return Ok((written, None));
@@ -85,8 +90,9 @@ impl Exchange {
         let (version, tokens) = (grant.version + 1, &answer.tokens);
         if share == Share::Nothing {
             // That the refresh token was used, and nothing else: how long it lies idle is counted from there.
-            return Ok(Grant { version, updated_at: now, ..grant });
+            return Ok(Grant { version, updated_at: now, ..self.proved_alive(grant) });
         }
+        let grant = self.proved_alive(grant);
         let rotated = tokens.refresh_token.as_ref();
         let generation =
             if rotated.is_some() { answer.next_generation() } else { grant.generation };
@@ -96,8 +102,6 @@ impl Exchange {
         let is_whole = share == Share::Whole;
         Ok(Grant {
             scopes: tokens.scopes.clone().filter(|_| is_whole).unwrap_or(grant.scopes),
-            state: GrantState::Active,
-            reason: None,
             version,
             generation,
             tokens: SealedTokens {
@@ -114,7 +118,14 @@ impl Exchange {
         })
     }
 
-    /// `invalid_grant`: the grant is dead, unless the row has moved on since it was read. The grant as it is written.
+    /// The provider has taken its refresh token.
+    fn proved_alive(&self, grant: Grant) -> Grant {
+        let due_at = self.core.keep_alive_at(&grant.identity.provider, grant.id, self.core.now());
+        Grant { state: GrantState::Active, reason: None, refusals: 0, due_at, ..grant }
+    }
+
+    /// `invalid_grant`: the grant is suspect or dead, unless the row has moved on since it was read. The grant as it is
+    /// written.
     pub(super) async fn write_death(
         &self,
         grant: Grant,
@@ -128,20 +139,31 @@ impl Exchange {
             _ if self.profile_of(&grant).is_outlived(grant.given_at(), grant.updated_at, now) => {
                 ReauthReason::ExpiredIdle
             }
-            // An answer never came: a provider that rotates had the new token in it.
-            _ if rotation_lost || self.holds.is_outcome_unknown(grant.id) => {
+            // An answer never came, or was lost with the server that had it: a provider that rotates had the new token
+            // in it.
+            _ if rotation_lost
+                || self.holds.is_outcome_unknown(grant.id)
+                || self.may_be_behind(&grant) =>
+            {
                 ReauthReason::RotationLost
             }
             _ => ReauthReason::Revoked,
         };
-        let dead = grant.refused(reason, now);
-        let event = Event {
-            detail: Some(reason.to_string()),
-            ..event(EventKind::GrantReauthRequired, &dead)
+        // What is known to be over is not asked about again, and a provider does not take this word back where it was
+        // asked whether a token lives.
+        let may_be_mistaken = reason == ReauthReason::Revoked && !lasting::is_all_of(&grant);
+        let was_suspect = grant.state == GrantState::Suspect;
+        let refused = if may_be_mistaken { Grant::doubted } else { Grant::refused };
+        let refused = refused(grant, reason, now);
+        let kind = match refused.state {
+            GrantState::Suspect if was_suspect => None,
+            GrantState::Suspect => Some(EventKind::GrantSuspected),
+            _ => Some(EventKind::GrantReauthRequired),
         };
-        let commit =
-            RefreshCommit { grant: dead.clone(), scopes: Vec::new(), events: vec![event], lease };
-        Ok((self.core.store.commit_refresh(commit).await?, dead))
+        let told = |kind| Event { detail: Some(reason.to_string()), ..event(kind, &refused) };
+        let events = kind.map(told).into_iter().collect();
+        let commit = RefreshCommit { grant: refused.clone(), scopes: Vec::new(), events, lease };
+        Ok((self.core.store.commit_refresh(commit).await?, refused))
     }
 }
 

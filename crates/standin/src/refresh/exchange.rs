@@ -1,6 +1,7 @@
 //! What a flight is made of: whether a token need be asked for, whether it may be, and what an answer is believed.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use url::Url;
 
@@ -24,11 +25,15 @@ pub(super) struct Exchange {
     pub(super) holds: Holds,
     pub(super) narrow: NarrowTokens,
     pub(super) journal: Arc<dyn Journal>,
+    /// When the database was last taken over by a server that may not have the newest commits, in milliseconds since
+    /// 1970; 0 if it never was.
+    pub(super) failed_over_at: AtomicI64,
 }
 
 impl Exchange {
     pub(super) fn new(core: Arc<Core>, journal: Arc<dyn Journal>) -> Self {
-        Self { core, holds: Holds::new(), narrow: NarrowTokens::new(), journal }
+        let (holds, narrow) = (Holds::new(), NarrowTokens::new());
+        Self { core, holds, narrow, journal, failed_over_at: AtomicI64::new(0) }
     }
 
     pub(super) fn now(&self) -> Timestamp {
@@ -37,9 +42,7 @@ impl Exchange {
 
     fn stored_token(&self, grant: &Grant, need: Need) -> Result<Option<FreshToken>, VaultError> {
         let now = self.core.now();
-        if grant.state != GrantState::Active
-            || grant.access_expires_at.remaining(now) <= need.min_ttl
-        {
+        if !grant.is_live() || grant.access_expires_at.remaining(now) <= need.min_ttl {
             return Ok(None);
         }
         let token = self.core.vault.open_access(grant)?;
@@ -78,12 +81,18 @@ impl Exchange {
         has_rotated || profile.rotates.is_possible() || profile.max_access_tokens.is_some()
     }
 
+    /// Whether a refresh token that came after the one in the row may have gone with the server that had it.
+    pub(super) fn may_be_behind(&self, grant: &Grant) -> bool {
+        let failed_over_at = self.failed_over_at.load(Ordering::Relaxed);
+        self.profile_of(grant).rotates.is_possible() && grant.updated_at.unix_ms() < failed_over_at
+    }
+
     /// Whether the provider may be asked at all.
     pub(super) fn gate(&self, grant: &Grant) -> Result<Arc<Provider>, RefreshFailure> {
         match grant.state {
-            GrantState::Active => {}
-            GrantState::Reauth => return Err(RefreshFailure::Dead(reason_of(grant))),
             GrantState::Revoked => return Err(RefreshFailure::Gone),
+            _ if grant.may_be_asked(self.core.now()) => {}
+            _ => return Err(RefreshFailure::Dead(reason_of(grant))),
         }
         if let Some(retry_after) = self.holds.remaining(grant.id, self.core.now()) {
             return Err(later(Some(retry_after)));

@@ -40,6 +40,8 @@ pub(super) struct Flight<'a> {
     need: Need,
     goal: Goal,
     is_leased: bool,
+    /// Whatever token there is, the provider is to be asked; a row of a later version says that it was.
+    unless_past: Option<u64>,
     attempt: RefreshId,
     /// The row as it was read last.
     row: Option<Grant>,
@@ -70,6 +72,7 @@ impl<'a> Flight<'a> {
             need,
             goal: Goal::Token,
             is_leased,
+            unless_past: None,
             attempt: RefreshId::new(&*core.clock, &*core.entropy),
             row: None,
             destination: None,
@@ -81,6 +84,11 @@ impl<'a> Flight<'a> {
             token: None,
             failure: None,
         }
+    }
+
+    /// Asks the provider although there may be a token that will do, unless the row has been written since.
+    pub(super) fn unless_past(self, version: u64) -> Self {
+        Self { unless_past: Some(version), ..self }
     }
 
     /// Brings an answer of the journal to its row.
@@ -164,11 +172,15 @@ impl<'a> Flight<'a> {
         core.vault.learn(grant.tokens.iter()).await;
         self.token = self.exchange.at_hand(&grant, self.target, self.need)?;
         let standing = match grant.state {
-            GrantState::Active => Standing::Usable,
-            GrantState::Reauth => Standing::Dead,
             GrantState::Revoked => Standing::Gone,
+            _ if grant.may_be_asked(core.now()) => Standing::Usable,
+            _ => Standing::Dead,
         };
-        let row = Row { generation: grant.generation, standing, will_do: self.token.is_some() };
+        let will_do = match self.unless_past {
+            Some(version) => grant.version > version,
+            None => self.token.is_some(),
+        };
+        let row = Row { generation: grant.generation, standing, will_do };
         self.destination = Some(Destination::of(&grant));
         self.row = Some(grant);
         Ok(Event::Read(Some(row)))
@@ -191,6 +203,7 @@ impl<'a> Flight<'a> {
             generation,
             now,
             deadline: now.after(LEASE),
+            asks: !matches!(self.goal, Goal::Replay(_)),
         };
         let claimed = self.exchange.core.store.claim_refresh(claim).await;
         Ok(match self.available(claimed)? {

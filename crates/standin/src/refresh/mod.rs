@@ -32,6 +32,7 @@ mod single_flight;
 pub use self::journal::{Journal, JournalRecord, NoJournal};
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
@@ -47,7 +48,7 @@ use crate::http::RefusedAddress;
 use crate::id::GrantId;
 use crate::provider::Scopes;
 use crate::secret::{AccessToken, same_bytes};
-use crate::store::StoreError;
+use crate::store::{StoreError, Timeline};
 use crate::time::Timestamp;
 use crate::vault::{Grant, ReauthReason, VaultError};
 
@@ -194,6 +195,8 @@ impl Refresher {
 
 /// Leases that are over, in one look of the sweeper.
 const MAX_OVERDUE: usize = 64;
+/// Grants of one provider that are refreshed although nobody asks, in one look: a load that it does not feel.
+const MAX_DUE: usize = 16;
 
 impl Refresher {
     /// Brings what other nodes have left behind to an end: each lease that is over is taken, and its refresh token
@@ -214,6 +217,38 @@ impl Refresher {
         };
         futures_util::future::join_all(overdue.into_iter().map(resolve)).await;
         Ok(count)
+    }
+
+    /// Refreshes grants whose time has come although nobody asks: suspect ones, to find out whether the provider means
+    /// it, and those that their provider forgets when they lie idle. A few of each provider in one look, so that one
+    /// which does not answer keeps no other's waiting. How many there were.
+    pub(crate) async fn tend(&self) -> Result<usize, StoreError> {
+        let core = &self.exchange.core;
+        let mut due = Vec::new();
+        for provider in core.providers.keys() {
+            due.extend(core.store.due_grants(provider, core.now(), MAX_DUE).await?);
+        }
+        let count = due.len();
+        let refresh = |grant: Grant| async move {
+            let is_leased = self.exchange.is_leased(&grant);
+            self.exchange.core.vault.learn(grant.tokens.iter()).await;
+            self.settle(grant.id, move |exchange, target| {
+                Box::pin(async move {
+                    let flight = Flight::new(exchange, target, ANY, is_leased);
+                    flight.unless_past(grant.version).fly(Goal::Token).await
+                })
+            })
+            .await;
+        };
+        futures_util::future::join_all(due.into_iter().map(refresh)).await;
+        Ok(count)
+    }
+
+    /// Another server may have taken over from the one that the rows were written to.
+    pub(crate) fn failed_over(&self, to: Option<&Timeline>) {
+        if let Some(since) = to.and_then(|timeline| timeline.since) {
+            self.exchange.failed_over_at.store(since.unix_ms(), Ordering::Relaxed);
+        }
     }
 
     /// Brings what this node's journal keeps to the rows that do not have it: after a start, and after the database

@@ -9,7 +9,7 @@ use moka::sync::Cache;
 use super::FreshToken;
 use crate::id::GrantId;
 use crate::provider::{ProviderProfile, Scopes};
-use crate::vault::{Grant, GrantState};
+use crate::vault::Grant;
 
 /// So many are kept; the least used make room, and cost one more question to the provider.
 const MAX_TOKENS: u64 = 100_000;
@@ -27,8 +27,7 @@ impl NarrowTokens {
         profile: &ProviderProfile,
         scopes: &Scopes,
     ) -> Option<FreshToken> {
-        let is_active = grant.state == GrantState::Active;
-        is_active.then(|| self.0.get(&key(grant, profile, scopes))).flatten()
+        grant.is_live().then(|| self.0.get(&key(grant, profile, scopes))).flatten()
     }
 
     /// Keeps the token of a grant that was written, if at all, as it is here.

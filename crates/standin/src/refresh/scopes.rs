@@ -12,24 +12,26 @@ use crate::store::{Committed, Event, EventKind, LeaseEnd, RefreshCommit, StoreEr
 use crate::vault::{Grant, Narrowing, ScopeLedger};
 
 impl Exchange {
-    /// Writes a grant that a refresh has renewed. `had` is what the token before opened; `says` what the
-    /// answer says its token opens, if it says anything.
+    /// Writes a grant that a refresh has renewed. `had` is what the token before opened, and
+    /// whether its grant was in doubt; `says` what the answer says its token opens, if it says anything.
     pub(super) async fn write_renewed(
         &self,
         renewed: Grant,
-        had: &Scopes,
+        (had, was_suspect): (&Scopes, bool),
         says: Option<&Scopes>,
         lease: Option<(RefreshId, LeaseEnd)>,
     ) -> Result<Committed, StoreError> {
-        let refreshed = event(EventKind::TokenRefreshed, &renewed);
+        let refreshed = [event(EventKind::TokenRefreshed, &renewed)];
+        let recovered = was_suspect.then(|| event(EventKind::GrantRecovered, &renewed));
+        let refreshed = refreshed.into_iter().chain(recovered);
         let Some(opens) = says else {
-            let (scopes, events) = (Vec::new(), vec![refreshed]);
+            let (scopes, events) = (Vec::new(), refreshed.collect());
             let commit = RefreshCommit { grant: renewed, scopes, events, lease };
             return self.core.store.commit_refresh(commit).await;
         };
         let mut ledger = ScopeLedger::new(self.core.store.scope_ledger(renewed.id).await?);
         let narrowing = ledger.refresh(had, opens, renewed.updated_at);
-        let events = [refreshed].into_iter().chain(reports(&renewed, &narrowing)).collect();
+        let events = refreshed.chain(reports(&renewed, &narrowing)).collect();
         let scopes = ledger.into_changes();
         let commit = RefreshCommit { grant: renewed, scopes, events, lease };
         self.core.store.commit_refresh(commit).await

@@ -16,7 +16,7 @@ use crate::receipt::{Receipt, rules};
 use crate::revoke;
 use crate::session::cookie::Cookies;
 use crate::store::SessionRow;
-use crate::vault::{Grant, GrantState};
+use crate::vault::Grant;
 use crate::verify::{ProviderId, VerifiedIdentity};
 
 /// What a signed-in user is to be asked for.
@@ -143,7 +143,7 @@ impl SignIn {
                 return;
             }
         };
-        if grant.as_ref().is_some_and(|grant| grant.state == GrantState::Active) {
+        if grant.as_ref().is_some_and(Grant::is_live) {
             tracing::info!(
                 "another account answered whose own grant is alive: its token is dropped"
             );

@@ -153,7 +153,11 @@ impl SignIn {
         let (access, at) = (&answer.access_token, settling.proved.asked_at);
         let sealed = vault.seal_tokens(&binding, access, refresh, at, entropy)?;
         let ledger = self.core.store.scope_ledger(stored.id).await?;
-        Ok((settling.authorize(stored, sealed), settling.authorized(ledger)))
+        let mut grant = settling.authorize(stored, sealed);
+        if settling.brings_refresh_token() {
+            grant.due_at = self.core.keep_alive_at(&grant.identity.provider, grant.id, at);
+        }
+        Ok((grant, settling.authorized(ledger)))
     }
 
     /// Where the browser goes: back, or to the provider once more, if only consent can bring a refresh
@@ -299,6 +303,8 @@ impl Settling<'_> {
             requested: Scopes::default(),
             state: GrantState::Active,
             reason: None,
+            refusals: 0,
+            due_at: None,
             version: 0,
             generation: 0,
             tokens: SealedTokens::default(),
@@ -347,6 +353,8 @@ impl Settling<'_> {
             requested: stored.requested.union(&self.attempt.scopes),
             state: if heals { GrantState::Active } else { stored.state },
             reason: stored.reason.filter(|_| !heals),
+            refusals: if heals { 0 } else { stored.refusals },
+            due_at: stored.due_at.filter(|_| !heals),
             version: stored.version + 1,
             generation: stored.generation + u64::from(brings_refresh_token),
             tokens: SealedTokens { access: sealed.access, refresh: sealed.refresh.or(kept), trace },

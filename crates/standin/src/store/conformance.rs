@@ -126,6 +126,7 @@ macro_rules! store_laws {
             refreshes {
                 a_commit_ends_the_lease_it_was_made_under,
                 a_commit_in_doubt_leaves_a_record,
+                grants_are_due_at_their_time,
                 a_commit_over_another_version_writes_nothing,
                 a_lease_is_claimed_by_one_of_fifty_parallel_callers,
                 a_lease_that_is_released_is_gone,

@@ -236,10 +236,14 @@ pub struct ClientRow {
 pub enum EventKind {
     /// A user gave (more) access.
     GrantAuthorized,
-    /// The provider no longer honours a grant.
+    /// The provider no longer honours a grant: its user must give it again. The detail says why.
     GrantReauthRequired,
+    /// The provider honours a suspect grant after all.
+    GrantRecovered,
     /// A grant was taken back.
     GrantRevoked,
+    /// The provider has refused a grant for the first time. It is asked again, for a day and some hours.
+    GrantSuspected,
     /// A user added an identity to those they can sign in with.
     IdentityLinked,
     /// A user took one away; the detail names the provider.

@@ -6,6 +6,7 @@ use super::{Event, Result};
 use crate::id::{GrantId, RefreshId};
 use crate::time::Timestamp;
 use crate::vault::{Grant, ScopeRecord};
+use crate::verify::ProviderId;
 
 /// One refresh of a grant at a time, however many nodes there are, where a refresh token is good for one use.
 ///
@@ -30,9 +31,29 @@ pub trait Refreshes {
     ) -> Result<bool>;
     /// Grants whose lease is over and still there, the longest first: somebody must find out what became of it.
     async fn overdue_refreshes(&self, now: Timestamp, limit: usize) -> Result<Vec<GrantId>>;
+    /// Which server of several the database is on; `None` where there is one only, or where it cannot be told.
+    async fn timeline(&self) -> Result<Option<Timeline>>;
+    /// Grants at a provider whose time has come to be refreshed although nobody asks ([`Grant::due_at`]), the longest
+    /// first.
+    async fn due_grants(
+        &self,
+        provider: &ProviderId,
+        now: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<Grant>>;
     /// One transaction: ends the lease, writes the grant over `grant.version - 1`, the records of its scopes, and
     /// appends the events. Whoever has lost the lease, or finds another version, writes nothing at all.
     async fn commit_refresh(&self, commit: RefreshCommit) -> Result<Committed>;
+}
+
+/// What a database server begins anew when it takes over from another one. It may not have the newest commits of that
+/// one, although they were acknowledged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Timeline {
+    /// Its name, which no other one has.
+    pub name: String,
+    /// When it was begun, as far as we have seen; `None` for the first.
+    pub since: Option<Timestamp>,
 }
 
 /// Who wants a lease.
@@ -48,6 +69,9 @@ pub struct RefreshClaim {
     pub now: Timestamp,
     /// When it is over.
     pub deadline: Timestamp,
+    /// Whether a provider is going to be asked under it. Nobody may do that for as long as a lease lasts after a
+    /// failover: the lease of somebody who is asking just now may be among the commits that were lost.
+    pub asks: bool,
 }
 
 /// What came of a claim.

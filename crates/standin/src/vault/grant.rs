@@ -1,9 +1,11 @@
 //! A grant: what a user gave us at one provider, and the states it goes through.
 //!
 //! ```text
-//!   authorize ─▶ Active ──refuse──▶ Reauth ──authorize──▶ Active
-//!                  │                  │
-//!                  └─────revoke───────┴──▶ Revoked ──authorize──▶ Active
+//!                     ┌──refresh─┐
+//!                     ▼          │
+//!   authorize ─▶ Active ─refuse▶ Suspect ─refuse, often enough▶ Reauth ─authorize▶ Active
+//!                  │                │                              │
+//!                  └─────revoke─────┴──────────────────────────────┴──▶ Revoked ─authorize▶ Active
 //! ```
 //!
 //! The row is the only truth. Every change takes the grant as it was read and gives the one to write;
@@ -25,13 +27,33 @@ use crate::verify::Identity;
 /// and a grant that was taken back meanwhile is found out. Longer than any `min_ttl`.
 pub const LASTING_TOKEN_LIFE: Duration = Duration::from_hours(1);
 
+/// How long after a refusal the provider is asked again, after the first, the second and so on.
+const ASK_AGAIN: [Duration; 5] = [
+    Duration::from_mins(1),
+    Duration::from_mins(10),
+    Duration::from_hours(1),
+    Duration::from_hours(6),
+    Duration::from_hours(24),
+];
+
+/// Up to a fifth more or less, so that grants which were refused together are not asked about together. By the random
+/// end of the id: whoever computes it gets the same.
+fn spread(wait: Duration, grant: &GrantId, turn: u32) -> Duration {
+    let [.., random] = *grant.as_bytes();
+    let turned = u32::from(random.wrapping_add(turn.to_le_bytes()[0].wrapping_mul(97)));
+    wait * 4 / 5 + wait * 2 / 5 * turned / 255
+}
+
 /// Where a grant stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum GrantState {
     /// Tokens can be had.
     Active,
-    /// The provider refuses the refresh token: only the user can mend it. No call is made until then.
+    /// The provider refuses the refresh token, which some providers do and take back. It is asked a few times more,
+    /// by itself; until then there is the access token of before, as long as it lives.
+    Suspect,
+    /// The provider goes on refusing the refresh token: only the user can mend it. No call is made until then.
     Reauth,
     /// Taken back, by the user or by us; the ciphertext is gone.
     Revoked,
@@ -99,8 +121,12 @@ pub struct Grant {
     pub requested: Scopes,
     /// Where it stands.
     pub state: GrantState,
-    /// Why, when it is [`GrantState::Reauth`].
+    /// Why, when it is [`GrantState::Suspect`] or [`GrantState::Reauth`].
     pub reason: Option<ReauthReason>,
+    /// How often in a row the provider has refused it.
+    pub refusals: u32,
+    /// When it is refreshed even if nobody asks: while it is suspect, and before its provider forgets an idle one.
+    pub due_at: Option<Timestamp>,
     /// Counts writes of the row; the compare-and-swap of every update.
     pub version: u64,
     /// Counts refresh tokens; bound into the seal, so that an old ciphertext cannot be put back.
@@ -125,6 +151,22 @@ impl Grant {
         self.state == GrantState::Active && can_act
     }
 
+    /// Whether nothing says that it is over: its access token may be handed out.
+    #[must_use]
+    pub const fn is_live(&self) -> bool {
+        matches!(self.state, GrantState::Active | GrantState::Suspect)
+    }
+
+    /// Whether the provider may be asked for a new token.
+    #[must_use]
+    pub fn may_be_asked(&self, now: Timestamp) -> bool {
+        match self.state {
+            GrantState::Active => true,
+            GrantState::Suspect => self.due_at.is_none_or(|due| due <= now),
+            GrantState::Reauth | GrantState::Revoked => false,
+        }
+    }
+
     /// Whether its access token does not end by itself: that is the offline access then, and there is nothing to
     /// refresh ([`LASTING_TOKEN_LIFE`]).
     #[must_use]
@@ -146,16 +188,28 @@ impl Grant {
         self.scopes.missing(&self.requested)
     }
 
-    /// The provider refused the refresh token. What is sealed stays, for the record and for a spare.
+    /// The provider refused the refresh token, for good. What is sealed stays, for the record and for a spare.
     #[must_use]
     pub fn refused(self, reason: ReauthReason, now: Timestamp) -> Self {
         Self {
             state: GrantState::Reauth,
             reason: Some(reason),
             version: self.version + 1,
+            refusals: self.refusals.saturating_add(1),
+            due_at: None,
             updated_at: now,
             ..self
         }
+    }
+
+    /// The provider refused the refresh token, and may mean it or not: suspect, until it has been asked again for the
+    /// last time, and refused then.
+    #[must_use]
+    pub fn doubted(self, reason: ReauthReason, now: Timestamp) -> Self {
+        let asked_again = usize::try_from(self.refusals).unwrap_or(usize::MAX);
+        let Some(wait) = ASK_AGAIN.get(asked_again) else { return self.refused(reason, now) };
+        let due_at = Some(now.after(spread(*wait, &self.id, self.refusals)));
+        Self { state: GrantState::Suspect, due_at, ..self.refused(reason, now) }
     }
 
     /// When the tokens in it were given: the refresh token, or, where there is none, the access token.
@@ -184,6 +238,8 @@ impl Grant {
         Self {
             state: GrantState::Revoked,
             reason: None,
+            refusals: 0,
+            due_at: None,
             version: self.version + 1,
             generation: self.generation + 1,
             tokens: SealedTokens::default(),

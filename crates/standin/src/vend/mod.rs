@@ -236,7 +236,7 @@ impl Vend {
         need: Need,
     ) -> Result<Vended, Error> {
         match grant.state {
-            GrantState::Active => {}
+            GrantState::Active | GrantState::Suspect => {}
             GrantState::Reauth => return Err(self.reauth(grant, scopes, reason_of(grant))),
             GrantState::Revoked => return Err(Refusal::NoGrant.into()),
         }

@@ -54,7 +54,9 @@ impl World {
 
     /// The state of the only grant.
     pub fn grant_state(&self) -> String {
-        self.value("SELECT state FROM grants")
+        self.value(
+            "SELECT CASE WHEN state = 'active' AND refusals > 0 THEN 'suspect' ELSE state END FROM grants",
+        )
     }
 
     /// What a change of the only grant would change.

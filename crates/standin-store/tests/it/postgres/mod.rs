@@ -2,6 +2,7 @@
 
 mod commits;
 mod events;
+mod failovers;
 mod fixture;
 mod laws;
 mod laws_pooled;

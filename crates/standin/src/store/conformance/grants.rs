@@ -45,6 +45,7 @@ fn in_many_shapes(grant: &Grant) -> Vec<Grant> {
     };
     let revoked = grant.clone().revoked(at(71));
     let mut shapes = vec![long, access_only, revoked];
+    shapes.extend(reasons.map(|reason| grant.clone().doubted(reason, at(72))));
     shapes.extend(refused);
     shapes
 }

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use super::in_parallel;
-use super::samples::{at, grant, grant_id, next, refresh_id, sign_in};
+use super::samples::{at, google, grant, grant_id, next, refresh_id, sign_in};
 use crate::store::{
     Claimed, Committed, Event, EventKind, LeaseEnd, RefreshClaim, RefreshCommit, Store,
 };
-use crate::vault::Grant;
+use crate::vault::{Grant, GrantState};
 
 const LEASE: Duration = Duration::from_secs(12);
 
@@ -19,6 +19,7 @@ fn claim(number: u64, generation: u64, ms: u64) -> RefreshClaim {
         generation,
         now: at(ms),
         deadline: at(ms).after(LEASE),
+        asks: true,
     }
 }
 
@@ -153,4 +154,30 @@ pub async fn a_commit_in_doubt_leaves_a_record(store: &dyn Store) {
     assert_eq!(written, Ok(Committed::Written));
     assert_eq!(store.overdue_refreshes(at(6), 10).await, Ok(vec![grant_id(1)]));
     assert_eq!(store.claim_refresh(claim(2, 7, 6)).await, Ok(ours(7, 2)));
+}
+
+/// The longest first, of one provider, and no more than were asked for; whatever has no time is never due.
+pub async fn grants_are_due_at_their_time(store: &dyn Store) {
+    for number in 1..=4 {
+        store.complete_sign_in(sign_in(number)).await.unwrap();
+    }
+    let due = |number: u64, ms: u64| Grant {
+        due_at: Some(at(ms)),
+        refusals: u32::try_from(number).unwrap(),
+        state: GrantState::Suspect,
+        ..next(&grant(number), at(8))
+    };
+    let (early, late) = (due(3, 10), due(1, 20));
+    let changed =
+        [early.clone(), late.clone(), next(&grant(4), at(8))].map(|g| store.replace_grant(g, None));
+    for changed in changed {
+        assert_eq!(changed.await, Ok(()));
+    }
+    let found = async |ms, limit| store.due_grants(&google(), at(ms), limit).await;
+    assert_eq!(found(9, 10).await, Ok(Vec::new()));
+    assert_eq!(found(10, 10).await, Ok(vec![early.clone()]));
+    assert_eq!(found(20, 10).await, Ok(vec![early.clone(), late]));
+    assert_eq!(found(20, 1).await, Ok(vec![early]));
+    let elsewhere = "entra".parse().unwrap();
+    assert_eq!(store.due_grants(&elsewhere, at(20), 10).await, Ok(Vec::new()));
 }

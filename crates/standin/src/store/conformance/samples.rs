@@ -142,6 +142,8 @@ pub fn grant(number: u64) -> Grant {
         requested: Scopes::parse("openid email profile").unwrap(),
         state: GrantState::Active,
         reason: None,
+        refusals: 0,
+        due_at: None,
         version: 1,
         generation: 1,
         tokens: SealedTokens {

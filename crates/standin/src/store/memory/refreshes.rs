@@ -6,8 +6,11 @@ use super::{MemoryStore, Tables};
 use crate::id::{GrantId, RefreshId};
 use crate::store::{
     Claimed, Committed, LeaseEnd, RefreshClaim, RefreshCommit, Refreshes, Result, StoreError,
+    Timeline,
 };
 use crate::time::Timestamp;
+use crate::vault::Grant;
+use crate::verify::ProviderId;
 
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Lease {
@@ -57,6 +60,25 @@ impl Refreshes for MemoryStore {
             Ok(overdue.into_iter().take(limit).map(|(_, grant)| grant).collect())
         })
         .await
+    }
+
+    async fn timeline(&self) -> Result<Option<Timeline>> {
+        Ok(None)
+    }
+
+    async fn due_grants(
+        &self,
+        provider: &ProviderId,
+        now: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<Grant>> {
+        let tables = self.tables();
+        let at_provider = tables.grants.values().filter(|g| g.identity.provider == *provider);
+        let mut due: Vec<_> =
+            at_provider.filter(|g| g.due_at.is_some_and(|due| due <= now)).cloned().collect();
+        due.sort_by_key(|grant| (grant.due_at, grant.id));
+        due.truncate(limit);
+        Ok(due)
     }
 
     async fn commit_refresh(&self, commit: RefreshCommit) -> Result<Committed> {

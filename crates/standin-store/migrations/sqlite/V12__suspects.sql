@@ -1,0 +1,6 @@
+-- How often in a row the provider has refused the refresh token (an active grant with refusals is a suspect one), and
+-- when it is to be refreshed although nobody asks. An ordinary refresh changes neither, but for the day.
+ALTER TABLE grants ADD COLUMN refusals INTEGER NOT NULL DEFAULT 0 CHECK (refusals >= 0);
+ALTER TABLE grants ADD COLUMN due_at INTEGER;
+
+CREATE INDEX grants_due ON grants (provider, due_at) WHERE due_at IS NOT NULL;

@@ -1,0 +1,87 @@
+//! After a failover nobody asks a provider for as long as a lease lasts (fault D26, requirement ST-5). The server tells
+//! it by its timeline; here it is the stored one that is changed.
+
+use std::time::Duration;
+
+use standin::store::conformance::samples::{at, grant_id, refresh_id};
+use standin::store::{Claimed, RefreshClaim, Refreshes};
+use standin_store::postgres::PostgresStore;
+
+use super::fixture::Fixture;
+
+fn claim(number: u64, asks: bool) -> RefreshClaim {
+    let (grant, attempt) = (grant_id(number), refresh_id(number));
+    // The clock of the database counts: this node's may be wrong.
+    let (now, deadline) = (at(0), at(0).after(Duration::from_secs(12)));
+    RefreshClaim { grant, attempt, generation: 1, now, deadline, asks }
+}
+
+/// As if the server had been on another timeline until now.
+fn fail_over(database: &Fixture) {
+    database.database.psql("UPDATE timelines SET timeline = 'FFFFFFFF'");
+}
+
+fn is_ours(claimed: &Claimed) -> bool {
+    matches!(claimed, Claimed::Ours { .. })
+}
+
+async fn nobody_claims_for_as_long_as_a_lease_lasts(store: Fixture) {
+    assert!(is_ours(&store.claim_refresh(claim(1, true)).await.unwrap()));
+    fail_over(&store);
+
+    for number in 2..5 {
+        assert!(!is_ours(&store.claim_refresh(claim(number, true)).await.unwrap()));
+    }
+    // Whoever brings an answer asks for nothing.
+    assert!(is_ours(&store.claim_refresh(claim(5, false)).await.unwrap()));
+
+    let earlier = |ms: u32| {
+        let sql = format!("UPDATE timelines SET seen_at = seen_at - {ms} WHERE seen_at > 0");
+        store.database.psql(&sql)
+    };
+    earlier(6_000);
+    assert!(!is_ours(&store.claim_refresh(claim(2, true)).await.unwrap()));
+    earlier(6_001);
+    assert!(is_ours(&store.claim_refresh(claim(2, true)).await.unwrap()));
+}
+
+#[tokio::test]
+#[ignore = "needs a PostgreSQL server"]
+async fn st_5_after_a_failover_nobody_claims_for_as_long_as_a_lease_lasts() {
+    nobody_claims_for_as_long_as_a_lease_lasts(Fixture::fresh().await).await;
+}
+
+/// Whose clients do not notice.
+#[tokio::test]
+#[ignore = "needs a PostgreSQL server"]
+async fn st_5_after_a_failover_behind_a_pooler_nobody_claims_either() {
+    nobody_claims_for_as_long_as_a_lease_lasts(Fixture::pooled().await).await;
+}
+
+/// The process that starts may be the first that comes to the new server.
+#[tokio::test]
+#[ignore = "needs a PostgreSQL server"]
+async fn st_5_a_failover_is_noticed_by_a_process_that_was_not_there_before() {
+    let store = Fixture::fresh().await;
+    let first = store.timeline().await.unwrap().unwrap();
+    assert_eq!((first.name.len(), first.since), (8, None));
+    fail_over(&store);
+    let late = PostgresStore::open(&store.database.url()).await.unwrap();
+    assert!(store.timeline().await.unwrap().unwrap().since.is_some());
+    assert!(!is_ours(&late.claim_refresh(claim(1, true)).await.unwrap()));
+}
+
+/// A node whose clock is an hour off neither takes a lease early nor keeps one longer.
+#[tokio::test]
+#[ignore = "needs a PostgreSQL server"]
+async fn st_5_d16_a_lease_goes_by_the_clock_of_the_database() {
+    let store = Fixture::fresh().await;
+    assert!(is_ours(&store.claim_refresh(claim(1, true)).await.unwrap()));
+    let hour = Duration::from_hours(1);
+    let mut ahead = RefreshClaim { attempt: refresh_id(2), ..claim(1, true) };
+    (ahead.now, ahead.deadline) = (ahead.now.after(hour), ahead.deadline.after(hour));
+    assert!(!is_ours(&store.claim_refresh(ahead).await.unwrap()));
+    store.database.psql("UPDATE refresh_leases SET deadline = deadline - 12001");
+    assert!(is_ours(&store.claim_refresh(ahead).await.unwrap()));
+    assert_eq!(store.overdue_refreshes(ahead.deadline, 10).await, Ok(Vec::new()));
+}
