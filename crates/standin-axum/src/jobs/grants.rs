@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use standin::provider::Scopes;
-use standin::vault::{Grant, GrantState};
+use standin::vault::Grant;
 use standin_client::Grants;
 
 use super::client::AuthenticatedClient;
@@ -23,12 +23,6 @@ pub(super) async fn get(
 
 fn shown(grant: &Grant) -> standin_client::Grant {
     let list = |scopes: &Scopes| scopes.iter().map(str::to_owned).collect();
-    let state = match grant.state {
-        GrantState::Active => "active",
-        GrantState::Suspect => "suspect",
-        GrantState::Reauth => "reauth",
-        GrantState::Revoked => "revoked",
-    };
     standin_client::Grant {
         id: grant.id.to_string(),
         provider: grant.identity.provider.to_string(),
@@ -36,7 +30,7 @@ fn shown(grant: &Grant) -> standin_client::Grant {
         scopes: list(&grant.scopes),
         missing_scopes: list(&grant.missing_scopes()),
         offline: grant.is_offline(),
-        state: state.to_owned(),
+        state: grant.state.as_str().to_owned(),
         reason: grant.reason.map(|reason| reason.to_string()),
         created_at: grant.created_at.to_string(),
     }

@@ -171,7 +171,7 @@ fn what_waits_too_long_is_found() {
         store.queue_revocation(old).await.unwrap();
         let (now, deadline) = (ago(200), ago(180));
         let (grant, attempt) = (GrantId::from_bytes([1; 16]), RefreshId::from_bytes([1; 16]));
-        let claim = RefreshClaim { grant, attempt, generation: 1, now, deadline };
+        let claim = RefreshClaim { grant, attempt, generation: 1, now, deadline, asks: true };
         store.claim_refresh(claim).await.unwrap();
     });
     assert_found(&place.finding("revocations"), "warning", "the oldest for 2 hours");

@@ -61,13 +61,14 @@ pub enum GrantState {
 
 impl GrantState {
     /// Every state, in the order of a grant's life.
-    pub const ALL: [Self; 3] = [Self::Active, Self::Reauth, Self::Revoked];
+    pub const ALL: [Self; 4] = [Self::Active, Self::Suspect, Self::Reauth, Self::Revoked];
 
     /// As it is written.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Active => "active",
+            Self::Suspect => "suspect",
             Self::Reauth => "reauth",
             Self::Revoked => "revoked",
         }

@@ -19,9 +19,11 @@ pub async fn a_census_counts_what_there_is(store: &dyn Store) {
     for number in 1..=4 {
         assert!(store.complete_sign_in(sign_in(number)).await.is_ok());
     }
-    for (number, state) in [(1, GrantState::Reauth), (2, GrantState::Revoked)] {
+    let states = [GrantState::Reauth, GrantState::Revoked, GrantState::Suspect];
+    for (number, state) in (1..).zip(states) {
         let grant = sign_in(number).grant.unwrap();
-        let changed = Grant { state, version: grant.version + 1, ..grant };
+        let refusals = u32::from(state != GrantState::Revoked);
+        let changed = Grant { state, refusals, version: grant.version + 1, ..grant };
         assert_eq!(store.replace_grant(changed, None).await, Ok(()));
     }
     for number in [3, 1] {
@@ -30,7 +32,7 @@ pub async fn a_census_counts_what_there_is(store: &dyn Store) {
     for number in [1, 2] {
         let (grant, attempt) = (grant_id(number), refresh_id(number));
         let (now, deadline) = (at(0), at(0).after(Duration::from_secs(12)));
-        let claim = RefreshClaim { grant, attempt, generation: 1, now, deadline };
+        let claim = RefreshClaim { grant, attempt, generation: 1, now, deadline, asks: true };
         assert!(store.claim_refresh(claim).await.is_ok());
     }
     // Late by any clock: the store's may be its own.
@@ -38,8 +40,7 @@ pub async fn a_census_counts_what_there_is(store: &dyn Store) {
 
     let tally = store.census(now).await.unwrap();
 
-    let (reauth, revoked) = ((GrantState::Reauth, 1), (GrantState::Revoked, 1));
-    assert_eq!(tally.grants, Tally::of_grants(4, &[reauth, revoked]));
+    assert_eq!(tally.grants, Tally::of_grants(4, &states.map(|state| (state, 1))));
     let queued = revocation(1).queued_at;
     assert_eq!(tally.revocations, Waiting { count: 2, oldest: Some(queued) });
     assert_eq!(tally.overdue_leases.count, 2);
