@@ -3,4 +3,5 @@
 ALTER TABLE grants ADD COLUMN refusals INTEGER NOT NULL DEFAULT 0 CHECK (refusals >= 0);
 ALTER TABLE grants ADD COLUMN due_at INTEGER;
 
+CREATE INDEX grants_suspect ON grants (id) WHERE refusals > 0 AND state = 'active';
 CREATE INDEX grants_due ON grants (provider, due_at) WHERE due_at IS NOT NULL;

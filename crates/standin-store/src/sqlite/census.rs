@@ -15,9 +15,10 @@ use super::reader::in_snapshot;
 use super::rows::{Cells, all, instant, one, optional};
 
 const GRANTS: &str = "SELECT count(*) AS grants FROM grants";
-/// An active grant with refusals is a suspect one.
-const NOT_ACTIVE: &str = "SELECT CASE state WHEN 'active' THEN 'suspect' ELSE state END AS state, \
-    count(*) AS grants FROM grants WHERE state <> 'active' OR refusals > 0 GROUP BY 1 ORDER BY 1";
+/// An active grant with refusals is a suspect one. Each half has an index of its own.
+const NOT_ACTIVE: &str = "SELECT state, count(*) AS grants FROM grants WHERE state <> 'active' \
+    GROUP BY state \
+    UNION ALL SELECT 'suspect', count(*) FROM grants WHERE refusals > 0 AND state = 'active'";
 const REVOCATIONS: &str = "SELECT count(*) AS waiting, min(queued_at) AS oldest FROM revocations";
 const OVERDUE: &str = "SELECT count(*) AS waiting, min(deadline) AS oldest FROM refresh_leases \
     WHERE deadline <= ?1";
