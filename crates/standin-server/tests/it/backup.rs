@@ -3,10 +3,13 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
+use data_encoding::HEXLOWER;
 use serde_json::Value;
+use standin::secret::sha256;
 use standin_store::postgres::testing::Database;
 
 use crate::drive::sign_in;
+use crate::nodes::{Answer, Node, PUBLIC, ask};
 use crate::place::Place;
 
 fn json(place: &Place, arguments: &[&str]) -> Value {
@@ -68,6 +71,53 @@ fn st_7_a_copy_without_its_keys_is_not_restored_and_one_with_others_is_said_to_b
     fs::write(place.path("keys.toml"), keys).unwrap();
     let (_, is_well) = place.examine();
     assert!(is_well);
+}
+
+/// The database's disk is lost, and the journal's is not: what a provider gave since the backup is there once more.
+#[test]
+fn st_7_what_the_journal_kept_comes_to_its_row_in_a_restored_database() {
+    let place = Place::new();
+    let node = place.serve();
+    place.control("PUT", "autopilot", r#"{"user":"ada@example.com","decision":"allow"}"#);
+    place.control("PUT", "profile", r#"{"rotate_refresh_tokens":true}"#);
+    let session = sign_in(&node, &place.emulator);
+    let session = body(&node.get("/auth/session", &session));
+    let user = session["user"]["id"].as_str().unwrap();
+    let added = json(&place, &["clients", "add", "job", "--allow", "google", "--json"]);
+    let key = added["key"].as_str().unwrap();
+    let vend = |node: &Node, request: &Value| -> String {
+        let head = format!("Authorization: Bearer {key}\r\nContent-Type: application/json\r\n");
+        let path = format!("POST /v1/users/{user}/grants/google/token");
+        let answer = ask(&node.address, PUBLIC, &path, &head, &request.to_string());
+        assert_eq!(answer.status(), 200, "{}", answer.0);
+        body(&answer)["access_token"].as_str().unwrap().to_owned()
+    };
+    let stale = |token: &str| serde_json::json!({ "stale_token_sha256": HEXLOWER.encode(&sha256(token.as_bytes())) });
+    let first = vend(&node, &serde_json::json!({}));
+    json(&place, &["backup", "--to", "copy.db", "--json"]);
+    let generation =
+        || place.with_store(async |store| store.grants(None, 1).await.unwrap()[0].generation);
+    let copied = generation();
+    // The refresh token of the copy is dead from here on.
+    let second = vend(&node, &stale(&first));
+
+    drop(node);
+    place.lose_database();
+    json(&place, &["restore", "copy.db", "--json"]);
+    let node = place.serve();
+    let in_a_minute = (0..600).any(|_| {
+        std::thread::sleep(std::time::Duration::from_millis(100));
+        generation() == copied + 1
+    });
+    assert!(in_a_minute, "the journal's answer does not come to its row");
+
+    vend(&node, &stale(&second));
+    assert_eq!(place.count("refresh_refused"), 0);
+    assert_eq!(place.count("token_refreshed"), 2);
+}
+
+fn body(answer: &Answer) -> Value {
+    serde_json::from_str(answer.0.split_once("\r\n\r\n").unwrap().1).unwrap()
 }
 
 #[test]

@@ -84,6 +84,16 @@ impl Place {
         self.runtime.block_on(async { work(&*standin_store::open(&url).await.unwrap()).await })
     }
 
+    /// How often this happened at the provider.
+    pub(crate) fn count(&self, kind: &str) -> usize {
+        let address = self.emulator.address().to_string();
+        let request = format!("GET /_emulator/ledger?kind={kind}");
+        let answer = ask(&address, &address, &request, "", "");
+        let ledger = answer.0.split_once("\r\n\r\n").unwrap().1;
+        let ledger: Value = serde_json::from_str(ledger).unwrap();
+        ledger["events"].as_array().unwrap().len()
+    }
+
     pub(crate) fn control(&self, method: &str, path: &str, body: &str) {
         let address = self.emulator.address().to_string();
         let json = "Content-Type: application/json\r\n";
