@@ -40,6 +40,8 @@ macro_rules! words {
 
 words! {
     EventKind {
+        ClientAdded => "client_added",
+        ClientRevoked => "client_revoked",
         GrantAuthorized => "grant_authorized",
         GrantReauthRequired => "grant_reauth_required",
         GrantRecovered => "grant_recovered",
@@ -47,7 +49,9 @@ words! {
         GrantSuspected => "grant_suspected",
         IdentityLinked => "identity_linked",
         IdentityUnlinked => "identity_unlinked",
+        KeysChanged => "keys_changed",
         ProviderSignal => "provider_signal",
+        RefreshFailed => "refresh_failed",
         RevocationConfirmed => "revocation_confirmed",
         ScopesNarrowed => "scopes_narrowed",
         ScopesRemoved => "scopes_removed",
@@ -55,6 +59,7 @@ words! {
         SignInFailed => "sign_in_failed",
         SignedIn => "signed_in",
         SignedOut => "signed_out",
+        StreamRegistered => "stream_registered",
         TokenRefreshed => "token_refreshed",
         TokenVended => "token_vended",
         UserDeleted => "user_deleted",

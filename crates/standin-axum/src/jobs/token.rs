@@ -8,7 +8,7 @@ use axum::extract::{Path, State};
 use data_encoding::HEXLOWER_PERMISSIVE;
 use standin::Refusal;
 use standin::provider::Scopes;
-use standin::vend::{DEFAULT_MIN_TTL, VendRequest};
+use standin::vend::{DEFAULT_MIN_TTL, UserSelector, VendRequest};
 use standin_client::{Token, TokenRequest};
 
 use super::client::AuthenticatedClient;
@@ -55,7 +55,8 @@ fn read(user: &str, provider: &str, body: TokenRequest) -> Result<VendRequest, P
         hash(&hex).ok_or_else(|| invalid("`stale_token_sha256` must be 64 hexadecimal digits"))
     });
     Ok(VendRequest {
-        user: user.parse()?,
+        // What can name nobody is answered like somebody who is not there.
+        user: user.parse().unwrap_or(UserSelector::Nobody),
         provider: provider.parse().map_err(|_| Refusal::NoGrant)?,
         scopes: Scopes::try_from(body.scopes).map_err(|error| invalid(&error.to_string()))?,
         min_ttl,

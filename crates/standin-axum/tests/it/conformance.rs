@@ -259,10 +259,22 @@ fn every_module_is_run_or_says_why_not() {
 
 #[tokio::test]
 async fn a_sign_in_ends_as_each_module_wants_it() {
-    for module in modules(Run::SignIn) {
-        for form in module.forms() {
-            sign_in(&module, form).await;
-        }
+    sign_ins(AnswerForm::Query).await;
+}
+
+#[tokio::test]
+async fn a_sign_in_that_a_form_answers_ends_as_each_module_wants_it() {
+    sign_ins(AnswerForm::FormPost).await;
+}
+
+#[tokio::test]
+async fn a_sign_in_of_the_hybrid_flow_ends_as_each_module_wants_it() {
+    sign_ins(AnswerForm::HybridFormPost).await;
+}
+
+async fn sign_ins(form: AnswerForm) {
+    for module in modules(Run::SignIn).iter().filter(|module| module.forms().contains(&form)) {
+        sign_in(module, form).await;
     }
 }
 

@@ -85,7 +85,8 @@ async fn rf_12_scopes_are_added_for_the_same_person_grant_and_session() {
     assert_eq!(after["grants"][0]["missing_scopes"], json!([]));
     let status = browser.get(format!("/auth/attempts/{attempt}")).await.json();
     assert_eq!(status, json!({ "status": "done", "offline": "came" }));
-    assert_eq!(world.events_of("grant_authorized"), 1);
+    // When they signed in, and now.
+    assert_eq!(world.events_of("grant_authorized"), 2);
     // A job has it at once, and with the next token, too.
     let caller = Caller::new(&world, &world.job().await, &user);
     caller.ask(json!({ "scopes": [CALENDAR] })).await.assert_status(200);

@@ -16,8 +16,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use standin::entropy::SystemEntropy;
 use standin::secret::{AccessToken, RefreshToken};
-use standin::store::Store;
 use standin::store::conformance::samples::{grant_id, next, revocation, sign_in, user};
+use standin::store::{EventKind, Store};
 use standin::time::{Clock as _, SystemClock};
 use standin::vault::{Binding, Destination, Grant, KeyFile, Vault};
 use tempfile::TempDir;
@@ -282,6 +282,13 @@ fn rotate_once_under_fire(place: &Place, count: u64, old: u64) -> usize {
     json(place.path(), &["keys", "retire", &old.to_string(), "--now", "--json"]);
     json(place.path(), &["keys", "remove", &old.to_string(), "--json"]);
     assert_eq!(place.data_keys()[&old]["state"], "removed");
+    for told in [
+        format!("data key {new} activated"),
+        format!("data key {old} retired"),
+        format!("data key {old} removed"),
+    ] {
+        assert!(on_record(place).contains(&told), "ls_6: {told}");
+    }
     kills
 }
 
@@ -409,6 +416,13 @@ fn vc_6_a_new_key_file_key_takes_over_and_the_old_file_opens_nothing() {
     assert!(refusal(path, &["keys", "rewrap"]).contains("restore the key file"));
     assert!(refusal(path, &["keys", "add"]).contains("restore the key file"));
     assert_eq!(dump(&place), before, "vc_7: nothing is written");
+}
+
+/// What was done to keys.
+fn on_record(place: &Place) -> Vec<String> {
+    let events = place.runtime.block_on(place.store.events(0, 100_000)).unwrap();
+    let changed = events.into_iter().filter(|stored| stored.event.kind == EventKind::KeysChanged);
+    changed.filter_map(|stored| stored.event.detail).collect()
 }
 
 fn dump(place: &Place) -> String {

@@ -27,6 +27,7 @@ mod outbound;
 mod place;
 mod provider_config;
 mod ready;
+mod record;
 mod refresh_nodes;
 mod risc;
 mod signals;

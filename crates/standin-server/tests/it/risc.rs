@@ -93,6 +93,11 @@ async fn the_stream_of_security_events_is_set_up_by_a_service_account() {
     assert_eq!(refused.status.code(), Some(1));
     let told = String::from_utf8(refused.stderr).unwrap();
     assert!(told.contains("The delivery endpoint must be an HTTPS URL."), "{told}");
+    let url = format!("sqlite://{}/standin.db", place.path().display());
+    let events = standin_store::open(&url).await.unwrap().events(0, 100).await.unwrap();
+    let told: Vec<_> = events.iter().map(|s| (s.event.kind, s.event.detail.as_deref())).collect();
+    let once = [(standin::store::EventKind::StreamRegistered, Some("google"))];
+    assert_eq!(told, once, "ls_6: the one that was registered, and not the one that was refused");
     let no_key = standin(place.path(), &["risc", "status", "--service-account", "standin.toml"]);
     let told = String::from_utf8(no_key.stderr).unwrap();
     assert!(told.contains("not the key file of a service account"), "{told}");

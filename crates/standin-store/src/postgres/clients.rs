@@ -7,9 +7,9 @@ use standin::time::Timestamp;
 use standin::vend::Policy;
 use tokio_postgres::Row;
 
-use super::PostgresStore;
 use super::rows::{Cell, Cells, params, text};
 use super::work::work;
+use super::{PostgresStore, events};
 
 macro_rules! columns {
     () => {
@@ -38,7 +38,7 @@ impl Clients for PostgresStore {
                 client.created_at
             ];
             connection.execute(ADD, row).await?;
-            Ok(())
+            events::append(connection, &client.event_added()).await
         })
     }
 
@@ -54,7 +54,11 @@ impl Clients for PostgresStore {
 
     async fn revoke_client(&self, id: ClientId, at: Timestamp) -> Result<bool> {
         work!(self, Write, |connection| {
-            Ok(connection.execute(REVOKE, params![id.as_bytes(), at]).await? == 1)
+            let revoked = connection.execute(REVOKE, params![id.as_bytes(), at]).await?;
+            if revoked == 1 {
+                events::append(connection, &ClientRow::event_revoked(id, at)).await?;
+            }
+            Ok(revoked == 1)
         })
     }
 }

@@ -128,7 +128,9 @@ async fn complete(connection: &Connection, sign_in: &SignIn) -> Done<SignedIn> {
         sessions::open(connection, user, session).await?;
     }
     attempts::finish(connection, sign_in.attempt, &AttemptOutcome::Done).await?;
-    events::append(connection, &sign_in.event_of(user)).await?;
+    for event in &sign_in.events_of(user) {
+        events::append(connection, event).await?;
+    }
     let signed_in = SignedIn { user, is_new };
     if let Some(receipt) = &sign_in.receipt_of(signed_in) {
         receipts::put(connection, receipt).await?;

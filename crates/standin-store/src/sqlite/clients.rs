@@ -8,8 +8,8 @@ use standin::store::{ClientRow, Clients, Result, StoreError};
 use standin::time::Timestamp;
 use standin::vend::Policy;
 
-use super::SqliteStore;
 use super::rows::{Cells, all, execute, one};
+use super::{SqliteStore, events};
 
 macro_rules! columns {
     () => {
@@ -38,7 +38,7 @@ impl Clients for SqliteStore {
                 client.created_at.unix_ms()
             ];
             execute(connection, ADD, row)?;
-            Ok(())
+            events::append(connection, &client.event_added())
         })
         .await
     }
@@ -56,6 +56,9 @@ impl Clients for SqliteStore {
     async fn revoke_client(&self, id: ClientId, at: Timestamp) -> Result<bool> {
         self.write(move |connection| {
             let revoked = execute(connection, REVOKE, params![id.as_bytes(), at.unix_ms()])?;
+            if revoked == 1 {
+                events::append(connection, &ClientRow::event_revoked(id, at))?;
+            }
             Ok(revoked == 1)
         })
         .await

@@ -107,7 +107,7 @@ fn complete(connection: &Connection, sign_in: SignIn) -> std::result::Result<Sig
     let is_new = put(connection, user, known, &sign_in)?;
     admission::admit(connection, sign_in.admits, user, is_new)?;
     accounts::put(connection, user, known.is_some(), &sign_in)?;
-    let event = sign_in.event_of(user);
+    let events = sign_in.events_of(user);
     let signed_in = SignedIn { user, is_new };
     let receipt = sign_in.receipt_of(signed_in);
     if let Some(grant) = sign_in.grant {
@@ -122,7 +122,7 @@ fn complete(connection: &Connection, sign_in: SignIn) -> std::result::Result<Sig
         sessions::open(connection, user, session)?;
     }
     attempts::finish(connection, sign_in.attempt, &AttemptOutcome::Done)?;
-    events::append(connection, &event)?;
+    events.iter().try_for_each(|event| events::append(connection, event))?;
     if let Some(receipt) = &receipt {
         receipts::put(connection, receipt)?;
     }

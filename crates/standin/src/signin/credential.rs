@@ -238,6 +238,7 @@ impl SignIn {
             replaces: answered.replaces,
             at: self.core.now(),
             event: EventKind::SignedIn,
+            authorizes: false,
             receipt: Some(self.done(
                 answered.id,
                 &credential.identity.identity().provider,

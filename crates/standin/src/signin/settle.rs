@@ -14,7 +14,9 @@ use crate::provider::{Provider, Scopes};
 use crate::receipt::{Fact, Leg, Offline, Receipt};
 use crate::session::cookie::{Cookies, SetCookie};
 use crate::session::device::device;
-use crate::store::{Admits, Event, EventKind, NewSession, ReceiptRow, SessionHash, StoreError};
+use crate::store::{
+    self, Admits, Event, EventKind, NewSession, ReceiptRow, SessionHash, StoreError,
+};
 use crate::time::Timestamp;
 use crate::vault::{
     Binding, Grant, GrantState, ReauthReason, ScopeLedger, ScopeRecord, SealedTokens,
@@ -35,6 +37,15 @@ struct Settling<'a> {
     new_user: UserId,
     /// The session this browser had before.
     replaces: Option<SessionHash>,
+}
+
+/// What the answer makes of the grant.
+struct Authorized {
+    grant: Grant,
+    /// What changes in the ledger.
+    scopes: Vec<ScopeRecord>,
+    /// Whether it opens what the stored one did not.
+    is_news: bool,
 }
 
 /// Where the browser goes, and what it needs there.
@@ -71,7 +82,7 @@ impl SignIn {
         self.look_after_stored(provider, &settling).await?;
         for _ in 0..MAX_ROUNDS {
             let event = self.admit_account(attempt, identity, receipt).await?;
-            let (grant, scopes) = self.grant(&settling).await?;
+            let Authorized { grant, scopes, is_news } = self.grant(&settling).await?;
             let opened = attempt
                 .opens_session()
                 .then(|| self.sessions.open(&proved.identity, device(headers)));
@@ -83,6 +94,7 @@ impl SignIn {
             settling.tell(&grant, hash.is_some(), &leave, provider, &mut told);
             let told = self.done(attempt.id, &attempt.provider, &told);
             let rows = settling.rows(grant, scopes, session, (event, told));
+            let rows = store::SignIn { authorizes: is_news, ..rows };
             FailPoint::SignInSettle.reach().await?;
             let written = self.core.store.complete_sign_in(rows).await;
             FailPoint::SignInHasSettled.reach().await?;
@@ -130,13 +142,13 @@ impl SignIn {
     }
 
     /// The grant as it is to be, and what changes in the ledger of its scopes.
-    async fn grant(&self, settling: &Settling<'_>) -> Result<(Grant, Vec<ScopeRecord>), Error> {
+    async fn grant(&self, settling: &Settling<'_>) -> Result<Authorized, Error> {
         let identity = settling.proved.identity.identity();
         let stored = match self.core.store.grant_of_identity(identity).await? {
             Some(grant) if settling.brings_less_than(&grant) => {
                 let ledger = self.core.store.scope_ledger(grant.id).await?;
                 let scopes = settling.asked(&grant, ledger);
-                return Ok((settling.left(grant), scopes));
+                return Ok(Authorized { grant: settling.left(grant), scopes, is_news: false });
             }
             Some(grant) => grant,
             None => {
@@ -153,11 +165,14 @@ impl SignIn {
         let (access, at) = (&answer.access_token, settling.proved.asked_at);
         let sealed = vault.seal_tokens(&binding, access, refresh, at, entropy)?;
         let ledger = self.core.store.scope_ledger(stored.id).await?;
+        let before = opens(&stored);
         let mut grant = settling.authorize(stored, sealed);
         if settling.brings_refresh_token() {
             grant.due_at = self.core.keep_alive_at(&grant.identity.provider, grant.id, at);
         }
-        Ok((grant, settling.authorized(ledger)))
+        let covers = |now: &Scopes| before.is_some_and(|before| before.covers(now));
+        let is_news = opens(&grant).is_some_and(|now| !covers(&now));
+        Ok(Authorized { grant, scopes: settling.authorized(ledger), is_news })
     }
 
     /// Where the browser goes: back, or to the provider once more, if only consent can bring a refresh
@@ -197,8 +212,8 @@ impl Settling<'_> {
         scopes: Vec<ScopeRecord>,
         session: Option<NewSession>,
         (event, receipt): (EventKind, ReceiptRow),
-    ) -> crate::store::SignIn {
-        crate::store::SignIn {
+    ) -> store::SignIn {
+        store::SignIn {
             attempt: self.attempt.id,
             identity: self.proved.identity.identity().clone(),
             profile: self.proved.known.profile.clone(),
@@ -212,6 +227,7 @@ impl Settling<'_> {
             session,
             replaces: self.replaces,
             event,
+            authorizes: false,
             receipt: Some(receipt),
         }
     }
@@ -364,6 +380,12 @@ impl Settling<'_> {
             ..stored
         }
     }
+}
+
+/// What a grant opens, as long as nobody doubts it.
+fn opens(grant: &Grant) -> Option<Scopes> {
+    let is_sound = grant.version > 0 && grant.state == GrantState::Active;
+    is_sound.then(|| grant.scopes.clone())
 }
 
 fn completed(

@@ -158,6 +158,7 @@ macro_rules! store_laws {
                 a_conflicting_sign_in_changes_nothing_at_all,
                 a_first_sign_in_writes_everything_at_once,
                 a_new_identity_of_a_known_user_is_added_to_them,
+                a_sign_in_that_gives_access_says_so_beside_itself,
                 a_sign_in_without_a_grant_leaves_grants_alone,
                 a_sign_in_without_a_session_opens_none,
                 another_subject_with_the_same_email_is_another_user,

@@ -375,6 +375,7 @@ impl Clients for MemoryStore {
         if tables.clients.values().any(is_taken) {
             return Err(StoreError::Conflict);
         }
+        tables.events.push(client.event_added());
         tables.clients.insert(client.id, client);
         Ok(())
     }
@@ -390,9 +391,13 @@ impl Clients for MemoryStore {
         Ok(tables.clients.values().filter(is_live).cloned().collect())
     }
 
-    async fn revoke_client(&self, id: ClientId, _at: Timestamp) -> Result<bool> {
+    async fn revoke_client(&self, id: ClientId, at: Timestamp) -> Result<bool> {
         let mut tables = self.tables();
-        Ok(tables.clients.contains_key(&id) && tables.revoked_clients.insert(id))
+        let is_revoked = tables.clients.contains_key(&id) && tables.revoked_clients.insert(id);
+        if is_revoked {
+            tables.events.push(ClientRow::event_revoked(id, at));
+        }
+        Ok(is_revoked)
     }
 }
 

@@ -228,12 +228,14 @@ pub trait Signals {
 #[async_trait]
 pub trait Clients {
     /// A new one. [`StoreError::Conflict`] if its id or its key is taken.
+    ///
+    /// One transaction: the row, and the event of its being added.
     async fn add_client(&self, client: ClientRow) -> Result<()>;
     /// By the SHA-256 of its key. A revoked client is not found.
     async fn client_by_key(&self, key_sha256: &[u8; 32]) -> Result<Option<ClientRow>>;
     /// All that are not revoked, oldest first.
     async fn clients(&self) -> Result<Vec<ClientRow>>;
-    /// `false` if unknown or revoked before.
+    /// `false` if unknown or revoked before; otherwise the event is appended in the same transaction.
     async fn revoke_client(&self, id: ClientId, at: Timestamp) -> Result<bool>;
 }
 

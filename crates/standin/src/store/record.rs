@@ -170,20 +170,25 @@ pub struct SignIn {
     pub at: Timestamp,
     /// The event to append, for the user that was found or made.
     pub event: EventKind,
+    /// Whether they gave access with it that they had not given, or had taken back: an event of its own.
+    pub authorizes: bool,
     /// The receipt to keep.
     pub receipt: Option<ReceiptRow>,
 }
 
 impl SignIn {
-    /// The event to append, once it is known whose it is.
+    /// The events to append, once it is known whose they are.
     #[must_use]
-    pub fn event_of(&self, user: UserId) -> Event {
-        Event {
+    pub fn events_of(&self, user: UserId) -> Vec<Event> {
+        let authorized = EventKind::GrantAuthorized;
+        let gave = (self.authorizes && self.event != authorized).then_some(authorized);
+        let event = |kind| Event {
             user: Some(user),
             grant: self.grant.as_ref().map(|grant| grant.id),
             attempt: Some(self.attempt),
-            ..Event::new(self.event, self.at)
-        }
+            ..Event::new(kind, self.at)
+        };
+        [Some(self.event), gave].into_iter().flatten().map(event).collect()
     }
 
     /// The receipt to keep, once it is known whose it is.
@@ -230,10 +235,33 @@ pub struct ClientRow {
     pub created_at: Timestamp,
 }
 
+impl ClientRow {
+    /// The event of its being added.
+    #[must_use]
+    pub fn event_added(&self) -> Event {
+        let detail = Some(self.name.clone());
+        Event { detail, ..Self::event(EventKind::ClientAdded, self.id, self.created_at) }
+    }
+
+    /// The event of a client's being revoked.
+    #[must_use]
+    pub fn event_revoked(id: ClientId, at: Timestamp) -> Event {
+        Self::event(EventKind::ClientRevoked, id, at)
+    }
+
+    fn event(kind: EventKind, id: ClientId, at: Timestamp) -> Event {
+        Event { client: Some(id), ..Event::new(kind, at) }
+    }
+}
+
 /// What can happen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EventKind {
+    /// An operator added a client; the detail is its name.
+    ClientAdded,
+    /// An operator made a client's key worthless.
+    ClientRevoked,
     /// A user gave (more) access.
     GrantAuthorized,
     /// The provider no longer honours a grant: its user must give it again. The detail says why.
@@ -248,8 +276,13 @@ pub enum EventKind {
     IdentityLinked,
     /// A user took one away; the detail names the provider.
     IdentityUnlinked,
+    /// An operator added, activated, used, retired or removed a key of the vault; the detail says which and what.
+    KeysChanged,
     /// A provider told us something about a user, a session or a token of ours.
     ProviderSignal,
+    /// No new token could be had where one was needed, for a reason that passes; the detail is its code. `count` times
+    /// since the last such event.
+    RefreshFailed,
     /// The provider answered that it revoked a token.
     RevocationConfirmed,
     /// A refresh brought less than the user gave; the detail names what is missing. It still counts as given.
@@ -264,6 +297,8 @@ pub enum EventKind {
     SignedIn,
     /// A user signed out.
     SignedOut,
+    /// An operator told a provider where to send its security events; the detail names the provider.
+    StreamRegistered,
     /// A refresh token bought an access token.
     TokenRefreshed,
     /// A client was given an access token; `count` times since the last such event.

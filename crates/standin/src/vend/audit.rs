@@ -9,10 +9,11 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::{VendRequest, Vended};
-use crate::error::Error;
+use crate::error::{Error, Refusal};
 use crate::id::{ClientId, GrantId, UserId};
 use crate::store::{Event, EventKind, Store};
 use crate::time::Timestamp;
+use crate::vault::Grant;
 
 #[derive(Clone, PartialEq, Eq, Hash)]
 struct Key {
@@ -62,6 +63,27 @@ impl Audit {
     pub(super) fn record(&self, kind: EventKind, user: UserId, grant: GrantId, now: Timestamp) {
         let key = Key { kind, client: None, user: Some(user), grant: Some(grant), detail: None };
         self.count(key, now);
+    }
+
+    /// Somebody whose key is none of ours.
+    pub(super) fn stranger(&self, now: Timestamp) {
+        let detail = Some(Refusal::InvalidClient.code().to_owned());
+        let kind = EventKind::VendRefused;
+        self.count(Key { kind, client: None, user: None, grant: None, detail }, now);
+    }
+
+    /// A page of this user was refused.
+    pub(super) fn page_refused(&self, user: UserId, error: &Error, now: Timestamp) {
+        let detail = Some(error.code().to_owned());
+        let kind = EventKind::VendRefused;
+        self.count(Key { kind, client: None, user: Some(user), grant: None, detail }, now);
+    }
+
+    /// A new token was needed, and none could be had.
+    pub(super) fn refresh_failed(&self, grant: &Grant, error: &Error, now: Timestamp) {
+        let detail = Some(error.code().to_owned());
+        let (user, grant) = (Some(grant.user), Some(grant.id));
+        self.count(Key { kind: EventKind::RefreshFailed, client: None, user, grant, detail }, now);
     }
 
     fn count(&self, key: Key, now: Timestamp) {

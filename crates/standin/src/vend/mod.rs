@@ -124,7 +124,10 @@ impl Vend {
     /// [`Refusal::InvalidClient`] for a key that is unknown or revoked.
     pub async fn authenticate(&self, key: &ClientKey) -> Result<ClientRow, Error> {
         let client = self.core.store.client_by_key(&sha256(key.expose().as_bytes())).await?;
-        client.ok_or_else(|| Refusal::InvalidClient.into())
+        client.ok_or_else(|| {
+            self.audit.stranger(self.core.now());
+            Refusal::InvalidClient.into()
+        })
     }
 
     /// Hands out a token for a job.
@@ -180,6 +183,13 @@ impl Vend {
     ) -> Result<Vended, Error> {
         let vended = self.for_page_unrecorded(user, provider, subject, scopes).await;
         measure::vended(&self.core, provider, vended.as_ref().map(|_| ()));
+        let now = self.core.now();
+        match &vended {
+            Ok(vended) => {
+                self.audit.record(EventKind::TokenVended, user, vended.token.grant, now);
+            }
+            Err(error) => self.audit.page_refused(user, error, now),
+        }
         vended
     }
 
@@ -199,9 +209,7 @@ impl Vend {
         let limit = |opens: &Scopes| {
             (!listed.covers(opens)).then(|| narrow(&opens.intersection(listed), scopes))
         };
-        let vended = self.token_within(&grant, scopes, need, limit).await?;
-        self.audit.record(EventKind::TokenVended, user, vended.token.grant, self.core.now());
-        Ok(vended)
+        self.token_within(&grant, scopes, need, limit).await
     }
 
     async fn find(&self, request: &VendRequest) -> Result<Option<Grant>, Error> {
@@ -248,7 +256,7 @@ impl Vend {
             Some(narrowed) => self.refresher.ensure_narrow(grant, narrowed, need).await,
             None => self.refresher.ensure_fresh(grant, need).await,
         };
-        let token = token.map_err(|failure| self.explain(grant, scopes, failure))?;
+        let token = token.map_err(|failure| self.failed(grant, scopes, failure))?;
         // The refresh may have brought less than was granted.
         self.check_scopes(grant, &token.scopes, scopes)?;
         let expires_in = token.expires_at.remaining(self.core.now());
@@ -269,6 +277,16 @@ impl Vend {
             reconnect_url: self.reconnect_url(grant, &missing),
             missing,
         })
+    }
+
+    /// Whatever ends a grant is on record with it, and what passes here.
+    fn failed(&self, grant: &Grant, scopes: &Scopes, failure: RefreshFailure) -> Error {
+        let is_over = matches!(failure, RefreshFailure::Dead(_) | RefreshFailure::Gone);
+        let error = self.explain(grant, scopes, failure);
+        if !is_over {
+            self.audit.refresh_failed(grant, &error, self.core.now());
+        }
+        error
     }
 
     fn explain(&self, grant: &Grant, scopes: &Scopes, failure: RefreshFailure) -> Error {

@@ -1,5 +1,7 @@
 //! `standin keys activate`: from now on this key is used. Running services follow within seconds.
 
+use std::sync::Arc;
+
 use serde_json::json;
 use standin::vault::KeyFile;
 
@@ -25,9 +27,10 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
         KeyFile::change(super::file(&config)?, |keys| keys.activate(kek))?;
     }
     if let Some(id) = args.which.id {
-        let rotation = super::rotation(&config, store).await?;
+        let rotation = super::rotation(&config, Arc::clone(&store)).await?;
         super::once_settled(|| rotation.activate(id)).await?;
     }
+    super::record(&*store, format!("{} activated", args.which.named())).await?;
     if args.json {
         return output::json(
             &json!({ "id": args.which.id, "kek": args.which.kek, "active": true }),

@@ -1,5 +1,7 @@
 //! `standin keys add`: a new key, on standby.
 
+use std::sync::Arc;
+
 use serde_json::json;
 use standin::entropy::SystemEntropy;
 use standin::vault::{KekName, KeyFile};
@@ -28,6 +30,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     let (config, store) = super::open(&args.config).await?;
     if let Some(name) = &args.kek {
         let id = kek(&config, name.as_ref()).await?;
+        super::record(&*store, format!("key-encryption key {id} added")).await?;
         if args.json {
             return output::json(&json!({ "id": null, "kek": id }));
         }
@@ -36,7 +39,8 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
             super::file(&config)?.display()
         ));
     }
-    let id = super::rotation(&config, store).await?.add().await?;
+    let id = super::rotation(&config, Arc::clone(&store)).await?.add().await?;
+    super::record(&*store, format!("data key {id} added")).await?;
     if args.json {
         return output::json(&json!({ "id": id, "kek": null }));
     }

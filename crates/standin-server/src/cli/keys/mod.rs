@@ -16,8 +16,8 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use standin::entropy::SystemEntropy;
-use standin::store::Store;
-use standin::time::SystemClock;
+use standin::store::{Event, EventKind, Store};
+use standin::time::{Clock as _, SystemClock};
 use standin::vault::{Rotation, RotationError};
 
 use super::output;
@@ -65,6 +65,12 @@ struct Which {
 }
 
 impl Which {
+    /// Which of the two, and as people call it.
+    fn named(&self) -> String {
+        let kind = if self.kek.is_some() { "key-encryption key" } else { "data key" };
+        format!("{kind} {}", self.name())
+    }
+
     /// As people call it.
     fn name(&self) -> String {
         let id = || self.id.map(|id| id.to_string());
@@ -92,6 +98,14 @@ async fn rotation(config: &Config, store: Arc<dyn Store>) -> anyhow::Result<Rota
     let keys = keys::read(&config.keys)?;
     let (clock, entropy) = (Arc::new(SystemClock), Arc::new(SystemEntropy));
     Rotation::open(&keys, store, clock, entropy).await.context("the vault cannot be opened")
+}
+
+/// Puts on record what was done to a key, which stays done if that fails.
+async fn record(store: &dyn Store, what: String) -> anyhow::Result<()> {
+    let event =
+        Event { detail: Some(what), ..Event::new(EventKind::KeysChanged, SystemClock.now()) };
+    let written = store.append_events(vec![event]).await;
+    written.context("it is done, but it could not be put on record")
 }
 
 /// Waits out the seconds in which a service that runs may not know of the last change yet.

@@ -1,5 +1,7 @@
 //! `standin keys remove`: the key is gone. What backups hold under it needs the key file of that time.
 
+use std::sync::Arc;
+
 use serde_json::json;
 use standin::vault::Rotation;
 
@@ -25,9 +27,10 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
         Rotation::remove_kek(super::file(&config)?, &*store, kek).await?;
     }
     if let Some(id) = args.which.id {
-        let rotation = super::rotation(&config, store).await?;
+        let rotation = super::rotation(&config, Arc::clone(&store)).await?;
         super::once_settled(|| rotation.remove(id)).await?;
     }
+    super::record(&*store, format!("{} removed", args.which.named())).await?;
     if args.json {
         return output::json(
             &json!({ "id": args.which.id, "kek": args.which.kek, "removed": true }),

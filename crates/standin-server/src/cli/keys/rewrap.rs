@@ -3,6 +3,8 @@
 //! First the data keys, under the active key-encryption key; then tokens, under the active data key, some
 //! rows at a time. Whatever stops it, what is done is done, and the next run goes on from there.
 
+use std::sync::Arc;
+
 use anyhow::{bail, ensure};
 use serde_json::json;
 use standin::vault::{Rewrap, Rotation};
@@ -25,11 +27,13 @@ pub(in crate::cli) struct Args {
 
 pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     let (config, store) = super::open(&args.config).await?;
-    let rotation = super::rotation(&config, store).await?;
+    let rotation = super::rotation(&config, Arc::clone(&store)).await?;
     let data_keys = rotation.rewrap_data_keys().await?;
     let mut rewrap = rotation.rewrap();
     let is_over = batches(&rotation, &mut rewrap, args.batch as usize).await?;
     let (done, left) = (rewrap.done(), rotation.left().await?);
+    let what = format!("{data_keys} data keys and {} rows sealed again", done.rows);
+    super::record(&*store, what).await?;
     if args.json {
         output::json(&json!({
             "data_keys": data_keys, "rows": done.rows, "unreadable": done.unreadable, "left": left,

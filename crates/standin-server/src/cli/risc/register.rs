@@ -2,6 +2,7 @@
 
 use anyhow::Context as _;
 use standin::signals::stream::EVENT_TYPES;
+use standin::store::{Event, EventKind};
 use url::Url;
 
 use super::Manager;
@@ -29,6 +30,12 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     };
     let stream = standin.signals().register(provider, &account, &url, &EVENT_TYPES).await;
     let stream = stream.context("the stream is not registered")?;
+    let event = Event {
+        detail: Some(provider.to_string()),
+        ..Event::new(EventKind::StreamRegistered, standin.clock().now())
+    };
+    let written = standin.store().append_events(vec![event]).await;
+    written.context("the stream is registered, but that could not be put on record")?;
     if args.json {
         return output::json(&stream);
     }

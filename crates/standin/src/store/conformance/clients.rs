@@ -1,8 +1,12 @@
 //! Clients are known by their keys.
 
 use super::samples::{ODD, at, client, hash_bytes};
-use crate::store::{ClientRow, Store, StoreError};
+use crate::store::{ClientRow, Event, Store, StoreError};
 use crate::vend::Policy;
+
+async fn events(store: &dyn Store) -> Vec<Event> {
+    store.events(0, 100).await.unwrap().into_iter().map(|stored| stored.event).collect()
+}
 
 /// With every kind of rule, and with none.
 pub async fn a_client_is_found_by_the_hash_of_its_key_and_comes_back_whole(store: &dyn Store) {
@@ -18,6 +22,8 @@ pub async fn a_client_is_found_by_the_hash_of_its_key_and_comes_back_whole(store
         let found = store.client_by_key(&row.key_sha256).await;
         assert_eq!(found, Ok(Some(row)));
     }
+    let names = [&powerless, &narrow].map(ClientRow::event_added);
+    assert_eq!(events(store).await, names);
     assert_eq!(store.client_by_key(&hash_bytes(3)).await, Ok(None));
     assert_eq!(store.clients().await, Ok(vec![narrow, powerless]));
 }
@@ -32,6 +38,8 @@ pub async fn a_revoked_client_is_not_found(store: &dyn Store) {
     assert_eq!(store.revoke_client(client(1).id, at(9)).await, Ok(false));
     assert_eq!(store.client_by_key(&hash_bytes(1)).await, Ok(None));
     assert_eq!(store.clients().await, Ok(vec![client(2)]));
+    // Once, by whoever has done it.
+    assert_eq!(events(store).await[2..], [ClientRow::event_revoked(client(1).id, at(9))]);
 }
 
 /// Also with those of a client that was revoked: a key is never used again.

@@ -195,6 +195,7 @@ pub fn sign_in(number: u64) -> SignIn {
         replaces: None,
         at: at(number),
         event: EventKind::SignedIn,
+        authorizes: false,
         receipt: None,
     }
 }

@@ -37,6 +37,22 @@ pub(super) fn again(number: u64) -> SignIn {
     }
 }
 
+/// Two events of one attempt; and one where giving access is all that it is.
+pub async fn a_sign_in_that_gives_access_says_so_beside_itself(store: &dyn Store) {
+    let first = SignIn { authorizes: true, ..sign_in(1) };
+    assert_eq!(store.complete_sign_in(first).await, Ok(new(user(1))));
+    let more = SignIn { authorizes: true, event: EventKind::GrantAuthorized, ..again(1) };
+    assert_eq!(store.complete_sign_in(more).await, Ok(known(user(1))));
+    let events = events(store.events(0, 10).await.unwrap());
+    let kinds = events.iter().map(|event| event.kind).collect::<Vec<_>>();
+    let authorized = EventKind::GrantAuthorized;
+    assert_eq!(kinds, [EventKind::SignedIn, authorized, authorized]);
+    let attempts = [1, 1, 101].map(|number| Some(attempt_id(number)));
+    assert_eq!(events.iter().map(|event| event.attempt).collect::<Vec<_>>(), attempts);
+    assert!(events.iter().all(|event| event.grant == Some(grant_id(1))));
+    assert!(events.iter().all(|event| event.user == Some(user(1))));
+}
+
 /// User, identity, grant, session, the attempt's outcome and the event.
 pub async fn a_first_sign_in_writes_everything_at_once(store: &dyn Store) {
     assert_eq!(store.consume_attempt(attempt(1)).await, Ok(true));

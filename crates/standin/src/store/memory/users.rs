@@ -52,7 +52,7 @@ impl Users for MemoryStore {
             tables.fits(grant, user)?;
         }
 
-        let event = sign_in.event_of(user);
+        let events = sign_in.events_of(user);
         let existing = tables.users.get(&user).cloned();
         let signed_in = SignedIn { user, is_new: existing.is_none() };
         let receipt = sign_in.receipt_of(signed_in);
@@ -83,7 +83,7 @@ impl Users for MemoryStore {
         if let Some(attempt) = tables.attempts.get_mut(&sign_in.attempt) {
             attempt.1 = AttemptOutcome::Done;
         }
-        tables.events.push(event);
+        tables.events.extend(events);
         if let Some(receipt) = receipt {
             tables.put_receipt(receipt);
         }
