@@ -10,6 +10,7 @@ use http::{HeaderValue, StatusCode};
 use standin::error::{Error, Refusal};
 use standin::id::AttemptId;
 use standin::signin::Failed;
+use standin::store::StoreError;
 use standin_client::Problem as Wire;
 
 /// An error on its way out, as `application/problem+json`.
@@ -124,8 +125,10 @@ fn status(error: &Error) -> StatusCode {
         | Error::ProviderAddressRefused { .. }
         | Error::ProviderMisbehaved
         | Error::ProviderRefusesClient => StatusCode::BAD_GATEWAY,
+        Error::Store(StoreError::Inconsistent { .. }) | Error::Vault(_) => {
+            StatusCode::INTERNAL_SERVER_ERROR
+        }
         Error::ProviderUnavailable { .. } | Error::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
-        Error::Vault(_) => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }
 
@@ -185,6 +188,9 @@ fn public_words(error: &Error) -> String {
     match error {
         Error::ProviderAddressRefused { .. } => {
             "the provider's address is none that this service may talk to; an operator must look at it".into()
+        }
+        Error::Store(StoreError::Inconsistent { .. }) => {
+            "what the service has stored makes no sense to it; an operator must look at it".into()
         }
         Error::Store(_) => {
             "the service cannot reach its database at the moment; try again shortly".into()

@@ -62,13 +62,15 @@ pub async fn open_store(config: &Config) -> Result<Arc<dyn Store>, AppError> {
 
 /// Builds the routers and what is behind them; nothing listens yet.
 pub async fn build(config: &Config) -> Result<App, AppError> {
+    // Without its keys the database is not even opened.
+    let keys = keys::read(&config.keys)?;
     let store = open_store(config).await?;
     let builder = builder(config, store, SystemClock)?;
     let builder = match journal_directory(config) {
         Some(directory) => builder.journal(open_journal(&directory)?),
         None => builder,
     };
-    Ok(app(builder.build(&keys::read(&config.keys)?).await?))
+    Ok(app(builder.build(&keys).await?))
 }
 
 /// Where it was said to be, or beside the file of the database.

@@ -62,9 +62,11 @@ fn as_many_files_as_allowed() {
 fn no_core_dumps() {
     #[cfg(target_os = "linux")]
     {
-        use rustix::process::{DumpableBehavior, set_dumpable_behavior};
+        use rustix::process::{DumpableBehavior, Resource, Rlimit};
+        use rustix::process::{set_dumpable_behavior, setrlimit};
         // Where it is not allowed, the service is still worth running.
         let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
+        let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
     }
 }
 

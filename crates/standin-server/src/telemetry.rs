@@ -37,6 +37,8 @@ pub fn init(format: Format, level: &str) {
     let builder = tracing_subscriber::fmt()
         .with_ansi(false)
         .with_env_filter(EnvFilter::new(level))
+        // Where stderr cannot be written, as on a full disk, it would say so there, and panic because it cannot.
+        .log_internal_errors(false)
         .with_writer(OneLine(io::stderr));
     // It fails only where a subscriber is set already: in tests, which keep theirs.
     let _ = match format {

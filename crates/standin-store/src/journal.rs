@@ -8,7 +8,8 @@
 //! Nothing in a file is ever changed. A record that was cut off by a crash is the last one and is left out; anything
 //! behind it would have been written by somebody who did not know where the file ended, and is not believed. Whoever
 //! opens the journal takes over what processes before have left, in files that nobody holds any more, and begins a file
-//! of its own with what is still worth keeping.
+//! of its own with what is still worth keeping. So does whoever could not write a record whole, or not flush it: behind
+//! that nothing would be believed.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
@@ -66,6 +67,8 @@ struct Inner {
     size: u64,
     /// What it began with.
     began_with: u64,
+    /// A record may be there in part, or not be on the disk: nothing is written behind it.
+    is_torn: bool,
     /// Oldest first.
     kept: Vec<Kept>,
 }
@@ -240,28 +243,49 @@ impl Inner {
     /// A new file that holds `kept`, on the disk when this returns.
     fn begin(directory: &Path, kept: Vec<Kept>, now: Timestamp) -> io::Result<Self> {
         let (file, path) = create(directory, now)?;
-        file.try_lock().map_err(io::Error::other)?;
-        FailPoint::JournalBegin.reach_now()?;
         let directory = directory.to_owned();
-        let mut inner = Self { directory, path, file, size: 0, began_with: 0, kept: Vec::new() };
-        for kept in kept {
-            inner.write(WRITTEN, &kept.line())?;
-            inner.kept.push(kept);
+        let mut inner = Self {
+            directory,
+            path,
+            file,
+            size: 0,
+            began_with: 0,
+            is_torn: false,
+            kept: Vec::new(),
+        };
+        match inner.fill(kept) {
+            Ok(()) => Ok(inner),
+            Err(error) => {
+                // What was kept is kept elsewhere still.
+                drop(fs::remove_file(&inner.path));
+                Err(error)
+            }
         }
-        inner.file.sync_data()?;
-        inner.began_with = inner.size;
+    }
+
+    fn fill(&mut self, kept: Vec<Kept>) -> io::Result<()> {
+        self.file.try_lock().map_err(io::Error::other)?;
+        FailPoint::JournalBegin.reach_now()?;
+        for kept in kept {
+            self.write(WRITTEN, &kept.line())?;
+            self.kept.push(kept);
+        }
+        self.file.sync_data()?;
+        self.began_with = self.size;
         FailPoint::JournalHasBegun.reach_now()?;
-        Ok(inner)
+        Ok(())
     }
 
     fn append(&mut self, kept: Kept, now: Timestamp) -> io::Result<()> {
-        if self.size > LARGE + 2 * self.began_with {
+        if self.is_torn || self.size > LARGE + 2 * self.began_with {
             self.begin_anew(now)?;
         }
         FailPoint::JournalAppend.reach_now()?;
         self.write(WRITTEN, &kept.line())?;
         FailPoint::JournalHasWritten.reach_now()?;
-        self.file.sync_data()?;
+        let flushed = self.file.sync_data();
+        self.is_torn = flushed.is_err();
+        flushed?;
         FailPoint::JournalHasSynced.reach_now()?;
         self.kept.push(kept);
         Ok(())
@@ -273,6 +297,9 @@ impl Inner {
         let Some(kept) = kept.find(|kept| kept.record.attempt == attempt) else { return Ok(()) };
         kept.settled_at = Some(now);
         FailPoint::JournalSettle.reach_now()?;
+        if self.is_torn {
+            self.begin_anew(now)?;
+        }
         self.write(SETTLED, &Settlement { attempt, settled_at: now.unix_ms() })
     }
 
@@ -293,7 +320,9 @@ impl Inner {
         record.extend_from_slice(&sha256(&rest)[..8]);
         record.extend_from_slice(&rest);
         // One call: a crash cuts a record off and never mixes two.
-        self.file.write_all(&record)?;
+        let written = self.file.write_all(&record);
+        self.is_torn = written.is_err();
+        written?;
         self.size += record.len() as u64;
         Ok(())
     }

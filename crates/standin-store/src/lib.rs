@@ -12,8 +12,11 @@ mod backup;
 mod error;
 mod inspect;
 pub mod journal;
+mod legible;
 pub mod postgres;
 pub mod sqlite;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod words;
 
 use std::path::PathBuf;

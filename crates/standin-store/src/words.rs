@@ -43,6 +43,7 @@ words! {
         ClientAdded => "client_added",
         ClientRevoked => "client_revoked",
         GrantAuthorized => "grant_authorized",
+        GrantDamaged => "grant_damaged",
         GrantReauthRequired => "grant_reauth_required",
         GrantRecovered => "grant_recovered",
         GrantRevoked => "grant_revoked",

@@ -88,7 +88,17 @@ pub enum Error {
     UserinfoMismatch,
     /// The vault.
     #[error(transparent)]
-    Vault(#[from] VaultError),
+    Vault(VaultError),
+}
+
+/// Where the vault cannot reach its rows, the database is away and nothing is wrong with what is sealed.
+impl From<VaultError> for Error {
+    fn from(error: VaultError) -> Self {
+        match error {
+            VaultError::Store(error) => Self::Store(error),
+            error => Self::Vault(error),
+        }
+    }
 }
 
 /// How long to wait when nobody says.
@@ -116,6 +126,7 @@ impl Error {
             Self::ProviderUnavailable { .. } => "provider_unavailable",
             Self::ReauthRequired { .. } => "reauth_required",
             Self::Refused(refusal) => refusal.code(),
+            Self::Store(StoreError::Inconsistent { .. }) => "storage_inconsistent",
             Self::Store(_) => "storage_unavailable",
             Self::UserinfoMismatch => "userinfo_subject_mismatch",
             Self::Vault(_) => "vault_error",

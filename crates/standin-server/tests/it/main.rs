@@ -16,6 +16,7 @@ mod crash;
 mod doctor;
 mod drive;
 mod every_route;
+mod faults;
 mod keys;
 mod limiter_nodes;
 mod log_lines;

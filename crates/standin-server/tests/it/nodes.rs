@@ -1,6 +1,6 @@
 //! Three processes on one database: what counts once counts once among all of them.
 
-use std::fs;
+use std::fs::{self, OpenOptions};
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::Path;
@@ -17,7 +17,7 @@ pub(crate) const PUBLIC: &str = "127.0.0.1:1";
 /// The service that people know as one, its processes, and the provider.
 pub(crate) struct Cluster {
     pub(crate) nodes: Vec<Node>,
-    emulator: Emulator,
+    pub(crate) emulator: Emulator,
     pub(crate) database_url: String,
     pub(crate) directory: TempDir,
     /// Where the rows are, unless they are in the directory.
@@ -30,7 +30,24 @@ pub(crate) struct Cluster {
 pub(crate) struct Node {
     pub(crate) child: Child,
     pub(crate) address: String,
+    /// Where operators are answered.
     pub(crate) operator: String,
+}
+
+/// What a cluster is made of.
+pub(crate) struct Setup {
+    pub(crate) directory: TempDir,
+    /// A file in the directory, if there is none.
+    pub(crate) database_url: Option<String>,
+    pub(crate) nodes: usize,
+    /// Where the service finds the provider, if something is in between.
+    pub(crate) origin: Option<String>,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self { directory: tempfile::tempdir().unwrap(), database_url: None, nodes: 3, origin: None }
+    }
 }
 
 impl Drop for Node {
@@ -90,18 +107,24 @@ pub(crate) fn ask(address: &str, host: &str, request: &str, lines: &str, body: &
 
 impl Node {
     pub(crate) fn start(directory: &Path) -> Self {
+        Self::start_with(directory, &[])
+    }
+
+    /// With something else than the others in its environment.
+    pub(crate) fn start_with(directory: &Path, environment: &[(&str, &str)]) -> Self {
         let ports = ["--listen", "127.0.0.1:0", "--operator-listen", "127.0.0.1:0", "--json"];
         let mut command = Command::new(env!("CARGO_BIN_EXE_standin"));
         command.current_dir(directory).env_clear().stdin(Stdio::null()).arg("serve").args(ports);
-        command.env("STANDIN__LOG__LEVEL", "warn");
-        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+        command.env("STANDIN__LOG__LEVEL", "warn").envs(environment.iter().copied());
+        let log = OpenOptions::new().create(true).append(true).open(directory.join("log")).unwrap();
+        let mut child = command.stdout(Stdio::piped()).stderr(log).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let ready: Value = serde_json::from_str(&line).unwrap();
-        let address =
-            |name: &str| ready[name].as_str().unwrap().trim_start_matches("http://").to_owned();
-        let (address, operator) = (address("public"), address("operator"));
-        Self { child, address, operator }
+        let address = |listener: &str| {
+            ready[listener].as_str().unwrap().trim_start_matches("http://").to_owned()
+        };
+        Self { child, address: address("public"), operator: address("operator") }
     }
 
     pub(crate) fn get(&self, path: &str, cookie: &str) -> Answer {
@@ -120,7 +143,12 @@ impl Node {
 /// Goes from our sign-in to the provider's answer: where that arrives, and the cookie that it belongs to.
 pub(crate) fn answer_of(address: &str, emulator: &Emulator) -> (String, String) {
     let begun = ask(address, PUBLIC, "GET /auth/google/login", "Cookie: a=b\r\n", "");
-    let cookie = begun.cookie("__Host-standin-att-").unwrap();
+    led_through(begun, emulator).unwrap_or_else(|answer| panic!("{}", answer.0))
+}
+
+/// The same, from where an answer of ours sends a browser; that answer, if it is not to the provider.
+pub(crate) fn led_through(begun: Answer, emulator: &Emulator) -> Result<(String, String), Answer> {
+    let Some(cookie) = begun.cookie("__Host-standin-att-") else { return Err(begun) };
     let mut location = begun.header("location").unwrap().to_owned();
     let provider = emulator.address().to_string();
     while let Some(path) = location.strip_prefix(emulator.origin()) {
@@ -132,24 +160,30 @@ pub(crate) fn answer_of(address: &str, emulator: &Emulator) -> (String, String) 
         };
     }
     let path = location.strip_prefix(&format!("http://{PUBLIC}")).unwrap().to_owned();
-    (path, cookie)
+    Ok((path, cookie))
 }
 
 impl Cluster {
     pub(crate) fn on_sqlite() -> Self {
-        Self::start(None)
+        Self::with(Setup::default())
     }
 
     pub(crate) fn on_postgres() -> Self {
-        Self::start(Some(Database::fresh()))
+        let database = Database::fresh();
+        let setup = Setup { database_url: Some(database.url()), ..Setup::default() };
+        Self { _database: Some(database), ..Self::with(setup) }
     }
 
-    fn start(database: Option<Database>) -> Self {
+    pub(crate) fn with(setup: Setup) -> Self {
+        let Setup { directory, database_url, nodes, origin } = setup;
         let runtime = Runtime::new().unwrap();
         let callback = format!("http://{PUBLIC}/auth/google/callback");
-        let emulator = Emulator::builder().redirect_uri(callback).start();
-        let emulator = runtime.block_on(emulator).unwrap();
-        let directory = tempfile::tempdir().unwrap();
+        let builder = Emulator::builder().redirect_uri(callback);
+        let builder = match origin {
+            Some(origin) => builder.origin(origin),
+            None => builder,
+        };
+        let emulator = runtime.block_on(builder.start()).unwrap();
         let init = Command::new(env!("CARGO_BIN_EXE_standin"))
             .current_dir(directory.path())
             .env_clear()
@@ -158,7 +192,7 @@ impl Cluster {
             .unwrap();
         assert!(init.status.success(), "{init:?}");
         let in_a_file = || format!("sqlite://{}/standin.db", directory.path().display());
-        let database_url = database.as_ref().map_or_else(in_a_file, Database::url);
+        let database_url = database_url.unwrap_or_else(in_a_file);
         let text = format!(
             "public_url = \"http://{PUBLIC}\"\n[database]\nurl = \"{database_url}\"\n[keys]\n\
              file = \"keys.toml\"\n[[provider]]\nid = \"google\"\nkind = \"google\"\nissuer = \"{}\"\n\
@@ -168,17 +202,16 @@ impl Cluster {
             emulator.client_secret(),
         );
         fs::write(directory.path().join("standin.toml"), text).unwrap();
-        let nodes = (0..3).map(|_| Node::start(directory.path())).collect();
-        let cluster = Self {
-            nodes,
-            emulator,
-            database_url,
-            directory,
-            _database: database,
-            _runtime: runtime,
-        };
+        let nodes = (0..nodes).map(|_| Node::start(directory.path())).collect();
+        let cluster =
+            Self { nodes, emulator, database_url, directory, _database: None, _runtime: runtime };
         cluster.control("PUT", "autopilot", r#"{"user":"ada@example.com","decision":"allow"}"#);
         cluster
+    }
+
+    /// What the processes have logged.
+    pub(crate) fn log(&self) -> String {
+        fs::read_to_string(self.directory.path().join("log")).unwrap()
     }
 
     pub(crate) fn control(&self, method: &str, path: &str, body: &str) -> Value {
@@ -199,6 +232,11 @@ impl Cluster {
     /// Where the provider's answer arrives, and the cookie that it belongs to.
     pub(crate) fn answered(&self) -> (String, String) {
         answer_of(&self.nodes[0].address, &self.emulator)
+    }
+
+    /// The same, begun at this process; what it answers if that is no.
+    pub(crate) fn try_answered(&self, node: usize) -> Result<(String, String), Answer> {
+        led_through(self.nodes[node].get("/auth/google/login", "a=b"), &self.emulator)
     }
 
     fn sessions(&self) -> usize {

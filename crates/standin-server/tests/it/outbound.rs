@@ -10,7 +10,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 /// A service behind an https `public_url`, with the provider `inside` at `https://localhost:{port}`.
-fn place(port: u16, more: &str) -> TempDir {
+pub(crate) fn place(port: u16, more: &str) -> TempDir {
     let place = tempfile::tempdir().unwrap();
     let init = standin(place.path()).args(["init"]).output().unwrap();
     assert!(init.status.success(), "{init:?}");
@@ -42,7 +42,7 @@ fn standin(directory: &Path) -> Command {
 }
 
 /// A service that is killed with its test.
-struct Service {
+pub(crate) struct Service {
     child: Child,
     public: String,
 }
@@ -56,12 +56,17 @@ impl Drop for Service {
 
 impl Service {
     fn start(directory: &Path) -> Self {
+        Self::start_with(directory, &[])
+    }
+
+    /// With more in its environment.
+    pub(crate) fn start_with(directory: &Path, environment: &[(&str, &str)]) -> Self {
         let ports = ["--listen", "127.0.0.1:0", "--operator-listen", "127.0.0.1:0", "--json"];
         let mut command = standin(directory);
         command.arg("serve").args(ports).stdout(Stdio::piped()).stderr(Stdio::piped());
         // A proxy of the environment would be another way out.
         command.env("HTTPS_PROXY", "http://127.0.0.1:1").env("ALL_PROXY", "http://127.0.0.1:1");
-        let mut child = command.spawn().unwrap();
+        let mut child = command.envs(environment.iter().copied()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let ready: Value = serde_json::from_str(&line).unwrap();
@@ -70,7 +75,7 @@ impl Service {
     }
 
     /// A visitor presses the button.
-    fn sign_in(&self) -> String {
+    pub(crate) fn sign_in(&self) -> String {
         let mut stream = TcpStream::connect(&self.public).unwrap();
         let request =
             "GET /auth/inside/login HTTP/1.1\r\nhost: app.example.com\r\nconnection: close\r\n\r\n";

@@ -10,6 +10,7 @@ use super::connection::Connection;
 use super::rewraps::none_retired;
 use super::rows::{Cells, limit, params};
 use super::work::Done;
+use crate::legible::legible;
 
 const QUEUE: &str = concat!(
     "INSERT INTO revocations (grant_id, queued_at, provider, sealed_token, retry_at, attempts) \
@@ -46,7 +47,8 @@ pub(super) async fn due(
     now: Timestamp,
     rows: usize,
 ) -> Done<Vec<RevocationRow>> {
-    connection.all(DUE, params![now, limit(rows)], revocation_of).await
+    let due = params![now, limit(rows)];
+    Ok(legible(connection.all(DUE, due, |row| Ok(revocation_of(row))).await?)?)
 }
 
 /// Revocations whose token does not begin as the active key's do.

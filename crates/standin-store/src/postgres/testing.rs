@@ -15,14 +15,20 @@
     reason = "these are the means of tests: to panic is how they say that they do not work"
 )]
 
+mod patroni;
+
 use std::fs::{self, File};
 use std::io::Write as _;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread::sleep;
+use std::time::Duration;
+
+pub use patroni::{Patroni, Replication};
 
 const USER: &str = "standin";
 const PASSWORD: &str = "correct horse";
@@ -189,6 +195,12 @@ impl Server {
             return port.parse().expect("a port");
         }
         let port = free_port();
+        self.start_pooler(port);
+        fs::write(known, port.to_string()).expect("a file");
+        port
+    }
+
+    fn start_pooler(&self, port: u16) {
         let directory = self.directory.display();
         self.file("pgbouncer.users", &format!("\"{USER}\" \"{PASSWORD}\"\n"));
         let configuration = format!(
@@ -202,8 +214,36 @@ impl Server {
         self.run_at(Path::new("/usr/sbin/pgbouncer"), |command| {
             command.arg("-d").arg(&configuration)
         });
-        fs::write(known, port.to_string()).expect("a file");
-        port
+        // It goes into the background before it has begun.
+        let pid = self.directory.join("pgbouncer.pid");
+        while !pid.exists() || TcpStream::connect(("127.0.0.1", port)).is_err() {
+            sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Sends a signal to the PgBouncer of a server of one's own: `-STOP`, say.
+    pub fn signal_pooler(&self, name: &str) {
+        let pid = fs::read_to_string(self.directory.join("pgbouncer.pid")).expect("its file");
+        let sent = Command::new("kill").args([name, pid.trim()]).status();
+        assert!(sent.is_ok_and(|sent| sent.success()), "kill {name}");
+    }
+
+    /// Kills it and starts it again: whoever was connected is not any more.
+    pub fn restart_pooler(&self) {
+        let port = self.pooler();
+        self.signal_pooler("-KILL");
+        fs::remove_file(self.directory.join("pgbouncer.pid")).expect("its file");
+        self.start_pooler(port);
+    }
+
+    /// What `pg_dump` writes of a database.
+    pub fn dump(&self, database: &str) -> Vec<u8> {
+        let mut command = Command::new(binaries().join("pg_dump"));
+        command.arg("-h").arg(&self.directory).args(["-U", USER, "-d", database]);
+        command.arg("-p").arg(self.port.to_string()).env("PGPASSWORD", PASSWORD);
+        let output = command.stdin(Stdio::null()).output().expect("pg_dump");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        output.stdout
     }
 
     /// Runs statements, each in a transaction of its own. What `psql` prints, without decoration.

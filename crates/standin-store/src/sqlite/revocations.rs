@@ -9,6 +9,7 @@ use standin::vault::{Sealed, header};
 use super::failure::Failure;
 use super::rewraps::none_retired;
 use super::rows::{Cells, all, execute, limit};
+use crate::legible::legible;
 
 const QUEUE: &str = concat!(
     "INSERT INTO revocations (grant_id, queued_at, provider, sealed_token, retry_at, attempts) \
@@ -45,7 +46,8 @@ pub(super) fn due(
     now: Timestamp,
     rows: usize,
 ) -> Result<Vec<RevocationRow>, Failure> {
-    all(connection, DUE, params![now.unix_ms(), limit(rows)], revocation_of)
+    let due = params![now.unix_ms(), limit(rows)];
+    Ok(legible(all(connection, DUE, due, |row| Ok(revocation_of(row)))?)?)
 }
 
 /// Revocations whose token does not begin as the active key's do.

@@ -13,7 +13,7 @@ use standin::{Journal as _, JournalRecord};
 use standin_store::journal::FileJournal;
 use tempfile::TempDir;
 
-fn record(number: u64) -> JournalRecord {
+pub(crate) fn record(number: u64) -> JournalRecord {
     JournalRecord {
         attempt: refresh_id(number),
         grant: grant_id(number % 2),

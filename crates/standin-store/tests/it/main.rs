@@ -9,5 +9,6 @@ mod fixture;
 mod journal;
 mod laws;
 mod postgres;
+mod power;
 mod schema;
 mod url;

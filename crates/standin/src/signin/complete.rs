@@ -23,7 +23,7 @@ use crate::provider::{Known, Provider, SignInProof, TokenResponse};
 use crate::receipt::{Fact, Offline, Receipt, rules};
 use crate::secret::Nonce;
 use crate::session::cookie::Cookies;
-use crate::store::{AttemptOutcome, AttemptRow, Event, EventKind};
+use crate::store::{AttemptOutcome, AttemptRow, Event, EventKind, StoreError};
 use crate::time::Timestamp;
 use crate::verify::{ExpectedNonce, IdTokenFault, ProviderId, VerifiedIdentity};
 
@@ -342,8 +342,13 @@ impl SignIn {
     ) -> Failed {
         if error != Error::Refused(Refusal::AttemptUsed) {
             let outcome = AttemptOutcome::Failed { code: error.code().to_owned() };
-            if let Err(error) = self.core.store.finish_attempt(attempt.id, outcome).await {
-                tracing::warn!(attempt.id = %attempt.id, %error, "the outcome of an attempt is not stored");
+            let stored = self.core.store.finish_attempt(attempt.id, outcome).await;
+            if let Err(fault) = stored {
+                tracing::warn!(attempt.id = %attempt.id, error = %fault, "the outcome of an attempt is not stored");
+                if matches!(fault, StoreError::Unavailable(_) | StoreError::Unknown(_)) {
+                    // Nothing can be written now, and a browser waits.
+                    return Failed::of(attempt, error);
+                }
             }
         }
         self.turned_away(attempt, error, receipt).await

@@ -264,6 +264,9 @@ pub enum EventKind {
     ClientRevoked,
     /// A user gave (more) access.
     GrantAuthorized,
+    /// What stands in a grant's row is not what was written there: it does not open, or makes no sense. Told once
+    /// by each process; the detail is the code that callers get.
+    GrantDamaged,
     /// The provider no longer honours a grant: its user must give it again. The detail says why.
     GrantReauthRequired,
     /// The provider honours a suspect grant after all.

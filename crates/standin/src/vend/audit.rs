@@ -86,6 +86,12 @@ impl Audit {
         self.count(Key { kind: EventKind::RefreshFailed, client: None, user, grant, detail }, now);
     }
 
+    /// A grant's row was changed behind our back; `code` is what callers get.
+    pub(super) fn damaged(&self, user: UserId, grant: GrantId, code: &str, now: Timestamp) {
+        let (kind, detail) = (EventKind::GrantDamaged, Some(code.to_owned()));
+        self.count(Key { kind, client: None, user: Some(user), grant: Some(grant), detail }, now);
+    }
+
     fn count(&self, key: Key, now: Timestamp) {
         let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let counted = counts.entry(key).or_insert(Counted { first_at: now, count: 0 });

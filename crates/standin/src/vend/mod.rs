@@ -6,6 +6,7 @@
 //!
 //! An unknown user and a user without a grant get the same answer: a client cannot find out who exists.
 
+mod alarm;
 mod audit;
 mod policy;
 
@@ -15,9 +16,10 @@ use std::time::Duration;
 pub use audit::Audit;
 pub use policy::{InvalidRule, Permission, Policy, Rule, TokenRule};
 
+use self::alarm::Alarms;
 use crate::core::Core;
 use crate::error::{Error, Refusal};
-use crate::id::UserId;
+use crate::id::{GrantId, UserId};
 use crate::measure;
 use crate::provider::Scopes;
 use crate::refresh::{FreshToken, Need, RefreshFailure, Refresher};
@@ -111,11 +113,12 @@ pub struct Vend {
     core: Arc<Core>,
     refresher: Refresher,
     audit: Audit,
+    alarms: Alarms,
 }
 
 impl Vend {
     pub(crate) fn new(core: Arc<Core>, refresher: Refresher, audit: Audit) -> Self {
-        Self { core, refresher, audit }
+        Self { core, refresher, audit, alarms: Alarms::default() }
     }
 
     /// Finds the client of a key.
@@ -204,7 +207,7 @@ impl Vend {
         if listed.is_empty() || !listed.covers(scopes) {
             return Err(Refusal::ScopeNotAllowed.into());
         }
-        let grant = self.core.grant_of(user, provider, subject).await?.ok_or(Refusal::NoGrant)?;
+        let grant = self.grant_of(user, provider, subject).await?.ok_or(Refusal::NoGrant)?;
         let need = Need { min_ttl: DEFAULT_MIN_TTL, stale: None };
         let limit = |opens: &Scopes| {
             (!listed.covers(opens)).then(|| narrow(&opens.intersection(listed), scopes))
@@ -215,7 +218,34 @@ impl Vend {
     async fn find(&self, request: &VendRequest) -> Result<Option<Grant>, Error> {
         let Some(user) = request.user.find(&*self.core.store).await? else { return Ok(None) };
         let account = request.user.account_at(&request.provider);
-        Ok(self.core.grant_of(user, &request.provider, account).await?)
+        self.grant_of(user, &request.provider, account).await
+    }
+
+    async fn grant_of(
+        &self,
+        user: UserId,
+        provider: &ProviderId,
+        subject: Option<&str>,
+    ) -> Result<Option<Grant>, Error> {
+        let found = self.core.grant_of(user, provider, subject).await;
+        found.map_err(|error| {
+            let grant = match &error {
+                StoreError::Inconsistent { row, .. } => row.parse().ok(),
+                _ => None,
+            };
+            let error = Error::from(error);
+            if let Some(grant) = grant {
+                self.alarm(user, grant, &error);
+            }
+            error
+        })
+    }
+
+    /// Nothing, unless somebody has changed the row behind our back.
+    fn alarm(&self, user: UserId, grant: GrantId, error: &Error) {
+        if self.alarms.raise(grant, error) {
+            self.audit.damaged(user, grant, error.code(), self.core.now());
+        }
     }
 
     /// A token opens everything it was given for, whatever was asked: who may not have all of the grant gets
@@ -256,7 +286,11 @@ impl Vend {
             Some(narrowed) => self.refresher.ensure_narrow(grant, narrowed, need).await,
             None => self.refresher.ensure_fresh(grant, need).await,
         };
-        let token = token.map_err(|failure| self.failed(grant, scopes, failure))?;
+        let token = token.map_err(|failure| {
+            let error = self.failed(grant, scopes, failure);
+            self.alarm(grant.user, grant.id, &error);
+            error
+        })?;
         // The refresh may have brought less than was granted.
         self.check_scopes(grant, &token.scopes, scopes)?;
         let expires_in = token.expires_at.remaining(self.core.now());

@@ -31,12 +31,16 @@ impl Fixture {
 }
 
 /// A connection past the store, as somebody else has one. It ends when the second is dropped.
-#[expect(clippy::disallowed_methods, reason = "the task is aborted when its handle is dropped")]
 pub(super) async fn connect(database: &Database) -> (Client, Connected) {
     let url = database.url();
     let (url, _) = url.split_once('?').unwrap();
-    let (client, connection) = tokio_postgres::connect(url, NoTls).await.unwrap();
-    (client, Connected(tokio::spawn(async move { drop(connection.await) })))
+    connect_to(url).await.unwrap()
+}
+
+#[expect(clippy::disallowed_methods, reason = "the task is aborted when its handle is dropped")]
+pub(super) async fn connect_to(url: &str) -> Result<(Client, Connected), tokio_postgres::Error> {
+    let (client, connection) = tokio_postgres::connect(url, NoTls).await?;
+    Ok((client, Connected(tokio::spawn(async move { drop(connection.await) }))))
 }
 
 pub(super) struct Connected(JoinHandle<()>);

@@ -9,7 +9,7 @@ use standin_store::postgres::PostgresStore;
 use standin_store::postgres::testing::{Database, Server};
 use tokio::time::sleep;
 
-use super::fixture::{Fixture, connect};
+use super::fixture::{Fixture, connect, connect_to};
 
 fn unavailable<T: std::fmt::Debug>(result: Result<T, StoreError>) -> String {
     match result {
@@ -20,7 +20,7 @@ fn unavailable<T: std::fmt::Debug>(result: Result<T, StoreError>) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs a PostgreSQL server"]
-async fn a_server_that_stops_is_reported_and_used_again_when_it_is_back() {
+async fn d25_a_server_that_stops_is_reported_and_used_again_when_it_is_back() {
     let server = Server::private(&[]);
     let store = PostgresStore::open(&server.url("postgres")).await.unwrap();
     store.complete_sign_in(sign_in(1)).await.unwrap();
@@ -34,7 +34,7 @@ async fn a_server_that_stops_is_reported_and_used_again_when_it_is_back() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs a PostgreSQL server"]
-async fn connections_that_were_cut_while_idle_are_noticed_before_they_are_used() {
+async fn d28_connections_that_were_cut_while_idle_are_noticed_before_they_are_used() {
     let store = Fixture::fresh().await;
     store.complete_sign_in(sign_in(1)).await.unwrap();
     for number in 1..20 {
@@ -49,7 +49,7 @@ async fn connections_that_were_cut_while_idle_are_noticed_before_they_are_used()
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs a PostgreSQL server"]
-async fn when_all_connections_are_in_use_a_caller_is_told_soon() {
+async fn d25_when_all_connections_are_in_use_a_caller_is_told_soon() {
     let database = Database::fresh();
     let url = database.url().replace("pool_timeout=60", "pool_timeout=1&pool_size=1");
     let store = Arc::new(PostgresStore::open(&url).await.unwrap());
@@ -81,7 +81,7 @@ async fn until_waiting(database: &Database) {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs a PostgreSQL server"]
-async fn a_transaction_that_is_chosen_in_a_deadlock_is_done_again() {
+async fn d25_a_transaction_that_is_chosen_in_a_deadlock_is_done_again() {
     let store = Fixture::fresh().await;
     store.complete_sign_in(sign_in(1)).await.unwrap();
     let (mut other, _connection) = connect(&store.database).await;
@@ -118,4 +118,77 @@ async fn data_keys_are_counted_after_whoever_was_writing_has_finished() {
         late.commit().await.unwrap();
     });
     assert_ne!(after.unwrap(), before);
+}
+
+/// Makes each update of a grant do `statements` first.
+fn before_each_update(database: &Database, statements: &str) {
+    database.psql(&format!(
+        "CREATE SEQUENCE tries; CREATE FUNCTION fault() RETURNS trigger LANGUAGE plpgsql AS \
+         $$ BEGIN {statements} RETURN NEW; END $$; \
+         CREATE TRIGGER fault BEFORE UPDATE ON grants FOR EACH ROW EXECUTE FUNCTION fault()"
+    ));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a PostgreSQL server"]
+async fn d25_a_transaction_that_could_not_be_serialized_is_done_again() {
+    let store = Fixture::fresh().await;
+    store.complete_sign_in(sign_in(1)).await.unwrap();
+    // A sequence is not rolled back: it counts the tries.
+    let refuses = |tries: u32| {
+        format!(
+            "IF nextval('tries') < {tries} THEN RAISE EXCEPTION 'not now' USING ERRCODE = '40001'; END IF;"
+        )
+    };
+    before_each_update(&store.database, &refuses(4));
+    let written = next(&grant(1), at(9));
+    assert_eq!(store.replace_grant(written.clone(), None).await, Ok(()));
+    assert_eq!(store.database.psql("SELECT last_value FROM tries"), "4");
+
+    store.database.psql("DROP FUNCTION fault CASCADE; DROP SEQUENCE tries");
+    before_each_update(&store.database, &refuses(99));
+    let words = unavailable(store.replace_grant(next(&written, at(10)), None).await);
+    assert!(words.contains("40001"), "{words}");
+    assert_eq!(store.grant(grant_id(1)).await, Ok(Some(written)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a PostgreSQL server"]
+async fn d25_a_statement_that_takes_too_long_is_ended_and_has_done_nothing() {
+    let store = Fixture::fresh().await;
+    store.complete_sign_in(sign_in(1)).await.unwrap();
+    before_each_update(&store.database, "PERFORM pg_sleep(600);");
+    let words = unavailable(store.replace_grant(next(&grant(1), at(9)), None).await);
+    assert!(words.contains("the server took too long"), "{words}");
+    assert_eq!(store.grant(grant_id(1)).await, Ok(Some(grant(1))));
+    let busy = "SELECT count(*) FROM pg_stat_activity \
+        WHERE datname = current_database() AND state = 'active' AND pid <> pg_backend_pid()";
+    assert_eq!(store.database.psql(busy), "0", "nothing goes on behind our back");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a PostgreSQL server"]
+async fn d25_a_server_that_has_no_connection_left_is_reported_and_used_again_when_it_has() {
+    let server =
+        Server::private(&[("max_connections", "6"), ("superuser_reserved_connections", "0")]);
+    let store = PostgresStore::open(&server.url("postgres")).await.unwrap();
+    let url = server.url("postgres");
+    let (url, _) = url.split_once('?').unwrap();
+    let mut others = Vec::new();
+    while let Ok(other) = connect_to(url).await {
+        others.push(other);
+    }
+    let ours =
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'standin'";
+    others[0].0.batch_execute(ours).await.unwrap();
+    // Somebody else is faster.
+    while let Ok(other) = connect_to(url).await {
+        others.push(other);
+    }
+    let words = unavailable(store.ping().await);
+    assert!(words.contains("the server has no connection left"), "{words}");
+    drop(others);
+    while store.ping().await.is_err() {
+        sleep(Duration::from_millis(50)).await;
+    }
 }

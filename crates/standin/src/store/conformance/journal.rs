@@ -9,6 +9,7 @@ fn one_of_each_kind() -> Vec<Event> {
         EventKind::ClientAdded,
         EventKind::ClientRevoked,
         EventKind::GrantAuthorized,
+        EventKind::GrantDamaged,
         EventKind::GrantReauthRequired,
         EventKind::GrantRevoked,
         EventKind::IdentityLinked,

@@ -1,0 +1,182 @@
+//! Three PostgreSQL servers that Patroni keeps, and the primary killed under a load of refreshes and sign-ins (fault
+//! D26). The provider takes each refresh token once, and knows which one lives: it is the judge.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard};
+use std::thread;
+use std::time::Duration;
+
+use serde_json::json;
+use standin_store::postgres::testing::{Patroni, Replication};
+
+use super::world::{Person, World, body, code, stale, token_in};
+use crate::nodes::{Cluster, Setup};
+
+const PEOPLE: usize = 12;
+const JOBS: usize = 4;
+
+/// A service of three processes on a cluster of three servers, and people with grants that rotate.
+struct Load {
+    patroni: Mutex<Patroni>,
+    world: World,
+    people: Vec<Person>,
+    /// The token that each of them was given last.
+    tokens: Mutex<Vec<String>>,
+    /// Who has signed in meanwhile, and was told so.
+    newcomers: Mutex<Vec<Person>>,
+    refreshes: AtomicUsize,
+    /// How often something else was answered, by its code.
+    refused: Mutex<BTreeMap<String, usize>>,
+    is_over: AtomicBool,
+}
+
+impl Load {
+    fn start(replication: Replication) -> Self {
+        let patroni = Patroni::start(replication);
+        let setup = Setup { database_url: Some(patroni.url()), ..Setup::default() };
+        let world = World::over(Cluster::with(setup));
+        world.rotates();
+        let people =
+            (0..PEOPLE).map(|number| world.sign_in(number % 3, &address("person", number)));
+        let people: Vec<_> = people.collect();
+        let tokens = people.iter().map(|person| world.refresh(0, person)).collect();
+        Self {
+            patroni: Mutex::new(patroni),
+            world,
+            people,
+            tokens: Mutex::new(tokens),
+            newcomers: Mutex::default(),
+            refreshes: AtomicUsize::new(0),
+            refused: Mutex::default(),
+            is_over: AtomicBool::new(false),
+        }
+    }
+
+    /// Runs `faults` under the load, which goes on until something has come of it after the last fault.
+    fn under(&self, faults: impl FnOnce()) {
+        thread::scope(|scope| {
+            for job in 0..JOBS {
+                scope.spawn(move || self.work(job));
+            }
+            scope.spawn(|| self.sign_people_in());
+            // Whatever happens, the others end.
+            let _over = Over(&self.is_over);
+            self.until_something_comes_of_it();
+            faults();
+            self.until_something_comes_of_it();
+        });
+    }
+
+    fn work(&self, job: usize) {
+        let mut turn = job;
+        while !self.is_over.load(Ordering::Relaxed) {
+            turn += 1;
+            self.refresh(turn % 3, (turn * 5 + job) % PEOPLE);
+        }
+    }
+
+    /// Asks for another token than the last. Somebody else may have brought it already.
+    fn refresh(&self, node: usize, person: usize) {
+        let request = stale(&self.tokens()[person]);
+        let answer = self.world.vend(node, &self.people[person], &request);
+        if let Some(token) = token_in(&answer) {
+            self.tokens()[person] = token;
+            self.refreshes.fetch_add(1, Ordering::Relaxed);
+        } else {
+            *self.refused.lock().unwrap().entry(code(&answer)).or_default() += 1;
+            thread::sleep(Duration::from_millis(100));
+        }
+    }
+
+    fn sign_people_in(&self) {
+        for number in 0.. {
+            if self.is_over.load(Ordering::Relaxed) {
+                return;
+            }
+            match self.world.try_sign_in(number % 3, &address("newcomer", number)) {
+                Ok(person) => self.newcomers.lock().unwrap().push(person),
+                Err(_) => thread::sleep(Duration::from_millis(100)),
+            }
+        }
+    }
+
+    fn tokens(&self) -> MutexGuard<'_, Vec<String>> {
+        self.tokens.lock().unwrap()
+    }
+
+    fn count(&self) -> usize {
+        self.refreshes.load(Ordering::Relaxed)
+    }
+
+    /// Until each grant may have been refreshed, and somebody has signed in.
+    fn until_something_comes_of_it(&self) {
+        let newcomers = || self.newcomers.lock().unwrap().len();
+        let (refreshes, people) = (self.count() + 2 * PEOPLE, newcomers() + 2);
+        for _ in 0..1_200 {
+            if self.count() >= refreshes && newcomers() >= people {
+                return;
+            }
+            thread::sleep(Duration::from_millis(50));
+        }
+        panic!("nothing goes on: {} refreshes, {:?}", self.count(), self.refused.lock().unwrap());
+    }
+
+    /// Kills whoever leads, and waits until another does.
+    fn kill_the_primary(&self) {
+        let mut patroni = self.patroni.lock().unwrap();
+        patroni.until_safe();
+        let leader = patroni.leader();
+        patroni.kill(leader);
+        let next = patroni.leader();
+        assert_ne!(next, leader);
+        patroni.revive(leader);
+    }
+
+    /// Everybody's grant is refreshed once more. Who has to give access again, and why.
+    fn lost(&self) -> BTreeMap<String, String> {
+        let mut lost = BTreeMap::new();
+        for (number, person) in self.people.iter().enumerate() {
+            let request = stale(&self.tokens()[number]);
+            let answer = self.world.vend(number % 3, person, &request);
+            if token_in(&answer).is_none() {
+                let answer = body(&answer);
+                let reason = format!("{} {}", answer["code"], answer["reason"]);
+                lost.insert(person.email.clone(), reason);
+            }
+        }
+        lost
+    }
+}
+
+fn address(kind: &str, number: usize) -> String {
+    format!("{kind}{number}@example.com")
+}
+
+struct Over<'a>(&'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+#[test]
+#[ignore = "needs a PostgreSQL server"]
+fn d26_two_failovers_to_a_synchronous_standby_lose_no_grant_and_no_sign_in() {
+    let load = Load::start(Replication::Synchronous);
+    load.under(|| {
+        load.kill_the_primary();
+        load.until_something_comes_of_it();
+        load.kill_the_primary();
+    });
+
+    load.world.nobody_is_behind(&load.people.iter().collect::<Vec<_>>());
+    assert_eq!(load.lost(), BTreeMap::new());
+    assert_eq!(load.refused.lock().unwrap().get("reauth_required"), None);
+    for person in load.newcomers.lock().unwrap().iter() {
+        let session = load.world.cluster.nodes[0].get("/auth/session", &person.session);
+        assert_eq!(session.status(), 200, "{} {}", person.email, session.0);
+        load.world.token(0, person, &json!({}));
+    }
+}

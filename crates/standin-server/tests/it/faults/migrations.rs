@@ -1,0 +1,100 @@
+//! A migration that is killed in the middle has done nothing, and the next one does it all (fault D31).
+
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use standin_store::postgres::testing::Database;
+use tempfile::TempDir;
+
+/// A configuration for this database.
+fn place(url: Option<&str>) -> TempDir {
+    let place = tempfile::tempdir().unwrap();
+    let file = || format!("sqlite://{}/standin.db", place.path().display());
+    let url = url.map_or_else(file, str::to_owned);
+    assert!(standin(place.path(), &["init"]).status().unwrap().success());
+    let text = format!(
+        "public_url = \"http://127.0.0.1:1\"\n[database]\nurl = \"{url}\"\n[keys]\nfile = \"keys.toml\"\n\
+         [[provider]]\nid = \"google\"\nkind = \"google\"\nclient_id = \"id\"\nclient_secret = \"secret\"\n"
+    );
+    std::fs::write(place.path().join("standin.toml"), text).unwrap();
+    place
+}
+
+fn standin(place: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_standin"));
+    command.current_dir(place).env_clear().args(arguments);
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+    command
+}
+
+fn migrate(place: &Path) -> Child {
+    standin(place, &["migrate"]).spawn().unwrap()
+}
+
+fn succeeds(child: Child) {
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+}
+
+/// Killed at another moment each time, from before its first statement to after its last.
+#[test]
+fn d31_a_migration_of_a_file_that_is_killed_at_any_moment_is_made_whole_by_the_next() {
+    for moment in 0..12 {
+        let place = place(None);
+        let mut killed = migrate(place.path());
+        thread::sleep(Duration::from_millis(3 * moment));
+        killed.kill().unwrap();
+        killed.wait().unwrap();
+        let (first, second) = (migrate(place.path()), migrate(place.path()));
+        succeeds(first);
+        succeeds(second);
+        let users = standin(place.path(), &["users", "list"]).status().unwrap();
+        assert!(users.success());
+    }
+}
+
+/// Somebody else has the place of one of the later migrations and does not say whether it will be theirs.
+#[test]
+#[ignore = "needs a PostgreSQL server"]
+fn d31_a_migration_on_postgresql_that_is_killed_in_the_middle_has_done_nothing() {
+    let database = Database::fresh();
+    let place = place(Some(&database.url()));
+    database.psql(
+        "CREATE TABLE refinery_schema_history (version integer PRIMARY KEY, name text, applied_on text, checksum text)",
+    );
+    let tables = "SELECT count(*) FROM information_schema.tables WHERE table_schema = 'public'";
+    let waiting = "SELECT count(*) FROM pg_stat_activity \
+        WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    let hold = "BEGIN; INSERT INTO refinery_schema_history VALUES (5, 'x', 'x', 'x'); \
+        SELECT pg_sleep(600)";
+    let holding = "FROM pg_stat_activity WHERE datname = current_database() \
+        AND wait_event = 'PgSleep'";
+    thread::scope(|scope| {
+        let held = scope.spawn(|| database.psql(hold));
+        until(|| database.psql(&format!("SELECT count(*) {holding}")) == "1");
+        let mut killed = migrate(place.path());
+        until(|| database.psql(waiting) == "1");
+        killed.kill().unwrap();
+        killed.wait().unwrap();
+        database.psql(&format!("SELECT pg_terminate_backend(pid) {holding}"));
+        drop(held.join());
+    });
+    until(|| database.psql(waiting) == "0");
+    assert_eq!(database.psql(tables), "1");
+    let (first, second) = (migrate(place.path()), migrate(place.path()));
+    succeeds(first);
+    succeeds(second);
+    assert_ne!(database.psql(tables), "1");
+}
+
+fn until(is_so: impl Fn() -> bool) {
+    for _ in 0..600 {
+        if is_so() {
+            return;
+        }
+        thread::sleep(Duration::from_millis(50));
+    }
+    panic!("it has not happened in half a minute");
+}
