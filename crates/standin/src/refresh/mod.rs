@@ -31,10 +31,12 @@ mod single_flight;
 
 pub use self::journal::{Journal, JournalRecord, NoJournal};
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use futures_util::StreamExt as _;
 use futures_util::future::BoxFuture;
 use tokio_util::task::TaskTracker;
 
@@ -193,6 +195,8 @@ impl Refresher {
     }
 }
 
+/// Answers of the journal that are brought to their rows at a time.
+const REPLAYS: usize = 16;
 /// Leases that are over, in one look of the sweeper.
 const MAX_OVERDUE: usize = 64;
 /// Grants of one provider that are refreshed although nobody asks, in one look: a load that it does not feel.
@@ -253,19 +257,25 @@ impl Refresher {
 
     /// Brings what this node's journal keeps to the rows that do not have it: after a start, and after the database
     /// was away.
+    ///
+    /// Of each grant the newest: with it in its row, the others have nothing to say. Whoever looks after leases waits for
+    /// this, so it does not take its time.
     pub(crate) async fn replay(&self) {
-        for record in self.exchange.journal.kept() {
-            let grant = record.grant;
-            if FailPoint::RefreshReplay.reach().await.is_err() {
-                continue;
-            }
-            self.settle(grant, move |exchange, target| {
-                Box::pin(
-                    async move { Flight::new(exchange, target, ANY, true).replay(&record).await },
-                )
-            })
-            .await;
+        let kept = self.exchange.journal.kept().into_iter();
+        let newest: BTreeMap<GrantId, JournalRecord> =
+            kept.map(|record| (record.grant, record)).collect();
+        let records = futures_util::stream::iter(newest.into_values());
+        records.for_each_concurrent(REPLAYS, |record| self.replay_one(record)).await;
+    }
+
+    async fn replay_one(&self, record: JournalRecord) {
+        if FailPoint::RefreshReplay.reach().await.is_err() {
+            return;
         }
+        self.settle(record.grant, move |exchange, target| {
+            Box::pin(async move { Flight::new(exchange, target, ANY, true).replay(&record).await })
+        })
+        .await;
     }
 
     /// A flight that nobody waits for a token of. One that is in the air already does as well.

@@ -11,6 +11,7 @@ use super::provider::Provider;
 use crate::http::{HttpClient, HttpError, Request, Response, TOTAL_TIMEOUT};
 use crate::id::{GrantId, RefreshId};
 use crate::refresh::{Journal, JournalRecord};
+use crate::store::conformance::samples;
 use crate::store::memory::Wire;
 use crate::store::{self, StoreError};
 use crate::time::{Clock, Timestamp};
@@ -135,6 +136,18 @@ impl Machine {
     pub(super) fn lose_answers(&self, of_a_hundred: u64) {
         self.ground.say(&format!("node {} loses answers", self.name));
         self.trouble.lock().unwrap().lost_answers = of_a_hundred;
+    }
+
+    /// So many answers are in its journal, of which nothing is left to do.
+    pub(super) fn has_kept(&self, records: u64) {
+        let record = |number| JournalRecord {
+            attempt: samples::refresh_id(number),
+            grant: samples::grant_id(0),
+            generation: 0,
+            asked_at: self.ground.now(),
+            body: Vec::new(),
+        };
+        self.disk.lock().unwrap().extend((0..records).map(|number| (record(number), true)));
     }
 
     /// One more life on it.

@@ -7,6 +7,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
+use super::WITH_GRACE;
 use super::chaos::{self, Plan, Trouble};
 use super::node::{Dice, Ground, Machine};
 use super::provider::{Provider, Rules};
@@ -19,7 +20,7 @@ use crate::refresh::Need;
 use crate::secret::{AccessToken, ClientSecret, RefreshToken};
 use crate::store::conformance::samples;
 use crate::store::memory::MemoryStore;
-use crate::store::{Grants as _, Refreshes as _, Users as _};
+use crate::store::{Grants as _, RefreshClaim, Refreshes as _, Users as _};
 use crate::time::Timestamp;
 use crate::vault::{Binding, Grant, GrantState, KeyFile, ReauthReason, Vault};
 use crate::{AllowList, Standin};
@@ -101,6 +102,20 @@ pub(super) async fn run(seed: u64, plan: &Plan, rules: Rules) -> Verdict {
     sleep(UNTIL_SETTLED).await;
     jobs.iter().for_each(JoinHandle::abort);
     world.verdict(began).await
+}
+
+/// Whether a node that starts with so many answers in its journal follows one that has died, within some seconds.
+pub(super) async fn follows_with_a_journal_of(records: u64) -> bool {
+    let mut world = World::new(1, WITH_GRACE).await;
+    world.machines[0].has_kept(records);
+    let (grant, attempt, now) =
+        (samples::grant_id(0), samples::refresh_id(records), world.ground.now());
+    let claim = RefreshClaim { grant, attempt, generation: 1, now, deadline: now };
+    world.database.claim_refresh(claim).await.unwrap();
+    let began = world.generations().await;
+    world.start(0).await;
+    sleep(Duration::from_secs(6)).await;
+    world.generations().await > began
 }
 
 fn due(back: &mut Vec<(Instant, usize)>) -> Vec<usize> {
