@@ -53,6 +53,11 @@ impl Plan {
     pub(super) const SLEEPS: Self = Self { deaths: 20, sleeps: 50, ..Self::DEATHS };
     pub(super) const CLOCKS: Self = Self { deaths: 20, clocks: 60, ..Self::DEATHS };
 
+    /// Whether nodes sleep through their leases: then a grant may die and give another reason.
+    pub(super) const fn sleeps(&self) -> bool {
+        self.sleeps > 0
+    }
+
     pub(super) const fn troubles(&self) -> u64 {
         self.troubles
     }

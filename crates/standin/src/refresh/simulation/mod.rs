@@ -48,10 +48,10 @@ fn in_its_own_time<T>(world: impl Future<Output = T>) -> T {
 
 fn run(seed: u64, plan: &Plan, rules: Rules) -> Verdict {
     let verdict = in_its_own_time(world::run(seed, plan, rules));
-    let Verdict { wrong, story, .. } = &verdict;
+    let Verdict { wrong, unsaid, story, .. } = &verdict;
     assert!(
-        wrong.is_empty(),
-        "seed {seed} of {plan:?}, {rules:?}: {wrong:#?}\n{}",
+        wrong.is_empty() && (*unsaid == 0 || plan.sleeps()),
+        "seed {seed} of {plan:?}, {rules:?}: {wrong:#?}, {unsaid} without the right word\n{}",
         story.join("\n")
     );
     verdict
@@ -59,7 +59,6 @@ fn run(seed: u64, plan: &Plan, rules: Rules) -> Verdict {
 
 /// How many losses there were, all of which were said to be such.
 fn lost(verdicts: &[Verdict]) -> usize {
-    assert_eq!(verdicts.iter().map(|verdict| verdict.unsaid).sum::<usize>(), 0);
     verdicts.iter().map(|verdict| verdict.lost).sum()
 }
 

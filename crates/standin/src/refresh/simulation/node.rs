@@ -241,7 +241,7 @@ impl HttpClient for Life {
             return Err(HttpError::Unsent);
         }
         let response = self.machine.ground.provider.serve(&request);
-        self.say("a question", &format!("is answered: {}", response.status));
+        self.say("a question", &format!("with {} has {}", spent(&request), response.status));
         self.pass(self.dice().ms(1_500)).await;
         if self.is_under(|trouble| trouble.no_provider_until) {
             self.say("an answer", "is lost");
@@ -252,10 +252,18 @@ impl HttpClient for Life {
     }
 }
 
+/// The refresh token of a question.
+fn spent(request: &Request) -> String {
+    let mut form = form_urlencoded::parse(&request.body);
+    let token = form.find(|(name, _)| name == "refresh_token");
+    token.map(|(_, token)| token.into_owned()).unwrap_or_default()
+}
+
 #[async_trait]
 impl Journal for Life {
     async fn append(&self, record: JournalRecord) -> std::io::Result<()> {
         self.pass(self.dice().ms(3)).await;
+        self.say("the journal", &format!("has an answer of generation {}", record.generation));
         self.machine.disk.lock().unwrap().push((record, false));
         self.pass(self.dice().ms(3)).await;
         Ok(())
