@@ -52,6 +52,8 @@ pub(super) struct Flight<'a> {
     /// Since when we have the lease; from before it was asked for.
     claimed_at: Option<Instant>,
     has_asked: bool,
+    /// Whether it is the record of a question without an answer, of whomever.
+    is_record: bool,
     began_at: Instant,
     waits: u32,
     token: Option<FreshToken>,
@@ -79,6 +81,7 @@ impl<'a> Flight<'a> {
             hand: None,
             claimed_at: None,
             has_asked: false,
+            is_record: false,
             began_at: Instant::now(),
             waits: 0,
             token: None,
@@ -214,6 +217,7 @@ impl<'a> Flight<'a> {
                     measure::count(&measure::TAKEOVERS);
                 }
                 (self.claimed_at, self.has_asked) = (Some(claimed_at), false);
+                self.is_record = unresolved > 0;
                 Event::Claimed { generation, unresolved, is_own }
             }
         })
@@ -376,9 +380,10 @@ impl<'a> Flight<'a> {
         Event::Waited
     }
 
-    /// Something is wrong with this grant, or with us. A lease under which nothing was asked is of no use to anybody.
+    /// Something is wrong with this grant, or with us. A lease under which nothing was asked is of no use to anybody,
+    /// unless it is a record: that stays, and is due when its time is over.
     async fn abandon(&mut self) {
-        if self.claimed_at.is_some() && !self.has_asked {
+        if self.claimed_at.is_some() && !self.has_asked && !self.is_record {
             self.release().await;
         }
     }

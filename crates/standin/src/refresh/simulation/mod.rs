@@ -111,3 +111,10 @@ fn the_same_seed_is_the_same_run() {
 fn rf_9_a_long_journal_does_not_keep_the_sweeper() {
     assert!(in_its_own_time(world::follows_with_a_journal_of(2_000)));
 }
+
+/// Whoever found something wrong before the question gave the lease back, and with it what others had left in it: the
+/// grant went on with a token that was spent.
+#[test]
+fn rf_9_a_record_stays_while_its_row_does_not_open() {
+    assert!(in_its_own_time(world::keeps_the_record_of_a_row_that_does_not_open()));
+}

@@ -22,7 +22,9 @@ use crate::store::conformance::samples;
 use crate::store::memory::MemoryStore;
 use crate::store::{Grants as _, RefreshClaim, Refreshes as _, Users as _};
 use crate::time::Timestamp;
-use crate::vault::{Binding, Grant, GrantState, KeyFile, ReauthReason, Vault};
+use crate::vault::{
+    Binding, Grant, GrantState, KeyFile, ReauthReason, Sealed, SealedTokens, Vault,
+};
 use crate::{AllowList, Standin};
 
 const NODES: usize = 3;
@@ -108,14 +110,31 @@ pub(super) async fn run(seed: u64, plan: &Plan, rules: Rules) -> Verdict {
 pub(super) async fn follows_with_a_journal_of(records: u64) -> bool {
     let mut world = World::new(1, WITH_GRACE).await;
     world.machines[0].has_kept(records);
-    let (grant, attempt, now) =
-        (samples::grant_id(0), samples::refresh_id(records), world.ground.now());
-    let claim = RefreshClaim { grant, attempt, generation: 1, now, deadline: now };
-    world.database.claim_refresh(claim).await.unwrap();
+    world.leave_lease().await;
     let began = world.generations().await;
     world.start(0).await;
     sleep(Duration::from_secs(6)).await;
     world.generations().await > began
+}
+
+/// Whether somebody who has died is still known to have asked, after another node has looked at a row that it cannot
+/// open.
+pub(super) async fn keeps_the_record_of_a_row_that_does_not_open() -> bool {
+    let mut world = World::new(1, WITH_GRACE).await;
+    world.leave_lease().await;
+    let grant = world.grants().await.remove(0);
+    let access = Some(Sealed::from_bytes(vec![1; 300]));
+    let broken = Grant {
+        version: grant.version + 1,
+        tokens: SealedTokens { access, ..grant.tokens },
+        access_expires_at: world.ground.now().after(Duration::from_hours(1)),
+        ..grant
+    };
+    world.database.replace_grant(broken, None).await.unwrap();
+    world.start(0).await;
+    sleep(Duration::from_secs(6)).await;
+    let leases = world.database.overdue_refreshes(Timestamp::NEVER, 100).await.unwrap();
+    leases == [samples::grant_id(0)]
 }
 
 fn due(back: &mut Vec<(Instant, usize)>) -> Vec<usize> {
@@ -162,6 +181,14 @@ impl World {
             let sign_in = crate::store::SignIn { grant: Some(grant), ..samples::sign_in(number) };
             self.database.complete_sign_in(sign_in).await.unwrap();
         }
+    }
+
+    /// Of somebody who has died over it.
+    async fn leave_lease(&self) {
+        let (grant, attempt, now) =
+            (samples::grant_id(0), samples::refresh_id(999), self.ground.now());
+        let claim = RefreshClaim { grant, attempt, generation: 1, now, deadline: now, asks: true };
+        self.database.claim_refresh(claim).await.unwrap();
     }
 
     async fn vault(&self) -> Vault {
