@@ -117,6 +117,7 @@ fn builder(
         .session(settings)
         .sign_up(config.sign_up)
         .keep_alive(config.keep_alive)
+        .tenants(config.keys.tenants)
         .receipts(config.attempts);
     Ok(config.providers.iter().fold(builder, |builder, provider| {
         let own = builder.provider(provider_config(provider, config.is_development()));

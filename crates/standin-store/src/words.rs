@@ -61,6 +61,7 @@ words! {
         SignedIn => "signed_in",
         SignedOut => "signed_out",
         StreamRegistered => "stream_registered",
+        TenantShredded => "tenant_shredded",
         TokenRefreshed => "token_refreshed",
         TokenVended => "token_vended",
         UserDeleted => "user_deleted",

@@ -13,7 +13,7 @@ use crate::id::{GrantId, UserId};
 use crate::provider::Provider;
 use crate::store::{Store, StoreError};
 use crate::time::{Clock, Timestamp};
-use crate::vault::{Grant, Vault};
+use crate::vault::{Grant, TenantRule, Vault};
 use crate::verify::ProviderId;
 
 /// The parts that are shared: one of each in a process, none of them with any state of a request.
@@ -28,6 +28,7 @@ pub(crate) struct Core {
     pub(crate) sign_up: SignUp,
     /// Whether refresh tokens are used so that their provider does not forget them.
     pub(crate) keeps_alive: bool,
+    pub(crate) tenants: TenantRule,
 }
 
 impl Core {

@@ -71,6 +71,7 @@ mod json;
 mod limiter;
 mod refresh;
 mod revoke;
+mod shred;
 mod standin;
 
 pub mod entropy;
@@ -97,4 +98,5 @@ pub use error::{Error, Refusal};
 pub use limiter::Limiter;
 pub use refresh::{FreshToken, Journal, JournalRecord, NoJournal};
 pub use revoke::{Revocations, Revoked};
+pub use shred::Shredded;
 pub use standin::{Builder, NotReady, Standin};

@@ -228,7 +228,8 @@ impl Revocations {
 
 /// What no restart and no other moment mends.
 const fn never_opens(error: &VaultError) -> bool {
-    matches!(error, VaultError::DoesNotOpen | VaultError::UnknownFormat | VaultError::KeyMissing)
+    use VaultError::{DoesNotOpen, KeyDestroyed, KeyMissing, UnknownFormat};
+    matches!(error, DoesNotOpen | KeyDestroyed | KeyMissing | UnknownFormat)
 }
 
 /// More than there can be tokens of one grant in one millisecond.

@@ -26,7 +26,7 @@ use crate::signals::Signals;
 use crate::signin::SignIn;
 use crate::store::{ReceiptKind, Store, StoreError, Timeline};
 use crate::time::{Clock, SystemClock};
-use crate::vault::{KeyFile, Vault, VaultError};
+use crate::vault::{KeyFile, TenantRule, Vault, VaultError};
 use crate::vend::{Audit, Vend};
 use crate::verify::ProviderId;
 
@@ -86,6 +86,7 @@ pub struct Builder {
     session: SessionSettings,
     sign_up: SignUp,
     keeps_alive: bool,
+    tenants: TenantRule,
     receipts: ReceiptSettings,
     journal: Arc<dyn Journal>,
 }
@@ -129,6 +130,13 @@ impl Builder {
     #[must_use]
     pub fn keep_alive(mut self, keeps_alive: bool) -> Self {
         self.keeps_alive = keeps_alive;
+        self
+    }
+
+    /// By what tenants are told apart, whose grants are sealed with keys of their own.
+    #[must_use]
+    pub fn tenants(mut self, rule: TenantRule) -> Self {
+        self.tenants = rule;
         self
     }
 
@@ -177,6 +185,7 @@ impl Builder {
             public_url: self.public_url,
             sign_up: self.sign_up,
             keeps_alive: self.keeps_alive,
+            tenants: self.tenants,
         });
         Ok(Standin::over(core, self.session, self.receipts, self.journal))
     }
@@ -216,6 +225,7 @@ impl Standin {
             journal: Arc::new(NoJournal),
             sign_up: SignUp::default(),
             keeps_alive: true,
+            tenants: TenantRule::default(),
             receipts: ReceiptSettings::default(),
         }
     }

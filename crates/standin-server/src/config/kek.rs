@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use secrecy::SecretString;
-use standin::vault::{KekName, KeyFile};
+use standin::vault::{KekName, KeyFile, TenantRule};
 use url::Url;
 
-use super::error::ConfigError;
+use super::error::{ConfigError, did_you_mean};
 use super::raw::{RawKeys, RawVault};
 use super::{address, secrets};
 
@@ -15,6 +15,8 @@ use super::{address, secrets};
 pub struct Keys {
     /// Which.
     pub list: KeyList,
+    /// Whose tokens have data keys of their own.
+    pub tenants: TenantRule,
     /// HashiCorp Vault, as far as it is configured here.
     pub vault: Vault,
     /// Another address of Google Cloud KMS.
@@ -55,6 +57,7 @@ impl Keys {
     pub fn in_file(path: PathBuf) -> Self {
         Self {
             list: KeyList::File(path),
+            tenants: TenantRule::Off,
             vault: Vault::default(),
             google_endpoint: None,
             google_credentials: None,
@@ -85,6 +88,7 @@ impl Keys {
 pub(super) fn resolve(raw: RawKeys, directory: &Path) -> Result<Keys, ConfigError> {
     Ok(Keys {
         list: list(raw.file, &raw.kek, directory)?,
+        tenants: tenants(&raw.per_tenant)?,
         vault: vault(raw.vault, directory)?,
         google_endpoint: endpoint("keys.google.endpoint", raw.google.endpoint)?,
         google_credentials: path(
@@ -116,6 +120,24 @@ fn list(file: Option<String>, keks: &[String], directory: &Path) -> Result<KeyLi
             "missing; name the key file that `standin init` made, such as \"/etc/standin/keys.toml\"",
         )),
     }
+}
+
+/// The rules by their words.
+const RULES: [(&str, TenantRule); 3] =
+    [("off", TenantRule::Off), ("provider", TenantRule::Provider), ("domain", TenantRule::Domain)];
+
+fn tenants(written: &str) -> Result<TenantRule, ConfigError> {
+    let found = RULES.into_iter().find(|(word, _)| *word == written);
+    found.map(|(_, rule)| rule).ok_or_else(|| {
+        let hint = did_you_mean(written, RULES.map(|(word, _)| word));
+        let problem = format!("\"{written}\" is none of off, provider and domain{hint}");
+        ConfigError::invalid("keys.per_tenant", problem)
+    })
+}
+
+/// A rule, as it is written.
+pub(super) fn word(rule: TenantRule) -> &'static str {
+    RULES.into_iter().find(|(_, known)| *known == rule).map_or("off", |(word, _)| word)
 }
 
 fn once(name: &KekName, all: &[KekName]) -> bool {

@@ -88,7 +88,7 @@ pub struct RawDatabase {
 }
 
 /// `[keys]`
-#[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct RawKeys {
     /// The key file that `standin init` made, readable by its owner only: the key-encryption keys, or where they are.
@@ -97,12 +97,28 @@ pub struct RawKeys {
     /// In place of a key file: the names of key-encryption keys that are kept elsewhere. The first wraps new data keys,
     /// the others unwrap what they wrapped before. `env:NAME`, `vault:MOUNT/KEY`, `gcpkms:projects/…`, `awskms:arn:…`.
     pub kek: Vec<String>,
+    /// Whose tokens have data keys of their own, which can be destroyed with all that they sealed: `off` for nobody's,
+    /// `provider` for those of each provider, `domain` for those of each Workspace domain (Google) and tenant (Entra).
+    pub per_tenant: String,
     /// How HashiCorp Vault is reached.
     pub vault: RawVault,
     /// How Google Cloud KMS is reached.
     pub google: RawGoogle,
     /// How AWS KMS is reached.
     pub aws: RawAws,
+}
+
+impl Default for RawKeys {
+    fn default() -> Self {
+        Self {
+            file: None,
+            kek: Vec::new(),
+            per_tenant: "off".to_owned(),
+            vault: RawVault::default(),
+            google: RawGoogle::default(),
+            aws: RawAws::default(),
+        }
+    }
 }
 
 /// `[keys.vault]`

@@ -8,7 +8,7 @@ use standin::provider::{ClientUse, ProviderKind, Tenants};
 use url::Url;
 
 use super::duration::show as duration;
-use super::{Config, KeyList, Provider, admission};
+use super::{Config, KeyList, Provider, admission, kek};
 use crate::net::Limits;
 
 const MASK: &str = "***";
@@ -49,6 +49,7 @@ struct Keys {
     file: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     kek: Vec<String>,
+    per_tenant: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     vault: Option<Vault>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -264,7 +265,7 @@ fn provider(provider: &Provider) -> ShownProvider {
 }
 
 fn keys(keys: &super::Keys) -> Keys {
-    let (file, kek) = match &keys.list {
+    let (file, names) = match &keys.list {
         KeyList::File(path) => (Some(path.display().to_string()), Vec::new()),
         KeyList::Named(first, others) => {
             (None, std::iter::once(first).chain(others).map(ToString::to_string).collect())
@@ -288,7 +289,8 @@ fn keys(keys: &super::Keys) -> Keys {
     let is_google_said = google.endpoint.is_some() || google.credentials_file.is_some();
     Keys {
         file,
-        kek,
+        kek: names,
+        per_tenant: kek::word(keys.tenants),
         vault: is_vault_said.then_some(vault),
         google: is_google_said.then_some(google),
         aws: text(&keys.aws_endpoint).map(|endpoint| Aws { endpoint }),

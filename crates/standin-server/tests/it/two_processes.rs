@@ -2,6 +2,8 @@
 //!
 //! The promise is two seconds. A test waits much longer, since machines are slow, and says how long it was.
 
+mod shred;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead as _, BufReader};
@@ -55,12 +57,17 @@ struct Jar(BTreeMap<String, BTreeMap<String, String>>);
 
 impl World {
     async fn start() -> Self {
+        Self::start_with("").await
+    }
+
+    /// With more lines for `[keys]`.
+    async fn start_with(keys: &str) -> Self {
         let callback = format!("{PUBLIC}/auth/google/callback");
         let emulator = Emulator::builder().redirect_uri(callback).start();
         let emulator = emulator.await.unwrap();
         let place = tempfile::tempdir().unwrap();
         run(&place, &["init"]);
-        fs::write(place.path().join("standin.toml"), config(&place, &emulator)).unwrap();
+        fs::write(place.path().join("standin.toml"), config(&place, &emulator, keys)).unwrap();
         run(&place, &["migrate"]);
         let ((first, here), (second, there)) = (serve(&place), serve(&place));
         let client = ReqwestClient::new(AddressPolicy::public().and_loopback()).unwrap();
@@ -230,7 +237,7 @@ fn serve(place: &TempDir) -> (Service, Url) {
     (service, ready["public"].as_str().unwrap().parse().unwrap())
 }
 
-fn config(place: &TempDir, emulator: &Emulator) -> String {
+fn config(place: &TempDir, emulator: &Emulator, keys: &str) -> String {
     format!(
         r#"
 public_url = "{PUBLIC}"
@@ -238,6 +245,7 @@ public_url = "{PUBLIC}"
 url = "sqlite://{}/standin.db"
 [keys]
 file = "keys.toml"
+{keys}
 [[provider]]
 id = "google"
 kind = "google"

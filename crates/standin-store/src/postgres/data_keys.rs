@@ -7,23 +7,26 @@ use tokio_postgres::Row;
 
 use super::PostgresStore;
 use super::connection::Connection;
-use super::rows::{Cells, hash, instant, optional, params};
+use super::rows::{Cells, hash, instant, optional, params, text};
 use super::work::{Done, work};
 use crate::words::by_key;
 
 macro_rules! columns {
     () => {
-        "id, version, wrapped_by, wrapped, created_at, activated_at, retired_at, removed_at, key_check"
+        "id, version, wrapped_by, wrapped, created_at, activated_at, retired_at, removed_at, key_check, tenant"
     };
 }
 
 const ALL: &str = concat!("SELECT ", columns!(), " FROM data_keys ORDER BY id");
-const ADD: &str =
-    concat!("INSERT INTO data_keys (", columns!(), ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)");
+const ADD: &str = concat!(
+    "INSERT INTO data_keys (",
+    columns!(),
+    ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
+);
 /// Takes the same parameters. What never changes is not written.
 const REPLACE: &str = "UPDATE data_keys SET version = $2, wrapped_by = $3, wrapped = $4, \
     activated_at = $6, retired_at = $7, removed_at = $8, key_check = $9 \
-    WHERE id = $1 AND version = $2 - 1 AND $5 IS NOT NULL";
+    WHERE id = $1 AND version = $2 - 1 AND $5 IS NOT NULL AND tenant IS NOT DISTINCT FROM $10";
 
 /// Waits for every transaction that has sealed something before, and lets go at once. A key that was retired is
 /// seen as such by whoever begins later, so that what is counted afterwards does not grow any more.
@@ -75,6 +78,7 @@ async fn write(connection: &Connection, sql: &'static str, key: &DataKeyRow) -> 
         key.retired_at,
         key.removed_at,
         key.key_check.as_ref().map(<[u8; 16]>::as_slice),
+        key.tenant.as_deref(),
     ];
     match connection.execute(sql, row).await? {
         1 => Ok(()),
@@ -94,6 +98,7 @@ fn data_key_of(row: &Row) -> Result<DataKeyRow> {
         retired_at: cells.take("retired_at", optional(instant))?,
         removed_at: cells.take("removed_at", optional(instant))?,
         key_check: cells.take("key_check", optional(hash))?,
+        tenant: cells.take("tenant", optional(text))?,
     })
 }
 

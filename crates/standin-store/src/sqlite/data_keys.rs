@@ -8,22 +8,25 @@ use standin::vault::Sealed;
 
 use super::SqliteStore;
 use super::failure::Failure;
-use super::rows::{Cells, all, execute, hash, instant, optional};
+use super::rows::{Cells, all, execute, hash, instant, optional, text};
 use crate::words::by_key;
 
 macro_rules! columns {
     () => {
-        "id, version, wrapped_by, wrapped, created_at, activated_at, retired_at, removed_at, key_check"
+        "id, version, wrapped_by, wrapped, created_at, activated_at, retired_at, removed_at, key_check, tenant"
     };
 }
 
 const ALL: &str = concat!("SELECT ", columns!(), " FROM data_keys ORDER BY id");
-const ADD: &str =
-    concat!("INSERT INTO data_keys (", columns!(), ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)");
+const ADD: &str = concat!(
+    "INSERT INTO data_keys (",
+    columns!(),
+    ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)"
+);
 /// Takes the same parameters. What never changes is not written.
 const REPLACE: &str = "UPDATE data_keys SET version = ?2, wrapped_by = ?3, wrapped = ?4, \
     activated_at = ?6, retired_at = ?7, removed_at = ?8, key_check = ?9 \
-    WHERE id = ?1 AND version = ?2 - 1 AND ?5 IS NOT NULL";
+    WHERE id = ?1 AND version = ?2 - 1 AND ?5 IS NOT NULL AND tenant IS ?10";
 
 /// The first six bytes of a value name its key (`standin::vault::header`). A grant counts once for each key.
 const USE: &str = "SELECT header, sum(is_grant) AS grants, sum(1 - is_grant) AS revocations FROM (\
@@ -71,6 +74,7 @@ fn write(
         key.retired_at.map(Timestamp::unix_ms),
         key.removed_at.map(Timestamp::unix_ms),
         key.key_check,
+        key.tenant,
     ];
     match execute(connection, sql, row)? {
         1 => Ok(()),
@@ -90,6 +94,7 @@ fn data_key_of(row: &Row<'_>) -> Result<DataKeyRow> {
         retired_at: cells.take("retired_at", optional(instant))?,
         removed_at: cells.take("removed_at", optional(instant))?,
         key_check: cells.take("key_check", optional(hash))?,
+        tenant: cells.take("tenant", optional(text))?,
     })
 }
 

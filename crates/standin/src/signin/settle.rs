@@ -158,7 +158,10 @@ impl SignIn {
             }
         };
         self.core.vault.keep_up().await;
-        let binding = settling.binding(&stored);
+        let verified = &settling.proved.identity;
+        let tenant = self.core.tenants.of(identity, verified.profile());
+        self.core.vault.prepare(tenant.as_deref(), &*self.core.entropy).await?;
+        let binding = settling.binding(&stored).of_tenant(tenant.as_deref());
         let answer = &settling.proved.answer;
         let refresh = answer.refresh_token.as_ref();
         let (vault, entropy) = (&self.core.vault, &*self.core.entropy);

@@ -435,7 +435,7 @@ impl DataKeys for MemoryStore {
     async fn replace_data_key(&self, key: DataKeyRow) -> Result<()> {
         let mut tables = self.tables();
         let stored = tables.data_keys.get_mut(&key.id).ok_or(StoreError::Conflict)?;
-        if key.version == 0 || stored.version != key.version - 1 {
+        if key.version == 0 || stored.version != key.version - 1 || stored.tenant != key.tenant {
             return Err(StoreError::Conflict);
         }
         *stored = DataKeyRow { created_at: stored.created_at, ..key };

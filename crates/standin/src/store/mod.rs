@@ -255,8 +255,8 @@ pub trait DataKeys {
     async fn data_keys(&self) -> Result<Vec<DataKeyRow>>;
     /// Adds one. [`StoreError::Conflict`] if its id is taken.
     async fn add_data_key(&self, key: DataKeyRow) -> Result<()>;
-    /// Writes the row over `key.version - 1`; [`StoreError::Conflict`] if that is not what is stored. When
-    /// it was made never changes.
+    /// Writes the row over `key.version - 1`; [`StoreError::Conflict`] if that is not what is stored, or
+    /// is another tenant's. When it was made never changes.
     async fn replace_data_key(&self, key: DataKeyRow) -> Result<()>;
     /// Which keys the rows need, in the order of their ids, values in no format of ours first. It reads
     /// every row: not for the way of a request.

@@ -302,6 +302,8 @@ pub enum EventKind {
     SignedOut,
     /// An operator told a provider where to send its security events; the detail names the provider.
     StreamRegistered,
+    /// The keys of a tenant were destroyed, and what they had sealed was taken back; the detail names it.
+    TenantShredded,
     /// A refresh token bought an access token.
     TokenRefreshed,
     /// A client was given an access token; `count` times since the last such event.
@@ -373,9 +375,11 @@ pub struct DataKeyRow {
     pub wrapped: Vec<u8>,
     /// What tells whether it was unwrapped to the right key. Keys from before this was kept have none.
     pub key_check: Option<[u8; 16]>,
+    /// Whose tokens it seals; `None` for everybody's who has no tenant.
+    pub tenant: Option<String>,
     /// When it was made.
     pub created_at: Timestamp,
-    /// When it was last made the active one: the latest of all is.
+    /// When it was last made the active one: the latest of a tenant's is.
     pub activated_at: Option<Timestamp>,
     /// Since when nothing may be sealed with it.
     pub retired_at: Option<Timestamp>,

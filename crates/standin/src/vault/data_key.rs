@@ -6,7 +6,7 @@
 //! ```
 //!
 //! Everything but a removed key opens what it sealed; only the active one seals. Which one that is follows
-//! from the times in the rows: the one that was activated last. So each step is a write of one row, over the
+//! from the times in the rows: of those of a tenant, or of everybody's, the one that was activated last. So each step is a write of one row, over the
 //! version that was read, and of two that happen at once no outcome leaves a vault without an active key.
 
 use std::time::Duration;
@@ -44,14 +44,21 @@ impl std::fmt::Display for DataKeyState {
     }
 }
 
-/// The key that seals.
-pub(super) fn active(rows: &[DataKeyRow]) -> Option<&DataKeyRow> {
-    let usable = rows.iter().filter(|row| row.retired_at.is_none() && row.activated_at.is_some());
+/// The key that seals for a tenant, or for everybody else.
+pub(super) fn active<'r>(rows: &'r [DataKeyRow], tenant: Option<&str>) -> Option<&'r DataKeyRow> {
+    let own = rows.iter().filter(|row| row.tenant.as_deref() == tenant);
+    let usable = own.filter(|row| row.retired_at.is_none() && row.activated_at.is_some());
     usable.max_by_key(|row| (row.activated_at, row.id))
 }
 
+/// The number of the next key: none is ever given twice.
+pub(super) fn next_id(rows: &[DataKeyRow]) -> u32 {
+    rows.iter().map(|row| row.id).max().unwrap_or_default().saturating_add(1)
+}
+
 pub(super) fn state(row: &DataKeyRow, rows: &[DataKeyRow]) -> DataKeyState {
-    let is_active = || active(rows).is_some_and(|active| active.id == row.id);
+    let own = || active(rows, row.tenant.as_deref());
+    let is_active = || own().is_some_and(|active| active.id == row.id);
     match row {
         DataKeyRow { removed_at: Some(_), .. } => DataKeyState::Removed,
         DataKeyRow { retired_at: Some(_), .. } => DataKeyState::Retired,
@@ -64,7 +71,8 @@ pub(super) fn state(row: &DataKeyRow, rows: &[DataKeyRow]) -> DataKeyState {
 /// Since when another key has sealed instead of this one; `None` if this one never did.
 pub(super) fn superseded_at(row: &DataKeyRow, rows: &[DataKeyRow]) -> Option<Timestamp> {
     let own = (row.activated_at?, row.id);
-    let activations = rows.iter().filter_map(|other| Some((other.activated_at?, other.id)));
+    let peers = rows.iter().filter(|other| other.tenant == row.tenant);
+    let activations = peers.filter_map(|other| Some((other.activated_at?, other.id)));
     activations.filter(|other| *other > own).min().map(|(activated_at, _)| activated_at)
 }
 
@@ -82,12 +90,12 @@ pub(super) fn activated(row: DataKeyRow, rows: &[DataKeyRow], now: Timestamp) ->
 }
 
 /// The row as it is from when nothing may be sealed with it.
-pub(super) fn retired(row: DataKeyRow, now: Timestamp) -> DataKeyRow {
+pub(crate) fn retired(row: DataKeyRow, now: Timestamp) -> DataKeyRow {
     DataKeyRow { version: row.version + 1, retired_at: Some(now), ..row }
 }
 
 /// The row without its key.
-pub(super) fn removed(row: DataKeyRow, now: Timestamp) -> DataKeyRow {
+pub(crate) fn removed(row: DataKeyRow, now: Timestamp) -> DataKeyRow {
     DataKeyRow { version: row.version + 1, removed_at: Some(now), wrapped: Vec::new(), ..row }
 }
 
@@ -104,5 +112,6 @@ pub(super) fn wrapped_again(
     check: [u8; 16],
 ) -> DataKeyRow {
     let (version, wrapped_by) = (row.version + 1, wrapped_by.to_owned());
-    DataKeyRow { version, wrapped_by, wrapped, key_check: Some(check), ..*row }
+    let row = row.clone();
+    DataKeyRow { version, wrapped_by, wrapped, key_check: Some(check), ..row }
 }

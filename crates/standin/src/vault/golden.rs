@@ -39,6 +39,7 @@ impl Golden {
             wrapped_by: "k1".to_owned(),
             wrapped: bytes(&self.data_key),
             key_check: None,
+            tenant: None,
             created_at: at(1),
             activated_at: Some(at(1)),
             retired_at: None,

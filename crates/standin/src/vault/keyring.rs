@@ -3,13 +3,13 @@
 //! Unwrapped keys live in memory, wiped when dropped. A vault that holds data keys and meets a file that
 //! cannot unwrap them refuses to start: making new keys would make every stored token worthless.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-
 use std::sync::Arc;
 
 use aws_lc_rs::hkdf::{HKDF_SHA256, KeyType, Salt};
 use futures_util::future::BoxFuture;
-use futures_util::{FutureExt as _, StreamExt as _, TryStreamExt as _, stream};
+use futures_util::{FutureExt as _, StreamExt as _, stream};
 use zeroize::Zeroizing;
 
 use super::envelope::Sealed;
@@ -26,13 +26,24 @@ const AT_A_TIME: usize = 8;
 /// The data keys, unwrapped and ready.
 #[derive(Clone)]
 pub struct KeyRing {
-    active: u32,
-    keys: Vec<(u32, Key)>,
+    /// Which key seals, for each tenant and for everybody else.
+    active: BTreeMap<Option<String>, u32>,
+    keys: BTreeMap<u32, Entry>,
+}
+
+/// What is known of a data key.
+#[derive(Clone)]
+struct Entry {
+    tenant: Option<String>,
+    version: u64,
+    is_removed: bool,
+    /// None if it was removed, or is a tenant's and does not unwrap.
+    key: Option<Key>,
 }
 
 impl fmt::Debug for KeyRing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "KeyRing({} data keys, {} active)", self.keys.len(), self.active)
+        write!(f, "KeyRing({} data keys, {} active)", self.keys.len(), self.active())
     }
 }
 
@@ -42,7 +53,8 @@ impl KeyRing {
     /// # Errors
     /// [`VaultError::KeyMissing`] when a data key is wrapped by a key that the file does not name,
     /// [`VaultError::Unwrap`] when that key is another one under the same name, or is not to be had: in each case
-    /// nothing is written.
+    /// nothing is written. A tenant's key that does not unwrap is none: what it sealed does not open, and the rest
+    /// does.
     pub async fn load(
         file: &KeyFile,
         store: &dyn Store,
@@ -57,50 +69,91 @@ impl KeyRing {
         Self::of(&rows, None, || Ok(wrapping)).await
     }
 
-    /// The ring of these rows; the keys that were removed are left out. A key that `old` has stays what it was,
-    /// however it is wrapped by now: `wrapping` is asked for nothing but new ones.
+    /// The ring of these rows. A key that `old` has stays what it was, however it is wrapped by now: `wrapping` is
+    /// asked for nothing but new ones.
     pub(super) async fn of(
         rows: &[DataKeyRow],
         old: Option<&Self>,
         wrapping: impl FnOnce() -> Result<Wrapping, VaultError>,
     ) -> Result<Self, VaultError> {
-        let active = data_key::active(rows).ok_or_else(none_active)?.id;
-        let mut keys = Vec::new();
+        let holders: BTreeSet<Option<&str>> =
+            rows.iter().map(|row| row.tenant.as_deref()).collect();
+        let sealing = holders.into_iter().filter_map(|tenant| data_key::active(rows, tenant));
+        let active: BTreeMap<_, _> = sealing.map(|row| (row.tenant.clone(), row.id)).collect();
+        if !active.contains_key(&None) {
+            return Err(none_active());
+        }
+        let mut keys = BTreeMap::new();
         let mut new = Vec::new();
-        for row in rows.iter().filter(|row| row.removed_at.is_none()) {
-            match old.and_then(|old| old.find(row.id)) {
-                Some(key) => keys.push((row.id, key.clone())),
-                None => new.push(row),
+        for row in rows {
+            match old.and_then(|old| old.keys.get(&row.id)).filter(|entry| entry.serves(row)) {
+                Some(known) if row.removed_at.is_none() => {
+                    keys.insert(row.id, Entry { version: row.version, ..known.clone() });
+                }
+                None if row.removed_at.is_none() => new.push(row),
+                _ => drop(keys.insert(row.id, Entry::of(row, None))),
             }
         }
         if !new.is_empty() {
-            let wrapping = wrapping()?;
-            keys.extend(wrapping.unwrap_all(new).await?);
+            for (row, unwrapped) in wrapping()?.unwrap_all(new).await {
+                keys.insert(row.id, Entry::of(row, usable(row, unwrapped)?));
+            }
         }
         Ok(Self { active, keys })
     }
 
-    /// With keys that `other` has and this one does not.
+    /// With keys that `other` has and this one has no more.
     pub(super) fn keeping(mut self, other: &Self, keeps: impl Fn(u32) -> bool) -> Self {
-        let lost = other.keys.iter().filter(|(id, _)| self.find(*id).is_none() && keeps(*id));
-        let lost: Vec<_> = lost.cloned().collect();
-        self.keys.extend(lost);
+        for (id, entry) in &mut self.keys {
+            if entry.key.is_none() && keeps(*id) {
+                entry.key = other.find(*id).cloned();
+            }
+        }
         self
     }
 
-    /// The id of the key that seals now.
-    pub(super) const fn active(&self) -> u32 {
-        self.active
+    /// The id of the key that seals for everybody who has no tenant.
+    pub(super) fn active(&self) -> u32 {
+        self.active.get(&None).copied().unwrap_or_default()
+    }
+
+    /// Whether there is a key that seals for this tenant.
+    pub(super) fn seals_for(&self, tenant: &str) -> bool {
+        self.active.contains_key(&Some(tenant.to_owned()))
     }
 
     /// A data key, if it is here.
     pub(super) fn find(&self, id: u32) -> Option<&Key> {
-        self.keys.iter().find(|(known, _)| *known == id).map(|(_, key)| key)
+        self.keys.get(&id)?.key.as_ref()
     }
 
-    /// The key that seals now, and its id, for the thing called `context`.
-    pub(super) fn sealing_key(&self, context: &[u8]) -> Result<(u32, Key), VaultError> {
-        Ok((self.active, self.key(self.active, context)?))
+    /// Whether it is known what became of a data key: nothing is to be learned of it.
+    pub(super) fn knows(&self, id: u32) -> bool {
+        self.keys.contains_key(&id)
+    }
+
+    /// Whose these values are, by the keys that sealed them: the tenant's of any of them. A key that is not known says
+    /// nothing: whoever seals has opened the grant before, so another of its keys does.
+    pub(super) fn tenant_of<'s>(
+        &self,
+        sealed: impl IntoIterator<Item = &'s Sealed>,
+    ) -> Option<&str> {
+        let keys = sealed.into_iter().filter_map(Sealed::data_key);
+        keys.filter_map(|id| self.keys.get(&id)).find_map(|entry| entry.tenant.as_deref())
+    }
+
+    /// The key that seals now for this tenant, and its id, for the thing called `context`.
+    ///
+    /// # Errors
+    /// [`VaultError::TenantKeyMissing`]: it was not made yet, or was destroyed.
+    pub(super) fn sealing_key(
+        &self,
+        tenant: Option<&str>,
+        context: &[u8],
+    ) -> Result<(u32, Key), VaultError> {
+        let active = self.active.get(&tenant.map(str::to_owned));
+        let id = *active.ok_or(VaultError::TenantKeyMissing)?;
+        Ok((id, self.key(id, context)?))
     }
 
     /// The key that `sealed` names, for the thing called `context`.
@@ -109,7 +162,12 @@ impl KeyRing {
     }
 
     fn key(&self, id: u32, context: &[u8]) -> Result<Key, VaultError> {
-        Self::derive(self.find(id).ok_or(VaultError::KeyMissing)?, &[context])
+        let entry = self.keys.get(&id).ok_or(VaultError::KeyMissing)?;
+        match &entry.key {
+            Some(key) => Self::derive(key, &[context]),
+            None if entry.is_removed && entry.tenant.is_some() => Err(VaultError::KeyDestroyed),
+            None => Err(VaultError::KeyMissing),
+        }
     }
 
     /// HKDF-SHA256 (RFC 5869) without salt: the data key is uniformly random already.
@@ -123,6 +181,35 @@ impl KeyRing {
             .and_then(|okm| okm.fill(key.as_mut()))
             .map_err(|_| VaultError::DoesNotOpen)?;
         Ok(key)
+    }
+}
+
+impl Entry {
+    fn of(row: &DataKeyRow, key: Option<Key>) -> Self {
+        let (tenant, version) = (row.tenant.clone(), row.version);
+        Self { tenant, version, is_removed: row.removed_at.is_some(), key }
+    }
+
+    /// A key stays what it is. One that did not unwrap is tried again once its row has changed.
+    fn serves(&self, row: &DataKeyRow) -> bool {
+        self.key.is_some() || self.version == row.version
+    }
+}
+
+/// Whether it is the row's fault, and not that of whoever was asked.
+fn is_damage(error: &VaultError) -> bool {
+    let VaultError::Unwrap { reason, .. } = error else { return false };
+    matches!(**reason, KekError::DoesNotUnwrap | KekError::OtherKey)
+}
+
+/// One tenant's key that is damaged must not keep everybody else's from starting.
+fn usable(row: &DataKeyRow, unwrapped: Result<Key, VaultError>) -> Result<Option<Key>, VaultError> {
+    match (&row.tenant, unwrapped) {
+        (Some(tenant), Err(error)) if is_damage(&error) => {
+            tracing::error!(tenant, %error, "a tenant's key is left out; nothing that it sealed opens");
+            Ok(None)
+        }
+        (_, unwrapped) => unwrapped.map(Some),
     }
 }
 
@@ -175,6 +262,7 @@ impl Wrapping {
     pub(super) async fn new_key(
         &self,
         id: u32,
+        tenant: Option<&str>,
         now: Timestamp,
         entropy: &dyn Entropy,
     ) -> Result<DataKeyRow, VaultError> {
@@ -183,8 +271,9 @@ impl Wrapping {
             id,
             version: 1,
             wrapped_by: self.active.clone(),
-            wrapped: self.wrap(id, &data_key, entropy).await?,
+            wrapped: self.wrap(id, tenant, &data_key, entropy).await?,
             key_check: Some(check_value(id, &data_key)?),
+            tenant: tenant.map(str::to_owned),
             created_at: now,
             activated_at: None,
             retired_at: None,
@@ -195,32 +284,35 @@ impl Wrapping {
     /// A data key under the active key-encryption key.
     ///
     /// # Errors
-    /// Those of [`Wrapping::wrap_by`].
+    /// Those of [`Wrapping::wrap_for`].
     pub(super) async fn wrap(
         &self,
         id: u32,
+        tenant: Option<&str>,
         data_key: &Key,
         entropy: &dyn Entropy,
     ) -> Result<Vec<u8>, VaultError> {
-        self.wrap_by(&self.active, id, data_key, entropy).await
+        let place = Place { data_key: id, kek: &self.active, tenant };
+        self.wrap_for(&place, data_key, entropy).await
     }
 
     /// A data key under any of them.
     ///
     /// # Errors
     /// [`VaultError::Wrap`]. What was wrapped is unwrapped once, before anything is sealed with the key.
-    async fn wrap_by(
+    async fn wrap_for(
         &self,
-        kek: &str,
-        id: u32,
+        place: &Place<'_>,
         data_key: &Key,
         entropy: &dyn Entropy,
     ) -> Result<Vec<u8>, VaultError> {
-        let failed = |reason| VaultError::Wrap { kek: kek.to_owned(), reason: Box::new(reason) };
-        let place = Place { data_key: id, kek };
-        let kek = self.kek(kek)?.map_err(failed)?;
-        let wrapped = kek.wrap(data_key, &place, entropy).await.map_err(failed)?;
-        let again = kek.unwrap(&wrapped, &place).await.map_err(failed)?;
+        let failed = |reason| {
+            let kek = place.kek.to_owned();
+            VaultError::Wrap { kek, reason: Box::new(reason) }
+        };
+        let kek = self.kek(place.kek)?.map_err(failed)?;
+        let wrapped = kek.wrap(data_key, place, entropy).await.map_err(failed)?;
+        let again = kek.unwrap(&wrapped, place).await.map_err(failed)?;
         if same_bytes(again.as_slice(), data_key.as_slice()) {
             Ok(wrapped)
         } else {
@@ -229,14 +321,13 @@ impl Wrapping {
     }
 
     /// The data keys of these rows, several at a time.
-    async fn unwrap_all(&self, rows: Vec<&DataKeyRow>) -> Result<Vec<(u32, Key)>, VaultError> {
-        let one = |row| self.unwrap_of(row).boxed();
+    async fn unwrap_all<'r>(
+        &self,
+        rows: Vec<&'r DataKeyRow>,
+    ) -> Vec<(&'r DataKeyRow, Result<Key, VaultError>)> {
+        let one = |row: &'r DataKeyRow| async move { (row, self.unwrap(row).await) }.boxed();
         let unwrapping: Vec<BoxFuture<'_, _>> = rows.into_iter().map(one).collect();
-        stream::iter(unwrapping).buffered(AT_A_TIME).try_collect().await
-    }
-
-    async fn unwrap_of(&self, row: &DataKeyRow) -> Result<(u32, Key), VaultError> {
-        Ok((row.id, self.unwrap(row).await?))
+        stream::iter(unwrapping).buffered(AT_A_TIME).collect().await
     }
 
     /// The data key of a row.
@@ -248,7 +339,8 @@ impl Wrapping {
             let (key, kek) = (row.id, row.wrapped_by.clone());
             VaultError::Unwrap { key, kek, reason: Box::new(reason) }
         };
-        let place = Place { data_key: row.id, kek: &row.wrapped_by };
+        let tenant = row.tenant.as_deref();
+        let place = Place { data_key: row.id, kek: &row.wrapped_by, tenant };
         let kek = self.kek(&row.wrapped_by)?.map_err(failed)?;
         let key = kek.unwrap(&row.wrapped, &place).await.map_err(failed)?;
         let check = check_value(row.id, &key)?;
@@ -256,6 +348,11 @@ impl Wrapping {
             Some(known) if known != check => Err(failed(KekError::OtherKey)),
             _ => Ok(key),
         }
+    }
+
+    /// Whether a key-encryption key is trusted.
+    pub(super) fn names(&self, id: &str) -> bool {
+        self.keks.iter().any(|(known, _)| known == id)
     }
 
     fn kek(&self, id: &str) -> Result<Result<Arc<dyn KeyWrap>, KekError>, VaultError> {
@@ -279,7 +376,8 @@ impl KeyFile {
     /// [`VaultError::KeyMissing`] if the list does not name it, [`VaultError::Wrap`] with what is wrong.
     pub async fn try_out(&self, kek: &str, entropy: &dyn Entropy) -> Result<(), VaultError> {
         let key = Zeroizing::new(random_bytes::<32>(entropy));
-        Wrapping::of(self)?.wrap_by(kek, 0, &key, entropy).await.map(drop)
+        let place = Place { data_key: 0, kek, tenant: None };
+        Wrapping::of(self)?.wrap_for(&place, &key, entropy).await.map(drop)
     }
 }
 
@@ -290,7 +388,8 @@ async fn make_first_key(
     entropy: &dyn Entropy,
 ) -> Result<Vec<DataKeyRow>, VaultError> {
     let now = clock.now();
-    let row = DataKeyRow { activated_at: Some(now), ..wrapping.new_key(1, now, entropy).await? };
+    let row =
+        DataKeyRow { activated_at: Some(now), ..wrapping.new_key(1, None, now, entropy).await? };
     match store.add_data_key(row).await {
         // Another process was first: its key is the vault's.
         Ok(()) | Err(StoreError::Conflict) => Ok(store.data_keys().await?),

@@ -5,28 +5,32 @@
 //! That is what makes a rotation need no restart. [`Rotation`](super::Rotation) relies on the first: a key
 //! that was added [`SETTLED`] ago is known to all who seal, and one that was superseded then seals nowhere.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use tokio::sync::Mutex;
 
-use super::kek::ExternalKeys;
+use super::data_key;
+use super::kek::{ExternalKeys, check_value};
 use super::keyring::{KeyRing, Wrapping};
 use super::{KeyFile, LockedKeyFile, VaultError};
 use crate::entropy::Entropy;
-use crate::store::{DataKeyRow, Store};
+use crate::store::{DataKeyRow, Store, StoreError};
 use crate::time::{Clock, Timestamp};
 
 /// How old the ring may be when something is sealed.
 const MAX_AGE: Duration = Duration::from_secs(2);
-/// How long a ring that does not hold a key is believed all the same: rows that name keys which do not exist
-/// must not keep the database busy. [`SETTLED`] is longer, so no key that is in use is ever missed.
+/// How long it is believed that there is no such key: rows that name keys which do not exist must not keep the
+/// database busy. Of a key that nobody has asked for yet it is not believed: a tenant's is in use at once.
 const MIN_AGE: Duration = Duration::from_secs(1);
 /// After this long, every process that seals knows of a change.
 ///
 /// A change is stamped before it is written, and the write may wait five seconds for another process's:
 /// they are part of it, and so is [`MAX_AGE`].
 pub(super) const SETTLED: Duration = Duration::from_secs(8);
+/// How often a tenant's first key is tried to be made, while others make keys of their own.
+const MAX_ROUNDS: usize = 64;
 /// How long a key that was removed still opens copies of rows that were read before.
 const LINGERS: Duration = Duration::from_secs(10);
 
@@ -38,8 +42,13 @@ pub(super) struct LiveRing {
     loaded: RwLock<Loaded>,
     /// When reading failed last since it went well, and how: until [`MIN_AGE`] later that is the answer.
     failed: RwLock<Option<(Timestamp, VaultError)>>,
+    /// Since when, and which keys nobody knew that the rows were read for.
+    looked_for: std::sync::Mutex<(Timestamp, BTreeSet<u32>)>,
     /// Held while the rows are read: whoever comes meanwhile takes what the first one brings.
     reading: Mutex<()>,
+    /// Held while a tenant's first key is made, which may take as long as a key service does: nobody who only reads
+    /// waits for it.
+    making: Mutex<()>,
 }
 
 /// The key-encryption keys are not kept in memory where they can be read again.
@@ -70,8 +79,9 @@ impl LiveRing {
             None => Source::Given(keys.clone()),
         };
         let loaded = RwLock::new(Loaded { ring: Arc::new(ring), at });
-        let failed = RwLock::default();
-        Ok(Self { source, store, clock, loaded, failed, reading: Mutex::default() })
+        let (failed, looked_for) = (RwLock::default(), std::sync::Mutex::default());
+        let (reading, making) = (Mutex::default(), Mutex::default());
+        Ok(Self { source, store, clock, loaded, failed, looked_for, reading, making })
     }
 
     /// The ring as it was read last.
@@ -95,16 +105,80 @@ impl LiveRing {
         self.age() >= SETTLED
     }
 
-    /// Reads the ring again if one of these keys is not in it, unless that was done a moment ago.
+    /// Reads the ring again if it knows nothing of one of these keys, unless it was read for that key a moment ago.
     pub(super) async fn learn(
         &self,
         keys: impl IntoIterator<Item = u32>,
     ) -> Result<(), VaultError> {
         let ring = self.now();
-        if keys.into_iter().all(|key| ring.find(key).is_some()) {
+        let unknown: Vec<u32> = keys.into_iter().filter(|key| !ring.knows(*key)).collect();
+        if unknown.is_empty() {
             return Ok(());
         }
-        self.read_if_older_than(MIN_AGE).await
+        // Whoever comes while it is read for another key waits for that.
+        let _reading = self.reading.lock().await;
+        let ring = self.now();
+        if unknown.iter().all(|key| ring.knows(*key)) || !self.looks_for(&unknown) {
+            return Ok(());
+        }
+        self.read_unless_it_failed_a_moment_ago().await
+    }
+
+    /// Whether there is one among these keys that nobody has looked for within [`MIN_AGE`].
+    fn looks_for(&self, keys: &[u32]) -> bool {
+        let mut looked = self.looked_for.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.since(looked.0) >= MIN_AGE {
+            *looked = (self.clock.now(), BTreeSet::new());
+        }
+        keys.iter().any(|key| looked.1.insert(*key))
+    }
+
+    /// Sees to it that there is a key that seals for this tenant. Of several who need the first one at once, one
+    /// makes it.
+    pub(super) async fn prepare(
+        &self,
+        tenant: &str,
+        entropy: &dyn Entropy,
+    ) -> Result<(), VaultError> {
+        if self.now().seals_for(tenant) {
+            return Ok(());
+        }
+        let _making = self.making.lock().await;
+        for _ in 0..MAX_ROUNDS {
+            let rows = self.store.data_keys().await?;
+            if data_key::active(&rows, Some(tenant)).is_some() {
+                return self.catch_up().await;
+            }
+            self.make(data_key::next_id(&rows), tenant, entropy).await?;
+        }
+        Err(StoreError::Conflict.into())
+    }
+
+    /// Makes a tenant's first key, unless the number is taken by then.
+    ///
+    /// The key file is not locked for it: a service may not be allowed to write there. Whoever takes a
+    /// key-encryption key out of it looks at the rows before and after ([`Rotation::remove_kek`]); here the file is
+    /// looked at after the row was written. One of the two sees the other.
+    ///
+    /// [`Rotation::remove_kek`]: super::Rotation::remove_kek
+    async fn make(&self, id: u32, tenant: &str, entropy: &dyn Entropy) -> Result<(), VaultError> {
+        let (wrapping, now) = (self.wrapping()?, self.clock.now());
+        let row = wrapping.new_key(id, Some(tenant), now, entropy).await?;
+        let row = DataKeyRow { activated_at: Some(now), ..row };
+        match self.store.add_data_key(row.clone()).await {
+            Ok(()) => {}
+            Err(StoreError::Conflict) => return Ok(()),
+            Err(error) => return Err(error.into()),
+        }
+        let newer = self.wrapping()?;
+        if newer.names(&row.wrapped_by) {
+            return Ok(());
+        }
+        let key = wrapping.unwrap(&row).await?;
+        let wrapped = newer.wrap(id, Some(tenant), &key, entropy).await?;
+        let check = check_value(id, &key)?;
+        let row = data_key::wrapped_again(&row, newer.active(), wrapped, check);
+        Ok(self.store.replace_data_key(row).await?)
     }
 
     /// The key-encryption keys as they are now, and as they stay until the lock is dropped.
@@ -137,6 +211,10 @@ impl LiveRing {
         if self.age() < age {
             return Ok(());
         }
+        self.read_unless_it_failed_a_moment_ago().await
+    }
+
+    async fn read_unless_it_failed_a_moment_ago(&self) -> Result<(), VaultError> {
         if let Some(error) = self.failed_a_moment_ago() {
             return Err(error);
         }

@@ -21,9 +21,11 @@ mod keyring;
 mod live_ring;
 mod rotate;
 mod scope_ledger;
+mod tenant;
 mod trace;
 
 pub use data_key::DataKeyState;
+pub(crate) use data_key::{removed as data_key_destroyed, retired as data_key_retired};
 pub use destination::Destination;
 pub use envelope::{Field, HEADER, Sealed, header};
 pub use grant::{Grant, GrantState, LASTING_TOKEN_LIFE, ReauthReason};
@@ -35,12 +37,14 @@ pub use key_file::{KeyFile, KeyFileError, LockedKeyFile};
 pub use keyring::KeyRing;
 pub use rotate::{DataKey, Rewrap, Rewrapped, Rotation, RotationError, UnderWay};
 pub use scope_ledger::{Narrowing, ScopeLedger, ScopeRecord, ScopeSource, ScopeStanding};
+pub use tenant::TenantRule;
 pub use trace::{NamedToken, TokenTrace, TraceHash};
 
 use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
+use self::kek::Key;
 use self::live_ring::LiveRing;
 use crate::entropy::Entropy;
 use crate::id::{AttemptId, GrantId};
@@ -58,6 +62,9 @@ pub enum VaultError {
     /// The key file cannot be used.
     #[error("{0}")]
     KeyFile(String),
+    /// The key that a value names was a tenant's, and was destroyed for good.
+    #[error("the key of this value was destroyed with its tenant's data: it never opens again")]
+    KeyDestroyed,
     /// The key that a value names is not in the ring.
     #[error(
         "a key is missing from the key ring: restore the key file that this vault was made with"
@@ -66,6 +73,11 @@ pub enum VaultError {
     /// The rows cannot be read or written.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// There is no key to seal with for this tenant.
+    #[error(
+        "the tenant has no data key that seals: it was destroyed meanwhile, or is not made yet"
+    )]
+    TenantKeyMissing,
     /// What stands in the row is no envelope of ours.
     #[error("a stored value is not in the vault's format")]
     UnknownFormat,
@@ -115,6 +127,15 @@ pub struct Binding<'a> {
     provider_client: &'a str,
     token_endpoint: &'a str,
     generation: u64,
+    holder: Holder<'a>,
+}
+
+/// Whose key seals.
+enum Holder<'a> {
+    /// This tenant's, or everybody's.
+    Tenant(Option<&'a str>),
+    /// That of whoever has these already.
+    Of(&'a SealedTokens),
 }
 
 impl<'a> Binding<'a> {
@@ -129,7 +150,14 @@ impl<'a> Binding<'a> {
         generation: u64,
     ) -> Self {
         let identity = verified.identity();
-        Self { grant, identity, provider_client, token_endpoint, generation }
+        let holder = Holder::Tenant(None);
+        Self { grant, identity, provider_client, token_endpoint, generation, holder }
+    }
+
+    /// To be sealed with the key of this tenant ([`Vault::prepare`]), and not with everybody's.
+    #[must_use]
+    pub fn of_tenant(self, tenant: Option<&'a str>) -> Self {
+        Self { holder: Holder::Tenant(tenant), ..self }
     }
 
     /// For a grant that is stored, at the generation `generation` of its refresh token.
@@ -141,6 +169,7 @@ impl<'a> Binding<'a> {
             provider_client: &grant.provider_client,
             token_endpoint: &grant.token_endpoint,
             generation,
+            holder: Holder::Of(&grant.tokens),
         }
     }
 
@@ -204,6 +233,24 @@ impl Vault {
                 report(read);
                 Ok(())
             }
+        }
+    }
+
+    /// Sees to it that there is a key to seal with for this tenant: the first one is made when it is first needed.
+    ///
+    /// # Errors
+    /// Those of the key-encryption key and the store.
+    ///
+    /// # Cancel safety
+    /// A key is made or it is not.
+    pub async fn prepare(
+        &self,
+        tenant: Option<&str>,
+        entropy: &dyn Entropy,
+    ) -> Result<(), VaultError> {
+        match tenant {
+            Some(tenant) => self.ring.prepare(tenant, entropy).await,
+            None => Ok(()),
         }
     }
 
@@ -321,16 +368,19 @@ impl Vault {
         self.open_value(attempt.as_bytes(), Field::Attempt, sealed)
     }
 
-    /// The tokens of a grant under the active key; what is under it already stays as it is.
+    /// The tokens of a grant under the active key of its tenant; what is under it already stays as it is.
     fn reseal_tokens(
         &self,
         grant: &Grant,
         entropy: &dyn Entropy,
     ) -> Result<SealedTokens, VaultError> {
+        let ring = self.ring.now();
+        let target = ring.sealing_key(ring.tenant_of(grant.tokens.iter()), grant.id.as_bytes())?;
         let reseal = |field, sealed: &Option<Sealed>| {
             let parts = Binding::of(grant, grant.generation).associated_data(field);
-            let reseal = |sealed| self.reseal(grant.id.as_bytes(), &parts, sealed, entropy);
-            sealed.as_ref().map(reseal).transpose()
+            let old = |sealed: &Sealed| ring.opening_key(sealed, grant.id.as_bytes());
+            let again = |sealed| reseal_with(&target, old, &parts, sealed, entropy);
+            sealed.as_ref().map(again).transpose()
         };
         Ok(SealedTokens {
             access: reseal(Field::AccessToken, &grant.tokens.access)?,
@@ -347,24 +397,11 @@ impl Vault {
     ) -> Result<Sealed, VaultError> {
         let id = row.grant.as_bytes();
         let bound_to = envelope::associated_data(Field::Revocation, &[id]);
-        self.reseal(id, &bound_to, &Sealed::from_bytes(row.sealed_token.clone()), entropy)
-    }
-
-    fn reseal(
-        &self,
-        context: &[u8],
-        bound_to: &[u8],
-        sealed: &Sealed,
-        entropy: &dyn Entropy,
-    ) -> Result<Sealed, VaultError> {
         let ring = self.ring.now();
-        let (active, key) = ring.sealing_key(context)?;
-        if sealed.key_id()? == active {
-            return Ok(sealed.clone());
-        }
-        let old = ring.opening_key(sealed, context)?;
-        let plain = Zeroizing::new(envelope::open(&old, bound_to, sealed)?);
-        envelope::seal(&key, active, bound_to, &plain, entropy)
+        let target = ring.sealing_key(None, id)?;
+        let old = |sealed: &Sealed| ring.opening_key(sealed, id);
+        let sealed = Sealed::from_bytes(row.sealed_token.clone());
+        reseal_with(&target, old, &bound_to, &sealed, entropy)
     }
 
     fn seal_bound(
@@ -374,7 +411,12 @@ impl Vault {
         plain: &[u8],
         entropy: &dyn Entropy,
     ) -> Result<Sealed, VaultError> {
-        let (key_id, key) = self.ring.now().sealing_key(binding.grant.as_bytes())?;
+        let ring = self.ring.now();
+        let tenant = match binding.holder {
+            Holder::Tenant(tenant) => tenant,
+            Holder::Of(tokens) => ring.tenant_of(tokens.iter()),
+        };
+        let (key_id, key) = ring.sealing_key(tenant, binding.grant.as_bytes())?;
         envelope::seal(&key, key_id, &binding.associated_data(field), plain, entropy)
     }
 
@@ -399,7 +441,7 @@ impl Vault {
         plain: &[u8],
         entropy: &dyn Entropy,
     ) -> Result<Sealed, VaultError> {
-        let (key_id, key) = self.ring.now().sealing_key(id)?;
+        let (key_id, key) = self.ring.now().sealing_key(None, id)?;
         envelope::seal(&key, key_id, &envelope::associated_data(field, &[id]), plain, entropy)
     }
 
@@ -412,6 +454,22 @@ impl Vault {
         let key = self.ring.now().opening_key(sealed, id)?;
         envelope::open(&key, &envelope::associated_data(field, &[id]), sealed)
     }
+}
+
+/// Under `target`, unless it is already.
+fn reseal_with(
+    (id, key): &(u32, Key),
+    old: impl Fn(&Sealed) -> Result<Key, VaultError>,
+    bound_to: &[u8],
+    sealed: &Sealed,
+    entropy: &dyn Entropy,
+) -> Result<Sealed, VaultError> {
+    if sealed.key_id()? == *id {
+        return Ok(sealed.clone());
+    }
+    let old = old(sealed)?;
+    let plain = Zeroizing::new(envelope::open(&old, bound_to, sealed)?);
+    envelope::seal(key, *id, bound_to, &plain, entropy)
 }
 
 fn report(read: Result<(), VaultError>) {

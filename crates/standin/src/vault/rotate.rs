@@ -78,6 +78,9 @@ pub enum RotationError {
     /// No such key.
     #[error("there is no data key {0}")]
     Unknown(u32),
+    /// Nobody of this tenant has signed in.
+    #[error("tenant `{0}` has no data key: `standin keys list` names those that have")]
+    UnknownTenant(String),
     /// Other processes may not know of the last change yet.
     #[error("running services may not know of the last change of data key {key} yet; wait {} s", .wait.as_secs() + 1)]
     Unsettled {
@@ -186,15 +189,33 @@ impl Rotation {
         Ok(rows.iter().map(with_use).collect())
     }
 
-    /// Adds a data key, wrapped by the active key-encryption key. It seals nothing until it is activated.
+    /// Adds a data key, wrapped by the active key-encryption key. It seals nothing until it is activated; then it
+    /// does for everybody who has no tenant.
     ///
     /// # Errors
-    /// Those of the key file and the store; [`RotationError::Changed`].
+    /// Those of the key-encryption key and the store; [`RotationError::Changed`].
     pub async fn add(&self) -> Result<u32> {
+        self.add_key(None).await
+    }
+
+    /// As [`Rotation::add`], for a tenant that has keys already.
+    ///
+    /// # Errors
+    /// [`RotationError::UnknownTenant`], and those of [`Rotation::add`].
+    pub async fn add_for(&self, tenant: &str) -> Result<u32> {
+        self.add_key(Some(tenant)).await
+    }
+
+    async fn add_key(&self, tenant: Option<&str>) -> Result<u32> {
         let (wrapping, _until_written) = self.locked_wrapping()?;
-        let newest = self.store.data_keys().await?.iter().map(|row| row.id).max();
-        let id = newest.unwrap_or_default().saturating_add(1);
-        let row = wrapping.new_key(id, self.clock.now(), &*self.entropy).await?;
+        let rows = self.store.data_keys().await?;
+        if let Some(tenant) = tenant
+            && data_key::active(&rows, Some(tenant)).is_none()
+        {
+            return Err(RotationError::UnknownTenant(tenant.to_owned()));
+        }
+        let id = data_key::next_id(&rows);
+        let row = wrapping.new_key(id, tenant, self.clock.now(), &*self.entropy).await?;
         self.store.add_data_key(row).await?;
         Ok(id)
     }
@@ -283,7 +304,8 @@ impl Rotation {
                 continue;
             }
             let data_key = wrapping.unwrap(&row).await?;
-            let wrapped = wrapping.wrap(row.id, &data_key, &*self.entropy).await?;
+            let tenant = row.tenant.as_deref();
+            let wrapped = wrapping.wrap(row.id, tenant, &data_key, &*self.entropy).await?;
             let check = check_value(row.id, &data_key)?;
             let row = data_key::wrapped_again(&row, wrapping.active(), wrapped, check);
             self.store.replace_data_key(row).await?;
@@ -307,7 +329,14 @@ impl Rotation {
         // Whatever speaks against it in the file itself comes first: it says better what to do.
         keys.remove(kek).map_err(file)?;
         Self::refuse_if_wrapping(store, kek).await?;
-        Ok(locked.replace(&keys).map_err(file)?)
+        let before = locked.keys().clone();
+        locked.replace(&keys).map_err(file)?;
+        // A service that made a tenant's key meanwhile did not lock the file: it looked, or we see its row now.
+        let used = Self::refuse_if_wrapping(store, kek).await;
+        if used.is_err() {
+            KeyFile::lock(path).and_then(|locked| locked.replace(&before)).map_err(file)?;
+        }
+        used
     }
 
     /// Whether a key-encryption key wraps any data key.
@@ -335,15 +364,16 @@ impl Rotation {
         }
     }
 
-    /// How many rows are sealed with other keys than the active one, or in another format: it reads every row.
+    /// How many rows are sealed with other keys than the active ones, or in another format: it reads every row.
     ///
     /// # Errors
     /// Those of the store.
     pub async fn left(&self) -> Result<u64> {
         let rows = self.store.data_keys().await?;
-        let active = data_key::active(&rows).map(|row| row.id);
+        let is_active = |row: &&DataKeyRow| data_key::state(row, &rows) == DataKeyState::Active;
+        let active: BTreeSet<_> = rows.iter().filter(is_active).map(|row| Some(row.id)).collect();
         let counts = self.store.data_key_use().await?;
-        let others = counts.iter().filter(|count| count.key != active);
+        let others = counts.iter().filter(|count| !active.contains(&count.key));
         Ok(others.map(|count| count.grants + count.revocations).sum())
     }
 
@@ -442,6 +472,8 @@ impl Rewrap<'_> {
         let mut rewrapped = Vec::with_capacity(batch.len());
         for grant in batch {
             match self.rotation.vault.reseal_tokens(&grant, &*self.rotation.entropy) {
+                // A tenant's, under its own active key.
+                Ok(tokens) if tokens == grant.tokens => {}
                 Ok(tokens) => {
                     let (id, version) = (grant.id, grant.version);
                     rewrapped.push(RewrappedGrant { id, version, tokens });

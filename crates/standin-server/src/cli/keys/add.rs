@@ -19,6 +19,9 @@ pub(in crate::cli) struct Args {
     #[arg(long, value_name = "NAME")]
     #[expect(clippy::option_option, reason = "an option with a value that is optional")]
     kek: Option<Option<KekName>>,
+    /// A data key for this tenant, in place of one for everybody who has none.
+    #[arg(long, value_name = "TENANT", conflicts_with = "kek")]
+    tenant: Option<String>,
     #[command(flatten)]
     config: ConfigFile,
     /// Print JSON on one line.
@@ -39,7 +42,11 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
             super::file(&config)?.display()
         ));
     }
-    let id = super::rotation(&config, Arc::clone(&store)).await?.add().await?;
+    let rotation = super::rotation(&config, Arc::clone(&store)).await?;
+    let id = match &args.tenant {
+        Some(tenant) => rotation.add_for(tenant).await?,
+        None => rotation.add().await?,
+    };
     super::record(&*store, format!("data key {id} added")).await?;
     if args.json {
         return output::json(&json!({ "id": id, "kek": null }));

@@ -27,7 +27,8 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
         }));
     }
     let rows: Vec<_> = keys.iter().map(data_key_as_row).collect();
-    output::table(["data key", "state", "grants", "revocations", "wrapped by", "created"], &rows)?;
+    let head = ["data key", "state", "tenant", "grants", "revocations", "wrapped by", "created"];
+    output::table(head, &rows)?;
     output::line("")?;
     let rows: Vec<_> = file.ids().map(|id| kek_as_row(id, &file, &keys)).collect();
     output::table(["key-encryption key", "state", "wraps"], &rows)
@@ -35,17 +36,18 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
 
 fn data_key_as_json(key: &DataKey) -> Value {
     json!({
-        "id": key.row.id, "state": key.state, "grants": key.grants, "revocations": key.revocations,
+        "id": key.row.id, "state": key.state, "tenant": key.row.tenant, "grants": key.grants, "revocations": key.revocations,
         "wrapped_by": key.row.wrapped_by, "created_at": key.row.created_at,
         "activated_at": key.row.activated_at, "retired_at": key.row.retired_at,
         "removed_at": key.row.removed_at,
     })
 }
 
-fn data_key_as_row(key: &DataKey) -> [String; 6] {
+fn data_key_as_row(key: &DataKey) -> [String; 7] {
     [
         key.row.id.to_string(),
         key.state.to_string(),
+        key.row.tenant.clone().unwrap_or_else(|| "-".to_owned()),
         key.grants.to_string(),
         key.revocations.to_string(),
         key.row.wrapped_by.clone(),

@@ -10,6 +10,7 @@ mod list;
 mod remove;
 mod retire;
 mod rewrap;
+mod shred;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -40,6 +41,8 @@ pub(super) enum Command {
     Retire(retire::Args),
     /// Destroy a retired data key, or take a key-encryption key that wraps nothing out of the key file.
     Remove(remove::Args),
+    /// Destroy the data keys of a tenant, and take back every grant that they sealed. It cannot be undone.
+    Shred(shred::Args),
 }
 
 pub(super) async fn run(command: Command) -> anyhow::Result<()> {
@@ -50,6 +53,7 @@ pub(super) async fn run(command: Command) -> anyhow::Result<()> {
         Command::Rewrap(args) => rewrap::run(args).await,
         Command::Retire(args) => retire::run(args).await,
         Command::Remove(args) => remove::run(args).await,
+        Command::Shred(args) => shred::run(args).await,
     }
 }
 

@@ -12,6 +12,7 @@ fn data_key(id: u32) -> DataKeyRow {
         wrapped_by: format!("file:{ODD}"),
         wrapped: id.to_be_bytes().repeat(15),
         key_check: Some([id.to_be_bytes()[3]; 16]),
+        tenant: id.is_multiple_of(7).then(|| format!("{ODD}.example")),
         created_at: at(u64::from(id)),
         activated_at: None,
         retired_at: None,
@@ -93,6 +94,13 @@ pub async fn a_data_key_is_replaced_only_over_the_version_before_it(store: &dyn 
         let replaced = store.replace_data_key(stale).await;
         assert_eq!(replaced, Err(StoreError::Conflict), "version {version}");
     }
+    let tenant = Some("another".to_owned());
+    let taken = DataKeyRow { version: 3, tenant, ..second.clone() };
+    assert_eq!(
+        store.replace_data_key(taken).await,
+        Err(StoreError::Conflict),
+        "a tenant's stays theirs"
+    );
     let younger = DataKeyRow { version: 3, created_at: at(999), ..second.clone() };
     assert_eq!(store.replace_data_key(younger).await, Ok(()));
     assert_eq!(store.data_keys().await, Ok(vec![DataKeyRow { version: 3, ..second }]));

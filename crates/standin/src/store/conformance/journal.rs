@@ -25,6 +25,7 @@ fn one_of_each_kind() -> Vec<Event> {
         EventKind::SignedIn,
         EventKind::SignedOut,
         EventKind::StreamRegistered,
+        EventKind::TenantShredded,
         EventKind::TokenRefreshed,
         EventKind::TokenVended,
         EventKind::VendRefused,

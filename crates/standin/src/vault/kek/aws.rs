@@ -64,7 +64,7 @@ impl AwsKey {
     ) -> Result<T, KekError> {
         let context = place.pairs().map(|(name, value)| (name.to_owned(), Value::from(value)));
         body["KeyId"] = self.arn.clone().into();
-        body["EncryptionContext"] = Map::from_iter(context).into();
+        body["EncryptionContext"] = context.collect::<Map<_, _>>().into();
         let (url, body) = (self.url()?, body.to_string());
         let host = host_of(&url);
         let headers = self.headers(&host, &format!("TrentService.{action}"), &body).await?;

@@ -68,17 +68,23 @@ pub(super) struct Place<'a> {
     pub(super) data_key: u32,
     /// The name of the KEK.
     pub(super) kek: &'a str,
+    /// Whose data key it is.
+    pub(super) tenant: Option<&'a str>,
 }
 
 impl Place<'_> {
     /// For services that take bytes.
     fn bytes(&self) -> Vec<u8> {
-        associated_data(Field::DataKey, &[&self.data_key.to_be_bytes(), self.kek.as_bytes()])
+        let id = self.data_key.to_be_bytes();
+        let parts = [id.as_slice(), self.kek.as_bytes()];
+        let tenant = self.tenant.map(str::as_bytes);
+        associated_data(Field::DataKey, &parts.into_iter().chain(tenant).collect::<Vec<_>>())
     }
 
     /// For services that take names and values. They are in the service's own log: nothing here is secret.
-    fn pairs(&self) -> [(&'static str, String); 1] {
-        [("standin-data-key", self.data_key.to_string())]
+    fn pairs(&self) -> impl Iterator<Item = (&'static str, String)> {
+        let tenant = self.tenant.map(|tenant| ("standin-tenant", tenant.to_owned()));
+        std::iter::once(("standin-data-key", self.data_key.to_string())).chain(tenant)
     }
 }
 

@@ -622,6 +622,7 @@ fn of_two_keys_activated_in_one_millisecond_the_later_number_supersedes() {
         wrapped_by: "k1".into(),
         wrapped: Vec::new(),
         key_check: None,
+        tenant: None,
         created_at: Timestamp::from_unix_ms(1),
         activated_at: Some(Timestamp::from_unix_ms(5)),
         retired_at: None,

@@ -1,0 +1,245 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::*;
+use crate::entropy::SystemEntropy;
+use crate::secret::{AccessToken, RefreshToken};
+use crate::store::conformance::samples::{at, next, sign_in};
+use crate::store::memory::MemoryStore;
+use crate::store::{DataKeyRow, DataKeys as _, Grants as _, StoreError, Users as _};
+use crate::time::MockClock;
+use crate::vault::{Binding, DataKeyState, KeyFile, Rotation, UnderWay, Vault, VaultError};
+
+fn identity(provider: &str, issuer: &str) -> Identity {
+    let (provider, issuer) = (provider.parse().unwrap(), issuer.to_owned());
+    Identity { provider, issuer, subject: "1".to_owned() }
+}
+
+#[test]
+fn an_account_belongs_to_its_provider_or_to_its_organisation_or_to_nobody() {
+    const TID: &str = "72f988bf-86f1-41af-91ab-2d7cd011db47";
+    let google = identity("google", "https://accounts.google.com");
+    let entra = identity("entra", &format!("https://login.microsoftonline.com/{TID}/v2.0"));
+    let private = Profile::default();
+    let of_work = Profile { hosted_domain: Some("corp.example".to_owned()), ..Profile::default() };
+    for (rule, identity, profile, wanted) in [
+        (TenantRule::Off, &google, &of_work, None),
+        (TenantRule::Provider, &google, &of_work, Some("google")),
+        (TenantRule::Domain, &google, &of_work, Some("corp.example")),
+        (TenantRule::Domain, &google, &private, None),
+        (TenantRule::Domain, &entra, &private, Some(TID)),
+        (TenantRule::Provider, &entra, &private, Some("entra")),
+    ] {
+        assert_eq!(rule.of(identity, profile).as_deref(), wanted, "{rule:?} {identity:?}");
+    }
+}
+
+const CORP: Option<&str> = Some("corp.example");
+
+/// A store and a clock that stands still, and the keys to both.
+struct Place {
+    keys: KeyFile,
+    store: Arc<MemoryStore>,
+    clock: Arc<MockClock>,
+}
+
+impl Place {
+    fn new() -> Self {
+        let keys = KeyFile::generate(&SystemEntropy);
+        Self { keys, store: Arc::default(), clock: Arc::new(MockClock::new(at(1_000))) }
+    }
+
+    /// A process.
+    async fn vault(&self) -> Vault {
+        let (store, clock) = (self.store.clone(), self.clock.clone());
+        Vault::open(&self.keys, store, clock, &SystemEntropy).await.unwrap()
+    }
+
+    async fn rotation(&self) -> Rotation {
+        let (store, clock) = (self.store.clone(), self.clock.clone());
+        Rotation::open(&self.keys, store, clock, Arc::new(SystemEntropy)).await.unwrap()
+    }
+
+    /// Somebody of this tenant signs in.
+    async fn sign_in(&self, vault: &Vault, number: u64, tenant: Option<&str>) -> Grant {
+        vault.prepare(tenant, &SystemEntropy).await.unwrap();
+        let mut first = sign_in(number);
+        let grant = first.grant.take().unwrap();
+        let binding = Binding { holder: super::super::Holder::Tenant(tenant), ..of(&grant) };
+        let tokens = seal(vault, &binding, number).unwrap();
+        first.grant = Some(Grant { tokens, ..grant });
+        self.store.complete_sign_in(first.clone()).await.unwrap();
+        self.store.grant(first.grant.unwrap().id).await.unwrap().unwrap()
+    }
+
+    async fn states(&self) -> Vec<(u32, Option<String>, DataKeyState, u64)> {
+        let keys = Rotation::list(&*self.store).await.unwrap();
+        keys.into_iter().map(|key| (key.row.id, key.row.tenant, key.state, key.grants)).collect()
+    }
+
+    async fn change(&self, id: u32, change: impl FnOnce(DataKeyRow) -> DataKeyRow) {
+        let rows = self.store.data_keys().await.unwrap();
+        let row = rows.into_iter().find(|row| row.id == id).unwrap();
+        let version = row.version + 1;
+        let row = DataKeyRow { version, ..change(row) };
+        self.store.replace_data_key(row).await.unwrap();
+    }
+}
+
+fn of(grant: &Grant) -> Binding<'_> {
+    Binding::of(grant, grant.generation)
+}
+
+fn seal(
+    vault: &Vault,
+    binding: &Binding<'_>,
+    number: u64,
+) -> Result<crate::vault::SealedTokens, VaultError> {
+    let access = AccessToken::new("access");
+    let refresh = RefreshToken::new(format!("refresh-{number}"));
+    vault.seal_tokens(binding, &access, Some(&refresh), at(0), &SystemEntropy)
+}
+
+fn key_of(grant: &Grant) -> u32 {
+    grant.tokens.refresh.as_ref().unwrap().data_key().unwrap()
+}
+
+fn opened(vault: &Vault, grant: &Grant) -> Result<String, VaultError> {
+    Ok(vault.open_refresh(grant)?.unwrap().expose().to_owned())
+}
+
+#[tokio::test]
+async fn vc_15_a_tenants_key_is_made_when_it_is_first_needed_and_known_everywhere_at_once() {
+    let place = Place::new();
+    let (here, there) = (place.vault().await, place.vault().await);
+    let nobodys = place.sign_in(&here, 1, None).await;
+    let theirs = place.sign_in(&here, 2, CORP).await;
+    let again = place.sign_in(&here, 3, CORP).await;
+    let other = place.sign_in(&here, 4, Some("other.example")).await;
+    let keys = [&nobodys, &theirs, &again, &other].map(key_of);
+    assert_eq!(keys, [1, 2, 2, 3]);
+    // The clock has not moved: the other process has just read its keys, and none of these.
+    for (number, grant) in (1..).zip([&nobodys, &theirs, &again, &other]) {
+        there.learn(grant.tokens.iter()).await;
+        assert_eq!(opened(&there, grant), Ok(format!("refresh-{number}")));
+    }
+    let elsewhere = Grant { tokens: theirs.tokens.clone(), ..other };
+    assert_eq!(opened(&there, &elsewhere), Err(VaultError::DoesNotOpen));
+}
+
+#[tokio::test]
+async fn vc_15_of_many_who_need_a_tenants_first_key_at_once_one_makes_it() {
+    let place = Place::new();
+    let mut vaults = Vec::new();
+    for _ in 0..10 {
+        vaults.push(place.vault().await);
+    }
+    let names = ["a", "b", "c"];
+    let needed = vaults.iter().flat_map(|vault| {
+        names.map(|name| async move { vault.prepare(Some(name), &SystemEntropy).await })
+    });
+    let prepared = futures_util::future::join_all(needed).await;
+    assert!(prepared.iter().all(Result::is_ok), "{prepared:?}");
+    let mut tenants: Vec<_> =
+        place.store.data_keys().await.unwrap().into_iter().map(|row| row.tenant).collect();
+    tenants.sort();
+    assert_eq!(tenants, [None, Some("a".into()), Some("b".into()), Some("c".into())]);
+}
+
+#[tokio::test]
+async fn vc_15_a_refresh_and_a_rewrap_stay_with_the_tenant() {
+    let place = Place::new();
+    let vault = place.vault().await;
+    let nobodys = place.sign_in(&vault, 1, None).await;
+    let theirs = place.sign_in(&vault, 2, CORP).await;
+    let refreshed =
+        Grant { tokens: seal(&vault, &of(&theirs), 2).unwrap(), ..next(&theirs, at(5)) };
+    assert_eq!(key_of(&refreshed), 2);
+
+    let rotation = place.rotation().await;
+    let unknown = rotation.add_for("nobody.example").await;
+    assert!(unknown.is_err_and(|error| error.to_string().contains("nobody.example")));
+    assert_eq!(rotation.add_for("corp.example").await, Ok(3));
+    place.clock.advance(Duration::from_secs(10));
+    rotation.activate(3).await.unwrap();
+    assert_eq!(rotation.left().await, Ok(1));
+    let mut rewrap = rotation.rewrap();
+    while rewrap.next_batch(10).await.unwrap() {}
+    assert_eq!((rewrap.done().rows, rotation.left().await), (1, Ok(0)));
+    let moved = place.store.grant(theirs.id).await.unwrap().unwrap();
+    let stayed = place.store.grant(nobodys.id).await.unwrap().unwrap();
+    assert_eq!((key_of(&moved), &stayed), (3, &nobodys));
+    place.clock.advance(Duration::from_secs(10));
+    rotation.retire(2, UnderWay::CutOff).await.unwrap();
+    place.clock.advance(Duration::from_secs(10));
+    rotation.remove(2).await.unwrap();
+    let corp = CORP.map(str::to_owned);
+    assert_eq!(
+        place.states().await,
+        [
+            (1, None, DataKeyState::Active, 1),
+            (2, corp.clone(), DataKeyState::Removed, 0),
+            (3, corp, DataKeyState::Active, 1)
+        ]
+    );
+    vault.learn(moved.tokens.iter()).await;
+    assert_eq!(opened(&vault, &moved), Ok("refresh-2".to_owned()));
+}
+
+/// One tenant's key that is damaged is that tenant's trouble; everybody's key is everybody's.
+#[tokio::test]
+async fn vc_15_a_tenants_key_that_does_not_unwrap_concerns_its_grants_alone() {
+    let place = Place::new();
+    let vault = place.vault().await;
+    let nobodys = place.sign_in(&vault, 1, None).await;
+    let theirs = place.sign_in(&vault, 2, CORP).await;
+    let rows = place.store.data_keys().await.unwrap();
+    place.change(2, |row| DataKeyRow { wrapped: rows[0].wrapped.clone(), ..row }).await;
+
+    let restarted = place.vault().await;
+    assert_eq!(opened(&restarted, &nobodys), Ok("refresh-1".to_owned()));
+    assert_eq!(opened(&restarted, &theirs), Err(VaultError::KeyMissing));
+    assert_eq!(seal(&restarted, &of(&theirs), 2), Err(VaultError::KeyMissing));
+    place.change(2, |_| rows[1].clone()).await;
+    restarted.catch_up().await;
+    assert_eq!(opened(&restarted, &theirs), Ok("refresh-2".to_owned()), "once it is put back");
+
+    place.change(1, |row| DataKeyRow { wrapped: rows[1].wrapped.clone(), ..row }).await;
+    let (store, clock) = (place.store.clone(), place.clock.clone());
+    let refused = Vault::open(&place.keys, store, clock, &SystemEntropy).await;
+    assert!(matches!(refused, Err(VaultError::Unwrap { key: 1, .. })));
+}
+
+/// Whoever can write the database must not give one tenant's tokens to another by its key.
+#[tokio::test]
+async fn vc_15_a_data_key_does_not_unwrap_for_another_tenant() {
+    let place = Place::new();
+    let vault = place.vault().await;
+    let theirs = place.sign_in(&vault, 2, CORP).await;
+    let stolen = {
+        let mut rows = place.store.data_keys().await.unwrap();
+        DataKeyRow { tenant: Some("other.example".to_owned()), ..rows.remove(1) }
+    };
+    assert_eq!(place.store.replace_data_key(stolen.clone()).await, Err(StoreError::Conflict));
+    let copy = Place { keys: place.keys.clone(), ..Place::new() };
+    let everybodys = place.store.data_keys().await.unwrap().remove(0);
+    copy.store.add_data_key(everybodys).await.unwrap();
+    copy.store.add_data_key(stolen).await.unwrap();
+    assert_eq!(opened(&copy.vault().await, &theirs), Err(VaultError::KeyMissing));
+}
+
+#[tokio::test]
+async fn vc_15_what_a_destroyed_key_sealed_opens_no_more_and_nothing_is_sealed_in_its_place() {
+    let place = Place::new();
+    let vault = place.vault().await;
+    let theirs = place.sign_in(&vault, 2, CORP).await;
+    let now = at(1_000);
+    place.change(2, |row| DataKeyRow { retired_at: Some(now), ..row }).await;
+    place.change(2, |row| super::super::data_key_destroyed(row, now)).await;
+    place.clock.advance(Duration::from_mins(1));
+    vault.catch_up().await;
+    assert_eq!(opened(&vault, &theirs), Err(VaultError::KeyDestroyed));
+    assert_eq!(seal(&vault, &of(&theirs), 2), Err(VaultError::TenantKeyMissing));
+    let anew = place.sign_in(&vault, 3, CORP).await;
+    assert_eq!(key_of(&anew), 3);
+}
