@@ -154,6 +154,7 @@ pub(crate) fn provider_config(provider: &config::Provider, is_development: bool)
         allow_credential_without_nonce: provider.allow_credential_without_nonce,
         answer: provider.answer,
         authentication: provider.authentication.clone(),
+        max_refreshes_per_second: provider.max_refreshes_per_second,
         transport: if is_development { Transport::LoopbackHttpAllowed } else { Transport::Https },
     }
 }

@@ -51,6 +51,7 @@ words! {
         IdentityLinked => "identity_linked",
         IdentityUnlinked => "identity_unlinked",
         KeysChanged => "keys_changed",
+        ProviderAlarm => "provider_alarm",
         ProviderSignal => "provider_signal",
         RefreshFailed => "refresh_failed",
         RevocationConfirmed => "revocation_confirmed",

@@ -23,7 +23,7 @@
 //! use standin::AllowList;
 //! use standin::http::{AddressPolicy, ReqwestClient};
 //! use standin::provider::{AnswerForm, ClientAuthentication, ProviderConfig, ProviderKind, Registration};
-//! use standin::provider::{Scopes, Transport, UserAuthentication};
+//! use standin::provider::{RefreshRate, Scopes, Transport, UserAuthentication};
 //! use standin::secret::ClientSecret;
 //!
 //! let keys = standin::vault::KeyFile::read("/etc/app/keys.toml".as_ref())?;
@@ -49,6 +49,7 @@
 //!     allow_credential_without_nonce: false,
 //!     answer: AnswerForm::default(),
 //!     authentication: UserAuthentication::default(),
+//!     max_refreshes_per_second: RefreshRate::default(),
 //!     transport: Transport::Https,
 //! })
 //! .build(&keys)

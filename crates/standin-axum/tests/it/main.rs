@@ -47,6 +47,7 @@ mod provider_logout;
 mod receipts;
 mod refresh;
 mod refresh_faults;
+mod refresh_guard;
 mod restore;
 mod return_corpus;
 mod return_parameters;

@@ -86,7 +86,7 @@ enum Action {
 struct Canned {
     status: StatusCode,
     content_type: HeaderValue,
-    retry_after: Option<u64>,
+    retry_after: Option<HeaderValue>,
     body: String,
 }
 
@@ -176,8 +176,8 @@ impl IntoResponse for Canned {
     fn into_response(self) -> Response {
         let mut response = (self.status, self.body).into_response();
         response.headers_mut().insert(header::CONTENT_TYPE, self.content_type);
-        if let Some(seconds) = self.retry_after {
-            response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+        if let Some(when) = self.retry_after {
+            response.headers_mut().insert(header::RETRY_AFTER, when);
         }
         response
     }

@@ -26,7 +26,8 @@ pub(crate) struct Script {
     status: Option<u16>,
     body: Option<Value>,
     content_type: Option<String>,
-    retry_after: Option<u64>,
+    /// Seconds as a number, or a date as text.
+    retry_after: Option<Value>,
     scopes: Option<Vec<String>>,
     fields: Option<Map<String, Value>>,
     claims: Option<Map<String, Value>>,
@@ -205,8 +206,21 @@ impl Script {
             None if self.fault == "malformed" => r#"{"access_token": "ya29.a0"#.to_owned(),
             None => String::new(),
         };
-        Ok(Canned { status, content_type, retry_after: self.retry_after, body })
+        Ok(Canned { status, content_type, retry_after: retry_after(self.retry_after)?, body })
     }
+}
+
+fn retry_after(written: Option<Value>) -> Result<Option<HeaderValue>, Refusal> {
+    let invalid = Refusal::Invalid { field: "retry_after", reason: "seconds, or a date as text" };
+    let value = match written {
+        None => return Ok(None),
+        Some(Value::Number(seconds)) if seconds.is_u64() => {
+            HeaderValue::from_str(&seconds.to_string())
+        }
+        Some(Value::String(date)) => HeaderValue::from_str(&date),
+        Some(_) => return Err(invalid),
+    };
+    value.map(Some).map_err(|_| invalid)
 }
 
 fn did_you_mean(given: &str, known: &[&'static str]) -> String {
@@ -273,6 +287,12 @@ mod tests {
                 refusal(json!({"endpoint": "token", "fault": "status", "status": status})),
                 "`status` is not valid: an HTTP status, 200 to 599"
             );
+        }
+        for when in [json!(-1), json!(1.5), json!("\n"), json!([])] {
+            let status = json!({"endpoint": "token", "fault": "status", "status": 503});
+            let mut script = status;
+            script["retry_after"] = when;
+            assert_eq!(refusal(script), "`retry_after` is not valid: seconds, or a date as text");
         }
     }
 }

@@ -45,6 +45,18 @@ async fn a_status_is_answered_without_doing_anything() {
 }
 
 #[tokio::test]
+async fn a_time_to_come_back_may_be_a_date() {
+    let google = Google::start().await;
+    let date = "Fri, 31 Dec 2399 23:59:59 GMT";
+    let fault = json!({
+        "endpoint": "token", "fault": "status", "status": 429, "retry_after": date
+    });
+    google.fault(fault).await;
+    let response = google.http.post(google.url("/token")).send().await.unwrap();
+    assert_eq!(response.headers()["retry-after"], date);
+}
+
+#[tokio::test]
 async fn a_delay_is_only_a_delay() {
     let google = Google::start().await;
     google.fault(json!({"endpoint": "jwks", "fault": "delay", "delay_ms": 1})).await;

@@ -14,8 +14,8 @@ use standin::entropy::SeededEntropy;
 use standin::http::{HttpClient, HttpError, Request, Response};
 use standin::id::AttemptId;
 use standin::provider::{
-    AnswerForm, ClientAuthentication, ProviderConfig, ProviderKind, Registration, Scopes,
-    Transport, UserAuthentication,
+    AnswerForm, ClientAuthentication, ProviderConfig, ProviderKind, RefreshRate, Registration,
+    Scopes, Transport, UserAuthentication,
 };
 use standin::secret::ClientSecret;
 use standin::session::cookie::{Cookies, SetCookie};
@@ -97,6 +97,7 @@ fn google() -> ProviderConfig {
         allow_credential_without_nonce: false,
         answer: AnswerForm::default(),
         authentication: UserAuthentication::default(),
+        max_refreshes_per_second: RefreshRate::default(),
         transport: Transport::Https,
     }
 }

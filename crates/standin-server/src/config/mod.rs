@@ -33,7 +33,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 use standin::http::{AddressPolicy, Network};
 use standin::provider::{
-    AnswerForm, ClientAuthentication, ProviderKind, Scopes, UserAuthentication,
+    AnswerForm, ClientAuthentication, ProviderKind, RefreshRate, Scopes, UserAuthentication,
 };
 use standin::receipt::ReceiptSettings;
 use standin::secret::ClientSecret;
@@ -186,4 +186,6 @@ pub struct Provider {
     pub answer: AnswerForm,
     /// What is asked of the way in which people sign in there.
     pub authentication: UserAuthentication,
+    /// How often it is asked for tokens, at most.
+    pub max_refreshes_per_second: RefreshRate,
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use standin::http::AddressPolicy;
-use standin::provider::{ClientAuthentication, ProviderKind, Scopes};
+use standin::provider::{ClientAuthentication, ProviderKind, RefreshRate, Scopes};
 use standin::secret::ClientSecret;
 
 use super::answer;
@@ -99,6 +99,7 @@ fn resolve(
             raw.response_mode.as_deref(),
         )?,
         authentication: answer::authentication(&keys, &kind, raw.max_age, raw.acr_values)?,
+        max_refreshes_per_second: refresh_rate(&keys, raw.max_refreshes_per_second)?,
         kind,
     })
 }
@@ -271,6 +272,14 @@ fn scopes_at_sign_in(
         "scopes",
         "`openid` is missing; without it the provider gives no ID token and nobody can be signed in",
     ))
+}
+
+fn refresh_rate(keys: &Keys, written: Option<u32>) -> Result<RefreshRate, ConfigError> {
+    let Some(written) = written else { return Ok(RefreshRate::default()) };
+    RefreshRate::per_second(written).ok_or_else(|| {
+        let problem = "0 would refresh nothing; at least 1, or leave it out for 100";
+        keys.invalid("max_refreshes_per_second", problem)
+    })
 }
 
 /// Only Google has the button whose credential this is about.

@@ -385,4 +385,8 @@ pub struct RawProvider {
     /// Ways of signing in at the provider of which one is required (`acr_values`); ID tokens must name it (`acr`).
     /// Any when left out. Google has none.
     pub acr_values: Option<Vec<String>>,
+    /// How many refreshes a second the provider is asked for at most, by each process and for each client; further
+    /// ones wait, and are told to come back if the wait is too long. Less for a while when it answers 429. 100 when
+    /// left out.
+    pub max_refreshes_per_second: Option<u32>,
 }

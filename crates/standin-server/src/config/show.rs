@@ -169,6 +169,7 @@ struct ShownProvider {
     max_age: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     acr_values: Vec<String>,
+    max_refreshes_per_second: u32,
 }
 
 /// The configuration without its secrets.
@@ -261,6 +262,7 @@ fn provider(provider: &Provider) -> ShownProvider {
         response_mode: provider.answer.response_mode(),
         max_age: provider.authentication.max_age.map(duration),
         acr_values: provider.authentication.acr_values.clone(),
+        max_refreshes_per_second: provider.max_refreshes_per_second.get(),
     }
 }
 

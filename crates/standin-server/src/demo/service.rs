@@ -7,7 +7,7 @@ use secrecy::SecretString;
 use standin::entropy::SystemEntropy;
 use standin::id::ClientId;
 use standin::provider::{
-    AnswerForm, ClientAuthentication, ProviderKind, Scopes, UserAuthentication,
+    AnswerForm, ClientAuthentication, ProviderKind, RefreshRate, Scopes, UserAuthentication,
 };
 use standin::receipt::ReceiptSettings;
 use standin::secret::{ClientKey, ClientSecret};
@@ -121,6 +121,7 @@ fn provider(emulator: &Emulator) -> anyhow::Result<Provider> {
         allow_credential_without_nonce: false,
         answer: AnswerForm::default(),
         authentication: UserAuthentication::default(),
+        max_refreshes_per_second: RefreshRate::default(),
     })
 }
 

@@ -414,6 +414,19 @@ fn id_23_what_is_asked_of_a_sign_in_at_the_provider_is_written_as_it_can_be_aske
 }
 
 #[test]
+fn rf_8_how_often_a_provider_is_asked_is_written_per_second_and_never_none() {
+    let place = Place::new();
+    let rate = |lines: &[&str]| {
+        let config = place.load(&of_provider(lines), &[], Flags::default()).unwrap();
+        config.providers[0].max_refreshes_per_second.get()
+    };
+    assert_eq!(rate(&[]), 100);
+    assert_eq!(rate(&["max_refreshes_per_second = 7"]), 7);
+    let none = place.complaint(&of_provider(&["max_refreshes_per_second = 0"]), &[]);
+    insta::assert_snapshot!(none, @r#"provider "google": max_refreshes_per_second: 0 would refresh nothing; at least 1, or leave it out for 100"#);
+}
+
+#[test]
 fn variables_win_over_the_file_and_flags_over_both() {
     let place = Place::new();
     let text = plus("listen = \"127.0.0.1:1\"");

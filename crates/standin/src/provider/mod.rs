@@ -17,6 +17,7 @@ mod identify;
 mod jwks;
 mod probe;
 mod profile;
+mod refresh_rate;
 mod risc;
 mod scope;
 mod signed_events;
@@ -43,6 +44,7 @@ pub(crate) use identify::{SignInProof, is_about_somebody_else, unverified};
 pub use jwks::{JwksCache, KeysFault};
 pub use probe::{ProbeFault, Probed};
 pub use profile::{Certainty, Grace, ProviderProfile};
+pub use refresh_rate::RefreshRate;
 pub use risc::RiscConfiguration;
 pub(crate) use scope::is_same_scope;
 pub use scope::{InvalidScope, Scopes};
@@ -124,6 +126,8 @@ pub struct ProviderConfig {
     pub answer: AnswerForm,
     /// What is asked of the way in which people sign in there.
     pub authentication: UserAuthentication,
+    /// How often it is asked for tokens, at most.
+    pub max_refreshes_per_second: RefreshRate,
     /// Whether plain http to a loopback address will do: never but in development.
     pub transport: Transport,
 }

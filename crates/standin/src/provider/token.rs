@@ -8,9 +8,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use data_encoding::BASE64;
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER};
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, DATE, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use serde::Deserialize;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc2822;
 use url::Url;
 
 use super::Scopes;
@@ -237,9 +239,23 @@ pub(super) fn refused(response: &Response) -> TokenError {
     read(response).err().unwrap_or(TokenError::Malformed("its status is neither success nor error"))
 }
 
+/// Seconds, or a date (RFC 9110 §10.2.3). Of a date only how far it is from the answer's own is believed: the
+/// provider's clock need not be ours.
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let seconds = headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
-    Some(Duration::from_secs(seconds).min(MAX_RETRY_AFTER))
+    let said = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    let is_number = !said.is_empty() && said.bytes().all(|byte| byte.is_ascii_digit());
+    let wait = if is_number {
+        Duration::from_secs(said.parse().unwrap_or(u64::MAX))
+    } else {
+        let answered = headers.get(DATE)?.to_str().ok()?;
+        // In the past: at once.
+        Duration::try_from(date(said)? - date(answered)?).unwrap_or_default()
+    };
+    Some(wait.min(MAX_RETRY_AFTER))
+}
+
+fn date(written: &str) -> Option<OffsetDateTime> {
+    OffsetDateTime::parse(written.trim(), &Rfc2822).ok()
 }
 
 fn refusal(body: &[u8]) -> TokenError {
@@ -408,10 +424,25 @@ mod tests {
     }
 
     #[test]
-    fn d2_nobody_may_silence_us_for_ten_years() {
-        let mut headers = HeaderMap::new();
-        headers.insert(RETRY_AFTER, HeaderValue::from_static("315360000"));
-        assert_eq!(retry_after(&headers), Some(MAX_RETRY_AFTER));
+    fn d2_seconds_and_dates_are_understood_and_nobody_may_silence_us_for_ten_years() {
+        let told = |said: &str, date: Option<&str>| {
+            let mut headers = HeaderMap::new();
+            headers.insert(RETRY_AFTER, HeaderValue::from_str(said).unwrap());
+            headers.extend(date.map(|date| (DATE, HeaderValue::from_str(date).unwrap())));
+            retry_after(&headers).map(|wait| wait.as_secs())
+        };
+        let noon = Some("Sun, 06 Nov 1994 12:00:00 GMT");
+        assert_eq!(told("7", None), Some(7));
+        assert_eq!(told("0", None), Some(0));
+        assert_eq!(told("315360000", None), Some(3600));
+        assert_eq!(told("99999999999999999999999999", None), Some(3600));
+        assert_eq!(told("Sun, 06 Nov 1994 12:01:30 GMT", noon), Some(90));
+        assert_eq!(told("Sun, 06 Nov 1994 11:59:59 GMT", noon), Some(0));
+        assert_eq!(told("Sat, 06 Nov 2004 12:00:00 GMT", noon), Some(3600));
+        for nonsense in ["", "soon", "-1", "1.5", "Sun, 06 Nov 1994"] {
+            assert_eq!(told(nonsense, noon), None, "{nonsense}");
+        }
+        assert_eq!(told("Sun, 06 Nov 1994 12:01:30 GMT", None), None);
     }
 
     #[test]

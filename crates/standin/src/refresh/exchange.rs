@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use url::Url;
 
 use super::classify::Fate;
+use super::guard::Guards;
 use super::holds::Holds;
 use super::journal::Journal;
 use super::narrow::NarrowTokens;
@@ -22,6 +23,7 @@ use crate::vault::{Grant, GrantState, LASTING_TOKEN_LIFE, ReauthReason, VaultErr
 /// Asks providers for the grants of a vault.
 pub(super) struct Exchange {
     pub(super) core: Arc<Core>,
+    pub(super) guards: Guards,
     pub(super) holds: Holds,
     pub(super) narrow: NarrowTokens,
     pub(super) journal: Arc<dyn Journal>,
@@ -32,8 +34,8 @@ pub(super) struct Exchange {
 
 impl Exchange {
     pub(super) fn new(core: Arc<Core>, journal: Arc<dyn Journal>) -> Self {
-        let (holds, narrow) = (Holds::new(), NarrowTokens::new());
-        Self { core, holds, narrow, journal, failed_over_at: AtomicI64::new(0) }
+        let (guards, holds, narrow) = (Guards::default(), Holds::new(), NarrowTokens::new());
+        Self { core, guards, holds, narrow, journal, failed_over_at: AtomicI64::new(0) }
     }
 
     pub(super) fn now(&self) -> Timestamp {
@@ -140,18 +142,13 @@ impl Exchange {
     pub(super) fn hold(&self, id: GrantId, fate: Fate) -> RefreshFailure {
         match fate {
             Fate::AddressRefused(refused) => RefreshFailure::AddressRefused(refused),
-            Fate::ClientRefused => {
-                tracing::error!(
-                    "the provider refuses this application's registration: check client id, secret, and how they are sent"
-                );
-                RefreshFailure::ClientRefused
-            }
+            Fate::ClientRefused => RefreshFailure::ClientRefused,
+            // Not believed: so many at once cannot be dead.
+            Fate::Dead => later(Some(self.holds.hold(id, None, self.core.now()))),
             Fate::Later { retry_after } => {
                 later(Some(self.holds.hold(id, retry_after, self.core.now())))
             }
-            Fate::Ambiguous | Fate::Dead => {
-                later(Some(self.holds.hold_unknown(id, self.core.now())))
-            }
+            Fate::Ambiguous => later(Some(self.holds.hold_unknown(id, self.core.now()))),
         }
     }
 }

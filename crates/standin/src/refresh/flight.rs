@@ -9,6 +9,7 @@ use tokio::time::{Instant, sleep};
 
 use super::classify::{Fate, classify};
 use super::exchange::Exchange;
+use super::guard::Outcome as Asked;
 use super::journal::{Answer, JournalRecord};
 use super::protocol::{End, Event, Goal, Machine, Row, Standing, Step};
 use super::{FreshToken, Need, Outcome, RefreshFailure, Target, later};
@@ -198,6 +199,10 @@ impl<'a> Flight<'a> {
                 self.exchange.key_of(row)?;
             }
         }
+        if let (None, Some(row)) = (&self.hand, &self.row) {
+            // A provider in trouble is not asked, and what is to be resolved can wait for it.
+            self.exchange.admit(row)?;
+        }
         let claimed_at = Instant::now();
         let now = self.exchange.core.now();
         let claim = RefreshClaim {
@@ -243,6 +248,7 @@ impl<'a> Flight<'a> {
             return Ok(Event::Refused);
         }
         let (endpoint, refresh_token) = exchange.key_of(grant)?;
+        let pass = exchange.enter(grant)?;
         let (asked_at, narrowed_to) = (exchange.now(), self.target.narrowed_to.as_ref());
         self.has_asked = true;
         let answer = provider.refresh(&exchange.core, &endpoint, &refresh_token, narrowed_to).await;
@@ -250,9 +256,10 @@ impl<'a> Flight<'a> {
             .reach()
             .await
             .map_or(Err(TokenError::Ambiguous), |()| answer);
+        let is_believed = exchange.report(pass, Asked::of(&answer)).await;
         let tokens = match answer {
             Ok(tokens) => tokens,
-            Err(error) => return Ok(self.refused(error)),
+            Err(error) => return Ok(self.refused(error, is_believed)),
         };
         exchange.holds.release(id);
         exchange.refuse_another_person(&provider, grant, &tokens).await?;
@@ -262,7 +269,7 @@ impl<'a> Flight<'a> {
         Ok(Event::Answered { rotated })
     }
 
-    fn refused(&mut self, error: TokenError) -> Event {
+    fn refused(&mut self, error: TokenError, is_believed: bool) -> Event {
         let id = self.target.grant;
         if error == TokenError::Refused(OAuthError::InvalidScope)
             && self.target.narrowed_to.is_some()
@@ -272,7 +279,7 @@ impl<'a> Flight<'a> {
             return Event::Failed;
         }
         match classify(error) {
-            Fate::Dead => Event::Refused,
+            Fate::Dead if is_believed => Event::Refused,
             // Under a lease it is asked again at once; the hold comes with the end.
             Fate::Ambiguous if self.is_leased => Event::Lost,
             fate => {

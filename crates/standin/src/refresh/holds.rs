@@ -5,11 +5,14 @@ use std::time::Duration;
 
 use moka::sync::Cache;
 
+use super::spread::Share;
 use crate::id::GrantId;
 use crate::time::Timestamp;
 
 const FIRST: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_mins(1);
+/// No provider is believed to want more.
+const MOST: Duration = Duration::from_hours(1);
 /// More grants than this in trouble at once, and the oldest holds are forgotten: memory is bounded.
 const MAX_HOLDS: u64 = 100_000;
 
@@ -31,7 +34,8 @@ impl Holds {
     /// How long the grant must still be left alone.
     pub(super) fn remaining(&self, grant: GrantId, now: Timestamp) -> Option<Duration> {
         let remaining = self.0.get(&grant)?.until.remaining(now);
-        (remaining > Duration::ZERO).then_some(remaining)
+        // More than it was ever held for: the clock was set back.
+        (remaining > Duration::ZERO && remaining <= MOST).then_some(remaining)
     }
 
     /// One more failure: leaves the grant alone for `retry_after`, or for twice as long as the last time.
@@ -44,7 +48,10 @@ impl Holds {
         let before = self.0.get(&grant);
         let failures = before.map_or(0, |hold| hold.failures);
         let doubled = FIRST.saturating_mul(1 << failures.min(6)).min(LONGEST);
-        let wait = retry_after.unwrap_or(doubled).max(FIRST);
+        let wait = match retry_after {
+            Some(said) => said.clamp(FIRST, MOST),
+            None => Share::of(grant).shortened(doubled),
+        };
         self.0.insert(
             grant,
             Hold {
@@ -85,9 +92,12 @@ mod tests {
     fn waits_double_up_to_a_minute_and_end_with_a_success() {
         let (holds, grant) = (Holds::new(), GrantId::from_bytes([1; 16]));
         let now = Timestamp::from_unix_seconds(1000);
-        let waits: Vec<_> = (0..8).map(|_| holds.hold(grant, None, now).as_secs()).collect();
-        assert_eq!(waits, [1, 2, 4, 8, 16, 32, 60, 60]);
-        assert_eq!(holds.remaining(grant, now), Some(LONGEST));
+        let whole = [1, 2, 4, 8, 16, 32, 60, 60].map(Duration::from_secs);
+        for whole in whole {
+            assert_eq!(holds.hold(grant, None, now), Share::of(grant).shortened(whole));
+        }
+        assert!(holds.remaining(grant, now).unwrap() > LONGEST.mul_f64(0.8));
+        assert_eq!(holds.remaining(grant, now.before(2 * MOST)), None);
         assert_eq!(holds.remaining(grant, now.after(LONGEST)), None);
         holds.release(grant);
         assert_eq!(holds.remaining(grant, now), None);

@@ -14,20 +14,28 @@
 //! database, so that of all nodes one asks. What is decided in which order is `protocol.rs`, a machine that a
 //! checker explores; `flight.rs` does what it says.
 
+mod ahead;
+mod allowance;
+mod breaker;
 mod classify;
 mod commit;
+mod doubt;
 mod exchange;
 mod flight;
+mod gate;
+mod guard;
 mod holds;
 mod journal;
 mod lasting;
 mod narrow;
 mod points;
 mod protocol;
+mod recent;
 mod scopes;
 #[cfg(test)]
 mod simulation;
 mod single_flight;
+mod spread;
 
 pub use self::journal::{Journal, JournalRecord, NoJournal};
 
@@ -38,11 +46,13 @@ use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use futures_util::future::BoxFuture;
+use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 
 use self::exchange::Exchange;
 use self::flight::Flight;
 use self::protocol::Goal;
+use self::recent::RecentFailures;
 use self::single_flight::SingleFlight;
 use crate::core::Core;
 use crate::fail_point::FailPoint;
@@ -77,6 +87,11 @@ pub(crate) struct Need {
 }
 
 impl Need {
+    /// Whether whatever meets this one meets `other`, too.
+    fn covers(&self, other: &Self) -> bool {
+        self.min_ttl >= other.min_ttl && (other.stale.is_none() || self.stale == other.stale)
+    }
+
     fn is_met_by(&self, token: &AccessToken, expires_at: Timestamp, now: Timestamp) -> bool {
         let is_stale = self.stale.is_some_and(|stale| same_bytes(&stale, &token.sha256()));
         !is_stale && expires_at.remaining(now) > self.min_ttl
@@ -118,6 +133,8 @@ impl From<VaultError> for RefreshFailure {
 
 /// How many flights for others a caller waits out; each of them serves at least one more target.
 const MAX_FLIGHTS: usize = 16;
+/// How long anybody waits; the refresh goes on without them.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 type Outcome = Result<FreshToken, RefreshFailure>;
 
@@ -126,7 +143,9 @@ type Outcome = Result<FreshToken, RefreshFailure>;
 pub(crate) struct Refresher {
     exchange: Arc<Exchange>,
     /// By grant and not by target: one refresh token is spent by one flight at a time (requirement RF-1).
-    flights: Arc<SingleFlight<GrantId, (Target, Outcome)>>,
+    flights: Arc<SingleFlight<GrantId, (Target, Need, Outcome)>>,
+    /// What went wrong a moment ago.
+    failures: Arc<RecentFailures>,
 }
 
 /// What a flight is for: a grant's token, whole or narrowed.
@@ -141,6 +160,7 @@ impl Refresher {
         Self {
             exchange: Arc::new(Exchange::new(core, journal)),
             flights: Arc::new(SingleFlight::new(tasks)),
+            failures: Arc::new(RecentFailures::new()),
         }
     }
 
@@ -162,32 +182,47 @@ impl Refresher {
     async fn ensure(&self, grant: &Grant, target: Target, need: Need) -> Outcome {
         self.exchange.core.vault.learn(grant.tokens.iter()).await;
         if let Some(token) = self.exchange.at_hand(grant, &target, need)? {
+            if target.narrowed_to.is_none() {
+                self.refresh_ahead(grant, need);
+            }
             return Ok(token);
         }
+        if let Some(failure) = self.failures.find(&target, self.exchange.now()) {
+            return Err(failure);
+        }
+        let waited = timeout(PATIENCE, self.wait_for(grant, &target, need)).await;
+        waited.unwrap_or_else(|_too_long| Err(later(None)))
+    }
+
+    async fn wait_for(&self, grant: &Grant, target: &Target, need: Need) -> Outcome {
         let is_leased = self.exchange.is_leased(grant);
+        let guard = self.exchange.guard_of(grant);
         for _ in 0..MAX_FLIGHTS {
-            let (exchange, own) = (Arc::clone(&self.exchange), target.clone());
-            let mut is_ours = false;
-            let work = || {
-                is_ours = true;
-                async move {
-                    let flight = Flight::new(&exchange, &own, need, is_leased);
-                    let outcome = flight.fly(Goal::Token).await;
-                    (own, outcome)
-                }
+            let (exchange, guard, own) =
+                (Arc::clone(&self.exchange), Arc::clone(&guard), target.clone());
+            let work = || async move {
+                let outcome = match exchange.turn(&guard, own.grant).await {
+                    Ok(_turn) => {
+                        Flight::new(&exchange, &own, need, is_leased).fly(Goal::Token).await
+                    }
+                    Err(failure) => Err(failure),
+                };
+                (own, need, outcome)
             };
             let flown = self.flights.fly(grant.id, work).await;
-            let (flown_for, outcome) = flown.map_err(|_crashed| later(None))?;
+            let (flown_for, flown_need, outcome) =
+                flown.unwrap_or_else(|_crashed| (target.clone(), need, Err(later(None))));
             // A flight for another target was in the air: its refresh token is nobody's to spend meanwhile.
-            if flown_for != target {
+            if flown_for != *target {
                 continue;
             }
-            let token = outcome?;
-            if need.is_met_by(&token.access_token, token.expires_at, self.exchange.now()) {
+            let now = self.exchange.now();
+            let token = outcome.inspect_err(|failure| self.failures.keep(target, failure, now))?;
+            if need.is_met_by(&token.access_token, token.expires_at, now) {
                 return Ok(token);
             }
-            // Somebody else's may have been started for a lesser need; asking twice by oneself brings nothing.
-            if is_ours {
+            // It may have been started for a lesser need; asking twice for the same brings nothing.
+            if flown_need.covers(&need) {
                 break;
             }
         }
@@ -286,9 +321,9 @@ impl Refresher {
         let (exchange, target) = (Arc::clone(&self.exchange), Target { grant, narrowed_to: None });
         let flown = self.flights.fly(grant, || async move {
             let outcome = work(&exchange, &target).await;
-            (target, outcome)
+            (target, ANY, outcome)
         });
-        if let Ok((_, Err(failure))) = flown.await {
+        if let Ok((_, _, Err(failure))) = flown.await {
             tracing::debug!(grant.id = %grant, ?failure, "a refresh that was left behind is not settled");
         }
     }

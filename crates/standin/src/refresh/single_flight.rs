@@ -45,6 +45,19 @@ where
         landed.clone().ok_or(Crashed)
     }
 
+    /// Starts a flight that nobody waits for, unless one is in the air.
+    pub(crate) fn launch<F>(&self, key: K, work: impl FnOnce() -> F)
+    where
+        F: Future<Output = V> + Send + 'static,
+    {
+        drop(self.board(key, work));
+    }
+
+    /// Whether one is in the air.
+    pub(crate) fn is_flying(&self, key: &K) -> bool {
+        self.flights.lock().unwrap_or_else(PoisonError::into_inner).contains_key(key)
+    }
+
     fn board<F>(&self, key: K, work: impl FnOnce() -> F) -> watch::Receiver<Option<V>>
     where
         F: Future<Output = V> + Send + 'static,
@@ -120,6 +133,22 @@ mod tests {
         assert!(tokio::time::timeout(Duration::from_millis(1), flight).await.is_err());
         go.notify_one();
         done.notified().await;
+    }
+
+    #[tokio::test]
+    async fn a_flight_that_nobody_waits_for_is_one_flight_all_the_same() {
+        let flights = flights();
+        let go = Arc::new(Notify::new());
+        let may_go = Arc::clone(&go);
+        flights.launch(1, || async move {
+            may_go.notified().await;
+            7
+        });
+        assert!(flights.is_flying(&1) && !flights.is_flying(&2));
+        flights.launch(1, || async { panic!("there is one already") });
+        go.notify_one();
+        assert_eq!(flights.fly(1, || async { 8 }).await, Ok(7));
+        assert!(!flights.is_flying(&1));
     }
 
     #[tokio::test]

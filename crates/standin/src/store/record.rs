@@ -281,6 +281,10 @@ pub enum EventKind {
     IdentityUnlinked,
     /// An operator added, activated, used, retired or removed a key of the vault; the detail says which and what.
     KeysChanged,
+    /// Something is wrong between us and a provider, for every grant of a client alike; the detail names the provider
+    /// and what it is: `registration_refused`, or `mass_invalid_grant`, when so many grants were refused at once that
+    /// none was given up.
+    ProviderAlarm,
     /// A provider told us something about a user, a session or a token of ours.
     ProviderSignal,
     /// No new token could be had where one was needed, for a reason that passes; the detail is its code. `count` times

@@ -13,8 +13,8 @@ use http::header::LOCATION;
 use http::{Method, StatusCode, Uri};
 use serde_json::{Value, json};
 use standin::provider::{
-    AnswerForm, ClientAuthentication, ProviderConfig, ProviderKind, Registration, Scopes, Tenants,
-    Transport, UserAuthentication,
+    AnswerForm, ClientAuthentication, ProviderConfig, ProviderKind, RefreshRate, Registration,
+    Scopes, Tenants, Transport, UserAuthentication,
 };
 use standin::secret::{ClientSecret, sha256};
 use standin_emulator::Clock;
@@ -121,6 +121,7 @@ impl Entra {
             allow_credential_without_nonce: false,
             answer: AnswerForm::default(),
             authentication: UserAuthentication::default(),
+            max_refreshes_per_second: RefreshRate::default(),
             transport: Transport::LoopbackHttpAllowed,
         }
     }

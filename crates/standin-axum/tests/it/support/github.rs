@@ -14,8 +14,8 @@ use http::header::{ACCEPT, AUTHORIZATION, LOCATION, USER_AGENT};
 use http::{HeaderMap, Method, StatusCode, Uri};
 use serde_json::{Value, json};
 use standin::provider::{
-    AnswerForm, ClientAuthentication, ProviderConfig, ProviderKind, Registration, Scopes,
-    Transport, UserAuthentication, github_issuer,
+    AnswerForm, ClientAuthentication, ProviderConfig, ProviderKind, RefreshRate, Registration,
+    Scopes, Transport, UserAuthentication, github_issuer,
 };
 use standin::secret::{ClientSecret, sha256};
 use tokio::net::TcpListener;
@@ -121,6 +121,7 @@ impl GitHub {
             allow_credential_without_nonce: false,
             answer: AnswerForm::default(),
             authentication: UserAuthentication::default(),
+            max_refreshes_per_second: RefreshRate::default(),
             transport: Transport::LoopbackHttpAllowed,
         }
     }

@@ -24,8 +24,8 @@ use standin::Standin;
 use standin::entropy::SystemEntropy;
 use standin::http::{AddressPolicy, HttpClient, ReqwestClient};
 use standin::provider::{
-    AnswerForm, ClientAuthentication, ProviderConfig, ProviderKind, ProviderProfile, Registration,
-    Scopes, Transport, UserAuthentication,
+    AnswerForm, ClientAuthentication, ProviderConfig, ProviderKind, ProviderProfile, RefreshRate,
+    Registration, Scopes, Transport, UserAuthentication,
 };
 use standin::secret::ClientSecret;
 use standin::time::{Clock, Timestamp};
@@ -233,6 +233,7 @@ fn google(emulator: &Emulator) -> ProviderConfig {
         allow_credential_without_nonce: false,
         answer: AnswerForm::default(),
         authentication: UserAuthentication::default(),
+        max_refreshes_per_second: RefreshRate::default(),
         transport: Transport::LoopbackHttpAllowed,
     }
 }

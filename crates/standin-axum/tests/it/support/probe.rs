@@ -24,6 +24,16 @@ impl Caller {
         }
     }
 
+    /// The same job, asking for another user.
+    pub fn of(&self, user: &str) -> Self {
+        Self { path: format!("/v1/users/{user}/grants/google/token"), ..self.clone() }
+    }
+
+    /// Whether both ask for the same user.
+    pub fn is_for_same(&self, other: &Self) -> bool {
+        self.path == other.path
+    }
+
     pub async fn ask(&self, body: Value) -> Answer {
         let headers =
             [("authorization", self.bearer.as_str()), ("content-type", "application/json")];

@@ -14,7 +14,7 @@ use super::provider::{Provider, Rules};
 use crate::entropy::SeededEntropy;
 use crate::provider::{
     AnswerForm, Certainty, ClientAuthentication, ProviderConfig, ProviderKind, ProviderProfile,
-    Registration, Scopes, Transport, UserAuthentication,
+    RefreshRate, Registration, Scopes, Transport, UserAuthentication,
 };
 use crate::refresh::Need;
 use crate::secret::{AccessToken, ClientSecret, RefreshToken};
@@ -294,6 +294,7 @@ fn config() -> ProviderConfig {
         allow_credential_without_nonce: false,
         answer: AnswerForm::default(),
         authentication: UserAuthentication::default(),
+        max_refreshes_per_second: RefreshRate::default(),
         transport: Transport::Https,
     }
 }

@@ -15,6 +15,7 @@ fn one_of_each_kind() -> Vec<Event> {
         EventKind::IdentityLinked,
         EventKind::IdentityUnlinked,
         EventKind::KeysChanged,
+        EventKind::ProviderAlarm,
         EventKind::ProviderSignal,
         EventKind::RefreshFailed,
         EventKind::RevocationConfirmed,
