@@ -15,6 +15,7 @@ mod load;
 mod peers;
 mod provider;
 mod report;
+mod rows;
 mod seal;
 mod signin;
 mod strangers;
@@ -34,6 +35,8 @@ fn main() -> Result<()> {
     let runtime = tokio::runtime::Runtime::new()?;
     match arguments.next().as_deref() {
         Some("bare") => runtime.block_on(http::bare(&arguments.next().context("a body")?)),
+        Some("read-rows") => runtime.block_on(rows::read(&arguments.next().context("a URL")?)),
+        Some("vend") => runtime.block_on(only_vend()),
         Some("constant-time") => {
             report::row(&constant_time::comparison());
             Ok(())
@@ -55,15 +58,29 @@ async fn run() -> Result<()> {
     report::row(&verify::against_raw()?);
     report::row(&constant_time::comparison());
     report::row(&enumeration::of_answers(&binary).await?);
-    for row in http::against_bare(&binary).await? {
-        report::row(&row);
-    }
+    vend_rows(&binary).await?;
     report::row(&http::two_hundred_vends(&binary).await?);
     sign_in_rows(&binary).await?;
     for row in child::start_and_memory(&binary).await? {
         report::row(&row);
     }
     emulator_rows(&binary).await
+}
+
+async fn only_vend() -> Result<()> {
+    let binary = service_binary()?;
+    report::heading();
+    vend_rows(&binary).await
+}
+
+async fn vend_rows(binary: &Path) -> Result<()> {
+    for row in http::against_bare(binary).await? {
+        report::row(&row);
+    }
+    if let Some(row) = rows::from_postgres(binary).await? {
+        report::row(&row);
+    }
+    Ok(())
 }
 
 async fn only_sign_in() -> Result<()> {

@@ -33,8 +33,13 @@ pub(crate) struct SignedIn {
 }
 
 impl World {
-    #[expect(clippy::disallowed_methods, reason = "the browser of a benchmark")]
+    /// On SQLite, with as much memory for tokens as the service takes by itself.
     pub(crate) async fn new() -> Result<Self> {
+        Self::of(None, 64).await
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "the browser of a benchmark")]
+    pub(crate) async fn of(database: Option<&str>, memory_mib: u32) -> Result<Self> {
         let port = free_port()?;
         let google = Emulator::builder()
             .redirect_uri(format!("http://127.0.0.1:{port}/auth/google/callback"))
@@ -46,27 +51,28 @@ impl World {
             .build()?;
         let directory = tempfile::tempdir()?;
         let mut world = Self { google, directory, http, port, client_key: String::new() };
-        world.write_configuration()?;
+        world.write_configuration(database, memory_mib)?;
         world.client_key = world.add_client()?;
         world.control("PUT", "autopilot", json!({ "user": USER, "decision": "allow" })).await?;
         Ok(world)
     }
 
-    fn write_configuration(&self) -> Result<()> {
+    fn write_configuration(&self, database: Option<&str>, memory_mib: u32) -> Result<()> {
         let path = |name: &str| self.directory.path().join(name).display().to_string();
         run(&["init", "--dir", &self.directory.path().display().to_string()])?;
         let configuration = format!(
             "public_url = \"http://127.0.0.1:{port}\"\n\
              listen = \"127.0.0.1:{port}\"\n\
              operator_listen = \"127.0.0.1:0\"\n\
-             [database]\nurl = \"sqlite://{database}\"\n\
+             [database]\nurl = \"{database}\"\n\
              [keys]\nfile = \"{keys}\"\n\
              [log]\nlevel = \"warn\"\n\
+             [vend]\nmemory_mib = {memory_mib}\n\
              [[provider]]\nid = \"google\"\nkind = \"google\"\nissuer = \"{issuer}\"\n\
              client_id = \"{id}\"\nclient_secret = \"{secret}\"\n\
              scopes = [\"openid\", \"email\", \"profile\"]\n",
             port = self.port,
-            database = path("standin.db"),
+            database = database.map_or(format!("sqlite://{}", path("standin.db")), str::to_owned),
             keys = path("keys.toml"),
             issuer = self.google.origin(),
             id = self.google.client_id(),

@@ -129,6 +129,10 @@ pub struct Grant {
 pub struct Revoked {
     /// `confirmed` by the provider; `queued` until it answers; `untold` if its token could not be opened.
     pub revoked: String,
+    /// With `?strict=1`: whether every running process has said within five seconds that it vends nothing of it any
+    /// more. Where it is `false`, and without `strict`, each stops within two seconds, whether it says so or not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub everywhere: Option<bool>,
 }
 
 /// What every error is: an RFC 9457 problem (`application/problem+json`).

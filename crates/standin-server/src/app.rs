@@ -118,6 +118,7 @@ fn builder(
         .sign_up(config.sign_up)
         .keep_alive(config.keep_alive)
         .tenants(config.keys.tenants)
+        .live_token_bytes(u64::from(config.memory_mib) << 20)
         .receipts(config.attempts);
     Ok(config.providers.iter().fold(builder, |builder, provider| {
         let own = builder.provider(provider_config(provider, config.is_development()));

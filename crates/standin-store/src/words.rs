@@ -7,7 +7,7 @@
 //! A word is in files and dumps for ever. Each table here is one list, so that a value which can be written can be
 //! read.
 
-use standin::id::{AttemptId, ClientId, GrantId, RefreshId, SessionId, UserId};
+use standin::id::{AttemptId, ClientId, GrantId, NodeId, RefreshId, SessionId, UserId};
 use standin::store::{DataKeyUse, EventKind, ReceiptKind, SpentKind};
 use standin::vault::{GrantState, ReauthReason, ScopeSource};
 
@@ -140,7 +140,7 @@ macro_rules! ids {
         }
     )+};
 }
-ids!(AttemptId, ClientId, GrantId, RefreshId, SessionId, UserId);
+ids!(AttemptId, ClientId, GrantId, NodeId, RefreshId, SessionId, UserId);
 
 /// What is in no format of ours has many headers and one line.
 pub(crate) fn by_key(counts: Vec<DataKeyUse>) -> Vec<DataKeyUse> {

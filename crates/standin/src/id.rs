@@ -105,6 +105,8 @@ ids! {
     ClientId = "cli_";
     /// One try at refreshing a grant, by the node that has its lease.
     RefreshId = "ref_";
+    /// One process of the service, from its start to its end.
+    NodeId = "nod_";
 }
 
 /// RFC 9562 §5.7: 48 bits of milliseconds, then chance.

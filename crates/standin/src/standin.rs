@@ -14,7 +14,9 @@ use crate::core::Core;
 use crate::entropy::{Entropy, SystemEntropy};
 use crate::error::Error;
 use crate::http::HttpClient;
+use crate::id::NodeId;
 use crate::limiter::Limiter;
+use crate::live::{self, DEFAULT_LIVE_TOKEN_BYTES, Live};
 use crate::measure::Observer;
 use crate::people::People;
 use crate::provider::{ClientUse, Provider, ProviderConfig, Registration};
@@ -54,6 +56,7 @@ struct Services {
     signals: Signals,
     audit: Audit,
     limiter: Limiter,
+    live: Arc<Live>,
     tasks: TaskTracker,
     receipts: ReceiptSettings,
     journal: Arc<dyn Journal>,
@@ -89,6 +92,7 @@ pub struct Builder {
     tenants: TenantRule,
     receipts: ReceiptSettings,
     journal: Arc<dyn Journal>,
+    live_token_bytes: u64,
 }
 
 impl Builder {
@@ -154,6 +158,15 @@ impl Builder {
         self
     }
 
+    /// How much memory live tokens may take ([`DEFAULT_LIVE_TOKEN_BYTES`](crate::DEFAULT_LIVE_TOKEN_BYTES) unless this
+    /// is called). With nothing, every vend reads its row. Tokens are vended from memory only while
+    /// [`Standin::run`] runs, which hears of what other processes change.
+    #[must_use]
+    pub fn live_token_bytes(mut self, bytes: u64) -> Self {
+        self.live_token_bytes = bytes;
+        self
+    }
+
     /// Another clock than the system's.
     #[must_use]
     pub fn clock(mut self, clock: impl Clock) -> Self {
@@ -187,7 +200,12 @@ impl Builder {
             keeps_alive: self.keeps_alive,
             tenants: self.tenants,
         });
-        Ok(Standin::over(core, self.session, self.receipts, self.journal))
+        let live = Arc::new(Live::new(
+            Arc::clone(&core.store),
+            Arc::clone(&core.clock),
+            self.live_token_bytes,
+        ));
+        Ok(Standin::over(core, self.session, self.receipts, self.journal, live))
     }
 }
 
@@ -223,6 +241,7 @@ impl Standin {
             clients: Vec::new(),
             session: SessionSettings::default(),
             journal: Arc::new(NoJournal),
+            live_token_bytes: DEFAULT_LIVE_TOKEN_BYTES,
             sign_up: SignUp::default(),
             keeps_alive: true,
             tenants: TenantRule::default(),
@@ -235,6 +254,7 @@ impl Standin {
         session: SessionSettings,
         receipts: ReceiptSettings,
         journal: Arc<dyn Journal>,
+        live: Arc<Live>,
     ) -> Self {
         let tasks = TaskTracker::new();
         let sessions = Sessions::new(Arc::clone(&core), session);
@@ -242,7 +262,7 @@ impl Standin {
         let audit = Audit::default();
         Self(Arc::new(Services {
             signin: SignIn::new(Arc::clone(&core), sessions.clone(), tasks.clone()),
-            vend: Vend::new(Arc::clone(&core), refresher.clone(), audit.clone()),
+            vend: Vend::new(Arc::clone(&core), refresher.clone(), audit.clone(), Arc::clone(&live)),
             refresher,
             people: People::new(Arc::clone(&core), Revocations::new(Arc::clone(&core))),
             revocations: Revocations::new(Arc::clone(&core)),
@@ -250,6 +270,7 @@ impl Standin {
             limiter: limiter_of(&core, tasks.clone()),
             sessions,
             audit,
+            live,
             tasks,
             receipts,
             journal,
@@ -356,14 +377,16 @@ impl Standin {
 
     /// The upkeep that needs a clock of its own: writing what was counted, asking again for revocations that
     /// failed, forgetting what is over, bringing refreshes to an end whose node has gone, refreshing what is due although
-    /// nobody asks, and telling other processes of failed requests. Runs until `stop`, then finishes what has begun:
-    /// refreshes and sign-ins under way, and the last of the record.
+    /// nobody asks, telling other processes of failed requests and hearing of what they have changed. Runs until
+    /// `stop`, then finishes what has begun: refreshes and sign-ins under way, and the last of the record.
     pub async fn run(&self, stop: CancellationToken) {
+        let node = NodeId::new(&*self.0.core.clock, &*self.0.core.entropy);
         tokio::join!(
             self.keep_up(&stop),
             self.settle_refreshes(&stop),
             self.tend(&stop),
-            self.0.limiter.run(&stop)
+            self.0.limiter.run(&stop),
+            live::follow(&self.0.live, node, &stop),
         );
         self.0.tasks.close();
         self.0.tasks.wait().await;
@@ -432,6 +455,13 @@ impl Standin {
                 }
             }
         }
+    }
+
+    /// Whether every process on the database has said within five seconds that it has heard of everything that was
+    /// changed until now, so that it vends nothing by what was there before. One that has not, hears of it or stops
+    /// believing what it keeps within two seconds of the change, all the same.
+    pub async fn is_heard_everywhere(&self) -> bool {
+        live::is_heard_everywhere(self.store()).await
     }
 
     /// Writes the vends that were counted so far.

@@ -43,6 +43,6 @@ pub(super) async fn post(
     Ok(Json(Answer {
         access_token: vended.token.access_token.expose().to_owned(),
         expires_at: vended.token.expires_at,
-        scopes: vended.token.scopes,
+        scopes: vended.token.scopes.clone(),
     }))
 }

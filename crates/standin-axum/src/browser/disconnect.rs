@@ -17,11 +17,16 @@ use crate::Shared;
 pub(super) struct Body {
     pub(super) subject: Option<String>,
     pub(super) return_to: Option<String>,
+    /// Whether the answer waits until every process has heard of it.
+    #[serde(default)]
+    pub(super) strict: bool,
 }
 
 impl Fields for Body {
     fn take(form: &mut Parameters) -> Result<Self, Refusal> {
-        Ok(Self { subject: form.take("subject"), return_to: form.take("return_to") })
+        let (subject, return_to) = (form.take("subject"), form.take("return_to"));
+        let strict = form.take("strict").is_some_and(|strict| strict == "1");
+        Ok(Self { subject, return_to, strict })
     }
 }
 
@@ -29,6 +34,8 @@ impl Fields for Body {
 #[derive(Serialize)]
 pub(super) struct Told {
     revoked: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    everywhere: Option<bool>,
 }
 
 impl Told {
@@ -39,7 +46,15 @@ impl Told {
             Revoked::Queued => "queued",
             Revoked::Untold => "untold",
         };
-        Self { revoked }
+        Self { revoked, everywhere: None }
+    }
+
+    /// The same, once every process has heard of it, if that was asked for.
+    pub(super) async fn strictly(self, is_strict: bool, shared: &Shared) -> Self {
+        if !is_strict {
+            return self;
+        }
+        Self { everywhere: Some(shared.standin.is_heard_everywhere().await), ..self }
     }
 }
 
@@ -48,10 +63,13 @@ pub(super) async fn post(
     NamedProvider(provider): NamedProvider,
     posted: Posted<Body>,
 ) -> Response {
-    let Body { subject, return_to } = &posted.body;
+    let Body { subject, return_to, strict } = &posted.body;
     let (user, revocations) = (posted.session.user, shared.standin.revocations());
     match revocations.disconnect(user, &provider, subject.as_deref()).await {
-        Ok(Some(revoked)) => posted.done(&shared, return_to.as_deref(), Json(Told::of(revoked))),
+        Ok(Some(revoked)) => {
+            let told = Told::of(revoked).strictly(*strict, &shared).await;
+            posted.done(&shared, return_to.as_deref(), Json(told))
+        }
         Ok(None) => posted.refused(Refusal::NoGrant),
         Err(error) => posted.refused(error),
     }

@@ -16,10 +16,10 @@ pub(super) async fn post(
     NamedProvider(provider): NamedProvider,
     posted: Posted<Body>,
 ) -> Response {
-    let Body { subject, return_to } = &posted.body;
+    let Body { subject, return_to, strict } = &posted.body;
     let (user, revocations) = (posted.session.user, shared.standin.revocations());
     let told = match revocations.unlink(user, &provider, subject.as_deref()).await {
-        Ok(revoked) => Json(Told::of(revoked)),
+        Ok(revoked) => Json(Told::of(revoked).strictly(*strict, &shared).await),
         Err(error) => return posted.refused(error),
     };
     let response = posted.done(&shared, return_to.as_deref(), told);

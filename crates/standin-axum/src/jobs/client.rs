@@ -1,5 +1,7 @@
 //! Which client sent a request.
 
+use std::sync::Arc;
+
 use axum::extract::FromRequestParts;
 use axum::response::{IntoResponse, Response};
 use http::HeaderMap;
@@ -17,7 +19,7 @@ use crate::{ClientIp, Shared};
 const MAX_KEY: usize = 128;
 
 /// The client whose key the request carries.
-pub(crate) struct AuthenticatedClient(pub(crate) ClientRow);
+pub(crate) struct AuthenticatedClient(pub(crate) Arc<ClientRow>);
 
 impl FromRequestParts<Shared> for AuthenticatedClient {
     type Rejection = Response;
@@ -33,7 +35,7 @@ impl FromRequestParts<Shared> for AuthenticatedClient {
 
 /// The client of a request that asks in its query. The key is not among what is asked.
 pub(crate) struct AskingClient {
-    pub(crate) client: ClientRow,
+    pub(crate) client: Arc<ClientRow>,
     pub(crate) query: Parameters,
 }
 
@@ -52,7 +54,7 @@ async fn authenticate(
     parts: &mut Parts,
     shared: &Shared,
     key: Result<ClientKey, Refusal>,
-) -> Result<ClientRow, Response> {
+) -> Result<Arc<ClientRow>, Response> {
     let refuse = |refusal: Refusal| Problem::from(refusal).into_response();
     let client =
         ClientIp::from_request_parts(parts, shared).await.unwrap_or_else(|never| match never {});

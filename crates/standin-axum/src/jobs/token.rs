@@ -1,15 +1,22 @@
 //! `POST /v1/users/{user}/grants/{provider}/token`: a fresh access token for a job.
+//!
+//! The one route that is asked a thousand times a second: what it answers is written from where it is kept, and not
+//! copied together first.
 
 use std::time::Duration;
 
 use axum::Json;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
+use axum::response::{IntoResponse as _, Response};
 use data_encoding::HEXLOWER_PERMISSIVE;
+use serde::Serialize;
 use standin::Refusal;
+use standin::id::UserId;
 use standin::provider::Scopes;
-use standin::vend::{DEFAULT_MIN_TTL, UserSelector, VendRequest};
-use standin_client::{Token, TokenRequest};
+use standin::time::Timestamp;
+use standin::vend::{DEFAULT_MIN_TTL, UserSelector, VendRequest, Vended};
+use standin_client::TokenRequest;
 
 use super::client::AuthenticatedClient;
 use crate::Shared;
@@ -20,25 +27,43 @@ const MAX_PURPOSE: usize = 200;
 /// No provider's tokens live longer than this, so asking for more is a mistake.
 const MAX_MIN_TTL: u32 = 3000;
 
+/// [`standin_client::Token`], on loan.
+#[derive(Serialize)]
+struct Answer<'a> {
+    access_token: &'a str,
+    token_type: &'static str,
+    expires_at: Timestamp,
+    expires_in: u64,
+    scopes: &'a Scopes,
+    provider: &'a str,
+    user: UserId,
+}
+
+impl<'a> Answer<'a> {
+    fn of(vended: &'a Vended, provider: &'a str) -> Self {
+        Self {
+            access_token: vended.token.access_token.expose(),
+            token_type: "Bearer",
+            expires_at: vended.token.expires_at,
+            expires_in: vended.expires_in.as_secs(),
+            scopes: &vended.token.scopes,
+            provider,
+            user: vended.user,
+        }
+    }
+}
+
 pub(super) async fn post(
     State(shared): State<Shared>,
     AuthenticatedClient(client): AuthenticatedClient,
     path: Result<Path<(String, String)>, PathRejection>,
     StrictJson(body): StrictJson<TokenRequest>,
-) -> Result<Json<Token>, Problem> {
+) -> Result<Response, Problem> {
     // What is no text names nobody.
     let Path((user, provider)) = path.map_err(|_| Refusal::NoGrant)?;
     let request = read(&user, &provider, body)?;
     let vended = shared.standin.vend().vend(&client, &request).await?;
-    Ok(Json(Token {
-        access_token: vended.token.access_token.expose().to_owned(),
-        token_type: "Bearer".to_owned(),
-        expires_at: vended.token.expires_at.to_string(),
-        expires_in: vended.expires_in.as_secs(),
-        scopes: vended.token.scopes.iter().map(str::to_owned).collect(),
-        provider,
-        user: vended.user.to_string(),
-    }))
+    Ok(Json(Answer::of(&vended, &provider)).into_response())
 }
 
 fn read(user: &str, provider: &str, body: TokenRequest) -> Result<VendRequest, Problem> {
@@ -67,4 +92,40 @@ fn read(user: &str, provider: &str, body: TokenRequest) -> Result<VendRequest, P
 
 fn hash(hex: &str) -> Option<[u8; 32]> {
     HEXLOWER_PERMISSIVE.decode(hex.as_bytes()).ok()?.try_into().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use standin::FreshToken;
+    use standin::id::GrantId;
+    use standin::secret::AccessToken;
+    use standin_client::Token;
+
+    use super::*;
+
+    #[test]
+    fn an_answer_is_what_a_client_reads() {
+        let token = FreshToken {
+            access_token: AccessToken::new("ya29.\"canary"),
+            expires_at: Timestamp::from_unix_seconds(1_800_000_000),
+            scopes: Scopes::parse("openid email").unwrap(),
+            grant: GrantId::from_bytes([1; 16]),
+        };
+        let user = UserId::from_bytes([2; 16]);
+        let vended =
+            Vended { token: Arc::new(token), user, expires_in: Duration::from_millis(59_999) };
+        let answer = serde_json::to_value(Answer::of(&vended, "google")).unwrap();
+        let expected = Token {
+            access_token: "ya29.\"canary".to_owned(),
+            token_type: "Bearer".to_owned(),
+            expires_at: "2027-01-15T08:00:00Z".to_owned(),
+            expires_in: 59,
+            scopes: vec!["email".to_owned(), "openid".to_owned()],
+            provider: "google".to_owned(),
+            user: user.to_string(),
+        };
+        assert_eq!(answer, serde_json::to_value(expected).unwrap());
+    }
 }

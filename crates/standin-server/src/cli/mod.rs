@@ -4,6 +4,7 @@
 
 mod attempts;
 mod backup;
+mod cache;
 mod check;
 mod clients;
 mod config;
@@ -83,6 +84,9 @@ enum Command {
     /// What people gave us at their providers.
     #[command(subcommand)]
     Grants(grants::Command),
+    /// What running processes keep in memory.
+    #[command(subcommand)]
+    Cache(cache::Command),
     /// The security events that a provider sends to this service.
     #[command(subcommand)]
     Risc(risc::Command),
@@ -121,6 +125,7 @@ impl Cli {
             Command::Clients(command) => clients::run(command).await.map(done),
             Command::Users(command) => users::run(command).await.map(done),
             Command::Grants(command) => grants::run(command).await.map(done),
+            Command::Cache(command) => cache::run(command).await.map(done),
             Command::Risc(command) => risc::run(command).await.map(done),
             Command::Login(args) => login::run(args).await.map(done),
             Command::Token(args) => token::run(args).await.map(done),

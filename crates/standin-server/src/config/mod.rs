@@ -106,6 +106,8 @@ pub struct Config {
     pub journal: Option<PathBuf>,
     /// Whether refresh tokens that lie idle are used before their provider forgets them.
     pub keep_alive: bool,
+    /// How many mebibytes live tokens may take in memory.
+    pub memory_mib: u32,
     /// What one peer may take.
     pub limits: Limits,
     /// What is written to stderr.

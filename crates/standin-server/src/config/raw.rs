@@ -37,6 +37,8 @@ pub struct RawConfig {
     pub attempts: RawAttempts,
     /// How tokens are kept fresh.
     pub refresh: RawRefresh,
+    /// How tokens are handed out.
+    pub vend: RawVend,
     /// What one peer may take.
     pub limits: RawLimits,
     /// What is written to stderr.
@@ -60,6 +62,7 @@ impl Default for RawConfig {
             users: RawUsers::default(),
             attempts: RawAttempts::default(),
             refresh: RawRefresh::default(),
+            vend: RawVend::default(),
             limits: RawLimits::default(),
             log: RawLog::default(),
             provider: Vec::new(),
@@ -221,6 +224,22 @@ pub struct RawRefresh {
 impl Default for RawRefresh {
     fn default() -> Self {
         Self { journal: None, keep_alive: true }
+    }
+}
+
+/// `[vend]`
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct RawVend {
+    /// How many mebibytes live tokens may take in memory, about one for 1500 of Google's. They are vended from there
+    /// without a look at the database; what was taken back is not, on any process, two seconds later. With 0 every
+    /// vend reads its row.
+    pub memory_mib: u32,
+}
+
+impl Default for RawVend {
+    fn default() -> Self {
+        Self { memory_mib: 64 }
     }
 }
 

@@ -39,6 +39,7 @@ pub(super) fn resolve(
         keep_alive: raw.refresh.keep_alive,
         journal: secrets::not_empty("refresh.journal", raw.refresh.journal)?
             .map(|journal| directory.join(journal)),
+        memory_mib: raw.vend.memory_mib,
         limits: limits::resolve(&raw.limits)?,
         log: log(raw.log)?,
         providers: provider::resolve_all(raw.provider, directory, &policy)?,

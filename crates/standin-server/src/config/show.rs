@@ -28,6 +28,7 @@ pub struct Shown {
     users: Users,
     attempts: Attempts,
     refresh: Refresh,
+    vend: Vend,
     limits: ShownLimits,
     log: Log,
     provider: Vec<ShownProvider>,
@@ -94,6 +95,11 @@ struct Session {
 #[derive(Debug, Serialize)]
 struct Users {
     sign_up: &'static str,
+}
+
+#[derive(Debug, Serialize)]
+struct Vend {
+    memory_mib: u32,
 }
 
 #[derive(Debug, Serialize)]
@@ -196,6 +202,7 @@ pub fn shown(config: &Config) -> Shown {
             journal: config.journal.as_ref().map(|journal| journal.display().to_string()),
             keep_alive: config.keep_alive,
         },
+        vend: Vend { memory_mib: config.memory_mib },
         limits: limits(&config.limits),
         log: Log { format: config.log.format.as_str(), level: config.log.level.clone() },
         provider: config.providers.iter().map(provider).collect(),

@@ -78,6 +78,7 @@ fn config(args: &Args, data: &Data) -> anyhow::Result<Config> {
         attempts: ReceiptSettings::default(),
         journal: None,
         keep_alive: true,
+        memory_mib: 64,
         session: Session { idle: 7 * DAY, absolute: 30 * DAY },
         limits: Limits::default(),
         log: Log { format: Format::Text, level: "warn".to_owned() },

@@ -37,6 +37,7 @@ pub struct SecurityHeaders {
 impl SecurityHeaders {
     /// Adds what the handler has not set itself.
     pub fn add_to(self, headers: &mut HeaderMap) {
+        headers.reserve(COMMON.len() + 2);
         for (name, value) in &COMMON {
             headers.entry(name).or_insert_with(|| value.clone());
         }

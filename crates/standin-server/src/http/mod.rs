@@ -56,9 +56,7 @@ pub struct Shell {
 impl Shell {
     /// Puts itself around all routes, and around the answers for paths and methods that have none.
     pub fn around(self, router: Router) -> Router {
-        router
-            .layer(CatchPanicLayer::custom(panicked))
-            .layer(from_fn_with_state(Arc::new(self), pass))
+        router.layer((from_fn_with_state(Arc::new(self), pass), CatchPanicLayer::custom(panicked)))
     }
 
     async fn admit(&self, request: Request) -> Result<Request, Problem> {

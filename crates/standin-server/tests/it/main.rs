@@ -19,6 +19,7 @@ mod every_route;
 mod faults;
 mod keys;
 mod limiter_nodes;
+mod live_nodes;
 mod log_lines;
 mod login;
 mod metrics;

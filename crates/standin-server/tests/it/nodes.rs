@@ -174,6 +174,11 @@ impl Cluster {
         Self { _database: Some(database), ..Self::with(setup) }
     }
 
+    /// On a database that is somebody else's to look after.
+    pub(crate) fn at(url: String) -> Self {
+        Self::with(Setup { database_url: Some(url), ..Setup::default() })
+    }
+
     pub(crate) fn with(setup: Setup) -> Self {
         let Setup { directory, database_url, nodes, origin } = setup;
         let runtime = Runtime::new().unwrap();

@@ -16,7 +16,7 @@ use crate::nodes::{Answer, Cluster, Node, PUBLIC, ask};
 
 /// Waits for what another process does: longer than a lease and a look of the sweeper take, on a machine with much
 /// else to do.
-fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+pub(crate) fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     for _ in 0..1_200 {
         if let Some(found) = look() {
             return found;
@@ -27,15 +27,15 @@ fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
 }
 
 /// A cluster, somebody who gave offline access, and a job.
-struct Job {
-    cluster: Cluster,
-    user: String,
+pub(crate) struct Job {
+    pub(crate) cluster: Cluster,
+    pub(crate) user: String,
     key: String,
 }
 
 impl Job {
     /// The grant has been refreshed once: from then on it is known to rotate.
-    fn start(cluster: Cluster) -> Self {
+    pub(crate) fn start(cluster: Cluster) -> Self {
         // As long a grace as the shortest that real providers give.
         let profile = r#"{"rotate_refresh_tokens":true,"rotation_grace_seconds":60}"#;
         cluster.control("PUT", "profile", profile);
@@ -59,7 +59,7 @@ impl Job {
         job
     }
 
-    fn vend(&self, node: usize, request: &Value) -> Answer {
+    pub(crate) fn vend(&self, node: usize, request: &Value) -> Answer {
         let path = format!("POST /v1/users/{}/grants/google/token", self.user);
         let lines =
             format!("Authorization: Bearer {}\r\nContent-Type: application/json\r\n", self.key);
@@ -67,7 +67,7 @@ impl Job {
         ask(address, PUBLIC, &path, &lines, &request.to_string())
     }
 
-    fn token(&self, node: usize, request: &Value) -> String {
+    pub(crate) fn token(&self, node: usize, request: &Value) -> String {
         let answer = self.vend(node, request);
         assert_eq!(answer.status(), 200, "{}", answer.0);
         body(&answer)["access_token"].as_str().unwrap().to_owned()
@@ -122,7 +122,7 @@ impl Job {
     }
 }
 
-fn body(answer: &Answer) -> Value {
+pub(crate) fn body(answer: &Answer) -> Value {
     serde_json::from_str(answer.0.split_once("\r\n\r\n").unwrap().1).unwrap()
 }
 
@@ -131,7 +131,7 @@ fn stale(token: &str) -> Value {
     json!({ "stale_token_sha256": HEXLOWER.encode(&sha256(token.as_bytes())) })
 }
 
-fn signal(node: &Node, name: &str) {
+pub(crate) fn signal(node: &Node, name: &str) {
     let pid = node.child.id().to_string();
     assert!(Command::new("kill").args([name, &pid]).status().unwrap().success());
 }

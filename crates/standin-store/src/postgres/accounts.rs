@@ -3,7 +3,7 @@
 //! Whoever changes what hangs on an identity locks its row first and its user's next, in this order.
 
 use standin::id::UserId;
-use standin::store::{Account, Event, SignIn, StoreError, Unlinked, User};
+use standin::store::{Account, Event, Outdated, SignIn, StoreError, Unlinked, User};
 use standin::vault::GrantState;
 use standin::verify::Identity;
 use tokio_postgres::Row;
@@ -11,7 +11,7 @@ use tokio_postgres::Row;
 use super::connection::Connection;
 use super::rows::{Cells, Value, limit, optional, params, text};
 use super::work::Done;
-use super::{events, grants, sessions, users};
+use super::{cluster, events, grants, sessions, users};
 
 const OWNER: &str = "SELECT subject, user_id FROM identities \
     WHERE provider = $1 AND subject = $2 AND issuer = $3";
@@ -109,6 +109,7 @@ pub(super) async fn unlink(
         grants::remove(connection, grant.id).await?;
     }
     sessions::end_opened_by(connection, user, identity.hash()).await?;
+    cluster::note(connection, Outdated::User(user)).await?;
     events::append(connection, event).await?;
     Ok(Unlinked::Done)
 }

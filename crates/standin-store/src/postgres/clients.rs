@@ -2,14 +2,14 @@
 
 use async_trait::async_trait;
 use standin::id::ClientId;
-use standin::store::{ClientRow, Clients, Result, StoreError};
+use standin::store::{ClientRow, Clients, Outdated, Result, StoreError};
 use standin::time::Timestamp;
 use standin::vend::Policy;
 use tokio_postgres::Row;
 
 use super::rows::{Cell, Cells, params, text};
 use super::work::work;
-use super::{PostgresStore, events};
+use super::{PostgresStore, cluster, events};
 
 macro_rules! columns {
     () => {
@@ -54,11 +54,12 @@ impl Clients for PostgresStore {
 
     async fn revoke_client(&self, id: ClientId, at: Timestamp) -> Result<bool> {
         work!(self, Write, |connection| {
-            let revoked = connection.execute(REVOKE, params![id.as_bytes(), at]).await?;
-            if revoked == 1 {
+            let is_revoked = connection.execute(REVOKE, params![id.as_bytes(), at]).await? == 1;
+            if is_revoked {
                 events::append(connection, &ClientRow::event_revoked(id, at)).await?;
+                cluster::note(connection, Outdated::Client(id)).await?;
             }
-            Ok(revoked == 1)
+            Ok(is_revoked)
         })
     }
 }

@@ -4,11 +4,12 @@
 //! for one transaction, so that a pooler between us and the server may give each of them to another session.
 
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use deadpool_postgres::Object;
 use futures_util::future::try_join;
-use standin::store::StoreError;
+use standin::store::{Epoch, Outdated, StoreError};
 use tokio_postgres::Row;
 use tokio_postgres::types::{ToSql, Type};
 
@@ -67,12 +68,19 @@ pub(super) struct Connection {
     is_open: AtomicBool,
     intent: Intent,
     events: AtomicI64,
+    noted: Mutex<Vec<Noted>>,
+}
+
+/// What is to be struck in this process once it is committed.
+pub(super) enum Noted {
+    Epoch(Epoch),
+    Outdated(Outdated),
 }
 
 impl Connection {
     pub(super) fn new(client: Object, mode: Mode, intent: Intent) -> Self {
         let (is_open, events) = (AtomicBool::new(false), AtomicI64::new(0));
-        Self { client: Some(client), mode, is_open, intent, events }
+        Self { client: Some(client), mode, is_open, intent, events, noted: Mutex::default() }
     }
 
     /// Executes, and gives how many rows it touched.
@@ -136,6 +144,14 @@ impl Connection {
     /// By what this transaction is known, should it be lost while it is committed.
     pub(super) const fn intent(&self) -> &Intent {
         &self.intent
+    }
+
+    pub(super) fn note(&self, noted: Noted) {
+        self.noted.lock().unwrap_or_else(PoisonError::into_inner).push(noted);
+    }
+
+    pub(super) fn take_noted(&mut self) -> Vec<Noted> {
+        std::mem::take(self.noted.get_mut().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// The place of the next event within the transaction.

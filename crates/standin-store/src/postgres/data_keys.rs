@@ -1,14 +1,14 @@
 //! The wrapped data keys, and how many rows need them.
 
 use async_trait::async_trait;
-use standin::store::{DataKeyRow, DataKeyUse, DataKeys, Result, StoreError};
+use standin::store::{DataKeyRow, DataKeyUse, DataKeys, Epoch, Result, StoreError};
 use standin::vault::Sealed;
 use tokio_postgres::Row;
 
-use super::PostgresStore;
 use super::connection::Connection;
 use super::rows::{Cells, hash, instant, optional, params, text};
 use super::work::{Done, work};
+use super::{PostgresStore, cluster};
 use crate::words::by_key;
 
 macro_rules! columns {
@@ -53,7 +53,13 @@ impl DataKeys for PostgresStore {
     }
 
     async fn replace_data_key(&self, key: DataKeyRow) -> Result<()> {
-        work!(self, Write, |connection| write(connection, REPLACE, &key).await)
+        work!(self, Write, |connection| {
+            write(connection, REPLACE, &key).await?;
+            if key.removed_at.is_some() {
+                cluster::begin_epoch(connection, &Epoch::Everything).await?;
+            }
+            Ok(())
+        })
     }
 
     async fn data_key_use(&self) -> Result<Vec<DataKeyUse>> {

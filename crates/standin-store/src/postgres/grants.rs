@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use standin::id::{GrantId, UserId};
 use standin::provider::Scopes;
-use standin::store::{Event, Grants, Result, RevocationRow, StoreError};
+use standin::store::{Event, Grants, Outdated, Result, RevocationRow, StoreError};
 use standin::time::Timestamp;
 use standin::vault::{
     Grant, NamedToken, ScopeRecord, Sealed, SealedTokens, TokenTrace, TraceHash, header,
@@ -16,7 +16,7 @@ use super::connection::Connection;
 use super::rewraps::none_retired;
 use super::rows::{Cell, Cells, bytes, hash, instant, limit, optional, params, text, word};
 use super::work::{Done, work};
-use super::{PostgresStore, events, revocations, scope_ledger};
+use super::{PostgresStore, cluster, events, revocations, scope_ledger};
 use crate::words::{Word, state_of};
 
 macro_rules! columns {
@@ -117,6 +117,7 @@ impl Grants for PostgresStore {
     async fn replace_grant(&self, grant: Grant, event: Option<Event>) -> Result<()> {
         work!(self, Write, |connection| {
             write(connection, REPLACE, &grant).await?;
+            cluster::note(connection, Outdated::Grant(grant.id)).await?;
             events::append_all(connection, event.as_slice()).await
         })
     }
@@ -129,6 +130,7 @@ impl Grants for PostgresStore {
     ) -> Result<()> {
         work!(self, Write, |connection| {
             write(connection, REPLACE, &grant).await?;
+            cluster::note(connection, Outdated::Grant(grant.id)).await?;
             scope_ledger::put(connection, grant.id, &scopes).await?;
             events::append_all(connection, &events).await
         })

@@ -31,6 +31,7 @@ impl Housekeeping for PostgresStore {
             pruned += self.prune_all(table, now).await?;
         }
         self.prune_intents().await?;
+        self.prune_cluster().await?;
         // Events that nobody reads would wait in a heap of any size.
         self.number_events().await?;
         Ok(pruned)

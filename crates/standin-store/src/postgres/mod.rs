@@ -22,6 +22,7 @@ mod admission;
 mod attempts;
 mod census;
 mod clients;
+mod cluster;
 mod connection;
 mod data_keys;
 mod events;
@@ -53,9 +54,10 @@ pub mod testing;
 use std::time::Duration;
 
 use deadpool_postgres::{Manager, ManagerConfig, Pool, PoolError, RecyclingMethod, Runtime};
-use standin::store::StoreError;
+use standin::store::{Marks, StoreError};
 
 use address::{Address, Tls};
+use connection::Noted;
 use intents::Intents;
 pub use refusal::ServerError;
 
@@ -67,6 +69,7 @@ const CONNECT: Duration = Duration::from_secs(5);
 pub struct PostgresStore {
     pool: Pool,
     intents: Intents,
+    marks: Marks,
     name: String,
     /// Whether a failover can be told from the server's answers.
     has_timelines: bool,
@@ -93,7 +96,8 @@ impl PostgresStore {
             );
         }
         let pool = pool_of(&address)?;
-        let store = Self { pool, intents: Intents::new(), name, has_timelines: false };
+        let marks = Marks::default();
+        let store = Self { pool, intents: Intents::new(), marks, name, has_timelines: false };
         store.first_connection().await?;
         Ok(store)
     }
@@ -105,6 +109,16 @@ impl PostgresStore {
                 Err(ServerError::while_connecting(&self.name, &error))
             }
             Err(error) => Err(self.unreachable(&failure::Failure::Pool(error).into())),
+        }
+    }
+
+    /// What was noted by a transaction that is committed.
+    fn strike(&self, noted: Vec<Noted>) {
+        for noted in noted {
+            match noted {
+                Noted::Epoch(epoch) => self.marks.strike_epoch(&epoch),
+                Noted::Outdated(outdated) => self.marks.strike(&outdated),
+            }
         }
     }
 

@@ -16,7 +16,7 @@ use super::connection::Connection;
 use super::failovers::{note_timeline, now_ms};
 use super::rows::{Cells, limit, params};
 use super::work::{Done, work};
-use super::{PostgresStore, events, grants, scope_ledger};
+use super::{PostgresStore, cluster, events, grants, scope_ledger};
 
 /// `$4` and `$5` are the claimant's now and its deadline, of which only the distance counts; `$6` says that nothing will
 /// be asked of a provider.
@@ -174,6 +174,9 @@ async fn committed(connection: &Connection, commit: &RefreshCommit) -> Done<Comm
         return Err(StoreError::Conflict.into());
     }
     grants::put(connection, grant).await?;
+    if let Some(outdated) = commit.outdated() {
+        cluster::note(connection, outdated).await?;
+    }
     scope_ledger::put(connection, grant.id, &commit.scopes).await?;
     events::append_all(connection, &commit.events).await?;
     FailPoint::DatabaseRefreshed.reach().await.map_err(StoreError::from)?;

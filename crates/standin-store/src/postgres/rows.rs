@@ -309,6 +309,10 @@ pub(super) fn id<T: Id>(cell: Cell<'_>) -> Option<T> {
     cell.of(Kind::Id)?.try_into().ok().map(T::of)
 }
 
+pub(super) fn uuid(cell: Cell<'_>) -> Option<[u8; 16]> {
+    cell.of(Kind::Id)?.try_into().ok()
+}
+
 pub(super) fn hash<const BYTES: usize>(cell: Cell<'_>) -> Option<[u8; BYTES]> {
     cell.of(Kind::Bytes)?.try_into().ok()
 }

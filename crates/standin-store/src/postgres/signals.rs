@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use standin::id::UserId;
-use standin::store::{About, News, Result, Signal, Signals};
+use standin::store::{About, News, Outdated, Result, Signal, Signals};
 use standin::time::Timestamp;
 use standin::vault::{Grant, GrantState, NamedToken};
 use standin::verify::{Identity, ProviderId, ProviderSession};
@@ -12,7 +12,7 @@ use super::accounts::key_of;
 use super::connection::Connection;
 use super::rows::Cells;
 use super::work::{Done, work};
-use super::{PostgresStore, accounts, events, grants, sessions, spent};
+use super::{PostgresStore, accounts, cluster, events, grants, sessions, spent};
 
 const SET_STANDING: &str = "UPDATE identities SET suspended = $4, standing_as_of = $5 \
     WHERE provider = $1 AND subject = $2 AND issuer = $3 \
@@ -134,6 +134,7 @@ async fn withdraw(
         |grant: &Grant| grant.state != GrantState::Revoked && grant.given_at() < news.before;
     for grant in grants.into_iter().filter(is_meant) {
         let event = News::event_of_grant(grant.user, grant.id, at);
+        cluster::note(connection, Outdated::Grant(grant.id)).await?;
         grants::put(connection, &grant.withdrawn(at)).await?;
         events::append(connection, &event).await?;
     }

@@ -396,18 +396,27 @@ fn free_port() -> u16 {
 
 /// Where `initdb` and the others are: the newest version.
 fn binaries() -> &'static Path {
-    static FOUND: OnceLock<PathBuf> = OnceLock::new();
-    FOUND.get_or_init(|| {
+    let found = found_binaries();
+    found.unwrap_or_else(|| panic!("there is no PostgreSQL server: apt-get install postgresql"))
+}
+
+/// Whether this machine has a server to start.
+pub fn is_installed() -> bool {
+    found_binaries().is_some()
+}
+
+fn found_binaries() -> Option<&'static Path> {
+    static FOUND: OnceLock<Option<PathBuf>> = OnceLock::new();
+    let found = FOUND.get_or_init(|| {
         let mut versions: Vec<PathBuf> = fs::read_dir("/usr/lib/postgresql")
             .map(|entries| entries.flatten().map(|entry| entry.path().join("bin")).collect())
             .unwrap_or_default();
         versions.extend(pg_config());
         versions.retain(|bin| bin.join("initdb").exists());
         versions.sort();
-        versions
-            .pop()
-            .unwrap_or_else(|| panic!("there is no PostgreSQL server: apt-get install postgresql"))
-    })
+        versions.pop()
+    });
+    found.as_deref()
 }
 
 fn pg_config() -> Option<PathBuf> {

@@ -4,7 +4,8 @@ use async_trait::async_trait;
 use standin::fail_point::FailPoint;
 use standin::id::UserId;
 use standin::store::{
-    Account, AttemptOutcome, Event, Result, SignIn, SignedIn, StoreError, Unlinked, User, Users,
+    Account, AttemptOutcome, Event, Outdated, Result, SignIn, SignedIn, StoreError, Unlinked, User,
+    Users,
 };
 use standin::vault::Grant;
 use standin::verify::{Identity, Profile, ProviderId};
@@ -14,7 +15,8 @@ use super::connection::Connection;
 use super::rows::{Cells, limit, optional, params, text};
 use super::work::{Done, work};
 use super::{
-    PostgresStore, accounts, admission, attempts, events, grants, receipts, scope_ledger, sessions,
+    PostgresStore, accounts, admission, attempts, cluster, events, grants, receipts, scope_ledger,
+    sessions,
 };
 
 macro_rules! columns {
@@ -116,6 +118,7 @@ async fn complete(connection: &Connection, sign_in: &SignIn) -> Done<SignedIn> {
     let is_new = put(connection, user, known, sign_in).await?;
     admission::admit(connection, sign_in.admits, user, is_new).await?;
     accounts::put(connection, user, known.is_some(), sign_in).await?;
+    cluster::note_sign_in(connection, sign_in, user, known.is_none()).await?;
     if let Some(grant) = &sign_in.grant {
         let grant = Grant { user, ..grant.clone() };
         grants::put(connection, &grant).await?;
@@ -151,6 +154,7 @@ async fn delete(connection: &Connection, id: UserId) -> Done<bool> {
     grants::delete_of_user(connection, id).await?;
     sessions::end_all(connection, id).await?;
     receipts::forget(connection, id).await?;
+    cluster::note(connection, Outdated::User(id)).await?;
     Ok(true)
 }
 

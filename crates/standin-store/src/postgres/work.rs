@@ -73,11 +73,14 @@ impl<'s> Tries<'s> {
     }
 
     /// Commits what was done, or takes it back.
-    pub(super) async fn end<T>(&self, connection: Connection, done: Done<T>) -> Done<T> {
+    pub(super) async fn end<T>(&self, mut connection: Connection, done: Done<T>) -> Done<T> {
         match done {
             Ok(value) if self.mode == Mode::Write => {
-                self.commit(connection).await?;
-                Ok(value)
+                let noted = connection.take_noted();
+                let committed = self.commit(connection).await;
+                // Also where it is not known: it may be so.
+                self.store.strike(noted);
+                committed.map(|()| value)
             }
             Ok(value) => connection.end().await.map(|()| value),
             Err(failure @ Failure::Late(_)) => {

@@ -2,13 +2,13 @@
 
 use rusqlite::{Connection, params};
 use standin::id::UserId;
-use standin::store::{Account, Event, SignIn, StoreError, Unlinked, User};
+use standin::store::{Account, Event, Outdated, SignIn, StoreError, Unlinked, User};
 use standin::vault::GrantState;
 use standin::verify::Identity;
 
 use super::failure::Failure;
 use super::rows::{Cells, all, execute, limit, one, optional, text};
-use super::{events, grants, sessions, users};
+use super::{cluster, events, grants, sessions, users};
 
 type Done<T> = Result<T, Failure>;
 
@@ -97,6 +97,7 @@ pub(super) fn unlink(
         grants::remove(connection, grant.id)?;
     }
     sessions::end_opened_by(connection, user, identity.hash())?;
+    cluster::note(connection, Outdated::User(user))?;
     events::append(connection, event)?;
     Ok(Unlinked::Done)
 }

@@ -4,12 +4,12 @@ use async_trait::async_trait;
 use rusqlite::types::ValueRef;
 use rusqlite::{Row, params};
 use standin::id::ClientId;
-use standin::store::{ClientRow, Clients, Result, StoreError};
+use standin::store::{ClientRow, Clients, Outdated, Result, StoreError};
 use standin::time::Timestamp;
 use standin::vend::Policy;
 
 use super::rows::{Cells, all, execute, one};
-use super::{SqliteStore, events};
+use super::{SqliteStore, cluster, events};
 
 macro_rules! columns {
     () => {
@@ -44,9 +44,7 @@ impl Clients for SqliteStore {
     }
 
     async fn client_by_key(&self, key_sha256: &[u8; 32]) -> Result<Option<ClientRow>> {
-        self.clients.get(key_sha256, || {
-            self.read(|connection| one(connection, BY_KEY, [key_sha256], client_of))
-        })
+        self.read(|connection| one(connection, BY_KEY, [key_sha256], client_of))
     }
 
     async fn clients(&self) -> Result<Vec<ClientRow>> {
@@ -58,6 +56,7 @@ impl Clients for SqliteStore {
             let revoked = execute(connection, REVOKE, params![id.as_bytes(), at.unix_ms()])?;
             if revoked == 1 {
                 events::append(connection, &ClientRow::event_revoked(id, at))?;
+                cluster::note(connection, Outdated::Client(id))?;
             }
             Ok(revoked == 1)
         })

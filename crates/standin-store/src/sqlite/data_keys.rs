@@ -2,13 +2,13 @@
 
 use async_trait::async_trait;
 use rusqlite::{Connection, Row, params};
-use standin::store::{DataKeyRow, DataKeyUse, DataKeys, Result, StoreError};
+use standin::store::{DataKeyRow, DataKeyUse, DataKeys, Epoch, Result, StoreError};
 use standin::time::Timestamp;
 use standin::vault::Sealed;
 
-use super::SqliteStore;
 use super::failure::Failure;
 use super::rows::{Cells, all, execute, hash, instant, optional, text};
+use super::{SqliteStore, cluster};
 use crate::words::by_key;
 
 macro_rules! columns {
@@ -48,7 +48,14 @@ impl DataKeys for SqliteStore {
     }
 
     async fn replace_data_key(&self, key: DataKeyRow) -> Result<()> {
-        self.write(move |connection| write(connection, REPLACE, &key)).await
+        self.write(move |connection| {
+            write(connection, REPLACE, &key)?;
+            if key.removed_at.is_some() {
+                cluster::begin_epoch(connection, Epoch::Everything)?;
+            }
+            Ok(())
+        })
+        .await
     }
 
     async fn data_key_use(&self) -> Result<Vec<DataKeyUse>> {

@@ -5,7 +5,7 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row, ToSql, params};
 use standin::id::{GrantId, UserId};
 use standin::provider::Scopes;
-use standin::store::{Event, Grants, Result, RevocationRow, StoreError};
+use standin::store::{Event, Grants, Outdated, Result, RevocationRow, StoreError};
 use standin::time::Timestamp;
 use standin::vault::{
     Grant, NamedToken, ScopeRecord, Sealed, SealedTokens, TokenTrace, TraceHash, header,
@@ -15,7 +15,7 @@ use standin::verify::{Identity, ProviderId};
 use super::failure::Failure;
 use super::rewraps::none_retired;
 use super::rows::{Cells, all, execute, instant, limit, one, optional, word};
-use super::{SqliteStore, events, revocations, scope_ledger};
+use super::{SqliteStore, cluster, events, revocations, scope_ledger};
 use crate::words::{Word, state_of};
 
 macro_rules! columns {
@@ -86,11 +86,9 @@ impl Grants for SqliteStore {
     }
 
     async fn grant_at(&self, user: UserId, provider: &ProviderId) -> Result<Option<Grant>> {
-        self.grants.get(&(user, provider.clone()), || {
-            let key = params![user.as_bytes(), provider.as_str()];
-            let grants = self.read(|connection| all(connection, AT_PROVIDER, key, grant_of))?;
-            Ok(grants.into_iter().min_by_key(Grant::precedence))
-        })
+        let key = params![user.as_bytes(), provider.as_str()];
+        let grants = self.read(|connection| all(connection, AT_PROVIDER, key, grant_of))?;
+        Ok(grants.into_iter().min_by_key(Grant::precedence))
     }
 
     async fn grants_of(&self, user: UserId) -> Result<Vec<Grant>> {
@@ -106,6 +104,7 @@ impl Grants for SqliteStore {
     async fn replace_grant(&self, grant: Grant, event: Option<Event>) -> Result<()> {
         self.write(move |connection| {
             write(connection, REPLACE, &grant)?;
+            cluster::note(connection, Outdated::Grant(grant.id))?;
             event.map_or(Ok(()), |event| events::append(connection, &event))
         })
         .await
@@ -119,6 +118,7 @@ impl Grants for SqliteStore {
     ) -> Result<()> {
         self.write(move |connection| {
             write(connection, REPLACE, &grant)?;
+            cluster::note(connection, Outdated::Grant(grant.id))?;
             scope_ledger::put(connection, grant.id, &scopes)?;
             events.iter().try_for_each(|event| events::append(connection, event))
         })

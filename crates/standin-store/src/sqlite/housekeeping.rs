@@ -5,8 +5,8 @@ use rusqlite::params;
 use standin::store::{Housekeeping, Result};
 use standin::time::Timestamp;
 
-use super::SqliteStore;
 use super::rows::{execute, limit, one};
+use super::{SqliteStore, cluster};
 
 /// How many rows go at once: a backlog of a million must not keep a sign-in waiting.
 pub(super) const CHUNK: i64 = 500;
@@ -30,6 +30,7 @@ impl Housekeeping for SqliteStore {
         for table in [PRUNE_ATTEMPTS, PRUNE_SESSIONS, PRUNE_SPENT, PRUNE_FAILED] {
             pruned += self.prune_all(table, now).await?;
         }
+        self.write(cluster::prune).await?;
         Ok(pruned)
     }
 

@@ -5,7 +5,7 @@
 //! a read  ─▶ a connection of this thread, on this thread: 5 µs is less than a hop to another
 //! ```
 //!
-//! The three reads that every request makes are remembered for a moment, until anything is written
+//! The read that every request of a browser makes is remembered for a moment, until anything is written
 //! (`recent.rs`). Writes wait for each other anyway; waiting in one queue lets those that came together share the price
 //! of durability. Reads see a snapshot and wait for nobody.
 
@@ -15,6 +15,7 @@ mod attempts;
 pub(crate) mod backup;
 mod census;
 mod clients;
+mod cluster;
 mod connection;
 mod data_keys;
 mod events;
@@ -40,12 +41,10 @@ mod users;
 mod writer;
 
 use std::path::Path;
+use std::sync::Arc;
 
 use rusqlite::Connection;
-use standin::id::UserId;
-use standin::store::{ClientRow, Result, SessionHash, SessionView};
-use standin::vault::Grant;
-use standin::verify::ProviderId;
+use standin::store::{Marks, Result, SessionHash, SessionView};
 
 use crate::OpenError;
 use failure::Failure;
@@ -59,8 +58,7 @@ pub struct SqliteStore {
     // Dropped in this order: the connection that closes last folds the write-ahead log into the file.
     readers: Readers,
     writer: Writer,
-    clients: Recent<[u8; 32], Option<ClientRow>>,
-    grants: Recent<(UserId, ProviderId), Option<Grant>>,
+    marks: Arc<Marks>,
     views: Recent<SessionHash, Option<SessionView>>,
 }
 
@@ -85,12 +83,12 @@ impl SqliteStore {
     fn start(path: &Path) -> std::result::Result<Self, OpenError> {
         let connection = connection::open_writer(path)?;
         let unavailable = |source| OpenError::CannotOpen { path: path.to_owned(), source };
-        let writes = Writes::default();
+        let (writes, marks) = (Writes::default(), Arc::new(Marks::default()));
+        let writer = Writer::start(connection, writes.clone(), Arc::clone(&marks));
         Ok(Self {
             readers: Readers::new(path),
-            writer: Writer::start(connection, writes.clone()).map_err(unavailable)?,
-            clients: Recent::new(writes.clone()),
-            grants: Recent::new(writes.clone()),
+            writer: writer.map_err(unavailable)?,
+            marks,
             views: Recent::new(writes),
         })
     }

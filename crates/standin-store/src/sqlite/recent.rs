@@ -1,9 +1,10 @@
-//! What was read a moment ago, for the three reads that every request makes.
+//! What was read a moment ago, for the read that every request of a browser makes.
 //!
 //! A row is read again as soon as this process has written anything, and after [`MAX_AGE`] in any case, since
 //! another process may have written to the same file. So what a caller here has changed it sees at once, and a
-//! revocation anywhere is felt everywhere within a second; the promise to clients is two. Memory is bounded:
-//! a fixed number of places, each held by the key that came last.
+//! session that ends anywhere is over everywhere within a second; the promise is five. Memory is bounded: a fixed
+//! number of places, each held by the key that came last. What jobs read is remembered elsewhere, and otherwise
+//! (`standin::store::Marks`).
 
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher as _, Hash};

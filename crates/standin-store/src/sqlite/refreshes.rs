@@ -14,7 +14,7 @@ use standin::verify::ProviderId;
 
 use super::failure::Failure;
 use super::rows::{Cells, all, execute, limit, one};
-use super::{SqliteStore, events, grants, scope_ledger};
+use super::{SqliteStore, cluster, events, grants, scope_ledger};
 
 const CLAIM: &str = "INSERT INTO refresh_leases \
     (grant_id, attempt_id, generation, unresolved, is_reclaimed, deadline) \
@@ -133,6 +133,7 @@ fn committed(connection: &Connection, commit: &RefreshCommit) -> Done<Committed>
         return Err(StoreError::Conflict.into());
     }
     grants::put(connection, grant)?;
+    commit.outdated().map_or(Ok(()), |outdated| cluster::note(connection, outdated))?;
     scope_ledger::put(connection, grant.id, &commit.scopes)?;
     commit.events.iter().try_for_each(|event| events::append(connection, event))?;
     FailPoint::DatabaseRefreshed.reach_now().map_err(StoreError::from)?;

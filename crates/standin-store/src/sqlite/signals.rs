@@ -3,14 +3,14 @@
 use async_trait::async_trait;
 use rusqlite::{Connection, params};
 use standin::id::UserId;
-use standin::store::{About, News, Result, Signal, Signals};
+use standin::store::{About, News, Outdated, Result, Signal, Signals};
 use standin::time::Timestamp;
 use standin::vault::{Grant, GrantState, NamedToken};
 use standin::verify::{Identity, ProviderId, ProviderSession};
 
 use super::failure::Failure;
 use super::rows::{Cells, execute, one};
-use super::{SqliteStore, accounts, events, grants, sessions, spent};
+use super::{SqliteStore, accounts, cluster, events, grants, sessions, spent};
 
 const SET_STANDING: &str = "UPDATE identities SET suspended = ?4, standing_as_of = ?5 \
     WHERE provider = ?1 AND subject = ?2 AND issuer = ?3 \
@@ -124,6 +124,7 @@ fn withdraw(connection: &Connection, news: &News, grants: Vec<Grant>, at: Timest
         |grant: &Grant| grant.state != GrantState::Revoked && grant.given_at() < news.before;
     for grant in grants.into_iter().filter(is_meant) {
         let event = News::event_of_grant(grant.user, grant.id, at);
+        cluster::note(connection, Outdated::Grant(grant.id))?;
         grants::put(connection, &grant.withdrawn(at))?;
         events::append(connection, &event)?;
     }

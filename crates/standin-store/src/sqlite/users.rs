@@ -5,7 +5,8 @@ use rusqlite::{Connection, Row, params};
 use standin::fail_point::FailPoint;
 use standin::id::UserId;
 use standin::store::{
-    Account, AttemptOutcome, Event, Result, SignIn, SignedIn, StoreError, Unlinked, User, Users,
+    Account, AttemptOutcome, Event, Outdated, Result, SignIn, SignedIn, StoreError, Unlinked, User,
+    Users,
 };
 use standin::vault::Grant;
 use standin::verify::{Identity, Profile, ProviderId};
@@ -14,7 +15,8 @@ use super::failure::Failure;
 use super::reader::in_snapshot;
 use super::rows::{Cells, all, execute, limit, one, optional, text};
 use super::{
-    SqliteStore, accounts, admission, attempts, events, grants, receipts, scope_ledger, sessions,
+    SqliteStore, accounts, admission, attempts, cluster, events, grants, receipts, scope_ledger,
+    sessions,
 };
 
 macro_rules! columns {
@@ -97,7 +99,14 @@ impl Users for SqliteStore {
 
     async fn delete_user(&self, id: UserId) -> Result<bool> {
         // Identities, grants, sessions and receipts go with the row that they refer to.
-        self.write(move |connection| Ok(execute(connection, DELETE, [id.as_bytes()])? == 1)).await
+        self.write(move |connection| {
+            let is_deleted = execute(connection, DELETE, [id.as_bytes()])? == 1;
+            if is_deleted {
+                cluster::note(connection, Outdated::User(id))?;
+            }
+            Ok(is_deleted)
+        })
+        .await
     }
 }
 
@@ -107,6 +116,7 @@ fn complete(connection: &Connection, sign_in: SignIn) -> std::result::Result<Sig
     let is_new = put(connection, user, known, &sign_in)?;
     admission::admit(connection, sign_in.admits, user, is_new)?;
     accounts::put(connection, user, known.is_some(), &sign_in)?;
+    cluster::note_sign_in(connection, &sign_in, user, known.is_none())?;
     let events = sign_in.events_of(user);
     let signed_in = SignedIn { user, is_new };
     let receipt = sign_in.receipt_of(signed_in);

@@ -5,12 +5,14 @@
 //! all of them. Only then does anybody hear of it. A caller that goes away does not take its job with it.
 
 use std::io;
+use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
 use rusqlite::Connection;
-use standin::store::{Result, StoreError};
+use standin::store::{Marks, Result, StoreError};
 use tokio::sync::{mpsc, oneshot};
 
+use super::cluster;
 use super::failure::Failure;
 use super::recent::Writes;
 
@@ -36,11 +38,15 @@ pub(super) struct Writer {
 
 impl Writer {
     /// Takes the connection to a thread of its own.
-    pub(super) fn start(connection: Connection, writes: Writes) -> io::Result<Self> {
+    pub(super) fn start(
+        connection: Connection,
+        writes: Writes,
+        marks: Arc<Marks>,
+    ) -> io::Result<Self> {
         let (queue, jobs) = mpsc::channel(QUEUE);
         let thread = thread::Builder::new()
             .name("standin-sqlite".to_owned())
-            .spawn(move || run_jobs(&connection, jobs, &writes))?;
+            .spawn(move || run_jobs(&connection, jobs, &writes, &marks))?;
         Ok(Self { queue: Some(queue), thread: Some(thread) })
     }
 
@@ -108,7 +114,12 @@ where
     }
 }
 
-fn run_jobs(connection: &Connection, mut jobs: mpsc::Receiver<Box<dyn Job>>, writes: &Writes) {
+fn run_jobs(
+    connection: &Connection,
+    mut jobs: mpsc::Receiver<Box<dyn Job>>,
+    writes: &Writes,
+    marks: &Marks,
+) {
     let mut batch = Vec::with_capacity(BATCH);
     while jobs.blocking_recv_many(&mut batch, BATCH) > 0 {
         let committed = commit(connection, &mut batch);
@@ -116,6 +127,7 @@ fn run_jobs(connection: &Connection, mut jobs: mpsc::Receiver<Box<dyn Job>>, wri
             tracing::error!(%error, jobs = batch.len(), "a batch of writes was not committed");
         }
         writes.happened();
+        cluster::strike_noted(marks);
         for job in batch.drain(..) {
             job.answer(&committed);
         }

@@ -20,28 +20,29 @@ type Lease = Option<(RefreshId, LeaseEnd)>;
 
 impl Exchange {
     /// Writes an answer over the row as it was read. The token that it brings; `None` if it opens more than it was
-    /// to be narrowed to, so that nobody may have it.
+    /// to be narrowed to, so that nobody may have it. `is_refused` says that an API has refused the token before it.
     pub(super) async fn write_answer(
         &self,
         grant: Grant,
         answer: &Answer,
         narrowed_to: Option<&Scopes>,
         lease: Lease,
+        is_refused: bool,
     ) -> Written<Option<FreshToken>> {
         // The provider took its time.
         self.core.vault.keep_up().await;
         let was_suspect = grant.state == GrantState::Suspect;
+        let profile = *self.profile_of(&grant);
+        let outdates = is_refused || profile.refresh_ends_access_tokens.is_certain();
         let Some(scopes) = narrowed_to else {
             let had = grant.scopes.clone();
             let renewed = self.renewed(grant, answer, Share::Whole)?;
             let token = fresh(&renewed, answer.tokens.access_token.clone(), self.core.now());
             let says = answer.tokens.scopes.as_ref();
-            return Ok((
-                self.write_renewed(renewed, (&had, was_suspect), says, lease).await?,
-                Some(token),
-            ));
+            let had = (&had, was_suspect);
+            let written = self.write_renewed(renewed, had, says, lease, outdates).await?;
+            return Ok((written, Some(token)));
         };
-        let profile = *self.profile_of(&grant);
         let token = FreshToken {
             access_token: answer.tokens.access_token.clone(),
             expires_at: answer.tokens.access_expires_at(answer.asked_at),
@@ -57,7 +58,8 @@ impl Exchange {
             Share::Nothing
         };
         let kept = self.renewed(grant, answer, share)?;
-        let written = self.write_renewed(kept.clone(), (&had, was_suspect), None, lease).await?;
+        let had = (&had, was_suspect);
+        let written = self.write_renewed(kept.clone(), had, None, lease, outdates).await?;
         if !scopes.covers(&token.scopes) {
             tracing::warn!(grant.id = %kept.id, "the provider does not narrow tokens; none is handed out");
             return Ok((written, None));
@@ -162,7 +164,8 @@ impl Exchange {
         };
         let told = |kind| Event { detail: Some(reason.to_string()), ..event(kind, &refused) };
         let events = kind.map(told).into_iter().collect();
-        let commit = RefreshCommit { grant: refused.clone(), scopes: Vec::new(), events, lease };
+        let (grant, scopes) = (refused.clone(), Vec::new());
+        let commit = RefreshCommit { grant, scopes, events, lease, outdates: true };
         Ok((self.core.store.commit_refresh(commit).await?, refused))
     }
 }

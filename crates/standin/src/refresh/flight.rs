@@ -301,7 +301,8 @@ impl<'a> Flight<'a> {
         let end = if is_in_doubt { LeaseEnd::Record } else { LeaseEnd::Deleted };
         let lease = self.is_leased.then_some((self.attempt, end));
         let (exchange, narrowed_to) = (self.exchange, self.target.narrowed_to.as_ref());
-        let written = exchange.write_answer(grant.clone(), answer, narrowed_to, lease).await;
+        let (grant, is_refused) = (grant.clone(), self.need.stale.is_some());
+        let written = exchange.write_answer(grant, answer, narrowed_to, lease, is_refused).await;
         let attempt = answer.attempt;
         Ok(match self.available(written)? {
             None => Event::Unavailable,

@@ -92,7 +92,12 @@ impl Need {
         self.min_ttl >= other.min_ttl && (other.stale.is_none() || self.stale == other.stale)
     }
 
-    fn is_met_by(&self, token: &AccessToken, expires_at: Timestamp, now: Timestamp) -> bool {
+    pub(crate) fn is_met_by(
+        &self,
+        token: &AccessToken,
+        expires_at: Timestamp,
+        now: Timestamp,
+    ) -> bool {
         let is_stale = self.stale.is_some_and(|stale| same_bytes(&stale, &token.sha256()));
         !is_stale && expires_at.remaining(now) > self.min_ttl
     }

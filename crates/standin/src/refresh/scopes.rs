@@ -20,20 +20,21 @@ impl Exchange {
         (had, was_suspect): (&Scopes, bool),
         says: Option<&Scopes>,
         lease: Option<(RefreshId, LeaseEnd)>,
+        outdates: bool,
     ) -> Result<Committed, StoreError> {
         let refreshed = [event(EventKind::TokenRefreshed, &renewed)];
         let recovered = was_suspect.then(|| event(EventKind::GrantRecovered, &renewed));
         let refreshed = refreshed.into_iter().chain(recovered);
         let Some(opens) = says else {
             let (scopes, events) = (Vec::new(), refreshed.collect());
-            let commit = RefreshCommit { grant: renewed, scopes, events, lease };
+            let commit = RefreshCommit { grant: renewed, scopes, events, lease, outdates };
             return self.core.store.commit_refresh(commit).await;
         };
         let mut ledger = ScopeLedger::new(self.core.store.scope_ledger(renewed.id).await?);
         let narrowing = ledger.refresh(had, opens, renewed.updated_at);
         let events = refreshed.chain(reports(&renewed, &narrowing)).collect();
         let scopes = ledger.into_changes();
-        let commit = RefreshCommit { grant: renewed, scopes, events, lease };
+        let commit = RefreshCommit { grant: renewed, scopes, events, lease, outdates };
         self.core.store.commit_refresh(commit).await
     }
 }

@@ -17,6 +17,7 @@ pub mod admission;
 pub mod attempts;
 pub mod census;
 pub mod clients;
+pub mod cluster;
 pub mod data_keys;
 pub mod failed_requests;
 pub mod grants;
@@ -80,6 +81,20 @@ macro_rules! store_laws {
                 a_client_is_found_by_the_hash_of_its_key_and_comes_back_whole,
                 a_revoked_client_is_not_found,
                 clients_with_a_taken_id_or_key_conflict,
+            }
+            cluster {
+                a_client_that_is_revoked_is_outdated,
+                a_data_key_that_is_removed_outdates_everything,
+                a_grant_that_is_replaced_is_outdated,
+                a_grant_that_is_withdrawn_is_outdated,
+                a_look_goes_back_further_than_any_write_takes,
+                a_new_identity_outdates_its_subject,
+                a_node_is_behind_until_it_has_heard_the_roll_call,
+                a_refresh_outdates_a_grant_only_if_it_says_so_or_the_grant_is_dead,
+                a_sign_in_that_changes_a_grant_outdates_its_user,
+                a_sign_in_that_changes_nothing_outdates_nothing,
+                a_user_who_is_deleted_or_unlinked_is_outdated,
+                epochs_grow_and_are_told_whole,
             }
             data_keys {
                 a_data_key_is_replaced_only_over_the_version_before_it,
@@ -237,6 +252,7 @@ mod tests {
             include_str!("conformance/attempts.rs"),
             include_str!("conformance/census.rs"),
             include_str!("conformance/clients.rs"),
+            include_str!("conformance/cluster.rs"),
             include_str!("conformance/data_keys.rs"),
             include_str!("conformance/failed_requests.rs"),
             include_str!("conformance/grants.rs"),

@@ -5,6 +5,7 @@
 
 mod admission;
 mod census;
+mod cluster;
 mod failed_requests;
 mod receipts;
 mod refreshes;
@@ -18,9 +19,9 @@ use async_trait::async_trait;
 
 use super::{
     Account, AttemptOutcome, AttemptRow, Attempts, ClientRow, Clients, DataKeyRow, DataKeyUse,
-    DataKeys, Event, Events, FailedInWindow, Grants, Housekeeping, Network, NewSession, ReceiptRow,
-    Result, RevocationRow, RewrappedGrant, Rewraps, SessionHash, SessionRow, SessionView, Sessions,
-    Spent, SpentKind, StoreError, StoredEvent, User,
+    DataKeys, Event, Events, FailedInWindow, Grants, Housekeeping, Marks, Network, NewSession,
+    Outdated, ReceiptRow, Result, RevocationRow, RewrappedGrant, Rewraps, SessionHash, SessionRow,
+    SessionView, Sessions, Spent, SpentKind, StoreError, StoredEvent, User,
 };
 use crate::id::{AttemptId, ClientId, GrantId, SessionId, UserId};
 use crate::time::Timestamp;
@@ -32,6 +33,7 @@ use crate::verify::{Identity, ProviderId, ProviderSession};
 pub struct MemoryStore {
     tables: Arc<Mutex<Tables>>,
     wire: Option<Arc<dyn Wire>>,
+    marks: Marks,
 }
 
 /// What lies between a node and its database, for simulations: what refreshes do goes over it.
@@ -66,13 +68,17 @@ struct Tables {
     revocations: BTreeMap<(Timestamp, GrantId), RevocationRow>,
     leases: BTreeMap<GrantId, refreshes::Lease>,
     failed_requests: BTreeMap<Network, FailedInWindow>,
+    notes: cluster::Notes,
+    /// By the signal that is being taken.
+    withdrawn: Vec<GrantId>,
 }
 
 impl MemoryStore {
     /// The same rows, as a node sees them over `wire`.
     #[cfg(test)]
     pub(crate) fn over(&self, wire: Arc<dyn Wire>) -> Self {
-        Self { tables: Arc::clone(&self.tables), wire: Some(wire) }
+        let (tables, marks) = (Arc::clone(&self.tables), Marks::default());
+        Self { tables, wire: Some(wire), marks }
     }
 
     /// Does something there, and comes back with what it gave.
@@ -267,6 +273,7 @@ impl Grants for MemoryStore {
         }
         tables.fits(&grant, grant.user)?;
         tables.put_scopes(grant.id, scopes);
+        self.note(&mut tables, Outdated::Grant(grant.id));
         tables.put_grant(grant);
         tables.events.extend(events);
         Ok(())
@@ -396,6 +403,7 @@ impl Clients for MemoryStore {
         let is_revoked = tables.clients.contains_key(&id) && tables.revoked_clients.insert(id);
         if is_revoked {
             tables.events.push(ClientRow::event_revoked(id, at));
+            self.note(&mut tables, Outdated::Client(id));
         }
         Ok(is_revoked)
     }
@@ -438,7 +446,11 @@ impl DataKeys for MemoryStore {
         if key.version == 0 || stored.version != key.version - 1 || stored.tenant != key.tenant {
             return Err(StoreError::Conflict);
         }
+        let is_removed = key.removed_at.is_some();
         *stored = DataKeyRow { created_at: stored.created_at, ..key };
+        if is_removed {
+            self.outdate_everything(&mut tables);
+        }
         Ok(())
     }
 

@@ -5,12 +5,14 @@
 //! a row is consumed by the statement that finds it, and a grant is written only over the version that was
 //! read ([`StoreError::Conflict`] otherwise: read again and decide again).
 //! A read sees everything that was written through the same store before it began; what another process wrote
-//! it sees within a second. A value that a retired data key has sealed is not written ([`StoreError::Conflict`]:
+//! it sees, too, but for sessions within a second. A value that a retired data key has sealed is not written ([`StoreError::Conflict`]:
 //! load the keys again and seal again), so that a key which no row needs stays needed by none.
 //! The laws in [`conformance`] say the rest, and every implementation is run against them.
 
 mod census;
+mod cluster;
 mod failed_requests;
+mod marks;
 mod receipt;
 mod record;
 mod refresh;
@@ -29,7 +31,12 @@ use crate::vault::{Grant, ScopeRecord};
 use crate::verify::{Identity, ProviderId};
 
 pub use census::{Census, Pool, Tally, Waiting};
+pub use cluster::{
+    Bulletin, Cluster, Epoch, LOOKBACK, NODE_IS_DEAD_AFTER, NOTES_ARE_KEPT, Outdated, SubjectId,
+    UnknownEpoch,
+};
 pub use failed_requests::{FailedInWindow, FailedRequests, Network};
+pub use marks::{Mark, Marks, Place, Watch};
 pub use receipt::{ReceiptFilter, ReceiptKind, ReceiptRow};
 pub use record::{
     Account, Admits, AttemptOutcome, AttemptRow, ClientRow, DataKeyRow, DataKeyUse, Event,
@@ -314,6 +321,7 @@ pub trait Receipts {
 #[async_trait]
 pub trait Housekeeping {
     /// Forgets attempts, sessions, spent tokens and counted requests whose time was over at `now`. How many rows went.
+    /// Notes for other nodes, and nodes that have gone, are forgotten by the clock of the database, and not counted.
     async fn prune(&self, now: Timestamp) -> Result<usize>;
     /// Whether the database answers.
     async fn ping(&self) -> Result<()>;
@@ -335,6 +343,7 @@ pub trait Store:
     + Rewraps
     + Receipts
     + Census
+    + Cluster
     + Housekeeping
     + Send
     + Sync
@@ -357,6 +366,7 @@ impl<T> Store for T where
         + Rewraps
         + Receipts
         + Census
+        + Cluster
         + Housekeeping
         + Send
         + Sync

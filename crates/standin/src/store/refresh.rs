@@ -2,10 +2,10 @@
 
 use async_trait::async_trait;
 
-use super::{Event, Result};
+use super::{Event, Outdated, Result};
 use crate::id::{GrantId, RefreshId};
 use crate::time::Timestamp;
-use crate::vault::{Grant, ScopeRecord};
+use crate::vault::{Grant, GrantState, ScopeRecord};
 use crate::verify::ProviderId;
 
 /// One refresh of a grant at a time, however many nodes there are, where a refresh token is good for one use.
@@ -104,6 +104,18 @@ pub struct RefreshCommit {
     pub events: Vec<Event>,
     /// The lease that it is written under, if the provider needs one.
     pub lease: Option<(RefreshId, LeaseEnd)>,
+    /// Whether the access token before it is not to be handed out any more, though its time is not up: an API has
+    /// refused it, or the refresh has ended it.
+    pub outdates: bool,
+}
+
+impl RefreshCommit {
+    /// What nobody may go on believing, if anything.
+    #[must_use]
+    pub fn outdated(&self) -> Option<Outdated> {
+        let is_dead = self.grant.state != GrantState::Active;
+        (self.outdates || is_dead).then_some(Outdated::Grant(self.grant.id))
+    }
 }
 
 /// What becomes of the lease that something is written under.

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! client key ─▶ ClientRow ─▶ policy ─▶ user and grant ─▶ scopes ─▶ refresh (if need be) ─▶ Vended
+//!                   └── given before, and good still (`live/`) ──────────────────────────────▲
 //! ```
 //!
 //! An unknown user and a user without a grant get the same answer: a client cannot find out who exists.
@@ -20,10 +21,11 @@ use self::alarm::Alarms;
 use crate::core::Core;
 use crate::error::{Error, Refusal};
 use crate::id::{GrantId, UserId};
+use crate::live::Live;
 use crate::measure;
 use crate::provider::Scopes;
 use crate::refresh::{FreshToken, Need, RefreshFailure, Refresher};
-use crate::secret::{ClientKey, sha256};
+use crate::secret::ClientKey;
 use crate::store::{ClientRow, EventKind, Store, StoreError};
 use crate::vault::{Grant, GrantState, ReauthReason};
 use crate::verify::ProviderId;
@@ -32,7 +34,7 @@ use crate::verify::ProviderId;
 pub const DEFAULT_MIN_TTL: Duration = Duration::from_mins(1);
 
 /// How a caller names a user: `usr_…`, or `provider:subject`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum UserSelector {
     /// By our id.
     Id(UserId),
@@ -100,7 +102,7 @@ pub struct VendRequest {
 #[derive(Clone, Debug)]
 pub struct Vended {
     /// The token.
-    pub token: FreshToken,
+    pub token: Arc<FreshToken>,
     /// Whose it is.
     pub user: UserId,
     /// How long it lives from now.
@@ -114,20 +116,25 @@ pub struct Vend {
     refresher: Refresher,
     audit: Audit,
     alarms: Alarms,
+    live: Arc<Live>,
 }
 
 impl Vend {
-    pub(crate) fn new(core: Arc<Core>, refresher: Refresher, audit: Audit) -> Self {
-        Self { core, refresher, audit, alarms: Alarms::default() }
+    pub(crate) fn new(
+        core: Arc<Core>,
+        refresher: Refresher,
+        audit: Audit,
+        live: Arc<Live>,
+    ) -> Self {
+        Self { core, refresher, audit, alarms: Alarms::default(), live }
     }
 
     /// Finds the client of a key.
     ///
     /// # Errors
     /// [`Refusal::InvalidClient`] for a key that is unknown or revoked.
-    pub async fn authenticate(&self, key: &ClientKey) -> Result<ClientRow, Error> {
-        let client = self.core.store.client_by_key(&sha256(key.expose().as_bytes())).await?;
-        client.ok_or_else(|| {
+    pub async fn authenticate(&self, key: &ClientKey) -> Result<Arc<ClientRow>, Error> {
+        self.live.client(key).await?.ok_or_else(|| {
             self.audit.stranger(self.core.now());
             Refusal::InvalidClient.into()
         })
@@ -142,17 +149,28 @@ impl Vend {
     /// # Cancel safety
     /// A refresh that has begun is finished whether or not the caller waits.
     pub async fn vend(&self, client: &ClientRow, request: &VendRequest) -> Result<Vended, Error> {
-        let vended = self.vend_unrecorded(client, request).await;
+        let vended = match self.live.find(client.id, request, self.core.now()) {
+            Some(vended) => Ok(vended),
+            None => self.vend_by_rows(client, request).await,
+        };
         measure::vended(&self.core, &request.provider, vended.as_ref().map(|_| ()));
         self.audit.vend(client.id, request, &vended, self.core.now());
         vended
     }
 
-    async fn vend_unrecorded(
+    /// Keeps what it gives.
+    async fn vend_by_rows(
         &self,
         client: &ClientRow,
         request: &VendRequest,
     ) -> Result<Vended, Error> {
+        let since = self.live.mark();
+        let vended = self.decide(client, request).await?;
+        self.live.keep(since, client.id, request, &vended);
+        Ok(vended)
+    }
+
+    async fn decide(&self, client: &ClientRow, request: &VendRequest) -> Result<Vended, Error> {
         if !client.policy.allows(&request.provider, &request.scopes) {
             return Err(Refusal::Forbidden.into());
         }
@@ -294,7 +312,7 @@ impl Vend {
         // The refresh may have brought less than was granted.
         self.check_scopes(grant, &token.scopes, scopes)?;
         let expires_in = token.expires_at.remaining(self.core.now());
-        Ok(Vended { token, user: grant.user, expires_in })
+        Ok(Vended { token: Arc::new(token), user: grant.user, expires_in })
     }
 
     fn can_narrow(&self, grant: &Grant) -> bool {

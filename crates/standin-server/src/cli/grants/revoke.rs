@@ -13,6 +13,10 @@ use crate::cli::source::ConfigFile;
 pub(in crate::cli) struct Args {
     /// Which: `grt_…`.
     id: GrantId,
+    /// Wait until every running process has said that it vends nothing of it any more; up to five seconds. Without
+    /// this they stop within two.
+    #[arg(long)]
+    strict: bool,
     #[command(flatten)]
     config: ConfigFile,
     /// Print JSON on one line.
@@ -36,8 +40,23 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
         ),
         Revoked::Queued => ("queued", "the provider cannot be reached; the service asks again"),
     };
+    let everywhere = if args.strict { Some(standin.is_heard_everywhere().await) } else { None };
     if args.json {
-        return output::json(&json!({ "id": args.id, "revoked": revoked }));
+        let mut told = json!({ "id": args.id, "revoked": revoked });
+        if let Some(everywhere) = everywhere {
+            told["everywhere"] = everywhere.into();
+        }
+        return output::json(&told);
     }
-    output::line(&format!("{} is revoked: {words}", args.id))
+    output::line(&format!("{} is revoked: {words}{}", args.id, heard(everywhere)))
+}
+
+const fn heard(everywhere: Option<bool>) -> &'static str {
+    match everywhere {
+        None => "",
+        Some(true) => "; every running process has heard of it",
+        Some(false) => {
+            "; not every running process has said within five seconds that it has heard of it: one that cannot reach the database vends nothing from memory"
+        }
+    }
 }

@@ -40,7 +40,7 @@ async fn signed_in(store: &dyn Store) -> Grant {
 fn commit(grant: Grant, lease: Option<(u64, LeaseEnd)>) -> RefreshCommit {
     let event = Event { grant: Some(grant.id), ..Event::new(EventKind::TokenRefreshed, at(9)) };
     let lease = lease.map(|(attempt, end)| (refresh_id(attempt), end));
-    RefreshCommit { grant, scopes: Vec::new(), events: vec![event], lease }
+    RefreshCommit { grant, scopes: Vec::new(), events: vec![event], lease, outdates: false }
 }
 
 /// However many ask.

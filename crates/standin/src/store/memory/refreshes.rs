@@ -82,7 +82,15 @@ impl Refreshes for MemoryStore {
     }
 
     async fn commit_refresh(&self, commit: RefreshCommit) -> Result<Committed> {
-        self.reach("commit", |tables, clock| committed(tables, commit, clock)).await
+        self.reach("commit", |tables, clock| {
+            let outdated = commit.outdated();
+            let done = committed(tables, commit, clock)?;
+            if let (Committed::Written, Some(outdated)) = (done, outdated) {
+                self.note(tables, outdated);
+            }
+            Ok(done)
+        })
+        .await
     }
 }
 
@@ -113,7 +121,7 @@ fn committed(
     commit: RefreshCommit,
     clock: Option<Timestamp>,
 ) -> Result<Committed> {
-    let RefreshCommit { grant, scopes, events, lease } = commit;
+    let RefreshCommit { grant, scopes, events, lease, outdates: _ } = commit;
     let held = tables.leases.get(&grant.id).map(|held| held.attempt);
     if lease.is_some_and(|(attempt, _)| held != Some(attempt)) {
         return Ok(Committed::Fenced);

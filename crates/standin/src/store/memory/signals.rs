@@ -4,7 +4,7 @@ use async_trait::async_trait;
 
 use super::{MemoryStore, Tables};
 use crate::id::UserId;
-use crate::store::{About, News, Result, SessionRow, Signal, Signals, Spent as _};
+use crate::store::{About, News, Outdated, Result, SessionRow, Signal, Signals, Spent as _};
 use crate::time::Timestamp;
 use crate::vault::{Grant, GrantState, NamedToken};
 use crate::verify::{Identity, ProviderSession};
@@ -19,6 +19,9 @@ impl Signals for MemoryStore {
         for news in &signal.news {
             let user = tables.carry_out(news, signal.at);
             tables.events.push(news.event_of(user, signal.at));
+        }
+        for grant in std::mem::take(&mut tables.withdrawn) {
+            self.note(&mut tables, Outdated::Grant(grant));
         }
         Ok(true)
     }
@@ -94,6 +97,7 @@ impl Tables {
         let meant = self.grants.values_mut().filter(|grant| is_meant(grant));
         for grant in meant.filter(|_| news.duties.withdraw_grants) {
             *grant = grant.clone().withdrawn(at);
+            self.withdrawn.push(grant.id);
             self.events.push(News::event_of_grant(grant.user, grant.id, at));
         }
     }

@@ -7,7 +7,8 @@ use async_trait::async_trait;
 use super::{MemoryStore, Tables};
 use crate::id::UserId;
 use crate::store::{
-    Account, AttemptOutcome, Event, Result, SignIn, SignedIn, StoreError, Unlinked, User, Users,
+    Account, AttemptOutcome, Event, Outdated, Result, SignIn, SignedIn, StoreError, SubjectId,
+    Unlinked, User, Users,
 };
 use crate::vault::{Grant, GrantState};
 use crate::verify::{Identity, Profile, ProviderId};
@@ -23,6 +24,19 @@ impl Tables {
             Some(email) => self.emails.insert(sign_in.identity.clone(), email.clone()),
             None => self.emails.remove(&sign_in.identity),
         };
+    }
+
+    /// A sign-in that only brings new tokens outdates nothing.
+    fn outdated_by(&self, sign_in: &SignIn, user: UserId, is_new: bool) -> Vec<Outdated> {
+        let Identity { provider, subject, .. } = &sign_in.identity;
+        let subject = is_new.then(|| Outdated::Subject(SubjectId::of(provider, subject)));
+        let grant = sign_in.grant.as_ref();
+        let is_changed = grant.is_some_and(|grant| {
+            self.grants.get(&grant.id).is_some_and(|stored| {
+                (stored.state, &stored.scopes) != (GrantState::Active, &grant.scopes)
+            })
+        });
+        subject.into_iter().chain(is_changed.then_some(Outdated::User(user))).collect()
     }
 
     /// With their addresses, standings and grants, and the ledgers of those.
@@ -52,6 +66,9 @@ impl Users for MemoryStore {
             tables.fits(grant, user)?;
         }
 
+        for outdated in tables.outdated_by(&sign_in, user, known.is_none()) {
+            self.note(&mut tables, outdated);
+        }
         let events = sign_in.events_of(user);
         let existing = tables.users.get(&user).cloned();
         let signed_in = SignedIn { user, is_new: existing.is_none() };
@@ -152,6 +169,7 @@ impl Users for MemoryStore {
             return Err(StoreError::Conflict);
         }
         tables.forget_identities(|of, _| of == identity);
+        self.note(&mut tables, Outdated::User(user));
         let opened = Some(identity.hash());
         tables.sessions.retain(|_, row| row.user != user || row.opened_by != opened);
         tables.events.push(event);
@@ -164,6 +182,10 @@ impl Users for MemoryStore {
         tables.sessions.retain(|_, session| session.user != id);
         tables.first_user = tables.first_user.filter(|first| *first != id);
         tables.receipts.retain(|_, receipt| receipt.user != Some(id));
-        Ok(tables.users.remove(&id).is_some())
+        let is_deleted = tables.users.remove(&id).is_some();
+        if is_deleted {
+            self.note(&mut tables, Outdated::User(id));
+        }
+        Ok(is_deleted)
     }
 }

@@ -1,0 +1,39 @@
+//! `standin cache clear`: every running process reads the rows again.
+//!
+//! Whatever Standin changes, its processes hear of by themselves. Of a row that was changed by hand, or of a database
+//! that was restored under them, they do not.
+
+use serde_json::json;
+use standin::store::Epoch;
+use standin::verify::ProviderId;
+
+use crate::cli::output;
+use crate::cli::source::ConfigFile;
+
+/// The arguments.
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct Args {
+    /// Only the tokens of this provider.
+    #[arg(long)]
+    provider: Option<ProviderId>,
+    #[command(flatten)]
+    config: ConfigFile,
+    /// Print JSON on one line.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) async fn run(args: Args) -> anyhow::Result<()> {
+    let standin = args.config.open_services().await?;
+    let epoch = args.provider.map_or(Epoch::Everything, Epoch::Provider);
+    standin.store().begin_epoch(&epoch).await?;
+    let everywhere = standin.is_heard_everywhere().await;
+    if args.json {
+        return output::json(&json!({ "cleared": epoch.to_string(), "everywhere": everywhere }));
+    }
+    output::line(if everywhere {
+        "every running process reads the rows again"
+    } else {
+        "not every running process has said within five seconds that it reads the rows again; each does within two, or vends nothing"
+    })
+}

@@ -1,0 +1,180 @@
+//! What the processes on one database tell each other, by the clock of the server: theirs may differ.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use standin::id::{NodeId, UserId};
+use standin::store::{
+    Bulletin, Cluster, Epoch, LOOKBACK, Marks, NODE_IS_DEAD_AFTER, NOTES_ARE_KEPT, Outdated,
+    Result, SignIn, StoreError, SubjectId,
+};
+use standin::time::Timestamp;
+use standin::vault::Grant;
+use standin::verify::Identity;
+use tokio_postgres::Row;
+
+use super::PostgresStore;
+use super::connection::{Connection, Noted};
+use super::rows::{Cells, params, uuid};
+use super::work::{Done, work};
+
+/// The second in which the transaction began.
+macro_rules! now_s {
+    () => {
+        "floor(extract(epoch FROM now()))::bigint"
+    };
+}
+
+const NOTE: &str = concat!(
+    "INSERT INTO inval_log (bucket_s, kind, id) VALUES (",
+    now_s!(),
+    ", $1, $2) ON CONFLICT DO NOTHING"
+);
+const OUTDATED: &str = "SELECT DISTINCT kind, id FROM inval_log WHERE bucket_s >= $1";
+/// One row for each epoch, and one for the clock.
+const EPOCHS: &str =
+    concat!("SELECT '' AS name, ", now_s!(), " AS epoch UNION ALL SELECT name, epoch FROM epochs");
+const BEGIN_EPOCH: &str = "INSERT INTO epochs (name, epoch) VALUES ($1, 1) \
+    ON CONFLICT (name) DO UPDATE SET epoch = epochs.epoch + 1 RETURNING name, epoch";
+const REPORT: &str = concat!(
+    "INSERT INTO nodes (id, seen_at_s, heard) VALUES ($1, ",
+    now_s!(),
+    ", $2) ON CONFLICT (id) DO UPDATE SET seen_at_s = excluded.seen_at_s, heard = excluded.heard"
+);
+const REMOVE: &str = "DELETE FROM nodes WHERE id = $1";
+const BEHIND: &str = concat!(
+    "SELECT id FROM nodes WHERE heard < $1 AND seen_at_s >= ",
+    now_s!(),
+    " - $2 ORDER BY id"
+);
+const PRUNE_NOTES: &str = concat!("DELETE FROM inval_log WHERE bucket_s < ", now_s!(), " - $1");
+const PRUNE_NODES: &str = concat!("DELETE FROM nodes WHERE seen_at_s < ", now_s!(), " - $1");
+/// Whether the grant is about to become another one than its tokens say.
+const CHANGES: &str = "SELECT id FROM grants WHERE id = $1 AND (state <> 'active' OR scopes <> $2)";
+
+#[async_trait]
+impl Cluster for PostgresStore {
+    fn marks(&self) -> &Marks {
+        &self.marks
+    }
+
+    /// Two statements, each of which sees what is committed when it begins. The clock and the epochs are read before
+    /// the notes: whoever has seen a roll call has seen what was noted before it.
+    async fn bulletin(&self, since: Timestamp) -> Result<Bulletin> {
+        let mut epochs = work!(self, Read, |connection| {
+            connection.all(EPOCHS, params![], named_number).await
+        })?;
+        epochs.sort();
+        let at = if epochs.is_empty() { 0 } else { epochs.remove(0).1 };
+        let since = since.before(LOOKBACK).unix_seconds();
+        let outdated = work!(self, Read, |connection| {
+            connection.all(OUTDATED, params![since], outdated_of).await
+        })?;
+        let at = Timestamp::from_unix_seconds(at);
+        Ok(Bulletin { at, epochs: epochs.into_iter().map(epoch).collect::<Result<_>>()?, outdated })
+    }
+
+    async fn begin_epoch(&self, epoch: &Epoch) -> Result<u64> {
+        work!(self, Write, |connection| begin_epoch(connection, epoch).await)
+    }
+
+    async fn report_node(&self, node: NodeId, heard: u64) -> Result<()> {
+        let heard = i64::try_from(heard).unwrap_or(i64::MAX);
+        work!(self, Write, |connection| {
+            connection.execute(REPORT, params![node.as_bytes(), heard]).await.map(drop)
+        })
+    }
+
+    async fn remove_node(&self, node: NodeId) -> Result<()> {
+        work!(self, Write, |connection| {
+            connection.execute(REMOVE, params![node.as_bytes()]).await.map(drop)
+        })
+    }
+
+    async fn nodes_behind(&self, roll_call: u64) -> Result<Vec<NodeId>> {
+        let roll_call = i64::try_from(roll_call).unwrap_or(i64::MAX);
+        let dead = seconds(NODE_IS_DEAD_AFTER);
+        let id = |row: &Row| Cells::of(row, "nodes").id("id");
+        work!(self, Read, |connection| connection.all(BEHIND, params![roll_call, dead], id).await)
+    }
+}
+
+impl PostgresStore {
+    /// Forgets notes and nodes that are too old to mean anything.
+    pub(super) async fn prune_cluster(&self) -> Result<()> {
+        let kept = seconds(NOTES_ARE_KEPT);
+        work!(self, Write, |connection| {
+            connection.execute(PRUNE_NOTES, params![kept]).await?;
+            connection.execute(PRUNE_NODES, params![kept]).await.map(drop)
+        })
+    }
+}
+
+/// Notes what nobody may go on believing, inside whatever transaction is open. Here it is struck when that is
+/// committed, before anybody hears of it.
+pub(super) async fn note(connection: &Connection, outdated: Outdated) -> Done<()> {
+    let (kind, id) = outdated.row();
+    connection.execute(NOTE, params![kind, id]).await?;
+    connection.note(Noted::Outdated(outdated));
+    Ok(())
+}
+
+/// The same of an epoch.
+pub(super) async fn begin_epoch(connection: &Connection, epoch: &Epoch) -> Done<u64> {
+    let begun = connection.one(BEGIN_EPOCH, params![epoch.to_string()], named_number).await?;
+    connection.note(Noted::Epoch(epoch.clone()));
+    Ok(begun.and_then(|(_, count)| u64::try_from(count).ok()).unwrap_or_default())
+}
+
+/// What a sign-in outdates, noted before it is written: a new identity its subject; a grant that was dead, or opened
+/// something else, its user.
+pub(super) async fn note_sign_in(
+    connection: &Connection,
+    sign_in: &SignIn,
+    user: UserId,
+    is_new: bool,
+) -> Done<()> {
+    if is_new {
+        let Identity { provider, subject, .. } = &sign_in.identity;
+        note(connection, Outdated::Subject(SubjectId::of(provider, subject))).await?;
+    }
+    match &sign_in.grant {
+        Some(grant) if changes(connection, grant).await? => {
+            note(connection, Outdated::User(user)).await
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
+async fn changes(connection: &Connection, grant: &Grant) -> Done<bool> {
+    // There is nothing yet that it could change.
+    if grant.version == 1 {
+        return Ok(false);
+    }
+    let row = params![grant.id.as_bytes(), grant.scopes.to_string()];
+    Ok(connection.one(CHANGES, row, |_| Ok(())).await?.is_some())
+}
+
+fn named_number(row: &Row) -> Result<(String, i64)> {
+    let mut cells = Cells::of(row, "epochs");
+    Ok((cells.text("name")?, cells.number("epoch")?))
+}
+
+fn epoch((name, count): (String, i64)) -> Result<(Epoch, u64)> {
+    let inconsistent =
+        |column| StoreError::Inconsistent { table: "epochs", column, row: name.clone() };
+    let epoch = name.parse().map_err(|_| inconsistent("name"))?;
+    Ok((epoch, u64::try_from(count).map_err(|_| inconsistent("epoch"))?))
+}
+
+/// A word of a later release is no reason to go on believing what it speaks of.
+fn outdated_of(row: &Row) -> Result<Outdated> {
+    let mut cells = Cells::of(row, "inval_log");
+    let kind = cells.text("kind")?;
+    let id = cells.take("id", uuid)?;
+    Outdated::of_row(&kind, id).ok_or_else(|| cells.inconsistent("kind"))
+}
+
+fn seconds(duration: Duration) -> i64 {
+    i64::try_from(duration.as_secs()).unwrap_or(i64::MAX)
+}

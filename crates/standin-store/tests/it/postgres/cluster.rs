@@ -1,0 +1,51 @@
+//! Transactions that are slower than the second in which they began.
+
+use standin::id::UserId;
+use standin::store::{Cluster, LOOKBACK, Outdated};
+use standin::time::Timestamp;
+
+use super::fixture::{Fixture, connect};
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a PostgreSQL server"]
+async fn rf_10_a_note_that_becomes_visible_long_after_its_second_is_heard() {
+    let store = Fixture::fresh().await;
+    let (slow, _connected) = connect(&store.database).await;
+    // As slow as a write of ours may be before it is given up.
+    let begun = LOOKBACK.as_secs() - 1;
+    let user = UserId::from_bytes([7; 16]);
+    let note = format!(
+        "BEGIN; INSERT INTO inval_log (bucket_s, kind, id) VALUES \
+         (floor(extract(epoch FROM now()))::bigint - {begun}, 'user', '07070707-0707-0707-0707-070707070707')"
+    );
+    slow.batch_execute(&note).await.unwrap();
+    let before = store.bulletin(Timestamp::NEVER).await.unwrap();
+    let meanwhile = store.bulletin(before.at).await.unwrap();
+    assert_eq!(meanwhile.outdated, []);
+    slow.batch_execute("COMMIT").await.unwrap();
+    let after = store.bulletin(meanwhile.at).await.unwrap();
+    assert_eq!(after.outdated, [Outdated::User(user)]);
+}
+
+/// What is committed is struck in the process that did it, whether or not it heard so.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a PostgreSQL server"]
+async fn rf_10_every_store_on_a_database_has_marks_of_its_own() {
+    use standin::store::conformance::samples::{at, client};
+    use standin::store::{Clients, Watch};
+    use standin_store::postgres::PostgresStore;
+
+    let here = Fixture::fresh().await;
+    let there = PostgresStore::open(&here.database.url()).await.unwrap();
+    here.add_client(client(1)).await.unwrap();
+    let heard = there.bulletin(Timestamp::NEVER).await.unwrap();
+    let revoked = Outdated::Client(client(1).id);
+    let watch = |store: &PostgresStore| {
+        let marks = store.marks();
+        Watch::new(marks.now(), [marks.place(&revoked)])
+    };
+    let (kept_here, kept_there) = (watch(&here), watch(&there));
+    here.revoke_client(client(1).id, at(9)).await.unwrap();
+    assert!(!here.marks().stand(&kept_here) && there.marks().stand(&kept_there));
+    assert_eq!(there.bulletin(heard.at).await.unwrap().outdated, [revoked]);
+}
