@@ -202,17 +202,22 @@ impl Refresher {
     async fn wait_for(&self, grant: &Grant, target: &Target, need: Need) -> Outcome {
         let is_leased = self.exchange.is_leased(grant);
         let guard = self.exchange.guard_of(grant);
+        let mut was_let_down = false;
         for _ in 0..MAX_FLIGHTS {
+            let mut is_ours = false;
             let (exchange, guard, own) =
                 (Arc::clone(&self.exchange), Arc::clone(&guard), target.clone());
-            let work = || async move {
-                let outcome = match exchange.turn(&guard, own.grant).await {
-                    Ok(_turn) => {
-                        Flight::new(&exchange, &own, need, is_leased).fly(Goal::Token).await
-                    }
-                    Err(failure) => Err(failure),
-                };
-                (own, need, outcome)
+            let work = || {
+                is_ours = true;
+                async move {
+                    let outcome = match exchange.turn(&guard, own.grant).await {
+                        Ok(_turn) => {
+                            Flight::new(&exchange, &own, need, is_leased).fly(Goal::Token).await
+                        }
+                        Err(failure) => Err(failure),
+                    };
+                    (own, need, outcome)
+                }
             };
             let flown = self.flights.fly(grant.id, work).await;
             let (flown_for, flown_need, outcome) =
@@ -226,10 +231,12 @@ impl Refresher {
             if need.is_met_by(&token.access_token, token.expires_at, now) {
                 return Ok(token);
             }
-            // It may have been started for a lesser need; asking twice for the same brings nothing.
-            if flown_need.covers(&need) {
+            // Somebody else's may have been started for a lesser need, or long ago; asking twice for the same brings
+            // nothing.
+            if is_ours || was_let_down && flown_need.covers(&need) {
                 break;
             }
+            was_let_down = true;
         }
         Err(later(None))
     }
