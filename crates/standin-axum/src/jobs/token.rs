@@ -109,6 +109,7 @@ mod tests {
     fn an_answer_is_what_a_client_reads() {
         let token = FreshToken {
             access_token: AccessToken::new("ya29.\"canary"),
+            issued_at: Timestamp::from_unix_seconds(1_799_999_000),
             expires_at: Timestamp::from_unix_seconds(1_800_000_000),
             scopes: Scopes::parse("openid email").unwrap(),
             grant: GrantId::from_bytes([1; 16]),

@@ -143,6 +143,7 @@ impl Live {
         let need = Need { min_ttl: request.min_ttl, stale: request.stale_token_sha256 };
         let will_do = need.is_met_by(&kept.token.access_token, kept.token.expires_at, now)
             && kept.token.expires_at.remaining(now) > MARGIN
+            && !kept.token.is_nearly_over(request.min_ttl, now)
             && self.marks().stand(&kept.watch);
         will_do.then(|| Vended {
             token: Arc::clone(&kept.token),

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::flight::Flight;
 use super::protocol::Goal;
 use super::spread::Share;
-use super::{Need, Refresher, Target};
+use super::{FreshToken, Need, Refresher, Target};
 use crate::id::GrantId;
 use crate::time::Timestamp;
 use crate::vault::{Grant, GrantState};
@@ -40,7 +40,16 @@ impl Life {
         let useful = life.saturating_sub(min_ttl);
         let window = (life / PART).max(LEAST).min(useful / 2);
         let left = self.until.remaining(now).saturating_sub(min_ttl);
-        left <= Share::of(grant).shortened(window)
+        left <= window && left <= Share::of(grant).shortened(window)
+    }
+}
+
+impl FreshToken {
+    /// Whether it may be time to fetch its successor: then a caller who would not take it with `min_ttl` left or less
+    /// is answered by [`Refresher`] and by nothing that was kept.
+    pub(crate) fn is_nearly_over(&self, min_ttl: Duration, now: Timestamp) -> bool {
+        let life = Life { from: self.issued_at, until: self.expires_at };
+        life.is_nearly_over(self.grant, min_ttl, now)
     }
 }
 

@@ -45,6 +45,7 @@ impl Exchange {
         };
         let token = FreshToken {
             access_token: answer.tokens.access_token.clone(),
+            issued_at: answer.asked_at,
             expires_at: answer.tokens.access_expires_at(answer.asked_at),
             scopes: answer.tokens.scopes.clone().unwrap_or_else(|| scopes.clone()),
             grant: grant.id,

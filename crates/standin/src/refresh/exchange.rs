@@ -154,9 +154,11 @@ impl Exchange {
 }
 
 pub(super) fn fresh(grant: &Grant, access_token: AccessToken, now: Timestamp) -> FreshToken {
+    let is_lasting = grant.is_lasting();
     FreshToken {
         access_token,
-        expires_at: if grant.is_lasting() {
+        issued_at: if is_lasting { now } else { grant.updated_at },
+        expires_at: if is_lasting {
             now.after(LASTING_TOKEN_LIFE)
         } else {
             grant.access_expires_at

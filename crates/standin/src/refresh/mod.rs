@@ -69,6 +69,8 @@ use crate::vault::{Grant, ReauthReason, VaultError};
 pub struct FreshToken {
     /// The token.
     pub access_token: AccessToken,
+    /// When it was given, or at the latest.
+    pub issued_at: Timestamp,
     /// When it dies.
     pub expires_at: Timestamp,
     /// What it opens.
