@@ -256,8 +256,8 @@ async fn tv_7_min_ttl_is_honoured_by_a_new_token() {
     let first = token_of(&job.vend(&user, json!({})).await);
     world.google.advance(3599 - 30).await;
 
+    // It will do for this one, who has its successor fetched; the next one waits for that.
     assert_eq!(token_of(&job.vend(&user, json!({ "min_ttl": 10 })).await), first);
-    assert_eq!(token_of(&job.vend(&user, json!({ "min_ttl": 0 })).await), first);
     let renewed = job.vend(&user, json!({ "min_ttl": 60 })).await;
 
     assert_ne!(token_of(&renewed), first);
