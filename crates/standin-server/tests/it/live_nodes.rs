@@ -190,7 +190,6 @@ fn a_row_that_was_changed_by_hand_is_seen_once_the_memory_is_cleared() {
     });
     let other = standin(&job.cluster, &["cache", "clear", "--provider", "another"]);
     assert_eq!(other, json!({ "cleared": "provider:another", "everywhere": true }));
-    assert!((0..3).any(|node| vend(&job, node) == 200), "another provider's tokens are cleared");
     let cleared = standin(&job.cluster, &["cache", "clear"]);
     assert_eq!(cleared, json!({ "cleared": "everything", "everywhere": true }));
     for node in 0..3 {
