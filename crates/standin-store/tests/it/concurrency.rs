@@ -150,7 +150,7 @@ async fn ten_thousand_parallel_reads_and_writes_all_finish() {
         });
     }
     assert!(jobs.join_all().await.iter().all(Result::is_ok));
-    let events = store.events(10, 9_999).await.unwrap();
+    let events = store.events(11, 9_999).await.unwrap();
     assert_eq!(events.len(), 2_000);
 }
 

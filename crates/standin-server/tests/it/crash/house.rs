@@ -11,6 +11,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use data_encoding::HEXLOWER;
+use rusqlite::Connection;
 use serde_json::{Value, json};
 use standin::secret::sha256;
 use standin::store::Store;
@@ -148,6 +149,11 @@ impl House {
         Some(Process { child, address })
     }
 
+    /// Deletes the journal, while no service runs.
+    pub(super) fn forget_answers(&self) {
+        fs::remove_dir_all(self.directory.path().join("journal.d")).unwrap();
+    }
+
     fn log_file(&self) -> std::path::PathBuf {
         self.directory.path().join("standin.log")
     }
@@ -167,6 +173,18 @@ impl House {
         };
         let rows = database.psql("SELECT replace(grant_id::text, '-', '') FROM refresh_leases");
         rows.split_whitespace().map(|row| HEXLOWER.decode(row.as_bytes()).unwrap()).collect()
+    }
+
+    /// As if the time of each lease had passed.
+    pub(super) fn leases_are_over(&self) {
+        let sql = "UPDATE refresh_leases SET deadline = 1";
+        match &self.database {
+            Some(database) => drop(database.psql(sql)),
+            None => {
+                let file = Connection::open(self.directory.path().join("standin.db")).unwrap();
+                file.execute_batch(sql).unwrap();
+            }
+        }
     }
 
     /// Tells the provider something.
@@ -293,6 +311,13 @@ impl Process {
     pub(super) fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
+    }
+
+    /// Lets it finish what it has begun.
+    pub(super) fn stop(&mut self) {
+        let id = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+        assert!(self.child.wait().unwrap().success());
     }
 
     /// How it ended, if it did by itself within `time`.
