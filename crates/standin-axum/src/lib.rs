@@ -31,9 +31,11 @@ use axum::Router;
 use axum::extract::FromRef;
 use axum::middleware::from_fn;
 use http::header::{CACHE_CONTROL, REFERRER_POLICY};
-use http::{HeaderName, HeaderValue};
+use http::{HeaderName, HeaderValue, StatusCode};
 use standin::Standin;
 use tower_http::set_header::SetResponseHeaderLayer;
+
+use self::problem::Problem;
 
 pub use client_ip::ClientIp;
 pub use cookies::CurrentSession;
@@ -42,6 +44,17 @@ pub use cookies::CurrentSession;
 #[derive(Clone)]
 struct Shared {
     standin: Standin,
+}
+
+impl Shared {
+    /// Counts what a guess may have come to: a refusal (requirement OC-9). That our database or a provider is away is
+    /// nobody's guess, and who is limited already has been counted.
+    async fn count_refusal(&self, client: ClientIp, problem: &Problem) {
+        let status = problem.status();
+        if status.is_client_error() && status != StatusCode::TOO_MANY_REQUESTS {
+            self.standin.limiter().failed(client.0).await;
+        }
+    }
 }
 
 impl FromRef<Shared> for Standin {

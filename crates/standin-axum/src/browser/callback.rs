@@ -18,6 +18,7 @@ use super::provider::NamedProvider;
 use crate::cookies::with_cookies;
 use crate::json::has_type;
 use crate::page::{self, Waiting};
+use crate::problem::Problem;
 use crate::{ClientIp, Shared};
 
 pub(super) async fn get(
@@ -74,12 +75,13 @@ async fn answered(
     match complete(shared, provider, client, headers, answer).await {
         Ok(completed) => leave(&completed),
         Err(failed) => {
-            shared.standin.limiter().failed(client.0).await;
             let again = format!("/auth/{provider}/login");
             let again = (failed.mode == Mode::Redirect).then_some(again);
-            let window = failed.window.clone();
-            let waiting = Waiting::of(failed.mode, window.as_ref());
-            page::failed(headers, failed.into(), waiting, again.as_deref())
+            let (mode, window) = (failed.mode, failed.window.clone());
+            let waiting = Waiting::of(mode, window.as_ref());
+            let problem = Problem::from(failed);
+            shared.count_refusal(client, &problem).await;
+            page::failed(headers, problem, waiting, again.as_deref())
         }
     }
 }

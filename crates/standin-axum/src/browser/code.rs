@@ -54,8 +54,9 @@ pub(super) async fn post(
     match complete(&shared, &provider, read, &headers).await {
         Ok(response) => response,
         Err(failed) => {
-            shared.standin.limiter().failed(client.0).await;
-            Problem::from(failed).into_response()
+            let problem = Problem::from(failed);
+            shared.count_refusal(client, &problem).await;
+            problem.into_response()
         }
     }
 }

@@ -21,6 +21,7 @@ use super::session;
 use crate::cookies::with_cookies;
 use crate::json::{has_type, unreadable, wrong_type};
 use crate::page::{self, Waiting};
+use crate::problem::Problem;
 use crate::{ClientIp, Shared};
 
 const FORM: &str = "application/x-www-form-urlencoded";
@@ -49,9 +50,10 @@ pub(super) async fn post(
     match complete(&shared, &provider, post, &headers).await {
         Ok(response) => response,
         Err(failed) => {
-            shared.standin.limiter().failed(client.0).await;
+            let problem = Problem::from(failed);
+            shared.count_refusal(client, &problem).await;
             let again = format!("/auth/{provider}/login");
-            page::failed(&headers, failed.into(), Waiting::Nobody, Some(&again))
+            page::failed(&headers, problem, Waiting::Nobody, Some(&again))
         }
     }
 }

@@ -4,7 +4,7 @@ use http::Method;
 use http::header::{ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_ORIGIN};
 use serde_json::json;
 
-use crate::support::{ADA, World, refused};
+use crate::support::{ADA, ButtonPage, World, refused};
 
 const PATH: &str = "/auth/google/code";
 const JSON: &str = "application/json";
@@ -185,5 +185,36 @@ async fn oc_9_what_a_foreign_page_sends_does_not_use_up_my_patience() {
         let answer = browser.send(Method::POST, PATH, &headers, "code=x&state=y".into()).await;
         answer.assert_refused(403, "cross_origin");
     }
+    world.assert_next_sign_in_works(&mut browser).await;
+}
+
+/// Whoever signs in while the provider or our database is away would be locked out when it is back.
+#[tokio::test]
+async fn oc_9_what_fails_on_our_side_uses_up_nobodys_patience() {
+    let world = World::start().await;
+    world.google.allow(ADA).await;
+    let mut browser = world.browser();
+    world.google.fault("token", "status", json!({ "status": 503, "times": 70 })).await;
+    for _ in 0..70 {
+        browser.sign_in("").await.assert_refused(503, "provider_unavailable");
+    }
+
+    let callback = browser.callback_url("").await;
+    let (state, code) = world.one_time_code(&mut browser).await;
+    let mut page = ButtonPage::of(browser.clone(), json!({})).await;
+    let credential = page.credential(&world).await;
+    for table in ["attempts", "spent"] {
+        world.execute(&format!("ALTER TABLE {table} RENAME TO lost_{table}"), []);
+    }
+    for _ in 0..24 {
+        assert!(browser.get(&callback).await.status.is_server_error());
+        assert!(browser.post_code(&code, &state).await.status.is_server_error());
+        assert!(page.post(&credential).await.status.is_server_error());
+    }
+    for table in ["attempts", "spent"] {
+        world.execute(&format!("ALTER TABLE lost_{table} RENAME TO {table}"), []);
+    }
+    page.post(&credential).await.assert_status(303);
+    browser.post_code(&code, &state).await.assert_status(200);
     world.assert_next_sign_in_works(&mut browser).await;
 }
