@@ -47,8 +47,6 @@ const LOCK_BY_TOKEN_HASH: &str =
     select!("WHERE token_hash = $1 AND provider = $2 ORDER BY id FOR UPDATE");
 const LOCK_BY_TOKEN_PREFIX: &str =
     select!("WHERE token_prefix = $1 AND provider = $2 ORDER BY id FOR UPDATE");
-const DUE: &str = select!("WHERE provider = $1 AND due_at <= $2 ORDER BY due_at, id LIMIT $3");
-
 const REMOVE: &str = "DELETE FROM grants WHERE id = $1";
 const DELETE_OF_USER: &str = "DELETE FROM grants WHERE user_id = $1 RETURNING id";
 
@@ -186,16 +184,6 @@ pub(super) async fn to_rewrap(
     let (after, header) = (after.as_ref().map(GrantId::as_bytes), header(active));
     let page = params![after, limit(rows), header.as_slice()];
     connection.all(TO_REWRAP, page, grant_of).await
-}
-
-/// Grants whose time has come, the longest first.
-pub(super) async fn due(
-    connection: &Connection,
-    provider: &ProviderId,
-    now: Timestamp,
-    rows: usize,
-) -> Done<Vec<Grant>> {
-    connection.all(DUE, params![provider.as_str(), now, limit(rows)], grant_of).await
 }
 
 /// A user's grants, oldest first, inside whatever snapshot is open.

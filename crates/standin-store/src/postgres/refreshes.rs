@@ -8,7 +8,6 @@ use standin::store::{
     Timeline,
 };
 use standin::time::Timestamp;
-use standin::vault::Grant;
 use standin::verify::ProviderId;
 use tokio_postgres::Row;
 
@@ -72,6 +71,9 @@ const OVERDUE: &str = concat!(
     " ORDER BY deadline, grant_id LIMIT $1"
 );
 
+const DUE: &str =
+    "SELECT id FROM grants WHERE provider = $1 AND due_at <= $2 ORDER BY due_at, id LIMIT $3";
+
 #[async_trait]
 impl Refreshes for PostgresStore {
     async fn claim_refresh(&self, claim: RefreshClaim) -> Result<Claimed> {
@@ -114,8 +116,10 @@ impl Refreshes for PostgresStore {
         provider: &ProviderId,
         now: Timestamp,
         rows: usize,
-    ) -> Result<Vec<Grant>> {
-        work!(self, Read, |connection| grants::due(connection, provider, now, rows).await)
+    ) -> Result<Vec<GrantId>> {
+        let grant = |row: &Row| Cells::of(row, "grants").id("id");
+        let due = params![provider.as_str(), now, limit(rows)];
+        work!(self, Read, |connection| connection.all(DUE, due, grant).await)
     }
 
     async fn commit_refresh(&self, commit: RefreshCommit) -> Result<Committed> {

@@ -71,8 +71,6 @@ const REPLACE: &str = concat!(
     )
 );
 
-const DUE: &str = select!("WHERE provider = ?1 AND due_at <= ?2 ORDER BY due_at, id LIMIT ?3");
-
 const REMOVE: &str = "DELETE FROM grants WHERE id = ?1";
 
 #[async_trait]
@@ -173,17 +171,6 @@ pub(super) fn to_rewrap(
 ) -> std::result::Result<Vec<Grant>, Failure> {
     let after: &[u8] = after.as_ref().map_or(&[], |id| id.as_bytes());
     all(connection, TO_REWRAP, params![after, limit(rows), header(active)], grant_of)
-}
-
-/// Grants whose time has come, the longest first.
-pub(super) fn due(
-    connection: &Connection,
-    provider: &ProviderId,
-    now: Timestamp,
-    rows: usize,
-) -> std::result::Result<Vec<Grant>, Failure> {
-    let due = params![provider.as_str(), now.unix_ms(), limit(rows)];
-    all(connection, DUE, due, grant_of)
 }
 
 /// A user's grants, oldest first, inside whatever snapshot is open.

@@ -9,7 +9,6 @@ use standin::store::{
     Timeline,
 };
 use standin::time::Timestamp;
-use standin::vault::Grant;
 use standin::verify::ProviderId;
 
 use super::failure::Failure;
@@ -34,6 +33,9 @@ const RECORD: &str = "UPDATE refresh_leases SET generation = ?3, unresolved = 1,
     WHERE grant_id = ?1 AND attempt_id = ?2";
 const OVERDUE: &str =
     "SELECT grant_id FROM refresh_leases WHERE deadline <= ?1 ORDER BY deadline, grant_id LIMIT ?2";
+
+const DUE: &str =
+    "SELECT id FROM grants WHERE provider = ?1 AND due_at <= ?2 ORDER BY due_at, id LIMIT ?3";
 
 #[async_trait]
 impl Refreshes for SqliteStore {
@@ -78,8 +80,12 @@ impl Refreshes for SqliteStore {
         provider: &ProviderId,
         now: Timestamp,
         rows: usize,
-    ) -> Result<Vec<Grant>> {
-        self.read(|connection| grants::due(connection, provider, now, rows))
+    ) -> Result<Vec<GrantId>> {
+        self.read(|connection| {
+            all(connection, DUE, params![provider.as_str(), now.unix_ms(), limit(rows)], |row| {
+                Cells::of(row, "grants").id("id")
+            })
+        })
     }
 
     async fn commit_refresh(&self, commit: RefreshCommit) -> Result<Committed> {

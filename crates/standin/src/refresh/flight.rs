@@ -192,16 +192,14 @@ impl<'a> Flight<'a> {
 
     async fn claim(&mut self, generation: u64) -> Result<Event, RefreshFailure> {
         if let (Goal::Token, None, Some(row)) = (self.goal, &self.hand, &self.row) {
-            // No lease for what may not be asked. Whoever resolves one takes it in any case: it must come to an end
-            // also where nobody will ever ask again.
+            // No lease for what may not be asked, or not now. Whoever resolves one takes it in any case: it must come
+            // to an end also where nobody will ever ask again, and go to the end of the queue where its provider is in
+            // trouble, so that it keeps no other's waiting.
             self.exchange.gate(row)?;
+            self.exchange.admit(row)?;
             if !lasting::is_all_of(row) {
                 self.exchange.key_of(row)?;
             }
-        }
-        if let (None, Some(row)) = (&self.hand, &self.row) {
-            // A provider in trouble is not asked, and what is to be resolved can wait for it.
-            self.exchange.admit(row)?;
         }
         let claimed_at = Instant::now();
         let now = self.exchange.core.now();
@@ -418,14 +416,18 @@ impl<'a> Flight<'a> {
         }
     }
 
-    /// `None` if the database is away: the machine says what that means now.
+    /// `None` if the database is away: the machine says what that means now. It is the same where nobody knows whether
+    /// a write was kept: all of them are such that they can be tried again, after another look.
     fn available<T>(
         &mut self,
         done: Result<T, impl Into<RefreshFailure>>,
     ) -> Result<Option<T>, RefreshFailure> {
         match done.map_err(Into::into) {
             Ok(done) => Ok(Some(done)),
-            Err(failure @ RefreshFailure::Store(StoreError::Unavailable(_))) => {
+            Err(
+                failure
+                @ RefreshFailure::Store(StoreError::Unavailable(_) | StoreError::Unknown(_)),
+            ) => {
                 self.failure = Some(failure);
                 Ok(None)
             }

@@ -51,6 +51,7 @@ use tokio_util::task::TaskTracker;
 
 use self::exchange::Exchange;
 use self::flight::Flight;
+use self::holds::Holds;
 use self::protocol::Goal;
 use self::recent::RecentFailures;
 use self::single_flight::SingleFlight;
@@ -126,6 +127,18 @@ pub(crate) enum RefreshFailure {
     Vault(VaultError),
 }
 
+impl RefreshFailure {
+    /// Whether it says nothing of the grant itself: the provider or the database is in trouble, or it is too early.
+    const fn is_shared(&self) -> bool {
+        matches!(
+            self,
+            Self::ClientRefused
+                | Self::Later { .. }
+                | Self::Store(StoreError::Unavailable(_) | StoreError::Unknown(_))
+        )
+    }
+}
+
 impl From<StoreError> for RefreshFailure {
     fn from(error: StoreError) -> Self {
         Self::Store(error)
@@ -153,6 +166,8 @@ pub(crate) struct Refresher {
     flights: Arc<SingleFlight<GrantId, (Target, Need, Outcome)>>,
     /// What went wrong a moment ago.
     failures: Arc<RecentFailures>,
+    /// Those that are due and cannot be refreshed, for a reason of their own.
+    passed_over: Arc<Holds>,
 }
 
 /// What a flight is for: a grant's token, whole or narrowed.
@@ -168,6 +183,7 @@ impl Refresher {
             exchange: Arc::new(Exchange::new(core, journal)),
             flights: Arc::new(SingleFlight::new(tasks)),
             failures: Arc::new(RecentFailures::new()),
+            passed_over: Arc::new(Holds::new()),
         }
     }
 
@@ -250,6 +266,8 @@ const REPLAYS: usize = 16;
 const MAX_OVERDUE: usize = 64;
 /// Grants of one provider that are refreshed although nobody asks, in one look: a load that it does not feel.
 const MAX_DUE: usize = 16;
+/// So many are looked through for them: those that were left alone a moment ago must not be in the others' way.
+const MAX_DUE_SEEN: usize = 512;
 
 impl Refresher {
     /// Brings what other nodes have left behind to an end: each lease that is over is taken, and its refresh token
@@ -268,7 +286,8 @@ impl Refresher {
                 })
             })
         };
-        futures_util::future::join_all(overdue.into_iter().map(resolve)).await;
+        // What is not settled is found again.
+        drop(futures_util::future::join_all(overdue.into_iter().map(resolve)).await);
         Ok(count)
     }
 
@@ -279,22 +298,36 @@ impl Refresher {
         let core = &self.exchange.core;
         let mut due = Vec::new();
         for provider in core.providers.keys() {
-            due.extend(core.store.due_grants(provider, core.now(), MAX_DUE).await?);
+            let seen = core.store.due_grants(provider, core.now(), MAX_DUE_SEEN).await?;
+            let now = core.now();
+            let is_held = |grant| self.passed_over.remaining(grant, now).is_some();
+            due.extend(seen.into_iter().filter(|grant| !is_held(*grant)).take(MAX_DUE));
         }
         let count = due.len();
-        let refresh = |grant: Grant| async move {
-            let is_leased = self.exchange.is_leased(&grant);
-            self.exchange.core.vault.learn(grant.tokens.iter()).await;
-            self.settle(grant.id, move |exchange, target| {
-                Box::pin(async move {
-                    let flight = Flight::new(exchange, target, ANY, is_leased);
-                    flight.unless_past(grant.version).fly(Goal::Token).await
-                })
-            })
-            .await;
+        let refresh = |grant| async move {
+            match self.refresh_due(grant).await {
+                Err(failure) if !failure.is_shared() => {
+                    self.passed_over.hold(grant, None, core.now());
+                }
+                _ => self.passed_over.release(grant),
+            }
         };
         futures_util::future::join_all(due.into_iter().map(refresh)).await;
         Ok(count)
+    }
+
+    async fn refresh_due(&self, grant: GrantId) -> Result<(), RefreshFailure> {
+        let core = &self.exchange.core;
+        let Some(grant) = core.store.grant(grant).await? else { return Ok(()) };
+        let is_leased = self.exchange.is_leased(&grant);
+        core.vault.learn(grant.tokens.iter()).await;
+        self.settle(grant.id, move |exchange, target| {
+            Box::pin(async move {
+                let flight = Flight::new(exchange, target, ANY, is_leased);
+                flight.unless_past(grant.version).fly(Goal::Token).await
+            })
+        })
+        .await
     }
 
     /// Another server may have taken over from the one that the rows were written to.
@@ -321,14 +354,15 @@ impl Refresher {
         if FailPoint::RefreshReplay.reach().await.is_err() {
             return;
         }
-        self.settle(record.grant, move |exchange, target| {
+        let settled = self.settle(record.grant, move |exchange, target| {
             Box::pin(async move { Flight::new(exchange, target, ANY, true).replay(&record).await })
-        })
-        .await;
+        });
+        // It stays in the journal.
+        drop(settled.await);
     }
 
     /// A flight that nobody waits for a token of. One that is in the air already does as well.
-    async fn settle<W>(&self, grant: GrantId, work: W)
+    async fn settle<W>(&self, grant: GrantId, work: W) -> Result<(), RefreshFailure>
     where
         W: for<'e> FnOnce(&'e Exchange, &'e Target) -> BoxFuture<'e, Outcome> + Send + 'static,
     {
@@ -337,9 +371,10 @@ impl Refresher {
             let outcome = work(&exchange, &target).await;
             (target, ANY, outcome)
         });
-        if let Ok((_, _, Err(failure))) = flown.await {
-            tracing::debug!(grant.id = %grant, ?failure, "a refresh that was left behind is not settled");
-        }
+        let (_, _, outcome) = flown.await.map_err(|_crashed| later(None))?;
+        outcome.map(drop).inspect_err(|failure| {
+            tracing::debug!(grant.id = %grant, ?failure, "a refresh that nobody waits for has failed");
+        })
     }
 }
 

@@ -40,7 +40,7 @@ pub trait Refreshes {
         provider: &ProviderId,
         now: Timestamp,
         limit: usize,
-    ) -> Result<Vec<Grant>>;
+    ) -> Result<Vec<GrantId>>;
     /// One transaction: ends the lease, writes the grant over `grant.version - 1`, the records of its scopes, and
     /// appends the events. Whoever has lost the lease, or finds another version, writes nothing at all.
     async fn commit_refresh(&self, commit: RefreshCommit) -> Result<Committed>;

@@ -12,4 +12,5 @@ mod postgres;
 mod rows;
 mod stopping;
 mod unwritable;
+mod upkeep;
 mod world;

@@ -3,7 +3,7 @@
 use rusqlite::Connection;
 use standin_store::postgres::testing::Database;
 
-use super::world::World;
+use super::world::{Person, World};
 use crate::nodes::{Cluster, Setup};
 
 /// A service, and a way past it to its database.
@@ -29,6 +29,41 @@ impl Place {
     fn over(world: World, server: Option<Database>) -> Self {
         world.rotates();
         Self { world, server }
+    }
+
+    /// Nothing in the database says what may stand in a grant any more; what stood there is kept in `saved`.
+    pub(super) fn without_checks(&self) {
+        self.execute(
+            "CREATE TABLE saved AS SELECT * FROM grants",
+            "CREATE TABLE saved AS SELECT * FROM grants; \
+             DO $$ DECLARE name text; BEGIN FOR name IN SELECT conname FROM pg_constraint \
+             WHERE conrelid = 'grants'::regclass AND contype = 'c' \
+             LOOP EXECUTE 'ALTER TABLE grants DROP CONSTRAINT ' || quote_ident(name); END LOOP; END $$",
+        );
+    }
+
+    /// Writes this into somebody's grant, in the words of SQLite where `postgres` is empty.
+    pub(super) fn edit(&self, person: &Person, sqlite: &str, postgres: &str) {
+        let mine = format!(
+            "WHERE subject = (SELECT subject FROM saved WHERE user_id = (SELECT id FROM users WHERE email = '{}'))",
+            person.email
+        );
+        let postgres = if postgres.is_empty() { sqlite } else { postgres };
+        self.execute(
+            &format!("PRAGMA ignore_check_constraints = ON; PRAGMA foreign_keys = OFF; UPDATE grants SET {sqlite} {mine}"),
+            &format!("UPDATE grants SET {postgres} {mine}"),
+        );
+    }
+
+    /// The one number that a question is answered with.
+    pub(super) fn number(&self, sql: &str) -> i64 {
+        match &self.server {
+            Some(server) => server.psql(sql).parse().unwrap(),
+            None => {
+                let file = Connection::open(self.world.file()).unwrap();
+                file.query_row(sql, [], |row| row.get(0)).unwrap()
+            }
+        }
     }
 
     /// Statements in the words of the database that it is.

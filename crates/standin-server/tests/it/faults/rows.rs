@@ -57,29 +57,6 @@ const NUMBERS: &[&str] = &[
     "version = 9223372036854775807, access_expires_at = 0",
 ];
 
-/// Nothing in the database says what may stand in it any more.
-fn without_checks(place: &Place) {
-    place.execute(
-        "CREATE TABLE saved AS SELECT * FROM grants",
-        "CREATE TABLE saved AS SELECT * FROM grants; \
-         DO $$ DECLARE name text; BEGIN FOR name IN SELECT conname FROM pg_constraint \
-         WHERE conrelid = 'grants'::regclass AND contype = 'c' \
-         LOOP EXECUTE 'ALTER TABLE grants DROP CONSTRAINT ' || quote_ident(name); END LOOP; END $$",
-    );
-}
-
-fn edit(place: &Place, person: &Person, sqlite: &str, postgres: &str) {
-    let mine = format!(
-        "WHERE subject = (SELECT subject FROM saved WHERE user_id = (SELECT id FROM users WHERE email = '{}'))",
-        person.email
-    );
-    let postgres = if postgres.is_empty() { sqlite } else { postgres };
-    place.execute(
-        &format!("PRAGMA ignore_check_constraints = ON; PRAGMA foreign_keys = OFF; UPDATE grants SET {sqlite} {mine}"),
-        &format!("UPDATE grants SET {postgres} {mine}"),
-    );
-}
-
 fn undo(place: &Place) {
     let restore = "DELETE FROM grants; INSERT INTO grants SELECT * FROM saved";
     place.execute(&format!("PRAGMA foreign_keys = OFF; {restore}"), restore);
@@ -101,9 +78,9 @@ fn edited_by_hand(place: &Place) {
     let [ada, grace] =
         ["ada@example.com", "grace@example.com"].map(|email| world.sign_in(0, email));
     let [mine, theirs] = [&ada, &grace].map(|person| world.refresh(0, person));
-    without_checks(place);
+    place.without_checks();
     for (sqlite, postgres, codes) in EDITS {
-        edit(place, &ada, sqlite, postgres);
+        place.edit(&ada, sqlite, postgres);
         // What was read a moment ago is remembered for a second.
         world.until(sqlite, || world.vend(0, &ada, &json!({})).status() != 200);
         for request in [json!({}), stale(&mine)] {
@@ -117,7 +94,7 @@ fn edited_by_hand(place: &Place) {
         world.until("it is as it was", || world.vend(0, &ada, &json!({})).status() == 200);
     }
     for numbers in NUMBERS {
-        edit(place, &ada, numbers, "");
+        place.edit(&ada, numbers, "");
         for request in [json!({}), stale(&mine)] {
             let answer = world.vend(0, &ada, &request);
             assert!(token_in(&answer).is_some() || !code(&answer).is_empty(), "{}", answer.0);
@@ -168,15 +145,7 @@ fn revocations_go_on(place: &Place) {
     let down = r#"[{"endpoint":"revoke","fault":"status","status":503,"times":2}]"#;
     world.cluster.control("POST", "faults", down);
     for person in &people {
-        let path = "POST /auth/google/disconnect";
-        let lines = format!(
-            "Cookie: {}\r\nOrigin: http://{}\r\nX-Requested-With: test\r\nContent-Type: application/json\r\n",
-            person.session,
-            crate::nodes::PUBLIC
-        );
-        let address = &world.cluster.nodes[0].address;
-        let answer = crate::nodes::ask(address, crate::nodes::PUBLIC, path, &lines, "{}");
-        assert_eq!(answer.status(), 200, "{}", answer.0);
+        world.disconnect(0, person);
     }
     let damage = "UPDATE revocations SET provider = 'Google!', retry_at = 0 \
         WHERE queued_at = (SELECT min(queued_at) FROM revocations)";

@@ -98,6 +98,17 @@ impl World {
         self.try_sign_in(node, email).unwrap_or_else(|answer| panic!("{}", answer.0))
     }
 
+    /// Somebody takes back what they gave.
+    pub(super) fn disconnect(&self, node: usize, person: &Person) {
+        let lines = format!(
+            "Cookie: {}\r\nOrigin: http://{PUBLIC}\r\nX-Requested-With: test\r\nContent-Type: application/json\r\n",
+            person.session
+        );
+        let address = &self.cluster.nodes[node].address;
+        let answer = ask(address, PUBLIC, "POST /auth/google/disconnect", &lines, "{}");
+        assert_eq!(answer.status(), 200, "{}", answer.0);
+    }
+
     pub(super) fn vend(&self, node: usize, person: &Person, request: &Value) -> Answer {
         let path = format!("POST /v1/users/{}/grants/google/token", person.user);
         let lines =

@@ -118,3 +118,10 @@ fn rf_9_a_long_journal_does_not_keep_the_sweeper() {
 fn rf_9_a_record_stays_while_its_row_does_not_open() {
     assert!(in_its_own_time(world::keeps_the_record_of_a_row_that_does_not_open()));
 }
+
+/// A commit of which nobody knows whether it was kept ended the refresh: whoever waited was told that there is no token,
+/// and if it was not kept, the journal brought the answer at the next replay only.
+#[test]
+fn rf_9_a_commit_that_may_have_been_kept_is_looked_at_and_tried_again() {
+    assert!(in_its_own_time(world::answers_without_an_answer_to("commit")));
+}

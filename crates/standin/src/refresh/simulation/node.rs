@@ -81,6 +81,8 @@ struct Trouble {
     ahead_ms: i64,
     /// Answers of the database that get lost, of a hundred.
     lost_answers: u64,
+    /// What the next answer of the database is lost of.
+    lost_answer: Option<&'static str>,
 }
 
 /// The machine that lives of a node happen on.
@@ -138,6 +140,10 @@ impl Machine {
         self.trouble.lock().unwrap().lost_answers = of_a_hundred;
     }
 
+    pub(super) fn lose_answer_to(&self, what: &'static str) {
+        self.trouble.lock().unwrap().lost_answer = Some(what);
+    }
+
     /// So many answers are in its journal, of which nothing is left to do.
     pub(super) fn has_kept(&self, records: u64) {
         let record = |number| JournalRecord {
@@ -148,6 +154,10 @@ impl Machine {
             body: Vec::new(),
         };
         self.disk.lock().unwrap().extend((0..records).map(|number| (record(number), true)));
+    }
+
+    fn is_lost(&self, what: &'static str) -> bool {
+        self.trouble.lock().unwrap().lost_answer.take_if(|lost| *lost == what).is_some()
     }
 
     /// One more life on it.
@@ -211,7 +221,8 @@ impl Wire for Life {
             self.say(what, "is done");
         }
         self.pass(self.dice().ms(8)).await;
-        let is_lost = self.dice().roll(100) < self.trouble(|trouble| trouble.lost_answers);
+        let is_lost = self.dice().roll(100) < self.trouble(|trouble| trouble.lost_answers)
+            || self.machine.is_lost(what);
         if is_lost || self.is_under(|trouble| trouble.no_database_until) {
             self.say(what, "has no answer");
             self.pass(NO_DATABASE).await;

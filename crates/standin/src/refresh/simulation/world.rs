@@ -137,6 +137,19 @@ pub(super) async fn keeps_the_record_of_a_row_that_does_not_open() -> bool {
     leases == [samples::grant_id(0)]
 }
 
+/// Whether a job gets its token although its node does not hear that the database has done this.
+pub(super) async fn answers_without_an_answer_to(what: &'static str) -> bool {
+    let mut world = World::new(1, WITH_GRACE).await;
+    world.start(0).await;
+    world.machines[0].lose_answer_to(what);
+    let Some(node) = &world.nodes[0] else { return false };
+    let grant = world.grants().await.remove(0);
+    let need = Need { min_ttl: Duration::ZERO, stale: None };
+    let token = node.standin.refresher().ensure_fresh(&grant, need).await;
+    let record = world.ground.provider.record();
+    token.is_ok() && record.given == 1 && world.generations().await == 3
+}
+
 fn due(back: &mut Vec<(Instant, usize)>) -> Vec<usize> {
     let now = Instant::now();
     let (due, later) = std::mem::take(back).into_iter().partition(|(at, _)| *at <= now);

@@ -167,16 +167,16 @@ pub async fn grants_are_due_at_their_time(store: &dyn Store) {
         state: GrantState::Suspect,
         ..next(&grant(number), at(8))
     };
-    let (early, late) = (due(3, 10), due(1, 20));
+    let (early, late) = (grant_id(3), grant_id(1));
     let changed =
-        [early.clone(), late.clone(), next(&grant(4), at(8))].map(|g| store.replace_grant(g, None));
+        [due(3, 10), due(1, 20), next(&grant(4), at(8))].map(|g| store.replace_grant(g, None));
     for changed in changed {
         assert_eq!(changed.await, Ok(()));
     }
     let found = async |ms, limit| store.due_grants(&google(), at(ms), limit).await;
     assert_eq!(found(9, 10).await, Ok(Vec::new()));
-    assert_eq!(found(10, 10).await, Ok(vec![early.clone()]));
-    assert_eq!(found(20, 10).await, Ok(vec![early.clone(), late]));
+    assert_eq!(found(10, 10).await, Ok(vec![early]));
+    assert_eq!(found(20, 10).await, Ok(vec![early, late]));
     assert_eq!(found(20, 1).await, Ok(vec![early]));
     let elsewhere = "entra".parse().unwrap();
     assert_eq!(store.due_grants(&elsewhere, at(20), 10).await, Ok(Vec::new()));

@@ -9,7 +9,6 @@ use crate::store::{
     Timeline,
 };
 use crate::time::Timestamp;
-use crate::vault::Grant;
 use crate::verify::ProviderId;
 
 #[derive(Clone, Copy, Debug)]
@@ -71,14 +70,15 @@ impl Refreshes for MemoryStore {
         provider: &ProviderId,
         now: Timestamp,
         limit: usize,
-    ) -> Result<Vec<Grant>> {
+    ) -> Result<Vec<GrantId>> {
         let tables = self.tables();
         let at_provider = tables.grants.values().filter(|g| g.identity.provider == *provider);
-        let mut due: Vec<_> =
-            at_provider.filter(|g| g.due_at.is_some_and(|due| due <= now)).cloned().collect();
-        due.sort_by_key(|grant| (grant.due_at, grant.id));
-        due.truncate(limit);
-        Ok(due)
+        let mut due: Vec<_> = at_provider
+            .filter(|grant| grant.due_at.is_some_and(|due| due <= now))
+            .map(|grant| (grant.due_at, grant.id))
+            .collect();
+        due.sort_unstable();
+        Ok(due.into_iter().take(limit).map(|(_, grant)| grant).collect())
     }
 
     async fn commit_refresh(&self, commit: RefreshCommit) -> Result<Committed> {
