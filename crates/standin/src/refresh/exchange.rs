@@ -75,18 +75,21 @@ impl Exchange {
         provider.map_or(NOTHING, |provider| provider.profile())
     }
 
-    /// Whether only one node may spend a refresh token of this grant at a time: where the provider may replace it,
-    /// or has done so before, whatever is known of it.
+    /// Whether only one node may spend a refresh token of this grant at a time.
     pub(super) fn is_leased(&self, grant: &Grant) -> bool {
-        let profile = self.profile_of(grant);
+        self.may_rotate(grant) || self.profile_of(grant).max_access_tokens.is_some()
+    }
+
+    /// Whether the provider may replace its refresh token, or has done so before, whatever is known of it.
+    fn may_rotate(&self, grant: &Grant) -> bool {
         let has_rotated = grant.generation > 1;
-        has_rotated || profile.rotates.is_possible() || profile.max_access_tokens.is_some()
+        has_rotated || self.profile_of(grant).rotates.is_possible()
     }
 
     /// Whether a refresh token that came after the one in the row may have gone with the server that had it.
     pub(super) fn may_be_behind(&self, grant: &Grant) -> bool {
         let failed_over_at = self.failed_over_at.load(Ordering::Relaxed);
-        self.profile_of(grant).rotates.is_possible() && grant.updated_at.unix_ms() < failed_over_at
+        self.may_rotate(grant) && grant.updated_at.unix_ms() < failed_over_at
     }
 
     /// Whether the provider may be asked at all.

@@ -178,13 +178,12 @@ impl House {
     /// As if the time of each lease had passed.
     pub(super) fn leases_are_over(&self) {
         let sql = "UPDATE refresh_leases SET deadline = 1";
-        match &self.database {
-            Some(database) => drop(database.psql(sql)),
-            None => {
-                let file = Connection::open(self.directory.path().join("standin.db")).unwrap();
-                file.execute_batch(sql).unwrap();
-            }
+        if let Some(database) = &self.database {
+            database.psql(sql);
+            return;
         }
+        let file = Connection::open(self.directory.path().join("standin.db")).unwrap();
+        file.execute_batch(sql).unwrap();
     }
 
     /// Tells the provider something.
