@@ -17,7 +17,7 @@ use crate::http::HttpClient;
 use crate::id::NodeId;
 use crate::limiter::Limiter;
 use crate::live::{self, DEFAULT_LIVE_TOKEN_BYTES, Live};
-use crate::measure::Observer;
+use crate::measure::{self, Observer};
 use crate::people::People;
 use crate::provider::{ClientUse, Provider, ProviderConfig, Registration};
 use crate::receipt::ReceiptSettings;
@@ -372,6 +372,7 @@ impl Standin {
     /// counted at most every fifteen seconds, however often it is called.
     pub async fn observe(&self) {
         let core = &self.0.core;
+        measure::breakers(core, &self.0.refresher.left_alone());
         self.0.observer.observe(&*core.store, &*self.0.journal, core.now()).await;
     }
 

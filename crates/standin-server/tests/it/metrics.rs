@@ -25,7 +25,8 @@ use standin_server::metrics as measure;
 use tempfile::TempDir;
 use tower::ServiceExt as _;
 
-use crate::nodes::{Cluster, PUBLIC, ask};
+use crate::nodes::{Cluster, PUBLIC, Setup, ask};
+use crate::refresh_nodes::{Job, eventually, stale};
 
 fn run(directory: &Path, arguments: &[&str]) -> Value {
     let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_standin"));
@@ -130,6 +131,52 @@ fn the_numbers_say_what_happened_and_name_nobody() {
     let subject = session["identities"][0]["subject"].as_str().unwrap();
     assert!(!text.contains(subject), "{text}");
     is_described(&text, &all);
+}
+
+fn count(job: &Job, name: &str, labels: &[(&str, &str)]) -> f64 {
+    value(&scrape(&job.cluster.nodes[0].operator).1, name, labels)
+}
+
+#[test]
+fn vends_from_memory_providers_left_alone_and_deaths_are_counted() {
+    let job = Job::start(Cluster::with(Setup { nodes: 1, ..Setup::default() }));
+    let is = |name: &str, labels: &[(&str, &str)], expected: f64| {
+        let found = count(&job, name, labels);
+        assert!((found - expected).abs() < 0.5, "{name} {labels:?} is {found}");
+    };
+    let (hit, miss) = ([("result", "hit")], [("result", "miss")]);
+    let lookups = "standin_live_lookups_total";
+    let token = eventually("a vend from memory", || {
+        let token = job.token(0, &json!({}));
+        (count(&job, lookups, &hit) > 0.5).then_some(token)
+    });
+    let (hits, misses) = (count(&job, lookups, &hit), count(&job, lookups, &miss));
+    job.token(0, &stale(&token));
+    is(lookups, &hit, hits);
+    is(lookups, &miss, misses + 1.0);
+
+    let (breaker, google) = ("standin_breaker_open", ("provider", "google"));
+    let reasons = ["doubt", "registration", "trouble"];
+    let open = reasons.map(|reason| count(&job, breaker, &[google, ("reason", reason)]) > 0.5);
+    assert_eq!(open, [false; 3]);
+    let stale = stale(&job.token(0, &json!({})));
+    job.fault(&json!({ "endpoint": "token", "fault": "invalid_client" }));
+    assert_eq!(job.vend(0, &stale).status(), 502);
+    let open = reasons.map(|reason| count(&job, breaker, &[google, ("reason", reason)]) > 0.5);
+    assert_eq!(open, [false, true, false]);
+    eventually("an answer", || (job.vend(0, &stale).status() == 200).then_some(()));
+    is(breaker, &[google], 0.0);
+
+    let deaths = "standin_grant_deaths_total";
+    is(deaths, &[], 0.0);
+    // Its answer is lost, and it takes the token no second time.
+    job.cluster.control("PUT", "profile", r#"{"rotate_refresh_tokens":true}"#);
+    let stale = crate::refresh_nodes::stale(&job.token(0, &json!({})));
+    job.fault(&json!({ "endpoint": "token", "fault": "drop_after" }));
+    assert_eq!(job.vend(0, &stale).status(), 409);
+    assert_eq!(job.vend(0, &stale).status(), 409);
+    is(deaths, &[google, ("reason", "rotation_lost")], 1.0);
+    is(deaths, &[], 1.0);
 }
 
 /// Every series has a metric that is declared, with its labels, and help.

@@ -117,7 +117,7 @@ impl Job {
         self.cluster.count("token_refreshed")
     }
 
-    fn fault(&self, fault: &Value) {
+    pub(crate) fn fault(&self, fault: &Value) {
         self.cluster.control("POST", "faults", &json!([fault]).to_string());
     }
 }
@@ -127,7 +127,7 @@ pub(crate) fn body(answer: &Answer) -> Value {
 }
 
 /// A request by somebody whom an API has refused this token.
-fn stale(token: &str) -> Value {
+pub(crate) fn stale(token: &str) -> Value {
     json!({ "stale_token_sha256": HEXLOWER.encode(&sha256(token.as_bytes())) })
 }
 

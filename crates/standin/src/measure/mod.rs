@@ -14,11 +14,14 @@ mod observe;
 
 pub(crate) use observe::Observer;
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::core::Core;
 use crate::error::Error;
 use crate::provider::{OAuthError, TokenError, TokenResponse};
+use crate::refresh::Why;
+use crate::vault::ReauthReason;
 use crate::verify::ProviderId;
 
 /// One metric, as it is described to a recorder and in `docs/metrics.md`.
@@ -96,6 +99,11 @@ pub(crate) const VENDS: Metric = Metric::counter(
     &["provider", "result"],
     "Requests for an access token: `ok`, or the code of the error.",
 );
+pub(crate) const LOOKUPS: Metric = Metric::counter(
+    "standin_live_lookups_total",
+    &["result"],
+    "Requests of jobs that were looked up among the live tokens in memory: `hit`, or `miss`: read from rows.",
+);
 pub(crate) const REFRESHES: Metric = Metric::counter(
     "standin_refreshes_total",
     &["provider", "outcome"],
@@ -105,6 +113,16 @@ pub(crate) const REFRESH_SECONDS: Metric = Metric::histogram(
     "standin_refresh_duration_seconds",
     &["provider"],
     "How long a provider took to answer a refresh, or to leave it unanswered.",
+);
+pub(crate) const DEATHS: Metric = Metric::counter(
+    "standin_grant_deaths_total",
+    &["provider", "reason"],
+    "Grants whose provider, when it was asked, had ended them, by the reason that is recorded.",
+);
+pub(crate) const BREAKERS: Metric = Metric::gauge(
+    "standin_breaker_open",
+    &["provider", "reason"],
+    "1 from when this process left a provider alone, for this reason, until the provider has answered it again.",
 );
 pub(crate) const TAKEOVERS: Metric = Metric::counter(
     "standin_lease_takeovers_total",
@@ -173,8 +191,11 @@ pub(crate) const DATABASE_WAITING: Metric = Metric::gauge(
 pub const ALL: &[Metric] = &[
     SIGN_INS,
     VENDS,
+    LOOKUPS,
     REFRESHES,
     REFRESH_SECONDS,
+    DEATHS,
+    BREAKERS,
     TAKEOVERS,
     FENCED,
     JOURNAL_FAILURES,
@@ -206,6 +227,29 @@ pub(crate) fn signed_in(core: &Core, provider: &ProviderId, result: Result<(), &
 pub(crate) fn vended(core: &Core, provider: &ProviderId, result: Result<(), &Error>) {
     let (provider, result) = (provider_label(core, provider), word(result));
     metrics::counter!(VENDS.name, "provider" => provider, "result" => result).increment(1);
+}
+
+/// A job's request was looked up in memory.
+pub(crate) fn looked_up(is_found: bool) {
+    let result = if is_found { "hit" } else { "miss" };
+    metrics::counter!(LOOKUPS.name, "result" => result).increment(1);
+}
+
+/// It is written that a grant is dead.
+pub(crate) fn died(core: &Core, provider: &ProviderId, reason: ReauthReason) {
+    let (provider, reason) = (provider_label(core, provider), reason.to_string());
+    metrics::counter!(DEATHS.name, "provider" => provider, "reason" => reason).increment(1);
+}
+
+/// Which providers of the configuration are left alone, and why.
+pub(crate) fn breakers(core: &Core, open: &BTreeSet<(ProviderId, Why)>) {
+    for provider in core.providers.keys() {
+        for why in Why::ALL {
+            let is_open = open.contains(&(provider.clone(), why));
+            metrics::gauge!(BREAKERS.name, "provider" => provider.to_string(), "reason" => why.word())
+                .set(f64::from(u8::from(is_open)));
+        }
+    }
 }
 
 /// A refresh token was sent. `provider` is one of the configuration.

@@ -25,14 +25,27 @@ const MOST: Duration = Duration::from_hours(1);
 const WHILE_PROBING: Duration = Duration::from_secs(1);
 
 /// Why nobody may ask.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Why {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Why {
     /// So many grants are refused at once that nobody believes it.
     Doubt,
     /// The provider refuses our registration.
     Registration,
     /// It fails, or cannot be reached.
     Trouble,
+}
+
+impl Why {
+    pub(crate) const ALL: [Self; 3] = [Self::Doubt, Self::Registration, Self::Trouble];
+
+    /// As the metrics call it.
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
+            Self::Doubt => "doubt",
+            Self::Registration => "registration",
+            Self::Trouble => "trouble",
+        }
+    }
 }
 
 /// Nobody may ask.
@@ -80,6 +93,14 @@ impl Breaker {
                 // More than it was ever open for: the clock was set back.
                 (wait > Duration::ZERO && wait <= MOST).then_some(Shut { why, wait })
             }
+        }
+    }
+
+    /// Why it has opened, if the provider has not answered since.
+    pub(super) const fn why(&self) -> Option<Why> {
+        match self.state {
+            State::Closed => None,
+            State::Open { why, .. } | State::Probing { why } => Some(why),
         }
     }
 
@@ -185,6 +206,12 @@ mod tests {
         assert_eq!(breaker.enter(at(0)), Err(shut));
         assert_eq!(breaker.shut(at(4)).unwrap().wait, Duration::from_secs(1));
         assert_eq!(breaker.shut(at(5)), None);
+        // It may be asked again, and has not answered yet.
+        assert_eq!(breaker.why(), Some(Why::Trouble));
+        let probe = breaker.enter(at(5)).unwrap();
+        assert_eq!(breaker.why(), Some(Why::Trouble));
+        breaker.answered(probe);
+        assert_eq!(breaker.why(), None);
     }
 
     #[test]

@@ -167,7 +167,11 @@ impl Exchange {
         let events = kind.map(told).into_iter().collect();
         let (grant, scopes) = (refused.clone(), Vec::new());
         let commit = RefreshCommit { grant, scopes, events, lease, outdates: true };
-        Ok((self.core.store.commit_refresh(commit).await?, refused))
+        let committed = self.core.store.commit_refresh(commit).await?;
+        if committed == Committed::Written && refused.state == GrantState::Reauth {
+            measure::died(&self.core, &refused.identity.provider, reason);
+        }
+        Ok((committed, refused))
     }
 }
 

@@ -9,7 +9,7 @@
 //! The three are told of every question by one function, [`Guard::heard`]. They live in memory, and each process has
 //! its own: a restart asks once more.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -44,6 +44,15 @@ impl Guards {
         let mut guards = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let guard = guards.entry(client.clone());
         Arc::clone(guard.or_insert_with(|| Arc::new(Guard::new(client, limit, now))))
+    }
+
+    /// Providers that are left alone, through one of our clients at least, and why.
+    pub(super) fn open(&self) -> BTreeSet<(ProviderId, Why)> {
+        let guards = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let open = guards.iter().filter_map(|(client, guard)| {
+            Some((client.provider.clone(), guard.state().breaker.why()?))
+        });
+        open.collect()
     }
 }
 

@@ -37,9 +37,10 @@ mod simulation;
 mod single_flight;
 mod spread;
 
+pub(crate) use self::breaker::Why;
 pub use self::journal::{Journal, JournalRecord, NoJournal};
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -64,6 +65,7 @@ use crate::secret::{AccessToken, same_bytes};
 use crate::store::{StoreError, Timeline};
 use crate::time::Timestamp;
 use crate::vault::{Grant, ReauthReason, VaultError};
+use crate::verify::ProviderId;
 
 /// An access token that lives long enough, with what its holder must know.
 #[derive(Clone, Debug)]
@@ -185,6 +187,11 @@ impl Refresher {
             failures: Arc::new(RecentFailures::new()),
             passed_over: Arc::new(Holds::new()),
         }
+    }
+
+    /// Providers that are left alone at the moment, and why.
+    pub(crate) fn left_alone(&self) -> BTreeSet<(ProviderId, Why)> {
+        self.exchange.guards.open()
     }
 
     /// A token that meets `need`: the stored one if it will do, else a new one.

@@ -136,7 +136,11 @@ impl SignIn {
             ..Event::new(EventKind::GrantReauthRequired, dead.updated_at)
         };
         match self.core.store.replace_grant(dead, Some(event)).await {
-            Ok(()) | Err(StoreError::Conflict) => Ok(()),
+            Ok(()) => {
+                measure::died(&self.core, &identity.provider, ReauthReason::Revoked);
+                Ok(())
+            }
+            Err(StoreError::Conflict) => Ok(()),
             Err(error) => Err(error.into()),
         }
     }

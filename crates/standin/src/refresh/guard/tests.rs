@@ -39,6 +39,7 @@ fn each_client_has_one_guard_of_its_own() {
         ask(&of("a"), 1, at(0), Outcome::Failed { retry_after: None });
     }
     assert!(of("a").shut(at(0)).is_some() && of("b").shut(at(0)).is_none());
+    assert_eq!(guards.open(), [("google".parse().unwrap(), Why::Trouble)].into());
 }
 
 #[test]
