@@ -5,7 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use standin::id::{NodeId, UserId};
 use standin::store::{
-    Bulletin, Cluster, Epoch, LOOKBACK, Marks, NODE_IS_DEAD_AFTER, NOTES_ARE_KEPT, Outdated,
+    Bulletin, Cluster, Epoch, LOOKBACK, Marks, NODE_IS_DEAD_AFTER, NOTES_ARE_KEPT, Note, Outdated,
     Result, SignIn, StoreError, SubjectId,
 };
 use standin::time::Timestamp;
@@ -26,11 +26,11 @@ macro_rules! now_s {
 }
 
 const NOTE: &str = concat!(
-    "INSERT INTO inval_log (bucket_s, kind, id) VALUES (",
+    "INSERT INTO inval_log (bucket_s, kind, id, changes) VALUES (",
     now_s!(),
-    ", $1, $2) ON CONFLICT DO NOTHING"
+    ", $1, $2, 1) ON CONFLICT (bucket_s, kind, id) DO UPDATE SET changes = inval_log.changes + 1"
 );
-const OUTDATED: &str = "SELECT DISTINCT kind, id FROM inval_log WHERE bucket_s >= $1";
+const NOTES: &str = "SELECT bucket_s, kind, id, changes FROM inval_log WHERE bucket_s >= $1";
 /// One row for each epoch, and one for the clock.
 const EPOCHS: &str =
     concat!("SELECT '' AS name, ", now_s!(), " AS epoch UNION ALL SELECT name, epoch FROM epochs");
@@ -67,11 +67,12 @@ impl Cluster for PostgresStore {
         epochs.sort();
         let at = if epochs.is_empty() { 0 } else { epochs.remove(0).1 };
         let since = since.before(LOOKBACK).unix_seconds();
-        let outdated = work!(self, Read, |connection| {
-            connection.all(OUTDATED, params![since], outdated_of).await
+        let notes = work!(self, Read, |connection| {
+            connection.all(NOTES, params![since], note_of).await
         })?;
+        let notes = notes.into_iter().collect();
         let at = Timestamp::from_unix_seconds(at);
-        Ok(Bulletin { at, epochs: epochs.into_iter().map(epoch).collect::<Result<_>>()?, outdated })
+        Ok(Bulletin { at, epochs: epochs.into_iter().map(epoch).collect::<Result<_>>()?, notes })
     }
 
     async fn begin_epoch(&self, epoch: &Epoch) -> Result<u64> {
@@ -168,11 +169,13 @@ fn epoch((name, count): (String, i64)) -> Result<(Epoch, u64)> {
 }
 
 /// A word of a later release is no reason to go on believing what it speaks of.
-fn outdated_of(row: &Row) -> Result<Outdated> {
+fn note_of(row: &Row) -> Result<Note> {
     let mut cells = Cells::of(row, "inval_log");
+    let second = cells.number("bucket_s")?;
     let kind = cells.text("kind")?;
     let id = cells.take("id", uuid)?;
-    Outdated::of_row(&kind, id).ok_or_else(|| cells.inconsistent("kind"))
+    let outdated = Outdated::of_row(&kind, id).ok_or_else(|| cells.inconsistent("kind"))?;
+    Ok(Note { second, outdated, changes: cells.number("changes")? })
 }
 
 fn seconds(duration: Duration) -> i64 {

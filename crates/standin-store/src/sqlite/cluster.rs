@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use rusqlite::{Connection, Row, params};
 use standin::id::{NodeId, UserId};
 use standin::store::{
-    Bulletin, Cluster, Epoch, LOOKBACK, Marks, NODE_IS_DEAD_AFTER, NOTES_ARE_KEPT, Outdated,
+    Bulletin, Cluster, Epoch, LOOKBACK, Marks, NODE_IS_DEAD_AFTER, NOTES_ARE_KEPT, Note, Outdated,
     Result, SignIn, SubjectId,
 };
 use standin::time::Timestamp;
@@ -21,9 +21,10 @@ use super::rows::{Cells, all, execute, one};
 
 type Done<T> = std::result::Result<T, Failure>;
 
-const NOTE: &str = "INSERT INTO inval_log (bucket_s, kind, id) VALUES (unixepoch(), ?1, ?2) \
-    ON CONFLICT DO NOTHING";
-const OUTDATED: &str = "SELECT DISTINCT kind, id FROM inval_log WHERE bucket_s >= ?1";
+const NOTE: &str = "INSERT INTO inval_log (bucket_s, kind, id, changes) \
+    VALUES (unixepoch(), ?1, ?2, 1) \
+    ON CONFLICT (bucket_s, kind, id) DO UPDATE SET changes = changes + 1";
+const NOTES: &str = "SELECT bucket_s, kind, id, changes FROM inval_log WHERE bucket_s >= ?1";
 const NOW: &str = "SELECT unixepoch() AS now_s";
 const EPOCHS: &str = "SELECT name, epoch FROM epochs ORDER BY name";
 const BEGIN_EPOCH: &str = "INSERT INTO epochs (name, epoch) VALUES (?1, 1) \
@@ -91,16 +92,18 @@ fn read_bulletin(snapshot: &Connection, since: i64) -> Done<Bulletin> {
     Ok(Bulletin {
         at: Timestamp::from_unix_seconds(now.unwrap_or_default()),
         epochs: all(snapshot, EPOCHS, [], epoch_of)?,
-        outdated: all(snapshot, OUTDATED, [since], outdated_of)?,
+        notes: all(snapshot, NOTES, [since], note_of)?.into_iter().collect(),
     })
 }
 
 /// A word of a later release is no reason to go on believing what it speaks of.
-fn outdated_of(row: &Row<'_>) -> Result<Outdated> {
+fn note_of(row: &Row<'_>) -> Result<Note> {
     let mut cells = Cells::of(row, "inval_log");
+    let second = cells.number("bucket_s")?;
     let kind = cells.text("kind")?;
     let id = cells.take("id", |cell| cell.as_blob().ok()?.try_into().ok())?;
-    Outdated::of_row(&kind, id).ok_or_else(|| cells.inconsistent("kind"))
+    let outdated = Outdated::of_row(&kind, id).ok_or_else(|| cells.inconsistent("kind"))?;
+    Ok(Note { second, outdated, changes: cells.number("changes")? })
 }
 
 fn epoch_of(row: &Row<'_>) -> Result<(Epoch, u64)> {

@@ -25,7 +25,8 @@ async fn rf_10_what_one_process_takes_back_is_told_to_another_and_struck_there_o
     here.delete_user(user(1)).await.unwrap();
     assert!(!here.marks().stand(&kept_here));
     assert!(there.marks().stand(&kept_there));
-    assert!(there.bulletin(heard.at).await.unwrap().outdated.contains(&deleted));
+    let told = there.bulletin(heard.at).await.unwrap();
+    assert!(told.news(&heard).any(|outdated| outdated == deleted), "{told:?}");
 }
 
 #[tokio::test]
@@ -41,7 +42,8 @@ async fn notes_and_nodes_of_an_hour_ago_are_forgotten() {
         raw.execute(node, (age, id)).unwrap();
     }
     store.prune(at(0)).await.unwrap();
-    let kept = store.bulletin(Timestamp::default()).await.unwrap().outdated;
+    let kept = store.bulletin(Timestamp::default()).await.unwrap().notes;
+    let kept: Vec<_> = kept.iter().map(|note| note.outdated).collect();
     assert_eq!(kept, [Outdated::User(UserId::from_bytes([1; 16]))]);
     let nodes: i64 = raw.query_row("SELECT count(*) FROM nodes", [], |row| row.get(0)).unwrap();
     assert_eq!(nodes, 1);

@@ -74,8 +74,8 @@ impl Follower<'_> {
         };
         changed(bulletin, last);
         changed(last, bulletin);
-        for outdated in &bulletin.outdated {
-            marks.strike(outdated);
+        for outdated in bulletin.news(last) {
+            marks.strike(&outdated);
         }
     }
 

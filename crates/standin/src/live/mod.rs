@@ -31,6 +31,7 @@ use moka::sync::Cache;
 use self::hearing::Hearing;
 use crate::error::Error;
 use crate::id::{ClientId, UserId};
+use crate::measure;
 use crate::provider::Scopes;
 use crate::refresh::{FreshToken, Need};
 use crate::secret::ClientKey;
@@ -131,6 +132,17 @@ impl Live {
     /// A token that was given to the same question before, and that may still be given. This is the one place where
     /// a vend is found in memory or is not.
     pub(crate) fn find(
+        &self,
+        client: ClientId,
+        request: &VendRequest,
+        now: Timestamp,
+    ) -> Option<Vended> {
+        let found = self.find_uncounted(client, request, now);
+        measure::looked_up(found.is_some());
+        found
+    }
+
+    fn find_uncounted(
         &self,
         client: ClientId,
         request: &VendRequest,

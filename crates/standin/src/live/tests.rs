@@ -13,7 +13,7 @@ use crate::store::conformance::samples::{
     at, client, google, grant, grant_id, identity, next, sign_in, user,
 };
 use crate::store::memory::MemoryStore;
-use crate::store::{Bulletin, Clients as _, Cluster as _, Epoch, Grants as _, Users as _};
+use crate::store::{Bulletin, Clients as _, Cluster as _, Epoch, Grants as _, Note, Users as _};
 use crate::time::MockClock;
 
 const NODE: NodeId = NodeId::from_bytes([7; 16]);
@@ -93,8 +93,10 @@ fn vended() -> Vended {
 }
 
 fn bulletin(seconds: i64, epochs: &[(Epoch, u64)], outdated: &[Outdated]) -> Bulletin {
-    let (epochs, outdated) = (epochs.to_vec(), outdated.to_vec());
-    Bulletin { at: Timestamp::from_unix_seconds(1_000_000 + seconds), epochs, outdated }
+    let second = 1_000_000 + seconds;
+    let note = |&outdated| Note { second, outdated, changes: 1 };
+    let (epochs, notes) = (epochs.to_vec(), outdated.iter().map(note).collect());
+    Bulletin { at: Timestamp::from_unix_seconds(second), epochs, notes }
 }
 
 #[tokio::test]
@@ -234,6 +236,44 @@ async fn rf_10_what_another_node_takes_back_is_not_found_after_a_look() {
     follower.strike(&bulletin(1, &[(Epoch::RollCall, 1)], &[]));
     assert!(place.finds(&request()));
     follower.strike(&bulletin(1, &[], &[Outdated::Grant(grant_id(1))]));
+    assert!(!place.finds(&request()));
+}
+
+/// A node that goes on finding a note for half a minute forgets what it is about once.
+#[tokio::test]
+async fn what_was_taken_back_once_is_remembered_again_after_a_look() {
+    let place = Place::with_a_token().await;
+    let mut follower = place.follower();
+    follower.look().await.unwrap();
+    for version in [2, 3] {
+        let changed = crate::vault::Grant { version, ..grant(1) };
+        place.store.replace_grant(changed, None).await.unwrap();
+        assert!(!place.finds(&request()));
+        place.keep(&request());
+        follower.look().await.unwrap();
+        assert!(!place.finds(&request()));
+        place.keep(&request());
+        for _ in 0..3 {
+            follower.look().await.unwrap();
+            assert!(place.finds(&request()));
+        }
+    }
+}
+
+/// Of the same second, and told by two looks.
+#[tokio::test]
+async fn rf_10_a_note_that_counts_another_change_is_heard_again() {
+    let place = Place::with_a_token().await;
+    let mut follower = place.follower();
+    let note = |changes| {
+        let one = bulletin(1, &[], &[Outdated::Grant(grant_id(1))]);
+        let notes = one.notes.iter().map(|note| Note { changes, ..*note }).collect();
+        Bulletin { notes, ..one }
+    };
+    follower.last = Some(note(1));
+    follower.strike(&note(1));
+    assert!(place.finds(&request()));
+    follower.strike(&note(2));
     assert!(!place.finds(&request()));
 }
 

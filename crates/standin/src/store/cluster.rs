@@ -6,8 +6,11 @@
 //!
 //! Nothing is sent. A note stands in the bucket of the second in which its transaction began, and may become visible
 //! when that second is long over; so each look goes back by [`LOOKBACK`], which is longer than any transaction of
-//! ours takes, and finds again what it has found before. That does no harm: striking twice is striking once.
+//! ours takes, and finds again what it has found before. So each note counts the changes that it stands for, and
+//! whoever looks strikes what was not noted, or less often, when they looked before. What was changed is struck once,
+//! and may be remembered again from then on.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
@@ -124,6 +127,17 @@ impl FromStr for Epoch {
     }
 }
 
+/// That something was outdated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Note {
+    /// The second since 1970 in which the changes began, by the clock of the database.
+    pub second: i64,
+    /// What they have outdated.
+    pub outdated: Outdated,
+    /// How many there were.
+    pub changes: u64,
+}
+
 /// What there is to hear at one moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Bulletin {
@@ -131,11 +145,16 @@ pub struct Bulletin {
     pub at: Timestamp,
     /// Every epoch that was ever begun, in their order.
     pub epochs: Vec<(Epoch, u64)>,
-    /// What was outdated.
-    pub outdated: Vec<Outdated>,
+    /// What was outdated lately, also what earlier bulletins have told.
+    pub notes: BTreeSet<Note>,
 }
 
 impl Bulletin {
+    /// What was outdated by changes that are not in an earlier one.
+    pub fn news<'b>(&'b self, earlier: &'b Self) -> impl Iterator<Item = Outdated> + 'b {
+        self.notes.difference(&earlier.notes).map(|note| note.outdated)
+    }
+
     /// How often a roll was called.
     #[must_use]
     pub fn roll_calls(&self) -> u64 {

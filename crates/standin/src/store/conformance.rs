@@ -88,6 +88,7 @@ macro_rules! store_laws {
                 a_grant_that_is_replaced_is_outdated,
                 a_grant_that_is_withdrawn_is_outdated,
                 a_look_goes_back_further_than_any_write_takes,
+                every_change_is_news_once,
                 a_new_identity_outdates_its_subject,
                 a_node_is_behind_until_it_has_heard_the_roll_call,
                 a_refresh_outdates_a_grant_only_if_it_says_so_or_the_grant_is_dead,

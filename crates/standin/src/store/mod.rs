@@ -32,8 +32,8 @@ use crate::verify::{Identity, ProviderId};
 
 pub use census::{Census, Pool, Tally, Waiting};
 pub use cluster::{
-    Bulletin, Cluster, Epoch, LOOKBACK, NODE_IS_DEAD_AFTER, NOTES_ARE_KEPT, Outdated, SubjectId,
-    UnknownEpoch,
+    Bulletin, Cluster, Epoch, LOOKBACK, NODE_IS_DEAD_AFTER, NOTES_ARE_KEPT, Note, Outdated,
+    SubjectId, UnknownEpoch,
 };
 pub use failed_requests::{FailedInWindow, FailedRequests, Network};
 pub use marks::{Mark, Marks, Place, Watch};

@@ -21,10 +21,10 @@ async fn rf_10_a_note_that_becomes_visible_long_after_its_second_is_heard() {
     slow.batch_execute(&note).await.unwrap();
     let before = store.bulletin(Timestamp::NEVER).await.unwrap();
     let meanwhile = store.bulletin(before.at).await.unwrap();
-    assert_eq!(meanwhile.outdated, []);
+    assert_eq!(meanwhile.news(&before).collect::<Vec<_>>(), []);
     slow.batch_execute("COMMIT").await.unwrap();
     let after = store.bulletin(meanwhile.at).await.unwrap();
-    assert_eq!(after.outdated, [Outdated::User(user)]);
+    assert_eq!(after.news(&meanwhile).collect::<Vec<_>>(), [Outdated::User(user)]);
 }
 
 /// What is committed is struck in the process that did it, whether or not it heard so.
@@ -47,5 +47,6 @@ async fn rf_10_every_store_on_a_database_has_marks_of_its_own() {
     let (kept_here, kept_there) = (watch(&here), watch(&there));
     here.revoke_client(client(1).id, at(9)).await.unwrap();
     assert!(!here.marks().stand(&kept_here) && there.marks().stand(&kept_there));
-    assert_eq!(there.bulletin(heard.at).await.unwrap().outdated, [revoked]);
+    let told = there.bulletin(heard.at).await.unwrap();
+    assert_eq!(told.news(&heard).collect::<Vec<_>>(), [revoked]);
 }

@@ -1,27 +1,28 @@
 //! Notes for other nodes, of which there are none: whoever shares this memory shares its marks.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 
 use super::{MemoryStore, Tables};
 use crate::id::NodeId;
 use crate::store::{
-    Bulletin, Cluster, Epoch, LOOKBACK, Marks, NODE_IS_DEAD_AFTER, Outdated, Result,
+    Bulletin, Cluster, Epoch, LOOKBACK, Marks, NODE_IS_DEAD_AFTER, Note, Outdated, Result,
 };
 use crate::time::{Clock as _, SystemClock, Timestamp};
 
 /// What is outdated since when, how far the epochs are, and what each node has heard when.
 #[derive(Debug, Default)]
 pub(super) struct Notes {
-    outdated: BTreeSet<(Timestamp, Outdated)>,
+    outdated: BTreeMap<(i64, Outdated), u64>,
     epochs: BTreeMap<Epoch, u64>,
     nodes: BTreeMap<NodeId, (Timestamp, u64)>,
 }
 
 impl MemoryStore {
     pub(super) fn note(&self, tables: &mut Tables, outdated: Outdated) {
-        tables.notes.outdated.insert((SystemClock.now(), outdated));
+        let second = SystemClock.now().unix_seconds();
+        *tables.notes.outdated.entry((second, outdated)).or_default() += 1;
         self.marks.strike(&outdated);
     }
 
@@ -38,14 +39,14 @@ impl Cluster for MemoryStore {
     }
 
     async fn bulletin(&self, since: Timestamp) -> Result<Bulletin> {
-        let (tables, since) = (self.tables(), since.before(LOOKBACK));
+        let (tables, since) = (self.tables(), since.before(LOOKBACK).unix_seconds());
         let notes = &tables.notes;
-        let found = notes.outdated.iter().filter(|(at, _)| *at >= since);
-        let found: BTreeSet<Outdated> = found.map(|(_, outdated)| *outdated).collect();
+        let found = notes.outdated.iter().filter(|((second, _), _)| *second >= since);
+        let note = |(&(second, outdated), &changes)| Note { second, outdated, changes };
         Ok(Bulletin {
             at: SystemClock.now(),
             epochs: notes.epochs.iter().map(|(epoch, count)| (epoch.clone(), *count)).collect(),
-            outdated: found.into_iter().collect(),
+            notes: found.map(note).collect(),
         })
     }
 
