@@ -60,7 +60,17 @@ async fn owner(world: &World, token: &str) -> Value {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn st_7_d36_a_week_old_backup_brings_back_what_is_still_good_and_ends_the_rest_quietly() {
-    let mut world = World::start().await;
+    a_week_is_lost(World::start().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs a PostgreSQL server"]
+async fn st_7_d36_a_week_old_backup_brings_back_what_is_still_good_and_ends_the_rest_on_postgresql()
+{
+    a_week_is_lost(World::on_postgres().await).await;
+}
+
+async fn a_week_is_lost(mut world: World) {
     world.google.control("PUT", "profile", json!({ "rotate_refresh_tokens": true })).await;
     let mut ada = Person::new(&world, ADA).await;
     let mut grace = Person::new(&world, GRACE).await;
@@ -127,11 +137,26 @@ fn owner_name(person: &Person) -> Value {
 
 #[tokio::test]
 async fn st_7_d36_whoever_came_after_the_backup_is_unknown_and_comes_again() {
-    let mut world = World::start().await;
+    unknown_afterwards(World::start().await).await;
+}
+
+#[tokio::test]
+#[ignore = "needs a PostgreSQL server"]
+async fn st_7_d36_whoever_came_after_the_backup_is_unknown_and_comes_again_on_postgresql() {
+    unknown_afterwards(World::on_postgres().await).await;
+}
+
+async fn events(world: &World) -> Vec<u64> {
+    let events = world.standin.store().events(0, 100).await.unwrap();
+    events.iter().map(|event| event.sequence).collect()
+}
+
+async fn unknown_afterwards(mut world: World) {
     let ada = Person::new(&world, ADA).await;
     let elsewhere = tempfile::tempdir().unwrap();
     let copy = world.backup(elsewhere.path());
     let mut grace = Person::new(&world, GRACE).await;
+    let given = events(&world).await;
 
     world.lost_and_restored(&copy).await;
 
@@ -148,17 +173,25 @@ async fn st_7_d36_whoever_came_after_the_backup_is_unknown_and_comes_again() {
     let token = caller.token().await;
     assert_eq!(owner(&world, &token).await, json!(GRACE));
     // Events go on above every number that was given before.
-    let numbers = |events: Vec<standin::store::StoredEvent>| -> Vec<_> {
-        events.iter().map(|event| event.sequence).collect()
-    };
-    let events = numbers(world.standin.store().events(0, 100).await.unwrap());
+    let events = events(&world).await;
     assert!(events.is_sorted_by(|one, other| one < other), "{events:?}");
+    let is_new = |number: &&u64| !given.contains(number);
+    assert!(events.iter().filter(is_new).min() > given.last(), "{events:?} after {given:?}");
 }
 
 /// A refresh that was under way when the backup was taken has left its lease in it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn st_7_d36_a_lease_in_the_backup_is_tried_once_and_ends() {
-    let mut world = World::start().await;
+    a_lease_is_left(World::start().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs a PostgreSQL server"]
+async fn st_7_d36_a_lease_in_the_backup_is_tried_once_and_ends_on_postgresql() {
+    a_lease_is_left(World::on_postgres().await).await;
+}
+
+async fn a_lease_is_left(mut world: World) {
     world.google.control("PUT", "profile", json!({ "rotate_refresh_tokens": true })).await;
     let ada = Person::new(&world, ADA).await;
     world.google.advance(DAY).await;

@@ -20,6 +20,7 @@ use standin::store::conformance::samples::{grant_id, next, revocation, sign_in, 
 use standin::store::{EventKind, Store};
 use standin::time::{Clock as _, SystemClock};
 use standin::vault::{Binding, Destination, Grant, KeyFile, Vault};
+use standin_store::postgres::testing::Database;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
@@ -38,10 +39,20 @@ struct Place {
     runtime: Runtime,
     store: Arc<dyn Store>,
     client_key: String,
+    /// Where the rows are, unless they are in the directory.
+    _database: Option<Database>,
 }
 
 impl Place {
     fn with_grants(count: u64) -> Self {
+        Self::new(count, None)
+    }
+
+    fn on_postgres(count: u64) -> Self {
+        Self::new(count, Some(Database::fresh()))
+    }
+
+    fn new(count: u64, database: Option<Database>) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let place = directory.path();
         assert!(standin(place, &["init"]).status.success());
@@ -52,15 +63,18 @@ impl Place {
             .lines()
             .map(|line| if line.starts_with("client_secret_json") { registration } else { line })
             .collect();
-        fs::write(&path, lines.join("\n")).unwrap();
+        let in_a_file =
+            format!("sqlite://{}", fs::canonicalize(place).unwrap().join("standin.db").display());
+        let url = database.as_ref().map_or(in_a_file, Database::url);
+        let is_url = |line: &&&str| line.starts_with("url = ");
+        let (url_line, text) = (lines.iter().find(is_url).unwrap(), lines.join("\n"));
+        fs::write(&path, text.replace(*url_line, &format!("url = \"{url}\""))).unwrap();
         let added = json(place, &["clients", "add", "job", "--allow", "*", "--json"]);
         let client_key = added["key"].as_str().unwrap().to_owned();
 
         let runtime = Runtime::new().unwrap();
-        let url =
-            format!("sqlite://{}", fs::canonicalize(place).unwrap().join("standin.db").display());
         let store = runtime.block_on(standin_store::open(&url)).unwrap();
-        let place = Self { directory, runtime, store, client_key };
+        let place = Self { directory, runtime, store, client_key, _database: database };
         place.fill(count);
         place
     }
@@ -224,8 +238,16 @@ fn rewrap_and_kill(place: &Path, round: usize) -> bool {
 /// a job gets every token it asks for meanwhile, from a service that knows nothing of it.
 #[test]
 fn vc_6_a_rewrap_killed_at_every_turn_ends_and_no_vend_fails() {
-    let count = grants();
-    let place = Place::with_grants(count);
+    killed_at_every_turn(&Place::with_grants(grants()), grants());
+}
+
+#[test]
+#[ignore = "needs a PostgreSQL server"]
+fn vc_6_a_rewrap_killed_at_every_turn_ends_and_no_vend_fails_on_postgresql() {
+    killed_at_every_turn(&Place::on_postgres(grants()), grants());
+}
+
+fn killed_at_every_turn(place: &Place, count: u64) {
     let (_service, address) = serve(place.path());
     let (stop, vends) = (AtomicBool::new(false), AtomicUsize::new(0));
     let (kills, job) = std::thread::scope(|scope| {
@@ -239,7 +261,7 @@ fn vc_6_a_rewrap_killed_at_every_turn_ends_and_no_vend_fails() {
             }
             Ok(())
         });
-        let kills = rotate_under_fire(&place, count);
+        let kills = rotate_under_fire(place, count);
         stop.store(true, Ordering::Relaxed);
         (kills, job.join().unwrap())
     });
@@ -292,11 +314,21 @@ fn rotate_once_under_fire(place: &Place, count: u64, old: u64) -> usize {
     kills
 }
 
+const COUNT: u64 = 400;
+
 /// The compare-and-swap between two processes: whatever is written while a rewrap runs, stays.
 #[test]
 fn vc_6_a_refresh_of_another_process_is_never_lost_to_a_rewrap() {
-    const COUNT: u64 = 400;
-    let place = Place::with_grants(COUNT);
+    refreshed_meanwhile(&Place::with_grants(COUNT));
+}
+
+#[test]
+#[ignore = "needs a PostgreSQL server"]
+fn vc_6_a_refresh_of_another_process_is_never_lost_to_a_rewrap_on_postgresql() {
+    refreshed_meanwhile(&Place::on_postgres(COUNT));
+}
+
+fn refreshed_meanwhile(place: &Place) {
     json(place.path(), &["keys", "add", "--json"]);
     json(place.path(), &["keys", "activate", "2", "--json"]);
     let child = command(place.path(), &["keys", "rewrap", "--batch", "2", "--json"]);
@@ -306,7 +338,7 @@ fn vc_6_a_refresh_of_another_process_is_never_lost_to_a_rewrap() {
 
     let vault = place.vault();
     for number in (1..=COUNT).rev() {
-        refresh(&place, &vault, number);
+        refresh(place, &vault, number);
     }
     let mut rest = String::new();
     progress.read_to_string(&mut rest).unwrap();
@@ -343,7 +375,16 @@ fn refresh(place: &Place, vault: &Vault, number: u64) {
 
 #[test]
 fn vc_6_an_interrupted_rewrap_says_so_and_goes_on_when_it_is_run_again() {
-    let place = Place::with_grants(600);
+    interrupted(&Place::with_grants(600));
+}
+
+#[test]
+#[ignore = "needs a PostgreSQL server"]
+fn vc_6_an_interrupted_rewrap_says_so_and_goes_on_when_it_is_run_again_on_postgresql() {
+    interrupted(&Place::on_postgres(600));
+}
+
+fn interrupted(place: &Place) {
     json(place.path(), &["keys", "add", "--json"]);
     json(place.path(), &["keys", "activate", "2", "--json"]);
     let child = command(place.path(), &["keys", "rewrap", "--batch", "1", "--json"]);
@@ -367,7 +408,16 @@ fn vc_6_an_interrupted_rewrap_says_so_and_goes_on_when_it_is_run_again() {
 
 #[test]
 fn vc_6_a_key_that_is_needed_is_refused_with_the_count() {
-    let place = Place::with_grants(3);
+    needed(&Place::with_grants(3));
+}
+
+#[test]
+#[ignore = "needs a PostgreSQL server"]
+fn vc_6_a_key_that_is_needed_is_refused_with_the_count_on_postgresql() {
+    needed(&Place::on_postgres(3));
+}
+
+fn needed(place: &Place) {
     let path = place.path();
     assert!(refusal(path, &["keys", "retire", "1"]).contains("active"));
     json(path, &["keys", "add", "--json"]);
@@ -387,7 +437,16 @@ fn vc_6_a_key_that_is_needed_is_refused_with_the_count() {
 
 #[test]
 fn vc_6_a_new_key_file_key_takes_over_and_the_old_file_opens_nothing() {
-    let place = Place::with_grants(3);
+    new_key_file_key(&Place::with_grants(3));
+}
+
+#[test]
+#[ignore = "needs a PostgreSQL server"]
+fn vc_6_a_new_key_file_key_takes_over_and_the_old_file_opens_nothing_on_postgresql() {
+    new_key_file_key(&Place::on_postgres(3));
+}
+
+fn new_key_file_key(place: &Place) {
     let path = place.path();
     let keys = path.join("keys.toml");
     let old = fs::read(&keys).unwrap();
@@ -411,11 +470,11 @@ fn vc_6_a_new_key_file_key_takes_over_and_the_old_file_opens_nothing() {
     assert_eq!(listed["key_encryption_keys"], wanted);
 
     fs::write(&keys, old).unwrap();
-    let before = dump(&place);
+    let before = dump(place);
     assert!(refusal(path, &["serve"]).contains("restore the key file"));
     assert!(refusal(path, &["keys", "rewrap"]).contains("restore the key file"));
     assert!(refusal(path, &["keys", "add"]).contains("restore the key file"));
-    assert_eq!(dump(&place), before, "vc_7: nothing is written");
+    assert_eq!(dump(place), before, "vc_7: nothing is written");
 }
 
 /// What was done to keys.

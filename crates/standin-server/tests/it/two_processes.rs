@@ -15,6 +15,7 @@ use http::{HeaderMap, HeaderValue, Method};
 use serde_json::{Value, json};
 use standin::http::{AddressPolicy, HttpClient as _, Request, ReqwestClient};
 use standin_emulator::Emulator;
+use standin_store::postgres::testing::Database;
 use tempfile::TempDir;
 use tokio::time::Instant;
 use url::Url;
@@ -39,6 +40,9 @@ struct World {
     emulator: Emulator,
     place: TempDir,
     client: ReqwestClient,
+    database_url: String,
+    /// Where the rows are, unless they are in the directory.
+    _database: Option<Database>,
     /// Where things are ended, and where that must be felt.
     here: Url,
     there: Url,
@@ -62,16 +66,24 @@ impl World {
 
     /// With more lines for `[keys]`.
     async fn start_with(keys: &str) -> Self {
+        Self::start_on(None, keys).await
+    }
+
+    async fn start_on(database: Option<Database>, keys: &str) -> Self {
         let callback = format!("{PUBLIC}/auth/google/callback");
         let emulator = Emulator::builder().redirect_uri(callback).start();
         let emulator = emulator.await.unwrap();
         let place = tempfile::tempdir().unwrap();
         run(&place, &["init"]);
-        fs::write(place.path().join("standin.toml"), config(&place, &emulator, keys)).unwrap();
+        let in_a_file = || format!("sqlite://{}/standin.db", place.path().display());
+        let database_url = database.as_ref().map_or_else(in_a_file, Database::url);
+        let text = config(&database_url, &emulator, keys);
+        fs::write(place.path().join("standin.toml"), text).unwrap();
         run(&place, &["migrate"]);
         let ((first, here), (second, there)) = (serve(&place), serve(&place));
         let client = ReqwestClient::new(AddressPolicy::public().and_loopback()).unwrap();
-        Self { emulator, place, client, here, there, _services: [first, second] }
+        let _services = [first, second];
+        Self { emulator, place, client, database_url, _database: database, here, there, _services }
     }
 
     async fn send(&self, method: Method, url: Url, headers: HeaderMap, body: Value) -> Answer {
@@ -237,12 +249,12 @@ fn serve(place: &TempDir) -> (Service, Url) {
     (service, ready["public"].as_str().unwrap().parse().unwrap())
 }
 
-fn config(place: &TempDir, emulator: &Emulator, keys: &str) -> String {
+fn config(database_url: &str, emulator: &Emulator, keys: &str) -> String {
     format!(
         r#"
 public_url = "{PUBLIC}"
 [database]
-url = "sqlite://{}/standin.db"
+url = "{database_url}"
 [keys]
 file = "keys.toml"
 {keys}
@@ -253,7 +265,6 @@ issuer = "{}"
 client_id = "{}"
 client_secret = "{}"
 "#,
-        place.path().display(),
         emulator.origin(),
         emulator.client_id(),
         emulator.client_secret(),

@@ -59,8 +59,8 @@ impl World {
     }
 }
 
-/// A database on the server of this test run, if the tests are to run on PostgreSQL: `./test` runs those that do not
-/// look into the file a second time, and sets the variable.
+/// A database on the server of this test run, for whoever sets `STANDIN_TEST_DATABASE=postgres` to run all tests there
+/// that do not look into the file.
 #[expect(clippy::disallowed_methods, reason = "the test runner says it in the environment")]
 pub(super) fn on_a_server() -> Option<Database> {
     let kind = std::env::var("STANDIN_TEST_DATABASE").unwrap_or_default();

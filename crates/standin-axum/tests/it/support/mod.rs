@@ -114,6 +114,14 @@ impl World {
         Self::of(http, listener, app, emulator, providers).await
     }
 
+    /// With its rows on the PostgreSQL server of this test run.
+    pub async fn on_postgres() -> Self {
+        let (listener, app) = listen().await;
+        let emulator = emulator(&app, "google").await;
+        let (providers, database) = (vec![google(&emulator)], Some(Database::fresh()));
+        Self::at(http_client(), listener, app, emulator, providers, database).await
+    }
+
     /// With a second provider, `other`, of the other kind and with an emulator of its own.
     pub async fn with_another() -> (Self, Google) {
         let (listener, app) = listen().await;
@@ -134,8 +142,18 @@ impl World {
         emulator: Emulator,
         providers: Vec<ProviderConfig>,
     ) -> Self {
+        Self::at(http, listener, app, emulator, providers, database::on_a_server()).await
+    }
+
+    async fn at(
+        http: impl HttpClient,
+        listener: TcpListener,
+        app: Url,
+        emulator: Emulator,
+        providers: Vec<ProviderConfig>,
+        database: Option<Database>,
+    ) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let database = database::on_a_server();
         let url = database::url_in(&directory, database.as_ref());
         let store = standin_store::open(&url).await.unwrap();
         let keys = KeyFile::generate(&SystemEntropy);

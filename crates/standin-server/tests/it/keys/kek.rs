@@ -102,7 +102,14 @@ struct World {
 
 impl World {
     fn new() -> Self {
-        let place = Place::with_grants(3);
+        Self::of(Place::with_grants(3))
+    }
+
+    fn on_postgres() -> Self {
+        Self::of(Place::on_postgres(3))
+    }
+
+    fn of(place: Place) -> Self {
         let transit = Transit::start(&place.runtime);
         let google = Google::start(&place.runtime);
         let aws = Aws::start(&place.runtime);
@@ -235,7 +242,16 @@ const DERIVED: &str = "vault:transit/derived?derived";
 /// Each of them in turn, under a service that goes on and under one that begins anew.
 #[test]
 fn vc_14_keys_move_from_the_file_to_each_service_and_back_while_the_service_runs() {
-    let world = World::new();
+    moves(&World::new());
+}
+
+#[test]
+#[ignore = "needs a PostgreSQL server"]
+fn vc_14_keys_move_from_the_file_to_each_service_and_back_while_the_service_runs_on_postgresql() {
+    moves(&World::on_postgres());
+}
+
+fn moves(world: &World) {
     let (_service, address) = world.serve();
     for name in [IN_TRANSIT, DERIVED, google::KEY, aws::KEY, "env:KEK_OF_STANDIN"] {
         assert_eq!(world.change_kek(Some(name)), name);
@@ -265,7 +281,17 @@ fn vc_14_keys_move_from_the_file_to_each_service_and_back_while_the_service_runs
 /// What a service has wrapped for one row does not unwrap in another.
 #[test]
 fn vc_14_a_wrapped_key_that_was_moved_to_another_row_is_refused_and_nothing_is_written() {
-    let world = World::new();
+    moved_to_another_row(&World::new());
+}
+
+#[test]
+#[ignore = "needs a PostgreSQL server"]
+fn vc_14_a_wrapped_key_that_was_moved_to_another_row_is_refused_and_nothing_is_written_on_postgresql()
+ {
+    moved_to_another_row(&World::on_postgres());
+}
+
+fn moved_to_another_row(world: &World) {
     world.json(&["keys", "add", "--json"]);
     for name in [IN_TRANSIT, DERIVED, google::KEY, aws::KEY, "env:KEK_OF_STANDIN"] {
         world.change_kek(Some(name));
@@ -295,7 +321,16 @@ impl World {
 
 #[test]
 fn vc_14_a_key_that_is_not_the_one_that_was_made_is_refused_by_its_check_value() {
-    let world = World::new();
+    not_the_one_that_was_made(&World::new());
+}
+
+#[test]
+#[ignore = "needs a PostgreSQL server"]
+fn vc_14_a_key_that_is_not_the_one_that_was_made_is_refused_by_its_check_value_on_postgresql() {
+    not_the_one_that_was_made(&World::on_postgres());
+}
+
+fn not_the_one_that_was_made(world: &World) {
     world.change_kek(Some(IN_TRANSIT));
     let row = world.data_keys().remove(0);
     world.replace(DataKeyRow { version: row.version + 1, key_check: Some([7; 16]), ..row.clone() });
@@ -312,7 +347,16 @@ fn vc_14_a_key_that_is_not_the_one_that_was_made_is_refused_by_its_check_value()
 /// At the start it is said what is wrong and what to do; once the service runs, nobody needs the key service.
 #[test]
 fn vc_7_a_key_service_that_is_down_stops_the_start_and_nothing_that_runs() {
-    let mut world = World::new();
+    key_service_is_down(World::new());
+}
+
+#[test]
+#[ignore = "needs a PostgreSQL server"]
+fn vc_7_a_key_service_that_is_down_stops_the_start_and_nothing_that_runs_on_postgresql() {
+    key_service_is_down(World::on_postgres());
+}
+
+fn key_service_is_down(mut world: World) {
     for (index, name) in [IN_TRANSIT, google::KEY, aws::KEY].into_iter().enumerate() {
         world.change_kek(Some(name));
         let (_service, address) = world.serve();

@@ -10,6 +10,7 @@ use super::*;
 
 const LINUS: &str = "linus@corp.example";
 const CORP: &str = "corp.example";
+const PER_DOMAIN: &str = "per_tenant = \"domain\"";
 
 impl World {
     fn keys(&self) -> Vec<(u64, Value, Value, Value)> {
@@ -38,8 +39,7 @@ impl World {
 
     /// The rows as they are, and what opens them.
     async fn vault(&self) -> (Vec<Grant>, Vault) {
-        let url = format!("sqlite://{}/standin.db", self.place.path().display());
-        let store = standin_store::open(&url).await.unwrap();
+        let store = standin_store::open(&self.database_url).await.unwrap();
         let keys = KeyFile::read(&self.place.path().join("keys.toml")).unwrap();
         let grants = store.grants(None, 10).await.unwrap();
         let vault = Vault::open(&keys, store, Arc::new(SystemClock), &SystemEntropy).await.unwrap();
@@ -49,7 +49,16 @@ impl World {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn vc_15_a_tenant_is_shredded_and_everybody_else_goes_on() {
-    let world = World::start_with("per_tenant = \"domain\"").await;
+    a_tenant_is_shredded(World::start_with(PER_DOMAIN).await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs a PostgreSQL server"]
+async fn vc_15_a_tenant_is_shredded_and_everybody_else_goes_on_on_postgresql() {
+    a_tenant_is_shredded(World::start_on(Some(Database::fresh()), PER_DOMAIN).await).await;
+}
+
+async fn a_tenant_is_shredded(world: World) {
     let (_, key) = world.client();
     let linus = world.user(&world.signed_in(LINUS).await).await;
     let ada = world.user(&world.signed_in(ADA).await).await;
@@ -96,7 +105,16 @@ async fn vc_15_a_tenant_is_shredded_and_everybody_else_goes_on() {
 /// Who signed in before tenants were told apart has everybody's key, and is found by the rule all the same.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn vc_15_grants_from_before_the_rule_are_shredded_with_their_tenant() {
-    let world = World::start().await;
+    before_the_rule(World::start().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs a PostgreSQL server"]
+async fn vc_15_grants_from_before_the_rule_are_shredded_with_their_tenant_on_postgresql() {
+    before_the_rule(World::start_on(Some(Database::fresh()), "").await).await;
+}
+
+async fn before_the_rule(world: World) {
     let (_, key) = world.client();
     let linus = world.user(&world.signed_in(LINUS).await).await;
     let ada = world.user(&world.signed_in(ADA).await).await;
