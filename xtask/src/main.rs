@@ -38,6 +38,9 @@ enum Command {
         /// How long each is tried.
         #[arg(long, default_value_t = 30)]
         seconds: u32,
+        /// How many are tried at a time.
+        #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=64))]
+        jobs: u32,
     },
     /// Kill the service thousands of times, and simulate clusters; fail if a refresh token is lost unsaid.
     Soak(soak::Arguments),
@@ -49,7 +52,7 @@ fn main() -> anyhow::Result<ExitCode> {
         Command::CheckHouse => check_house::run(&root),
         Command::Generate { check } => generate::run(&root, check),
         Command::Bench { arguments } => bench::run(&root, &arguments),
-        Command::Fuzz { seconds } => fuzz::run(&root, seconds),
+        Command::Fuzz { seconds, jobs } => fuzz::run(&root, seconds, jobs),
         Command::Soak(arguments) => soak::run(&root, &arguments),
     }
 }
