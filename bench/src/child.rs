@@ -13,6 +13,9 @@ use crate::report::{Row, median};
 use crate::world::World;
 
 const PATIENCE: Duration = Duration::from_secs(20);
+const SETTLES: Duration = Duration::from_mins(1);
+/// Where whatever is measured runs.
+const FIRST: &str = "0";
 
 /// A running program that has said it is ready.
 pub(crate) struct Running {
@@ -35,7 +38,7 @@ impl Running {
     /// Starts a program on the first core, where `taskset` is installed, and waits for its line of JSON.
     #[expect(clippy::disallowed_methods, reason = "a benchmark measures time")]
     pub(crate) fn start(program: &Path, arguments: &[&str]) -> Result<Self> {
-        let mut command = pinned(program);
+        let mut command = pinned(program, FIRST);
         command.args(arguments).stdout(Stdio::piped()).stderr(Stdio::null());
         let start = Instant::now();
         let mut child = command.spawn().with_context(|| format!("{}", program.display()))?;
@@ -54,7 +57,7 @@ impl Running {
         arguments: &[&str],
         address: SocketAddr,
     ) -> Result<Self> {
-        let mut command = pinned(program);
+        let mut command = pinned(program, FIRST);
         command.args(arguments).stdout(Stdio::null()).stderr(Stdio::null());
         let start = Instant::now();
         let mut running = Self { child: command.spawn()?, ready: Value::Null, took: f64::INFINITY };
@@ -76,10 +79,34 @@ impl Running {
 
     /// Resident memory, in MiB. Linux only.
     pub(crate) fn resident_mib(&self) -> Result<f64> {
+        self.status_mib("VmRSS:")
+    }
+
+    /// What of it is its own, and no page of a file, which the system takes back when it likes. Linux only.
+    pub(crate) fn own_mib(&self) -> Result<f64> {
+        self.status_mib("RssAnon:")
+    }
+
+    fn status_mib(&self, name: &'static str) -> Result<f64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("VmRSS")?;
-        let kib: f64 = line.split_whitespace().next().context("VmRSS")?.parse()?;
+        let line = status.lines().find_map(|line| line.strip_prefix(name)).context(name)?;
+        let kib: f64 = line.split_whitespace().next().context(name)?.parse()?;
         Ok(kib / 1024.0)
+    }
+
+    /// Waits until it does nothing any more: what it counts at its start it has counted.
+    #[expect(clippy::disallowed_methods, reason = "a benchmark measures time")]
+    pub(crate) fn settles(&self) -> Result<()> {
+        let start = Instant::now();
+        let mut before = f64::NEG_INFINITY;
+        loop {
+            let now = self.cpu_ms()?;
+            if now - before < 20.0 || start.elapsed() > SETTLES {
+                return Ok(());
+            }
+            before = now;
+            std::thread::sleep(Duration::from_millis(500));
+        }
     }
 }
 
@@ -96,13 +123,14 @@ pub(crate) fn cpu_ms(process: u32) -> Result<f64> {
     Ok(ticks * TICK_MS)
 }
 
-fn pinned(program: &Path) -> Command {
+/// On one core, where `taskset` is installed.
+pub(crate) fn pinned(program: &Path, core: &str) -> Command {
     let has_taskset = Command::new("taskset").arg("-V").output().is_ok();
     if !has_taskset {
         return Command::new(program);
     }
     let mut command = Command::new("taskset");
-    command.args(["-c", "0"]).arg(program);
+    command.args(["-c", core]).arg(program);
     command
 }
 

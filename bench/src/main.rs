@@ -7,14 +7,20 @@
 mod child;
 mod commits;
 mod constant_time;
+mod cost;
 mod emulator;
 mod enumeration;
+mod growth;
 mod hanging;
 mod http;
 mod load;
 mod peers;
+mod plot;
+mod population;
 mod provider;
+mod refresh;
 mod report;
+mod rewrap;
 mod rows;
 mod seal;
 mod signin;
@@ -24,96 +30,82 @@ mod world;
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
+
+use crate::report::Row;
 
 /// The service runs with mimalloc, so what it is compared with does too.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+/// What is measured if nothing in particular is asked for. The others take minutes, or gigabytes.
+const USUAL: [&str; 8] =
+    ["verify", "constant-time", "enumeration", "vend", "parallel", "signin", "start", "emulator"];
+
 fn main() -> Result<()> {
-    let mut arguments = std::env::args().skip(1);
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let runtime = tokio::runtime::Runtime::new()?;
-    match arguments.next().as_deref() {
-        Some("bare") => runtime.block_on(http::bare(&arguments.next().context("a body")?)),
-        Some("read-rows") => runtime.block_on(rows::read(&arguments.next().context("a URL")?)),
-        Some("vend") => runtime.block_on(only_vend()),
-        Some("constant-time") => {
-            report::row(&constant_time::comparison());
-            Ok(())
-        }
-        Some("enumeration") => {
-            report::row(&runtime.block_on(enumeration::of_answers(&service_binary()?))?);
-            Ok(())
-        }
-        Some("commits") => commits::run(arguments.next().context("how many")?.parse()?),
-        Some("signin") => runtime.block_on(only_sign_in()),
-        Some("emulator") => runtime.block_on(only_emulator()),
-        _ => runtime.block_on(run()),
+    match arguments[..] {
+        // What this program starts itself as, for a raw limit.
+        ["bare", body] => runtime.block_on(http::bare(body)),
+        ["read-rows", url] => runtime.block_on(rows::read(url)),
+        ["postgres-commits", url, count] => runtime.block_on(rows::commit(url, count.parse()?)),
+        ["commits", count, rows] => commits::run(count.parse()?, rows.parse()?),
+        [] => runtime.block_on(run(&USUAL, &[])),
+        [part, ref options @ ..] => runtime.block_on(run(&[part], options)),
     }
 }
 
-async fn run() -> Result<()> {
+async fn run(parts: &[&str], options: &[&str]) -> Result<()> {
     let binary = service_binary()?;
     report::heading();
-    report::row(&verify::against_raw()?);
-    report::row(&constant_time::comparison());
-    report::row(&enumeration::of_answers(&binary).await?);
-    vend_rows(&binary).await?;
-    report::row(&http::two_hundred_vends(&binary).await?);
-    sign_in_rows(&binary).await?;
-    for row in child::start_and_memory(&binary).await? {
-        report::row(&row);
-    }
-    emulator_rows(&binary).await
-}
-
-async fn only_vend() -> Result<()> {
-    let binary = service_binary()?;
-    report::heading();
-    vend_rows(&binary).await
-}
-
-async fn vend_rows(binary: &Path) -> Result<()> {
-    for row in http::against_bare(binary).await? {
-        report::row(&row);
-    }
-    if let Some(row) = rows::from_postgres(binary).await? {
-        report::row(&row);
+    for part in parts {
+        measure(part, options, &binary).await?.iter().for_each(report::row);
     }
     Ok(())
 }
 
-async fn only_sign_in() -> Result<()> {
-    let binary = service_binary()?;
-    report::heading();
-    sign_in_rows(&binary).await
-}
-
-async fn sign_in_rows(binary: &Path) -> Result<()> {
-    for row in signin::whole(binary).await? {
-        report::row(&row);
+async fn measure(part: &str, options: &[&str], binary: &Path) -> Result<Vec<Row>> {
+    match part {
+        "verify" => Ok(vec![verify::against_raw()?]),
+        "constant-time" => Ok(vec![constant_time::comparison()]),
+        "enumeration" => Ok(vec![enumeration::of_answers(binary).await?]),
+        "vend" => {
+            let postgres = rows::from_postgres(binary).await?;
+            Ok(http::against_bare(binary).await?.into_iter().chain(postgres).collect())
+        }
+        "parallel" => Ok(vec![http::two_hundred_vends(binary).await?]),
+        "signin" => {
+            Ok([signin::whole(binary).await?, hanging::another_provider(binary).await?].concat())
+        }
+        "refresh" => refresh::both_databases(binary).await,
+        "growth" => growth::up_to(binary, number(options, "--to", growth::SIZES[1])?).await,
+        "rewrap" => {
+            rewrap::while_vending(binary, number(options, "--grants", growth::SIZES[1])?).await
+        }
+        "start" => child::start_and_memory(binary).await,
+        "emulator" => emulator_rows(binary).await,
+        _ => anyhow::bail!(
+            "`{part}` is not measured; there are {}, refresh, growth and rewrap",
+            USUAL.join(", ")
+        ),
     }
-    for row in hanging::another_provider(binary).await? {
-        report::row(&row);
+}
+
+/// What follows an option, or what it is without one.
+fn number(options: &[&str], name: &str, otherwise: u32) -> Result<u32> {
+    match options {
+        [] => Ok(otherwise),
+        [option, value] if *option == name => Ok(value.parse()?),
+        _ => anyhow::bail!("the only option is {name} NUMBER"),
     }
-    Ok(())
 }
 
-async fn only_emulator() -> Result<()> {
-    let binary = service_binary()?;
-    report::heading();
-    emulator_rows(&binary).await
-}
-
-async fn emulator_rows(binary: &Path) -> Result<()> {
+async fn emulator_rows(binary: &Path) -> Result<Vec<Row>> {
     let ours = emulator::Ours::measure(binary).await?;
-    for row in ours.rows() {
-        report::row(&row);
-    }
-    for row in peers::beside(&ours).await {
-        report::row(&row);
-    }
-    Ok(())
+    let peers = peers::beside(&ours).await;
+    Ok(ours.rows().into_iter().chain(peers).collect())
 }
 
 /// The release build of `standin`, beside this program.

@@ -1,7 +1,7 @@
 //! A provider that costs next to nothing: its ID tokens are signed before the clock runs, and it can hang.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -17,8 +17,9 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-/// What our client is called there.
-pub(crate) const CLIENT: &str = "standin-bench";
+/// What our client is called there: as long a name as Google gives.
+pub(crate) const CLIENT: &str =
+    "407408718192-standinbenchstandinbenchstandinb.apps.googleusercontent.com";
 
 /// A running provider; it stops when it is dropped.
 pub(crate) struct Provider {
@@ -35,10 +36,12 @@ impl Drop for Provider {
     }
 }
 
-/// The token endpoint: an answer for each code, and the same one for every refresh.
+/// The token endpoint: an answer for each code, and a new token for every refresh.
 #[derive(Default)]
 struct Desk {
     answers: Mutex<HashMap<String, String>>,
+    refreshes: AtomicU64,
+    rotates: AtomicBool,
     hangs: AtomicBool,
     waiting: AtomicUsize,
 }
@@ -92,6 +95,16 @@ impl Provider {
         Ok(())
     }
 
+    /// From now on each refresh brings another refresh token.
+    pub(crate) fn rotate(&self) {
+        self.desk.rotates.store(true, Ordering::SeqCst);
+    }
+
+    /// How often it has given a new token for a refresh token.
+    pub(crate) fn refreshes(&self) -> u64 {
+        self.desk.refreshes.load(Ordering::SeqCst)
+    }
+
     /// Nobody is answered any more.
     pub(crate) fn hang(&self) {
         self.desk.hangs.store(true, Ordering::SeqCst);
@@ -107,10 +120,27 @@ impl Provider {
     }
 }
 
+impl Desk {
+    fn refreshed(&self) -> String {
+        let number = self.refreshes.fetch_add(1, Ordering::SeqCst);
+        let mut answer = json!({
+            "access_token": format!("ya29.{number}{}", "x".repeat(200)), "token_type": "Bearer",
+            "expires_in": 3600, "scope": "openid email profile",
+        });
+        if self.rotates.load(Ordering::SeqCst) {
+            answer["refresh_token"] = format!("1//{number}{}", "y".repeat(90)).into();
+        }
+        answer.to_string()
+    }
+}
+
 async fn token(State(desk): State<Arc<Desk>>, form: String) -> (axum::http::StatusCode, String) {
     if desk.hangs.load(Ordering::SeqCst) {
         desk.waiting.fetch_add(1, Ordering::SeqCst);
         std::future::pending::<()>().await;
+    }
+    if form.contains("grant_type=refresh_token") {
+        return (axum::http::StatusCode::OK, desk.refreshed());
     }
     let code = form.split('&').find_map(|pair| pair.strip_prefix("code="));
     let mut answers = desk.answers.lock().unwrap_or_else(PoisonError::into_inner);

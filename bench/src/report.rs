@@ -1,6 +1,11 @@
-//! The table.
+//! The table, and the plots beside it.
+
+use std::path::Path;
+
+use anyhow::Result;
 
 /// One line: what was measured, beside what, and what it should be.
+#[derive(Clone)]
 pub(crate) struct Row {
     /// What.
     pub(crate) work: String,
@@ -47,6 +52,13 @@ pub(crate) fn share(
         goal: words,
         is_reached: ratio >= goal,
     }
+}
+
+/// Writes a file into `bench/results/`.
+pub(crate) fn save(name: &str, text: &str) -> Result<()> {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("results");
+    std::fs::create_dir_all(&directory)?;
+    Ok(std::fs::write(directory.join(name), text)?)
 }
 
 /// The largest one.

@@ -4,13 +4,15 @@
 //! that nobody has prepared, over as many connections as the store's pool has.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use standin_store::postgres::testing::{Database, is_installed};
+use tokio_postgres::types::Type;
 use tokio_postgres::{Client, NoTls};
 
-use crate::child::Running;
+use crate::child::{Running, cpu_ms};
 use crate::http::{self, vends_per_second};
 use crate::report::{Row, median, share};
 use crate::world::World;
@@ -37,7 +39,7 @@ pub(crate) async fn from_postgres(binary: &Path) -> Result<Option<Row>> {
     }
     let (ours, raw) = (median(ours), median(raw));
     let work = "vend a live token, row from PostgreSQL";
-    Ok(Some(share(work, ours, raw, "tokio-postgres", 0.0, "(no goal)")))
+    Ok(Some(share(work, ours, raw, "tokio-postgres", 0.7, "≥ 70 %")))
 }
 
 fn raw_reads(url: &str) -> Result<f64> {
@@ -68,6 +70,39 @@ pub(crate) async fn read(url: &str) -> Result<()> {
     });
     let read: u32 = futures_util::future::try_join_all(callers).await?.into_iter().sum();
     println!("{{\"per_second\":{}}}", f64::from(read) / began.elapsed().as_secs_f64());
+    Ok(())
+}
+
+/// `standin-bench postgres-commits URL COUNT`: so many rows, each a transaction of its own, over as many connections
+/// as the store's pool has.
+#[expect(clippy::print_stdout, reason = "the ready line")]
+#[expect(clippy::disallowed_methods, reason = "a benchmark measures time")]
+pub(crate) async fn commit(url: &str, count: u32) -> Result<()> {
+    let mut clients = Vec::new();
+    for _ in 0..CONNECTIONS {
+        clients.push(connect(url).await?);
+    }
+    clients[0].batch_execute("CREATE TABLE IF NOT EXISTS raw (body bytea NOT NULL)").await?;
+    let (body, left) = (vec![7_u8; 1024], AtomicU32::new(count));
+    let (before, began) = (cpu_ms(std::process::id())?, Instant::now());
+    let callers = (0..CALLERS).map(|caller| {
+        let (client, body, left) = (&clients[caller % CONNECTIONS], &body, &left);
+        async move {
+            while left
+                .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1))
+                .is_ok()
+            {
+                client
+                    .execute_typed("INSERT INTO raw (body) VALUES ($1)", &[(body, Type::BYTEA)])
+                    .await?;
+            }
+            Ok::<_, tokio_postgres::Error>(())
+        }
+    });
+    futures_util::future::try_join_all(callers).await?;
+    let per_second = f64::from(count) / began.elapsed().as_secs_f64();
+    let cpu = (cpu_ms(std::process::id())? - before) / f64::from(count);
+    println!("{{\"per_second\":{per_second},\"cpu_ms\":{cpu}}}");
     Ok(())
 }
 

@@ -7,13 +7,15 @@
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 
 use crate::child::Running;
+use crate::commits;
+use crate::cost::Cost;
 use crate::http::request;
 use crate::load::{each_once, per_second};
 use crate::provider::Provider;
-use crate::report::{Row, median};
+use crate::report::Row;
 use crate::seal;
 use crate::strangers::{Strangers, listens};
 use crate::verify;
@@ -25,12 +27,6 @@ const BARE_TIME: Duration = Duration::from_secs(1);
 /// The length of the callback's answer does not matter: it has next to no body.
 const BARE_BODY: &str = "{}";
 
-/// Milliseconds of processor time, and how many a second.
-struct Cost {
-    cpu_ms: f64,
-    per_second: f64,
-}
-
 pub(crate) async fn whole(binary: &Path) -> Result<Vec<Row>> {
     let provider = Provider::start().await?;
     let strangers = Strangers::new(&[("a", &provider)])?;
@@ -41,11 +37,11 @@ pub(crate) async fn whole(binary: &Path) -> Result<Vec<Row>> {
         let cost = sign_ins(&strangers, &service, &provider, round)?;
         if round > 0 {
             ours.push(cost);
-            commits.push(raw_commits()?);
+            commits.push(commits::raw(COMMITS_EACH * SIGN_INS)?);
             bare.push(bare_requests(&strangers.host())?);
         }
     }
-    let (ours, commits, bare) = (middle(&ours), middle(&commits), middle(&bare));
+    let (ours, commits, bare) = (Cost::middle(&ours), Cost::middle(&commits), Cost::middle(&bare));
     let proving = verify::ms_each()? + seal::ms_each().await?;
     Ok(rows(&ours, &commits, &bare, proving))
 }
@@ -93,17 +89,7 @@ fn sign_ins(
 ) -> Result<Cost> {
     let people = (0..SIGN_INS).map(|person| format!("p{round}-{person}"));
     let callbacks = strangers.callbacks(service, ("a", provider), people, 3600)?;
-    let before = service.cpu_ms()?;
-    let took = each_once(listens(service)?, &callbacks, 303)?;
-    let cpu_ms = (service.cpu_ms()? - before) / f64::from(SIGN_INS);
-    Ok(Cost { cpu_ms, per_second: f64::from(SIGN_INS) / took.as_secs_f64() })
-}
-
-fn raw_commits() -> Result<Cost> {
-    let count = (COMMITS_EACH * SIGN_INS).to_string();
-    let raw = Running::start(&std::env::current_exe()?, &["commits", &count])?;
-    let number = |name: &str| raw.ready[name].as_f64().with_context(|| name.to_owned());
-    Ok(Cost { cpu_ms: number("cpu_ms")?, per_second: number("per_second")? })
+    Cost::of(service, SIGN_INS, || each_once(listens(service)?, &callbacks, 303))
 }
 
 fn bare_requests(host: &str) -> Result<Cost> {
@@ -113,9 +99,4 @@ fn bare_requests(host: &str) -> Result<Cost> {
     let per_second = per_second(listens(&bare)?, &asked, 200, BARE_TIME)?;
     let cpu_ms = (bare.cpu_ms()? - before) / (per_second * BARE_TIME.as_secs_f64());
     Ok(Cost { cpu_ms, per_second })
-}
-
-fn middle(costs: &[Cost]) -> Cost {
-    let of = |pick: fn(&Cost) -> f64| median(costs.iter().map(pick).collect());
-    Cost { cpu_ms: of(|cost| cost.cpu_ms), per_second: of(|cost| cost.per_second) }
 }

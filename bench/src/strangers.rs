@@ -13,6 +13,19 @@ use crate::load::Connection;
 use crate::provider::{CLIENT, Provider, parameter};
 use crate::world::{free_port, run};
 
+/// What services that are measured differ in.
+#[derive(Clone, Copy)]
+pub(crate) struct Setting<'a> {
+    /// By their names.
+    pub(crate) providers: &'a [(&'a str, &'a Provider)],
+    /// Of all of them. The refresh tokens of `oidc` may rotate, those of `google` do not.
+    pub(crate) kind: &'a str,
+    /// Its URL; a file of the service's own if there is none.
+    pub(crate) database: Option<&'a str>,
+    /// For tokens that were vended before; without any, every vend reads its row.
+    pub(crate) memory_mib: u32,
+}
+
 /// A directory with a configuration, and a client's key.
 pub(crate) struct Strangers {
     directory: TempDir,
@@ -22,12 +35,16 @@ pub(crate) struct Strangers {
 }
 
 impl Strangers {
-    /// Over these providers, by their names.
+    /// Over these providers, by their names, on SQLite and with the memory that the service takes by itself.
     pub(crate) fn new(providers: &[(&str, &Provider)]) -> Result<Self> {
+        Self::with(&Setting { providers, kind: "oidc", database: None, memory_mib: 64 })
+    }
+
+    pub(crate) fn with(setting: &Setting<'_>) -> Result<Self> {
         let mut strangers =
             Self { directory: tempfile::tempdir()?, port: free_port()?, client_key: String::new() };
         run(&["init", "--dir", &strangers.directory.path().display().to_string()])?;
-        std::fs::write(strangers.path("standin.toml"), strangers.configuration(providers))?;
+        std::fs::write(strangers.path("standin.toml"), strangers.configuration(setting))?;
         let config = strangers.path("standin.toml");
         let added = run(&["clients", "add", "bench", "--json", "--config", &config])?;
         let added: Value = serde_json::from_str(&added)?;
@@ -35,23 +52,30 @@ impl Strangers {
         Ok(strangers)
     }
 
-    fn configuration(&self, providers: &[(&str, &Provider)]) -> String {
-        let tables = providers.iter().map(|(id, provider)| {
+    fn configuration(&self, setting: &Setting<'_>) -> String {
+        let tables = setting.providers.iter().map(|(id, provider)| {
             format!(
-                "[[provider]]\nid = \"{id}\"\nkind = \"oidc\"\nissuer = \"{}\"\n\
-                 client_id = \"{CLIENT}\"\nclient_secret = \"secret\"\n",
-                provider.issuer
+                "[[provider]]\nid = \"{id}\"\nkind = \"{}\"\nissuer = \"{}\"\n\
+                 client_id = \"{CLIENT}\"\nclient_secret = \"secret\"\n\
+                 max_refreshes_per_second = 1000000\n",
+                setting.kind, provider.issuer
             )
         });
         format!(
             "public_url = \"http://{host}\"\nlisten = \"{host}\"\noperator_listen = \"127.0.0.1:0\"\n\
-             [database]\nurl = \"sqlite://{database}\"\n[keys]\nfile = \"{keys}\"\n\
-             [log]\nlevel = \"warn\"\n{tables}",
+             [database]\nurl = \"{database}\"\n[keys]\nfile = \"{keys}\"\n\
+             [log]\nlevel = \"warn\"\n[vend]\nmemory_mib = {memory_mib}\n{tables}",
             host = self.host(),
-            database = self.path("standin.db"),
+            database = setting.database.map_or_else(|| self.database(), str::to_owned),
             keys = self.path("keys.toml"),
+            memory_mib = setting.memory_mib,
             tables = tables.collect::<String>(),
         )
+    }
+
+    /// The URL of the database that is a file of the service's own.
+    pub(crate) fn database(&self) -> String {
+        format!("sqlite://{}", self.path("standin.db"))
     }
 
     /// A file of the service's.
@@ -92,9 +116,14 @@ impl Strangers {
         people.map(begin).collect()
     }
 
-    /// A request for this person's token.
+    /// A request for the token of this person, whom the provider calls so.
     pub(crate) fn vend(&self, id: &str, person: &str) -> Vec<u8> {
-        let path = format!("/v1/users/{id}:{person}/grants/{id}/token");
+        self.vend_for(id, &format!("{id}:{person}"))
+    }
+
+    /// A request for the token of this user, by whatever name.
+    pub(crate) fn vend_for(&self, id: &str, user: &str) -> Vec<u8> {
+        let path = format!("/v1/users/{user}/grants/{id}/token");
         let bearer = format!("Bearer {}", self.client_key);
         request("POST", &path, &self.host(), &[("authorization", &bearer)])
     }
