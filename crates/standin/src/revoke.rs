@@ -31,6 +31,19 @@ pub enum Revoked {
     Untold,
 }
 
+impl Revoked {
+    /// As it is told to programs.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Confirmed => "confirmed",
+            Self::Queued => "queued",
+            Self::NotOffered => "not_offered",
+            Self::Untold => "untold",
+        }
+    }
+}
+
 impl From<Revocation> for Revoked {
     fn from(done: Revocation) -> Self {
         match done {

@@ -29,7 +29,7 @@ pub struct Shredded {
     pub keys: usize,
     /// Grants that were wiped.
     pub grants: usize,
-    /// Grants whose provider has not confirmed yet that their tokens are revoked.
+    /// Grants whose provider has not confirmed that their tokens are revoked, yet or ever.
     pub unconfirmed: usize,
 }
 
@@ -70,6 +70,24 @@ impl Revocations {
         Ok(Some(shredded))
     }
 
+    /// What [`shred`](Self::shred) would destroy now; none of it is touched. `None` if the tenant has no data key.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn would_shred(&self, tenant: &str) -> Result<Option<Shredded>, Error> {
+        let keys: BTreeSet<u32> = self.keys_of(tenant).await?.iter().map(|row| row.id).collect();
+        if keys.is_empty() {
+            return Ok(None);
+        }
+        let mut shredded = Shredded { keys: keys.len(), ..Shredded::default() };
+        let mut after = None;
+        while let Some((grants, last)) = self.grants_of(tenant, &keys, after).await? {
+            shredded.grants += grants.len();
+            after = Some(last);
+        }
+        Ok(Some(shredded))
+    }
+
     async fn keys_of(&self, tenant: &str) -> Result<Vec<DataKeyRow>, StoreError> {
         let rows = self.core.store.data_keys().await?.into_iter();
         let is_live = |row: &DataKeyRow| row.removed_at.is_none();
@@ -101,21 +119,36 @@ impl Revocations {
         keys: &BTreeSet<u32>,
         shredded: &mut Shredded,
     ) -> Result<(), Error> {
+        let mut after = None;
+        while let Some((grants, last)) = self.grants_of(tenant, keys, after).await? {
+            for grant in grants {
+                shredded.grants += 1;
+                let revoked = self.take_back(grant).await?;
+                shredded.unconfirmed += usize::from(revoked != Revoked::Confirmed);
+            }
+            after = Some(last);
+        }
+        Ok(())
+    }
+
+    /// Of the next page of grants those of the tenant, and where the page ends.
+    async fn grants_of(
+        &self,
+        tenant: &str,
+        keys: &BTreeSet<u32>,
+        after: Option<GrantId>,
+    ) -> Result<Option<(Vec<Grant>, GrantId)>, StoreError> {
         let rows = self.core.store.data_keys().await?;
         let of_nobody = rows.iter().filter(|row| row.tenant.is_none()).map(|row| row.id).collect();
-        let mut after: Option<GrantId> = None;
-        loop {
-            let page = self.core.store.grants(after, PAGE).await?;
-            let Some(last) = page.last() else { return Ok(()) };
-            after = Some(last.id);
-            for grant in page {
-                if self.is_of(tenant, (keys, &of_nobody), &grant).await? {
-                    shredded.grants += 1;
-                    let revoked = self.take_back(grant).await?;
-                    shredded.unconfirmed += usize::from(revoked != Revoked::Confirmed);
-                }
+        let page = self.core.store.grants(after, PAGE).await?;
+        let Some(last) = page.last().map(|grant| grant.id) else { return Ok(None) };
+        let mut own = Vec::new();
+        for grant in page {
+            if self.is_of(tenant, (keys, &of_nobody), &grant).await? {
+                own.push(grant);
             }
         }
+        Ok(Some((own, last)))
     }
 
     async fn is_of(

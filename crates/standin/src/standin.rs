@@ -60,7 +60,7 @@ struct Services {
     tasks: TaskTracker,
     receipts: ReceiptSettings,
     journal: Arc<dyn Journal>,
-    observer: Observer,
+    observer: Arc<Observer>,
 }
 
 /// Why a process should get no requests for now.
@@ -274,7 +274,7 @@ impl Standin {
             tasks,
             receipts,
             journal,
-            observer: Observer::default(),
+            observer: Arc::default(),
             core,
         }))
     }
@@ -369,11 +369,11 @@ impl Standin {
     }
 
     /// Brings the gauges of [`measure`](crate::measure) up to date: to be called before the recorder is read. Rows are
-    /// counted at most every fifteen seconds, however often it is called.
+    /// counted at most every fifteen seconds, however often it is called, and go on being counted where it is not waited for.
     pub async fn observe(&self) {
         let core = &self.0.core;
         measure::breakers(core, &self.0.refresher.left_alone());
-        self.0.observer.observe(&*core.store, &*self.0.journal, core.now()).await;
+        self.0.observer.observe(core, &*self.0.journal, &self.0.tasks).await;
     }
 
     /// The upkeep that needs a clock of its own: writing what was counted, asking again for revocations that

@@ -25,7 +25,11 @@ pub(super) struct Body {
 impl Fields for Body {
     fn take(form: &mut Parameters) -> Result<Self, Refusal> {
         let (subject, return_to) = (form.take("subject"), form.take("return_to"));
-        let strict = form.take("strict").is_some_and(|strict| strict == "1");
+        let strict = match form.take("strict").as_deref() {
+            None => false,
+            Some("1") => true,
+            Some(_) => return Err(Refusal::InvalidRequest),
+        };
         Ok(Self { subject, return_to, strict })
     }
 }
@@ -40,13 +44,7 @@ pub(super) struct Told {
 
 impl Told {
     pub(super) const fn of(revoked: Revoked) -> Self {
-        let revoked = match revoked {
-            Revoked::Confirmed => "confirmed",
-            Revoked::NotOffered => "not_offered",
-            Revoked::Queued => "queued",
-            Revoked::Untold => "untold",
-        };
-        Self { revoked, everywhere: None }
+        Self { revoked: revoked.word(), everywhere: None }
     }
 
     /// The same, once every process has heard of it, if that was asked for.

@@ -26,15 +26,9 @@ pub(super) async fn delete(
     });
     let named = named.as_ref().map(|(user, provider)| (user, provider));
     let revoked = shared.standin.people().revoke(&client, named).await?;
-    let revoked = match revoked {
-        standin::Revoked::Confirmed => "confirmed",
-        standin::Revoked::NotOffered => "not_offered",
-        standin::Revoked::Queued => "queued",
-        standin::Revoked::Untold => "untold",
-    };
     let everywhere =
         if is_strict { Some(shared.standin.is_heard_everywhere().await) } else { None };
-    Ok(Json(Revoked { revoked: revoked.to_owned(), everywhere }))
+    Ok(Json(Revoked { revoked: revoked.word().to_owned(), everywhere }))
 }
 
 /// Nothing else may be asked here, and nothing else be meant by it.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use standin::Standin;
 use standin::store::Store;
+use standin::time::SystemClock;
 
 use crate::app;
 use crate::config::{self, Config, Flags, Source};
@@ -36,11 +37,16 @@ impl ConfigFile {
         Ok(app::open_store(&config).await?)
     }
 
-    /// The whole service, without its listeners, for commands that ask providers.
+    /// The whole service, for commands that ask providers: without its listeners, and without the journal, which is a
+    /// matter of the process that refreshes.
     pub(super) async fn open_services(&self) -> anyhow::Result<Standin> {
-        let config = self.load(Flags::default())?;
-        let app = app::build(&config).await.context("the service cannot be built")?;
-        Ok(app.standin)
+        self.services_of(&self.load(Flags::default())?).await
+    }
+
+    pub(super) async fn services_of(&self, config: &Config) -> anyhow::Result<Standin> {
+        let store = app::open_store(config).await?;
+        let standin = app::standin(config, store, SystemClock).await;
+        standin.context("the service cannot be built")
     }
 
     pub(super) fn path(&self) -> PathBuf {

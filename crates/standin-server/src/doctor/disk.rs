@@ -22,10 +22,10 @@ pub(super) fn look(config: &Config) -> Vec<Finding> {
     directories.iter().map(|directory| room(directory)).collect()
 }
 
-/// The directory that holds the place, or will.
+/// The directory that the place is or is in, or will be.
 fn existing(place: &Path) -> Option<PathBuf> {
     let absolute = std::path::absolute(place).ok()?;
-    absolute.ancestors().skip(1).find(|ancestor| ancestor.is_dir()).map(Path::to_owned)
+    absolute.ancestors().find(|ancestor| ancestor.is_dir()).map(Path::to_owned)
 }
 
 #[cfg(target_os = "linux")]
@@ -34,7 +34,7 @@ fn room(directory: &Path) -> Finding {
         Ok(disk) => judge(directory, disk.f_bavail.saturating_mul(disk.f_frsize)),
         Err(error) => {
             let detail = format!("{}: {error}", directory.display());
-            Finding::warning(CHECK, detail, "look whether the disk is mounted")
+            Finding::warning(CHECK, detail, "check whether the disk is mounted")
         }
     }
 }

@@ -41,7 +41,7 @@ impl Mode {
             Self::Snapshot => Some(
                 "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL statement_timeout = '5s'",
             ),
-            Self::Count => Some("BEGIN READ ONLY; SET LOCAL statement_timeout = '30min'"),
+            Self::Count => Some("BEGIN READ ONLY; SET LOCAL statement_timeout = '5min'"),
             // Somebody else's migration is waited for.
             Self::Migration => Some("BEGIN; SET LOCAL lock_timeout = '1min'"),
             Self::Write => Some(
@@ -56,7 +56,8 @@ impl Mode {
         match self {
             Self::Read | Self::Snapshot => Duration::from_secs(5),
             Self::Write => Duration::from_secs(10),
-            Self::Count | Self::Migration => Duration::from_mins(31),
+            Self::Count => Duration::from_mins(6),
+            Self::Migration => Duration::from_mins(31),
         }
     }
 }

@@ -1,20 +1,24 @@
 //! What is not an event but a state: read when somebody asks for the metrics, and counted from the rows seldom.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
+use tokio_util::task::TaskTracker;
 
 use super::{
     CONNECTIONS, COUNT_AGE, DATABASE_WAITING, GRANTS, JOURNAL, MOST_CONNECTIONS, OLDEST_OVERDUE,
     OLDEST_REVOCATION, OVERDUE, REVOCATIONS,
 };
+use crate::core::Core;
 use crate::refresh::Journal;
 use crate::store::{Pool, Store, Tally, Waiting};
 use crate::time::Timestamp;
 
 /// How long a count is good for.
 const GOOD_FOR: Duration = Duration::from_secs(15);
+/// Whoever asks waits so long for a count: Prometheus gives up after ten seconds. The next to ask is shown it.
+const PATIENCE: Duration = Duration::from_secs(5);
 /// Counting takes one part in so many of the time at most, however many rows there are.
 const SHARE: u32 = 20;
 
@@ -32,11 +36,19 @@ struct Last {
 impl Observer {
     /// Sets the gauges. A database that does not answer leaves those that are counted as they were, and their age says
     /// so.
-    pub(crate) async fn observe(&self, store: &dyn Store, journal: &dyn Journal, now: Timestamp) {
-        show_pool(store.pool());
+    pub(crate) async fn observe(
+        self: &Arc<Self>,
+        core: &Arc<Core>,
+        journal: &dyn Journal,
+        tasks: &TaskTracker,
+    ) {
+        show_pool(core.store.pool());
         metrics::gauge!(JOURNAL.name).set(number(journal.waiting() as u64));
         if self.is_due() {
-            self.count(store, now).await;
+            let (observer, core) = (Arc::clone(self), Arc::clone(core));
+            let counted =
+                tasks.spawn(async move { observer.count(&*core.store, core.now()).await });
+            drop(timeout(PATIENCE, counted).await);
         }
         if let Some(counted_at) = self.last().counted_at {
             metrics::gauge!(COUNT_AGE.name).set(counted_at.elapsed().as_secs_f64());
@@ -67,7 +79,7 @@ impl Observer {
     }
 }
 
-/// A count that is under way. Whoever asked may go away in the middle of it.
+/// A count that is under way.
 struct Counting<'o> {
     observer: &'o Observer,
     begun_at: Instant,

@@ -28,27 +28,29 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     let standin = args.config.open_services().await?;
     let grant = standin.store().grant(args.id).await?;
     let grant = grant.with_context(|| format!("there is no grant {}", args.id))?;
-    let (revoked, words) = match standin.revocations().take_back(grant).await? {
-        Revoked::Confirmed => ("confirmed", "the provider has confirmed it"),
-        Revoked::NotOffered => (
-            "not_offered",
-            "the tokens are wiped here; the provider has no way to be told, so the user may remove the application in their account there",
-        ),
-        Revoked::Untold => (
-            "untold",
-            "its token did not open and is wiped; the provider could not be told, so the user may take it back there",
-        ),
-        Revoked::Queued => ("queued", "the provider cannot be reached; the service asks again"),
-    };
+    let revoked = standin.revocations().take_back(grant).await?;
     let everywhere = if args.strict { Some(standin.is_heard_everywhere().await) } else { None };
     if args.json {
-        let mut told = json!({ "id": args.id, "revoked": revoked });
+        let mut told = json!({ "id": args.id, "revoked": revoked.word() });
         if let Some(everywhere) = everywhere {
             told["everywhere"] = everywhere.into();
         }
         return output::json(&told);
     }
-    output::line(&format!("{} is revoked: {words}{}", args.id, heard(everywhere)))
+    output::line(&format!("{} is revoked: {}{}", args.id, sentence(revoked), heard(everywhere)))
+}
+
+const fn sentence(revoked: Revoked) -> &'static str {
+    match revoked {
+        Revoked::Confirmed => "the provider has confirmed it",
+        Revoked::NotOffered => {
+            "the tokens are wiped here; the provider has no way to be told, so the user may remove the application in their account there"
+        }
+        Revoked::Untold => {
+            "its token did not open and is wiped; the provider could not be told, so the user may take it back there"
+        }
+        Revoked::Queued => "the provider cannot be reached; the service asks again",
+    }
 }
 
 const fn heard(everywhere: Option<bool>) -> &'static str {

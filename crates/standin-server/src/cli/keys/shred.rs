@@ -1,8 +1,8 @@
 //! `standin keys shred`: a tenant's data, gone for good.
 
-use anyhow::{Context as _, ensure};
+use anyhow::Context as _;
 use serde_json::json;
-use standin::vault::Rotation;
+use standin::Shredded;
 
 use crate::cli::output;
 use crate::cli::source::ConfigFile;
@@ -25,30 +25,30 @@ pub(in crate::cli) struct Args {
 pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     let standin = args.config.open_services().await?;
     let tenant = &args.tenant;
-    let keys = Rotation::list(standin.store()).await?;
-    let is_own = |row: &standin::store::DataKeyRow| row.tenant.as_deref() == Some(tenant);
-    let own: Vec<_> =
-        keys.iter().filter(|key| is_own(&key.row) && key.row.removed_at.is_none()).collect();
-    let unknown =
-        || format!("tenant `{tenant}` has no data key: `standin keys list` names those that have");
-    ensure!(!own.is_empty(), unknown());
-    let grants: u64 = own.iter().map(|key| key.grants).sum();
-    ensure!(
-        args.yes,
-        "this takes back {grants} grants of tenant `{tenant}`, and destroys {} data keys: nothing that they sealed opens \
-         again. If that is meant, say it with --yes",
-        own.len()
-    );
-    let shredded = standin.revocations().shred(tenant).await?.with_context(unknown)?;
+    let revocations = standin.revocations();
+    let shredded = if args.yes {
+        revocations.shred(tenant).await?
+    } else {
+        revocations.would_shred(tenant).await?
+    };
+    let Shredded { keys, grants, unconfirmed } = shredded.with_context(|| {
+        format!("tenant `{tenant}` has no data key: `standin keys list` names those that have")
+    })?;
     if args.json {
         return output::json(&json!({
-            "tenant": tenant, "keys": shredded.keys, "grants": shredded.grants,
-            "unconfirmed": shredded.unconfirmed,
+            "tenant": tenant, "done": args.yes, "keys": keys, "grants": grants,
+            "unconfirmed": unconfirmed,
         }));
     }
-    output::line(&format!(
-        "{} data keys of tenant `{tenant}` are destroyed, {} grants are taken back; of {} the provider has not confirmed \
-         yet that it has revoked the tokens",
-        shredded.keys, shredded.grants, shredded.unconfirmed
-    ))
+    output::line(&if args.yes {
+        format!(
+            "{keys} data keys of tenant `{tenant}` are destroyed, and {grants} grants are taken back; {unconfirmed} of the \
+             revocations are not confirmed by the provider: `standin grants list` and the log say more"
+        )
+    } else {
+        format!(
+            "this would take back {grants} grants of tenant `{tenant}`, and destroy {keys} data keys: nothing that they \
+             sealed opens again. Nothing was done; if that is meant, say it with --yes"
+        )
+    })
 }

@@ -75,13 +75,14 @@ async fn a_tenant_is_shredded(world: World) {
     assert_eq!([world.vend(&key, &linus).await, world.vend(&key, &ada).await], [200, 200]);
 
     let (before, _) = world.vault().await;
-    let words = world.refusal(&["keys", "shred", CORP]);
-    assert!(words.contains("1 grants") && words.contains("--yes"), "{words}");
+    let would = json_of(&run(&world.place, &["keys", "shred", CORP, "--json"]));
+    let wanted = json!({ "tenant": CORP, "done": false, "keys": 2, "grants": 1, "unconfirmed": 0 });
+    assert_eq!(would, wanted);
     assert!(world.refusal(&["keys", "shred", "none.example", "--yes"]).contains("no data key"));
     assert_eq!((world.vend(&key, &linus).await, world.revoked().await), (200, 0));
 
     let shredded = json_of(&run(&world.place, &["keys", "shred", CORP, "--yes", "--json"]));
-    let wanted = json!({ "tenant": CORP, "keys": 2, "grants": 1, "unconfirmed": 0 });
+    let wanted = json!({ "tenant": CORP, "done": true, "keys": 2, "grants": 1, "unconfirmed": 0 });
     assert_eq!(shredded, wanted);
     world.until_answer("shredded", &key, &linus, 404).await;
     assert_eq!((world.vend(&key, &ada).await, world.revoked().await), (200, 1));
@@ -128,8 +129,14 @@ async fn before_the_rule(world: World) {
     let world = World { here, ..world };
     // Ada comes back, and Linus does not.
     world.signed_in(ADA).await;
-    let shredded = json_of(&run(&world.place, &["keys", "shred", "google", "--yes", "--json"]));
-    assert_eq!((&shredded["keys"], &shredded["grants"]), (&json!(1), &json!(2)));
+    // What is said before is what is done then.
+    for arguments in [
+        &["keys", "shred", "google", "--json"][..],
+        &["keys", "shred", "google", "--yes", "--json"],
+    ] {
+        let shredded = json_of(&run(&world.place, arguments));
+        assert_eq!((&shredded["keys"], &shredded["grants"]), (&json!(1), &json!(2)));
+    }
     for user in [linus, ada] {
         world.until_answer("shredded", &key, &user, 404).await;
     }
