@@ -183,7 +183,10 @@ mod armed {
         fn told(self) -> Told {
             match self.argument().as_deref() {
                 None => Told::Nothing,
-                Some("error") => Told::Fail,
+                Some("error") => {
+                    tracing::warn!(point = self.name(), "told to fail");
+                    Told::Fail
+                }
                 Some(delay) => {
                     let time = delay.strip_prefix("delay:").and_then(|time| time.parse().ok());
                     // `kill`, and whatever nobody understands: a test must not go on as if it had worked.

@@ -13,6 +13,7 @@ use std::time::Duration;
 use data_encoding::HEXLOWER;
 use rusqlite::Connection;
 use serde_json::{Value, json};
+use standin::fail_point::FailPoint;
 use standin::secret::sha256;
 use standin::store::Store;
 use standin::time::Timestamp;
@@ -163,6 +164,14 @@ impl House {
         let text = fs::read_to_string(self.log_file()).unwrap_or_default();
         let from = text.len().saturating_sub(4_000);
         text.get(from..).unwrap_or(&text).to_owned()
+    }
+
+    /// Whether a service came to this point and was told to fail there.
+    pub(super) fn has_failed_at(&self, point: FailPoint) -> bool {
+        let text = fs::read_to_string(self.log_file()).unwrap_or_default();
+        text.lines().any(|line| {
+            line.contains("told to fail") && line.contains(&format!("\"{}\"", point.name()))
+        })
     }
 
     /// The grants that have a lease, due or not. A server knows its own time, so the rows are looked at.

@@ -4,6 +4,7 @@
 //! lost (requirement RF-9, faults D11 to D13).
 
 mod callback;
+mod errors;
 mod house;
 mod kills;
 mod oracle;
@@ -58,6 +59,29 @@ fn a_service_that_dies_in_a_sign_in_leaves_nobody_half_signed_in() {
 #[ignore = "needs a PostgreSQL server"]
 fn a_service_that_dies_in_a_sign_in_leaves_nobody_half_signed_in_on_postgresql() {
     callback::walk(&mut House::of(0, GRACE_SECONDS, Some(Database::fresh())));
+}
+
+/// The provider has no grace: a token that is asked for twice is lost.
+#[test]
+fn rf_9_what_fails_once_at_any_point_is_made_good_by_the_same_process() {
+    errors::walk(&House::of(points::CASES.len(), 0, None));
+}
+
+#[test]
+#[ignore = "needs a PostgreSQL server"]
+fn rf_9_what_fails_once_at_any_point_is_made_good_by_the_same_process_on_postgresql() {
+    errors::walk(&House::of(points::CASES.len(), 0, Some(Database::fresh())));
+}
+
+#[test]
+fn a_sign_in_that_fails_at_any_point_leaves_nobody_half_signed_in() {
+    errors::walk_callbacks(&mut House::of(0, GRACE_SECONDS, None));
+}
+
+#[test]
+#[ignore = "needs a PostgreSQL server"]
+fn a_sign_in_that_fails_at_any_point_leaves_nobody_half_signed_in_on_postgresql() {
+    errors::walk_callbacks(&mut House::of(0, GRACE_SECONDS, Some(Database::fresh())));
 }
 
 /// Some kills in every run of the tests; `cargo xtask soak` makes thousands.

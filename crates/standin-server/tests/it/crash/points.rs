@@ -11,7 +11,7 @@ use super::house::{House, Person, Process, Vended};
 use super::oracle::{Fate, Ledger, fate, grant_of, vault_of};
 
 /// A lease, a look of the sweeper, and a machine with much else to do.
-const SETTLED_WITHIN: Duration = Duration::from_mins(1);
+pub(super) const SETTLED_WITHIN: Duration = Duration::from_mins(1);
 
 /// How the service comes to a point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -160,7 +160,11 @@ fn die(house: &House, (point, way, ..): Case, person: &Person) {
             house.control("POST", &format!("users/{}/revoke", person.email), &Value::Null);
             vend_and_die(house, &deadly(point), person);
         }
-        Way::TakenBack => taken_back(house, point, person),
+        Way::TakenBack => {
+            let (mut process, vended) = taken_back(house, &deadly(point), person);
+            assert_eq!(vended, Vended::Nothing);
+            assert!(process.death(SETTLED_WITHIN).is_some(), "{point:?} was not reached");
+        }
         Way::Journal => {
             vend_and_die(house, &deadly(FailPoint::RefreshHasKept), person);
             dies_by_itself(house, point);
@@ -172,7 +176,7 @@ fn die(house: &House, (point, way, ..): Case, person: &Person) {
     }
 }
 
-fn vend_and_die(house: &House, points: &str, person: &Person) {
+pub(super) fn vend_and_die(house: &House, points: &str, person: &Person) {
     let Some(mut process) = house.start(points) else { return };
     assert_eq!(house.vend(&process, person), Vended::Nothing, "{points}");
     assert!(process.death(SETTLED_WITHIN).is_some(), "{points} was not reached");
@@ -184,13 +188,12 @@ fn dies_by_itself(house: &House, point: FailPoint) {
     assert_ne!(death, Some(None), "{point:?} was not reached");
 }
 
-/// The answer is held up until the grant is taken back.
-fn taken_back(house: &House, point: FailPoint, person: &Person) {
+/// The answer is held up until the grant is taken back. What the job is told then.
+pub(super) fn taken_back(house: &House, points: &str, person: &Person) -> (Process, Vended) {
     // What the journal keeps for another grant that was taken back would be thrown away at this point, in its place.
     house.forget_answers();
-    let held_up =
-        format!("{}=1*return(delay:3000);{}", FailPoint::RefreshHasAsked.name(), deadly(point));
-    let mut process = house.start(&held_up).expect("a service that lives");
+    let held_up = format!("{}=1*return(delay:3000);{points}", FailPoint::RefreshHasAsked.name());
+    let process = house.start(&held_up).expect("a service that lives");
     let grant = house.runtime.block_on(async {
         let store = standin_store::open(&house.database_url).await.unwrap();
         grant_of(&*store, person).await.id
@@ -198,15 +201,15 @@ fn taken_back(house: &House, point: FailPoint, person: &Person) {
     let mut ledger = Ledger::default();
     ledger.look(house);
     let before = ledger.refreshed(person);
-    thread::scope(|scope| {
+    let vended = thread::scope(|scope| {
         let vend = scope.spawn(|| house.vend(&process, person));
         while ledger.refreshed(person) == before {
-            assert!(!vend.is_finished(), "{point:?} was reached too early\n{}", house.log());
+            assert!(!vend.is_finished(), "{points} was reached too early\n{}", house.log());
             thread::sleep(Duration::from_millis(5));
             ledger.look(house);
         }
         house.standin(&["grants", "revoke", &grant.to_string()]);
-        assert_eq!(vend.join().unwrap(), Vended::Nothing);
+        vend.join().unwrap()
     });
-    assert!(process.death(SETTLED_WITHIN).is_some(), "{point:?} was not reached");
+    (process, vended)
 }
