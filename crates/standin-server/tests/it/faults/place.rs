@@ -57,13 +57,11 @@ impl Place {
 
     /// The one number that a question is answered with.
     pub(super) fn number(&self, sql: &str) -> i64 {
-        match &self.server {
-            Some(server) => server.psql(sql).parse().unwrap(),
-            None => {
-                let file = Connection::open(self.world.file()).unwrap();
-                file.query_row(sql, [], |row| row.get(0)).unwrap()
-            }
+        if let Some(server) = &self.server {
+            return server.psql(sql).parse().unwrap();
         }
+        let file = Connection::open(self.world.file()).unwrap();
+        file.query_row(sql, [], |row| row.get(0)).unwrap()
     }
 
     /// Statements in the words of the database that it is.
