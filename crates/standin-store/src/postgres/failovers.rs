@@ -5,13 +5,19 @@
 //! for as long as a lease lasts: whoever was asking has ended by then.
 //!
 //! ```text
-//! a claim ─▶ which timeline is this? ─ known for long ─▶ the lease, or who has it
+//! a claim ─▶ which timeline is this? ─ seen there for long ─▶ the lease, or who has it
 //!                  └─ new: put in, with the time, by the same statement ─▶ held
 //! ```
+//!
+//! Only a row that the statement sees lets anybody claim. One that is put in at the same time, by somebody who is not
+//! there yet to be seen, does not: of all who come together to a new server none may ask.
 //!
 //! A server that takes over begins a new timeline, and names it at any time, also behind a pooler whose clients never
 //! notice. Servers that cannot lose a commit (those that agree on each of them, storage that is shared) have no timelines to
 //! tell of, and need none.
+//!
+//! A timeline has a number, and every cluster counts its own from one. So the name of a cluster stands before it: a dump
+//! takes this table along, and where it is restored the first failover is none that was seen long ago.
 
 use standin::store::{StoreError, Timeline};
 use tokio_postgres::Row;
@@ -31,56 +37,75 @@ macro_rules! now_ms {
 }
 pub(super) use now_ms;
 
-/// The server's timeline: the first eight digits of the name of the file that it writes its log to.
+/// The server's timeline: the name of its cluster, which is this parameter, and the first eight digits of the name of
+/// the file that it writes its log to.
 macro_rules! timeline {
-    () => {
-        "substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)"
+    ($cluster:literal) => {
+        concat!("(", $cluster, " || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))")
     };
 }
 
 /// Puts the timeline in, if it is new. The first one of a database is no failover.
 macro_rules! note_timeline {
-    () => {
+    ($cluster:literal) => {
         concat!(
             "INSERT INTO timelines (timeline, seen_at) SELECT ",
-            $crate::postgres::failovers::timeline!(),
+            $crate::postgres::failovers::timeline!($cluster),
             ", CASE WHEN EXISTS (SELECT 1 FROM timelines) THEN ",
             $crate::postgres::failovers::now_ms!(),
-            " ELSE 0 END ON CONFLICT (timeline) DO NOTHING RETURNING seen_at"
+            " ELSE 0 END ON CONFLICT (timeline) DO NOTHING"
         )
     };
 }
 pub(super) use {note_timeline, timeline};
 
+/// Every user may ask this of PostgreSQL itself, and not of everything that calls itself so.
+const CLUSTER: &str = "SELECT system_identifier || '/' AS cluster FROM pg_control_system()";
 const TIMELINE: &str = concat!(
     "SELECT ",
-    timeline!(),
-    " AS timeline, (SELECT max(seen_at) FROM timelines WHERE seen_at > 0) AS seen_at"
+    timeline!("$1"),
+    " AS timeline, (SELECT nullif(seen_at, 0) FROM timelines WHERE timeline = ",
+    timeline!("$1"),
+    ") AS seen_at"
 );
-const NOTE: &str = note_timeline!();
+const NOTE: &str = note_timeline!("$1");
 
 impl PostgresStore {
-    /// Notes the timeline that the server is on. Whether it has such a thing.
-    pub(super) async fn note_timeline(&self) -> Result<bool, StoreError> {
-        if self.read_timeline().await?.is_none() {
-            return Ok(false);
+    /// Notes the timeline that the server is on. What its name begins with, if the server has such a thing.
+    pub(super) async fn note_timeline(&self) -> Result<Option<String>, StoreError> {
+        let cluster = work!(self, Read, |connection| read_cluster(connection).await)?;
+        if self.read_timeline(&cluster).await?.is_none() {
+            return Ok(None);
         }
-        work!(self, Write, |connection| connection.execute(NOTE, params![]).await.map(|_| true))
+        work!(self, Write, |connection| connection.execute(NOTE, params![&cluster]).await)?;
+        Ok(Some(cluster))
     }
 
     /// The timeline that the server is on, if it has such a thing.
-    pub(super) async fn read_timeline(&self) -> Result<Option<Timeline>, StoreError> {
-        work!(self, Read, |connection| read(connection).await)
+    pub(super) async fn read_timeline(
+        &self,
+        cluster: &str,
+    ) -> Result<Option<Timeline>, StoreError> {
+        work!(self, Read, |connection| read(connection, cluster).await)
     }
 }
 
-async fn read(connection: &Connection) -> Done<Option<Timeline>> {
+/// Nothing, where the server has no name for it or does not tell.
+async fn read_cluster(connection: &Connection) -> Done<String> {
+    let cluster = |row: &Row| Cells::of(row, "clusters").text("cluster");
+    match connection.one(CLUSTER, params![], cluster).await {
+        Err(failure) if is_unknown(&failure) => Ok(String::new()),
+        found => found.map(Option::unwrap_or_default),
+    }
+}
+
+async fn read(connection: &Connection, cluster: &str) -> Done<Option<Timeline>> {
     let timeline = |row: &Row| {
         let mut cells = Cells::of(row, "timelines");
         let (name, since) = (cells.text("timeline")?, cells.take("seen_at", optional(instant))?);
         Ok(Timeline { name, since })
     };
-    match connection.one(TIMELINE, params![], timeline).await {
+    match connection.one(TIMELINE, params![cluster], timeline).await {
         Err(failure) if is_unknown(&failure) => Ok(None),
         found => found,
     }

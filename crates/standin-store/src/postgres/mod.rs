@@ -71,8 +71,8 @@ pub struct PostgresStore {
     intents: Intents,
     marks: Marks,
     name: String,
-    /// Whether a failover can be told from the server's answers.
-    has_timelines: bool,
+    /// What the names of timelines begin with, if a failover can be told from the server's answers.
+    cluster: Option<String>,
 }
 
 impl PostgresStore {
@@ -81,7 +81,7 @@ impl PostgresStore {
         let mut store = Self::connect(url).await?;
         schema::migrate(&store).await?;
         let noted = store.note_timeline().await;
-        store.has_timelines = noted.map_err(|error| store.unreachable(&error))?;
+        store.cluster = noted.map_err(|error| store.unreachable(&error))?;
         Ok(store)
     }
 
@@ -97,7 +97,7 @@ impl PostgresStore {
         }
         let pool = pool_of(&address)?;
         let marks = Marks::default();
-        let store = Self { pool, intents: Intents::new(), marks, name, has_timelines: false };
+        let store = Self { pool, intents: Intents::new(), marks, name, cluster: None };
         store.first_connection().await?;
         Ok(store)
     }

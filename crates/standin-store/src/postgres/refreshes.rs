@@ -12,13 +12,13 @@ use standin::verify::ProviderId;
 use tokio_postgres::Row;
 
 use super::connection::Connection;
-use super::failovers::{note_timeline, now_ms};
+use super::failovers::{note_timeline, now_ms, timeline};
 use super::rows::{Cells, limit, params};
 use super::work::{Done, work};
 use super::{PostgresStore, cluster, events, grants, scope_ledger};
 
 /// `$4` and `$5` are the claimant's now and its deadline, of which only the distance counts; `$6` says that nothing will
-/// be asked of a provider.
+/// be asked of a provider; `$7` is what the names of timelines begin with.
 macro_rules! claim {
     ($source:expr) => {
         concat!(
@@ -40,15 +40,17 @@ macro_rules! claim {
         )
     };
 }
-const CLAIM: &str = claim!("$6 OR NOT $6");
-/// Where a failover can be told: nobody claims, but to bring an answer, for as long as a lease lasts.
+const CLAIM: &str = claim!("$6 OR $7 = ''");
+/// Where a failover can be told: nobody claims, but to bring an answer, until the timeline has been there for as long as
+/// a lease lasts.
 const CLAIM_UNLESS_NEW: &str = concat!(
     "WITH noted AS (",
-    note_timeline!(),
+    note_timeline!("$7"),
     ") ",
     claim!(concat!(
-        "$6 OR NOT EXISTS (SELECT 1 FROM noted WHERE seen_at > 0 UNION ALL \
-         SELECT 1 FROM timelines WHERE seen_at > ",
+        "$6 OR EXISTS (SELECT 1 FROM timelines WHERE timeline = ",
+        timeline!("$7"),
+        " AND seen_at <= ",
         now_ms!(),
         " - ($5 - $4))"
     ))
@@ -77,8 +79,11 @@ const DUE: &str =
 #[async_trait]
 impl Refreshes for PostgresStore {
     async fn claim_refresh(&self, claim: RefreshClaim) -> Result<Claimed> {
-        let sql = if self.has_timelines { CLAIM_UNLESS_NEW } else { CLAIM };
-        work!(self, Write, |connection| claimed(connection, sql, &claim).await)
+        let (sql, cluster) = match &self.cluster {
+            Some(cluster) => (CLAIM_UNLESS_NEW, cluster.as_str()),
+            None => (CLAIM, ""),
+        };
+        work!(self, Write, |connection| claimed(connection, sql, &claim, cluster).await)
     }
 
     async fn release_refresh(&self, grant: GrantId, attempt: RefreshId) -> Result<bool> {
@@ -108,7 +113,10 @@ impl Refreshes for PostgresStore {
     }
 
     async fn timeline(&self) -> Result<Option<Timeline>> {
-        if self.has_timelines { self.read_timeline().await } else { Ok(None) }
+        match &self.cluster {
+            Some(cluster) => self.read_timeline(cluster).await,
+            None => Ok(None),
+        }
     }
 
     async fn due_grants(
@@ -135,6 +143,7 @@ async fn claimed(
     connection: &Connection,
     sql: &'static str,
     claim: &RefreshClaim,
+    cluster: &str,
 ) -> Done<Claimed> {
     // A number beyond PostgreSQL's own is the generation of no grant that is stored.
     let generation = i64::try_from(claim.generation).map_err(|_| StoreError::Conflict)?;
@@ -145,6 +154,7 @@ async fn claimed(
         claim.now,
         claim.deadline,
         !claim.asks,
+        cluster,
     ];
     if let Some(ours) = connection.one(sql, row, ours_of).await? {
         return Ok(ours);

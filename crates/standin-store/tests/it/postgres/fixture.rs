@@ -1,8 +1,10 @@
 //! A store in a database of its own.
 
 use std::ops::Deref;
+use std::time::Duration;
 
 use tokio::task::JoinHandle;
+use tokio::time::sleep;
 use tokio_postgres::{Client, NoTls};
 
 use standin_store::postgres::PostgresStore;
@@ -27,6 +29,15 @@ impl Fixture {
         let database = Database::fresh();
         let store = PostgresStore::open(&database.pooled_url()).await.unwrap();
         Self { store, database }
+    }
+}
+
+/// Until somebody waits for a lock in this database.
+pub(super) async fn until_waiting(database: &Database) {
+    let waiting = "SELECT count(*) FROM pg_stat_activity \
+        WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    while database.psql(waiting) == "0" {
+        sleep(Duration::from_millis(10)).await;
     }
 }
 

@@ -9,7 +9,7 @@ use standin_store::postgres::PostgresStore;
 use standin_store::postgres::testing::{Database, Server};
 use tokio::time::sleep;
 
-use super::fixture::{Fixture, connect, connect_to};
+use super::fixture::{Fixture, connect, connect_to, until_waiting};
 
 fn unavailable<T: std::fmt::Debug>(result: Result<T, StoreError>) -> String {
     match result {
@@ -68,15 +68,6 @@ async fn d25_when_all_connections_are_in_use_a_caller_is_told_soon() {
     assert!(words.contains("another transaction holds the row"), "{words}");
     holding.rollback().await.unwrap();
     assert_eq!(store.grant(grant_id(1)).await, Ok(Some(grant(1))));
-}
-
-/// Until somebody waits for a lock in this database.
-async fn until_waiting(database: &Database) {
-    let waiting = "SELECT count(*) FROM pg_stat_activity \
-        WHERE datname = current_database() AND wait_event_type = 'Lock'";
-    while database.psql(waiting) == "0" {
-        sleep(Duration::from_millis(10)).await;
-    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
