@@ -5,8 +5,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use standin::id::{NodeId, UserId};
 use standin::store::{
-    Bulletin, Cluster, Epoch, LOOKBACK, Marks, NODE_IS_DEAD_AFTER, NOTES_ARE_KEPT, Note, Outdated,
-    Result, SignIn, StoreError, SubjectId,
+    Bulletin, Cluster, Epoch, LOOKBACK, Marks, NODE_IS_DEAD_AFTER, Note, Outdated, Result, SignIn,
+    StoreError, SubjectId,
 };
 use standin::time::Timestamp;
 use standin::vault::Grant;
@@ -47,8 +47,18 @@ const BEHIND: &str = concat!(
     now_s!(),
     " - $2 ORDER BY id"
 );
-const PRUNE_NOTES: &str = concat!("DELETE FROM inval_log WHERE bucket_s < ", now_s!(), " - $1");
-const PRUNE_NODES: &str = concat!("DELETE FROM nodes WHERE seen_at_s < ", now_s!(), " - $1");
+/// Notes and nodes that are too old to mean anything.
+pub(super) const PRUNE_NOTES: &str = concat!(
+    "DELETE FROM inval_log WHERE (bucket_s, kind, id) IN \
+     (SELECT bucket_s, kind, id FROM inval_log WHERE bucket_s < ",
+    now_s!(),
+    " - $1 LIMIT $2)"
+);
+pub(super) const PRUNE_NODES: &str = concat!(
+    "DELETE FROM nodes WHERE id IN (SELECT id FROM nodes WHERE seen_at_s < ",
+    now_s!(),
+    " - $1 LIMIT $2)"
+);
 /// Whether the grant is about to become another one than its tokens say.
 const CHANGES: &str = "SELECT id FROM grants WHERE id = $1 AND (state <> 'active' OR scopes <> $2)";
 
@@ -97,17 +107,6 @@ impl Cluster for PostgresStore {
         let dead = seconds(NODE_IS_DEAD_AFTER);
         let id = |row: &Row| Cells::of(row, "nodes").id("id");
         work!(self, Read, |connection| connection.all(BEHIND, params![roll_call, dead], id).await)
-    }
-}
-
-impl PostgresStore {
-    /// Forgets notes and nodes that are too old to mean anything.
-    pub(super) async fn prune_cluster(&self) -> Result<()> {
-        let kept = seconds(NOTES_ARE_KEPT);
-        work!(self, Write, |connection| {
-            connection.execute(PRUNE_NOTES, params![kept]).await?;
-            connection.execute(PRUNE_NODES, params![kept]).await.map(drop)
-        })
     }
 }
 
@@ -178,6 +177,6 @@ fn note_of(row: &Row) -> Result<Note> {
     Ok(Note { second, outdated, changes: cells.number("changes")? })
 }
 
-fn seconds(duration: Duration) -> i64 {
+pub(super) fn seconds(duration: Duration) -> i64 {
     i64::try_from(duration.as_secs()).unwrap_or(i64::MAX)
 }

@@ -1,15 +1,16 @@
 //! Upkeep: forgetting what is over, and answering whether the server takes writes.
 
 use async_trait::async_trait;
-use standin::store::{Housekeeping, Result, StoreError};
+use standin::store::{Housekeeping, NOTES_ARE_KEPT, Result, StoreError};
 use standin::time::{Clock as _, SystemClock, Timestamp};
 
-use super::PostgresStore;
 use super::intents::{self, KEPT_FOR};
-use super::rows::{Cells, params};
+use super::rows::{Cells, Value, params};
 use super::work::work;
+use super::{PostgresStore, cluster};
 
-/// How many rows go at once: a backlog of a million must not become one long transaction.
+/// How many rows go at once: a backlog of a million must not become one long transaction, which would be cancelled, and
+/// be longer the next time.
 pub(super) const CHUNK: usize = 500;
 
 const PRUNE_ATTEMPTS: &str = "DELETE FROM attempts WHERE id IN \
@@ -28,10 +29,14 @@ impl Housekeeping for PostgresStore {
     async fn prune(&self, now: Timestamp) -> Result<usize> {
         let mut pruned = 0;
         for table in [PRUNE_ATTEMPTS, PRUNE_SESSIONS, PRUNE_SPENT, PRUNE_FAILED] {
-            pruned += self.prune_all(table, now).await?;
+            pruned += self.prune_all(table, || now.into()).await?;
         }
-        self.prune_intents().await?;
-        self.prune_cluster().await?;
+        // By the clock that made them: a caller's `now` may be a test's.
+        let oldest = intents::first_of(SystemClock.now().before(KEPT_FOR));
+        self.prune_all(intents::PRUNE, || (&oldest).into()).await?;
+        for table in [cluster::PRUNE_NOTES, cluster::PRUNE_NODES] {
+            self.prune_all(table, || cluster::seconds(NOTES_ARE_KEPT).into()).await?;
+        }
         // Events that nobody reads would wait in a heap of any size.
         self.number_events().await?;
         Ok(pruned)
@@ -51,26 +56,22 @@ impl Housekeeping for PostgresStore {
 }
 
 impl PostgresStore {
-    async fn prune_all(&self, sql: &'static str, now: Timestamp) -> Result<usize> {
+    /// Deletes what is before a bound, which is the first parameter of `sql`; the second is how many at once.
+    async fn prune_all<'v>(
+        &self,
+        sql: &'static str,
+        bound: impl Fn() -> Value<'v>,
+    ) -> Result<usize> {
         let chunk = i64::try_from(CHUNK).unwrap_or(i64::MAX);
         let mut pruned = 0;
         loop {
             let rows = work!(self, Write, |connection| {
-                connection.execute(sql, params![now, chunk]).await
+                connection.execute(sql, &[bound(), chunk.into()]).await
             })?;
             pruned += rows;
             if rows < CHUNK {
                 return Ok(pruned);
             }
         }
-    }
-
-    /// By the clock that made them: a caller's `now` may be a test's.
-    async fn prune_intents(&self) -> Result<()> {
-        let oldest = intents::first_of(SystemClock.now().before(KEPT_FOR));
-        work!(self, Write, |connection| {
-            connection.execute(intents::PRUNE, params![&oldest]).await?;
-            Ok(())
-        })
     }
 }

@@ -30,7 +30,8 @@ const FENCE: &str = "INSERT INTO write_intents (id, is_fence) VALUES ($1, true) 
     ON CONFLICT (id) DO UPDATE SET is_fence = write_intents.is_fence RETURNING is_fence";
 /// Rows of this age are asked for by nobody.
 pub(super) const KEPT_FOR: Duration = Duration::from_hours(1);
-pub(super) const PRUNE: &str = "DELETE FROM write_intents WHERE id < $1";
+pub(super) const PRUNE: &str = "DELETE FROM write_intents WHERE id IN \
+    (SELECT id FROM write_intents WHERE id < $1 LIMIT $2)";
 
 /// Makes intents that no other process makes, in the order of time, so that new ones stand beside each other.
 #[derive(Debug)]

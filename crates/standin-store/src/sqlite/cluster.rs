@@ -7,8 +7,8 @@ use async_trait::async_trait;
 use rusqlite::{Connection, Row, params};
 use standin::id::{NodeId, UserId};
 use standin::store::{
-    Bulletin, Cluster, Epoch, LOOKBACK, Marks, NODE_IS_DEAD_AFTER, NOTES_ARE_KEPT, Note, Outdated,
-    Result, SignIn, SubjectId,
+    Bulletin, Cluster, Epoch, LOOKBACK, Marks, NODE_IS_DEAD_AFTER, Note, Outdated, Result, SignIn,
+    SubjectId,
 };
 use standin::time::Timestamp;
 use standin::vault::Grant;
@@ -34,8 +34,11 @@ const REPORT: &str = "INSERT INTO nodes (id, seen_at_s, heard) VALUES (?1, unixe
 const REMOVE: &str = "DELETE FROM nodes WHERE id = ?1";
 const BEHIND: &str =
     "SELECT id FROM nodes WHERE heard < ?1 AND seen_at_s >= unixepoch() - ?2 ORDER BY id";
-const PRUNE_NOTES: &str = "DELETE FROM inval_log WHERE bucket_s < unixepoch() - ?1";
-const PRUNE_NODES: &str = "DELETE FROM nodes WHERE seen_at_s < unixepoch() - ?1";
+/// Notes and nodes that are too old to mean anything.
+pub(super) const PRUNE_NOTES: &str = "DELETE FROM inval_log WHERE (bucket_s, kind, id) IN \
+    (SELECT bucket_s, kind, id FROM inval_log WHERE bucket_s < unixepoch() - ?1 LIMIT ?2)";
+pub(super) const PRUNE_NODES: &str = "DELETE FROM nodes WHERE id IN \
+    (SELECT id FROM nodes WHERE seen_at_s < unixepoch() - ?1 LIMIT ?2)";
 /// Whether the grant is about to become another one than its tokens say.
 const CHANGES: &str = "SELECT id FROM grants WHERE id = ?1 AND (state <> 'active' OR scopes <> ?2)";
 
@@ -160,14 +163,6 @@ fn changes(connection: &Connection, grant: &Grant) -> Done<bool> {
     Ok(one(connection, CHANGES, row, |_| Ok(()))?.is_some())
 }
 
-/// Forgets notes and nodes that are too old to mean anything.
-pub(super) fn prune(connection: &Connection) -> Done<()> {
-    for table in [PRUNE_NOTES, PRUNE_NODES] {
-        execute(connection, table, [seconds(NOTES_ARE_KEPT)])?;
-    }
-    Ok(())
-}
-
-fn seconds(duration: Duration) -> i64 {
+pub(super) fn seconds(duration: Duration) -> i64 {
     i64::try_from(duration.as_secs()).unwrap_or(i64::MAX)
 }

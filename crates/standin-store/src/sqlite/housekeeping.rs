@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use rusqlite::params;
-use standin::store::{Housekeeping, Result};
+use standin::store::{Housekeeping, NOTES_ARE_KEPT, Result};
 use standin::time::Timestamp;
 
 use super::rows::{execute, limit, one};
@@ -28,9 +28,11 @@ impl Housekeeping for SqliteStore {
     async fn prune(&self, now: Timestamp) -> Result<usize> {
         let mut pruned = 0;
         for table in [PRUNE_ATTEMPTS, PRUNE_SESSIONS, PRUNE_SPENT, PRUNE_FAILED] {
-            pruned += self.prune_all(table, now).await?;
+            pruned += self.prune_all(table, now.unix_ms()).await?;
         }
-        self.write(cluster::prune).await?;
+        for table in [cluster::PRUNE_NOTES, cluster::PRUNE_NODES] {
+            self.prune_all(table, cluster::seconds(NOTES_ARE_KEPT)).await?;
+        }
         Ok(pruned)
     }
 
@@ -42,11 +44,12 @@ impl Housekeeping for SqliteStore {
 }
 
 impl SqliteStore {
-    async fn prune_all(&self, sql: &'static str, now: Timestamp) -> Result<usize> {
+    /// Deletes what is before a bound, which is the first parameter of `sql`.
+    async fn prune_all(&self, sql: &'static str, bound: i64) -> Result<usize> {
         let mut pruned = 0;
         loop {
-            let chunk = self
-                .write(move |connection| execute(connection, sql, params![now.unix_ms(), CHUNK]));
+            let chunk =
+                self.write(move |connection| execute(connection, sql, params![bound, CHUNK]));
             let rows = chunk.await?;
             pruned += rows;
             if limit(rows) < CHUNK {

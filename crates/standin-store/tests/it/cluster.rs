@@ -50,6 +50,21 @@ async fn notes_and_nodes_of_an_hour_ago_are_forgotten() {
     assert_eq!(store.nodes_behind(1).await, Ok(Vec::new()));
 }
 
+/// More than go at once.
+#[tokio::test]
+async fn a_backlog_of_notes_is_forgotten_whole() {
+    let store = Fixture::fresh();
+    let raw = Connection::open(store.path()).unwrap();
+    raw.execute_batch(
+        "WITH RECURSIVE old(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM old WHERE n < 1200) \
+         INSERT INTO inval_log (bucket_s, kind, id, changes) SELECT n, 'user', randomblob(16), 1 FROM old",
+    )
+    .unwrap();
+    store.prune(at(0)).await.unwrap();
+    let left: i64 = raw.query_row("SELECT count(*) FROM inval_log", [], |row| row.get(0)).unwrap();
+    assert_eq!(left, 0);
+}
+
 /// What a later release notes is heard by it alone: this one must not go on believing what it keeps.
 #[tokio::test]
 async fn rf_10_a_note_that_is_not_understood_keeps_a_process_from_hearing() {

@@ -1,7 +1,8 @@
 //! Transactions that are slower than the second in which they began.
 
 use standin::id::UserId;
-use standin::store::{Cluster, LOOKBACK, Outdated};
+use standin::store::conformance::samples::at;
+use standin::store::{Cluster, Housekeeping, LOOKBACK, Outdated};
 use standin::time::Timestamp;
 
 use super::fixture::{Fixture, connect};
@@ -31,7 +32,7 @@ async fn rf_10_a_note_that_becomes_visible_long_after_its_second_is_heard() {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs a PostgreSQL server"]
 async fn rf_10_every_store_on_a_database_has_marks_of_its_own() {
-    use standin::store::conformance::samples::{at, client};
+    use standin::store::conformance::samples::client;
     use standin::store::{Clients, Watch};
     use standin_store::postgres::PostgresStore;
 
@@ -49,4 +50,33 @@ async fn rf_10_every_store_on_a_database_has_marks_of_its_own() {
     assert!(!here.marks().stand(&kept_here) && there.marks().stand(&kept_there));
     let told = there.bulletin(heard.at).await.unwrap();
     assert_eq!(told.news(&heard).collect::<Vec<_>>(), [revoked]);
+}
+
+/// A statement that deletes a backlog of a million rows is cancelled, and so is the next, which has more.
+#[tokio::test]
+#[ignore = "needs a PostgreSQL server"]
+async fn a_backlog_is_forgotten_a_few_rows_at_a_time() {
+    let store = Fixture::fresh().await;
+    let psql = |sql: &str| store.database.psql(sql);
+    psql(
+        "INSERT INTO inval_log (bucket_s, kind, id) \
+             SELECT n, 'user', gen_random_uuid() FROM generate_series(1, 1200) AS n; \
+         INSERT INTO write_intents (id, is_fence) \
+             SELECT ('00000000-0000-0000-0000-' || lpad(n::text, 12, '0'))::uuid, false \
+             FROM generate_series(1, 1200) AS n; \
+         CREATE FUNCTION few() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
+             IF (SELECT count(*) FROM gone) > 500 THEN RAISE 'too many at once'; END IF; \
+             RETURN NULL; END $$",
+    );
+    for table in ["inval_log", "write_intents"] {
+        psql(&format!(
+            "CREATE TRIGGER few AFTER DELETE ON {table} REFERENCING OLD TABLE AS gone \
+             FOR EACH STATEMENT EXECUTE FUNCTION few()"
+        ));
+    }
+    store.prune(at(0)).await.unwrap();
+    assert_eq!(psql("SELECT count(*) FROM inval_log"), "0");
+    let left =
+        "SELECT count(*) FROM write_intents WHERE id < '00000001-0000-0000-0000-000000000000'";
+    assert_eq!(psql(left), "0");
 }
