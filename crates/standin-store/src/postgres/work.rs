@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use standin::store::{Result, StoreError};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{sleep, timeout};
 
 use super::PostgresStore;
 use super::connection::{Connection, Mode};
@@ -16,7 +16,8 @@ const REPEATS: u32 = 4;
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
 /// How long a COMMIT may take: it may wait for a standby.
 const COMMIT_LIMIT: Duration = Duration::from_secs(10);
-/// How long it is tried to find out what became of one.
+/// How long it is tried to find out what became of one, in all: others count on hearing of a write by then
+/// (`standin::store::LOOKBACK`).
 const PATIENCE: Duration = Duration::from_secs(10);
 
 pub(super) type Done<T> = std::result::Result<T, Failure>;
@@ -121,15 +122,17 @@ impl<'s> Tries<'s> {
     }
 
     async fn was_committed(&self, intent: Intent) -> Result<bool> {
-        let until = Instant::now() + PATIENCE;
+        timeout(PATIENCE, self.until_known(intent)).await.map_err(|_too_long| not_known())
+    }
+
+    async fn until_known(&self, intent: Intent) -> bool {
         let mut pause = FIRST_PAUSE;
         loop {
             let asked = async { intent.was_committed(&self.store.pool.get().await?).await };
-            match timeout(PATIENCE, asked).await {
-                Ok(Ok(was_committed)) => return Ok(was_committed),
-                _ if Instant::now() >= until => return Err(not_known()),
-                _ => sleep(pause).await,
+            if let Ok(was_committed) = asked.await {
+                return was_committed;
             }
+            sleep(pause).await;
             pause = (pause * 2).min(Duration::from_millis(500));
         }
     }
