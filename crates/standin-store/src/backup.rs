@@ -48,6 +48,17 @@ pub enum BackupError {
     /// The database, or the copy, cannot be opened.
     #[error(transparent)]
     Open(#[from] OpenError),
+    /// The copy was whole, and the file system does not give it its name.
+    #[error(
+        "the copy cannot be named {} ({source}): that takes a hard link, or a rename that writes over nothing; name a directory on another file system",
+        path.display()
+    )]
+    Unnamed {
+        /// What it was to be named.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
     /// PostgreSQL is copied by its own tools.
     #[error("a PostgreSQL database is copied by PostgreSQL's own tools")]
     Server,

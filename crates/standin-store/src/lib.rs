@@ -1,8 +1,8 @@
 //! Where Standin keeps its rows: one implementation of [`standin::store::Store`] per database.
 //!
 //! ```text
-//! [database] url ─▶ open ─┬▶ sqlite::SqliteStore     one file, one process
-//!                         └▶ postgres::PostgresStore  one server, any number of processes  ─▶ Arc<dyn Store>
+//! [database] url ─▶ open ─┬▶ sqlite::SqliteStore     one file, processes of one machine
+//!                         └▶ postgres::PostgresStore  one server, any number of processes   ─▶ Arc<dyn Store>
 //! ```
 //!
 //! The URL is looked at here and nowhere else. All stores hold to the same laws
@@ -33,6 +33,15 @@ pub fn check_url(url: &str) -> Result<(), OpenError> {
     match url.parse()? {
         Location::Sqlite(_) => Ok(()),
         Location::Postgres => Ok(postgres::check_url(url)?),
+    }
+}
+
+/// The file that `url` names; `None` where it names no file.
+#[must_use]
+pub fn file_of(url: &str) -> Option<PathBuf> {
+    match url.parse() {
+        Ok(Location::Sqlite(path)) => Some(path),
+        Ok(Location::Postgres) | Err(_) => None,
     }
 }
 

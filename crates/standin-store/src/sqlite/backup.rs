@@ -10,15 +10,16 @@
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use rusqlite::backup::Backup as Copying;
-use rusqlite::{Connection, OpenFlags, params};
+use rusqlite::{Connection, params};
 use standin::time::Timestamp;
 
-use super::connection::open_reader;
-use super::{file, schema};
+use super::connection::{open_copy, open_reader};
+use super::file::{self, beside};
+use super::schema;
 use crate::OpenError;
 use crate::backup::{Backup, BackupError};
 
@@ -101,8 +102,7 @@ fn write(
     source.execute_batch("BEGIN").map_err(of_source)?;
     source.query_row(TABLES, [], |row| row.get::<_, i64>(0)).map_err(of_source)?;
     let of_copy = |error: rusqlite::Error| OpenError::from_sqlite(to, &error);
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let mut copy = Connection::open_with_flags(to, flags).map_err(of_copy)?;
+    let mut copy = open_copy(to)?;
     Copying::new(&source, &mut copy)
         .and_then(|copying| copying.run_to_completion(PAGES, Duration::ZERO, None))
         .map_err(of_copy)?;
@@ -118,18 +118,37 @@ fn write(
 
 /// Gives the file its name, unless something has it. How large it is.
 fn name(partial: &Path, to: &Path) -> Result<u64, BackupError> {
-    let done = || {
-        let file = File::open(partial)?;
-        file.sync_all()?;
-        // A rename would write over whatever came there meanwhile.
-        fs::hard_link(partial, to)?;
-        File::open(directory_of(to))?.sync_all()?;
-        Ok(file.metadata()?.len())
-    };
-    done().map_err(|error: io::Error| match error.kind() {
-        io::ErrorKind::AlreadyExists => BackupError::Exists { path: to.to_owned() },
-        _ => of_file(to, error),
-    })
+    let of_copy = |source| of_file(to, source);
+    let file = File::open(partial).map_err(of_copy)?;
+    file.sync_all().map_err(of_copy)?;
+    give_name(partial, to)?;
+    File::open(directory_of(to)).and_then(|directory| directory.sync_all()).map_err(of_copy)?;
+    Ok(file.metadata().map_err(of_copy)?.len())
+}
+
+/// A plain rename would write over whatever came there meanwhile. Some file systems have no hard links, and others no
+/// rename that writes over nothing.
+fn give_name(partial: &Path, to: &Path) -> Result<(), BackupError> {
+    let path = || to.to_owned();
+    match fs::hard_link(partial, to).or_else(|linked| rename(partial, to, linked)) {
+        Err(source) if source.kind() == io::ErrorKind::AlreadyExists => {
+            Err(BackupError::Exists { path: path() })
+        }
+        named => named.map_err(|source| BackupError::Unnamed { path: path(), source }),
+    }
+}
+
+/// Renames it unless something has the name.
+#[cfg(target_os = "linux")]
+fn rename(partial: &Path, to: &Path, _linked: io::Error) -> io::Result<()> {
+    use rustix::fs::{CWD, RenameFlags, renameat_with};
+    Ok(renameat_with(CWD, partial, CWD, to, RenameFlags::NOREPLACE)?)
+}
+
+/// There is no other way that is the same everywhere.
+#[cfg(not(target_os = "linux"))]
+fn rename(_partial: &Path, _to: &Path, linked: io::Error) -> io::Result<()> {
+    Err(linked)
 }
 
 fn directory_of(path: &Path) -> &Path {
@@ -144,12 +163,34 @@ fn refuse_what_is_there(path: &Path) -> Result<(), BackupError> {
     Err(BackupError::Exists { path: path.to_owned() })
 }
 
-fn beside(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(suffix);
-    name.into()
-}
-
 fn of_file(path: &Path, source: io::Error) -> BackupError {
     BackupError::File { path: path.to_owned(), source }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    /// What is done where there are no hard links.
+    #[test]
+    fn st_7_a_copy_is_renamed_only_to_a_name_that_nothing_has() {
+        let directory = tempfile::tempdir().unwrap();
+        let place = |name: &str| directory.path().join(name);
+        let rename =
+            |to: &str| rename(&place("partial"), &place(to), io::ErrorKind::Unsupported.into());
+        fs::write(place("partial"), "ours").unwrap();
+        fs::write(place("taken"), "somebody's").unwrap();
+        assert_eq!(rename("taken").unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(fs::read_to_string(place("taken")).unwrap(), "somebody's");
+        rename("copy").unwrap();
+        assert_eq!(fs::read_to_string(place("copy")).unwrap(), "ours");
+        assert!(!place("partial").exists());
+    }
+
+    #[test]
+    fn st_7_a_copy_that_cannot_have_its_name_says_what_to_do() {
+        let nowhere = Path::new("/nowhere/at/all");
+        let words = give_name(nowhere, nowhere).unwrap_err().to_string();
+        assert!(words.contains("/nowhere/at/all") && words.contains("another"), "{words}");
+    }
 }

@@ -40,12 +40,15 @@ const EVERYWHERE: &[Setting] = &[
     ("PRAGMA busy_timeout = 5000", "PRAGMA busy_timeout", Answer::Number(5_000)),
 ];
 
+/// What is deleted is overwritten with zeros.
+const SECURE_DELETE: Setting =
+    ("PRAGMA secure_delete = ON", "PRAGMA secure_delete", Answer::Number(1));
+
 const WRITER: &[Setting] = &[
     ("PRAGMA journal_mode = WAL", "PRAGMA journal_mode", Answer::Text("wal")),
     ("PRAGMA synchronous = FULL", "PRAGMA synchronous", Answer::Number(2)),
     ("PRAGMA foreign_keys = ON", "PRAGMA foreign_keys", Answer::Number(1)),
-    // What is deleted is overwritten with zeros.
-    ("PRAGMA secure_delete = ON", "PRAGMA secure_delete", Answer::Number(1)),
+    SECURE_DELETE,
     // A burst does not leave a large log behind.
     (
         "PRAGMA journal_size_limit = 67108864",
@@ -61,9 +64,17 @@ const READER: &[Setting] = &[
     ("PRAGMA cache_size = -16384", "PRAGMA cache_size", Answer::Number(-16_384)),
 ];
 
+/// A copy is one file, and its owner flushes it.
+const COPY: &[Setting] = &[SECURE_DELETE];
+
 /// The one connection that writes.
 pub(super) fn open_writer(path: &Path) -> Result<Connection, OpenError> {
     open(path, OpenFlags::SQLITE_OPEN_READ_WRITE, WRITER)
+}
+
+/// The one that makes a copy, and changes what is to be changed in it.
+pub(super) fn open_copy(path: &Path) -> Result<Connection, OpenError> {
+    open(path, OpenFlags::SQLITE_OPEN_READ_WRITE, COPY)
 }
 
 /// One of those that read.

@@ -4,6 +4,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read};
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use crate::OpenError;
@@ -45,11 +46,7 @@ pub(super) fn existing_private(path: &Path) -> Result<PathBuf, OpenError> {
 }
 
 fn create(path: &Path) -> io::Result<()> {
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    match options.open(path) {
+    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
         // Another process was faster.
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
         made => made.map(drop),
@@ -69,21 +66,13 @@ fn refuse_orphaned_log(path: &Path) -> Result<(), OpenError> {
 }
 
 /// Requirement VC-9.
-#[cfg(unix)]
 fn refuse_what_others_can_use(path: &Path) -> Result<(), OpenError> {
-    use std::os::unix::fs::PermissionsExt;
     let metadata = fs::metadata(path).map_err(|source| cannot_open(path, source))?;
     let mode = metadata.permissions().mode() & 0o7777;
     if mode & 0o077 != 0 {
         let path = path.to_owned();
         return Err(OpenError::NotPrivate { path, mode });
     }
-    Ok(())
-}
-
-/// Where files have no such modes, the directory must protect them.
-#[cfg(not(unix))]
-fn refuse_what_others_can_use(_path: &Path) -> Result<(), OpenError> {
     Ok(())
 }
 
@@ -94,7 +83,8 @@ fn head_of(path: &Path) -> io::Result<Vec<u8>> {
     Ok(head)
 }
 
-fn beside(path: &Path, suffix: &str) -> PathBuf {
+/// A file whose name begins as that of the database does.
+pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     name.into()

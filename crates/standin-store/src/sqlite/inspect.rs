@@ -12,10 +12,8 @@ use crate::inspect::FileFacts;
 pub(crate) fn look(path: &Path) -> Result<FileFacts, OpenError> {
     let path = file::existing_private(path)?;
     drop(open_writer(&path)?);
-    let mut log = path.clone().into_os_string();
-    log.push("-wal");
     let size = |path: &Path| fs::metadata(path).map(|found| found.len());
     let bytes =
         size(&path).map_err(|source| OpenError::CannotOpen { path: path.clone(), source })?;
-    Ok(FileFacts { bytes, log_bytes: size(Path::new(&log)).unwrap_or(0), path })
+    Ok(FileFacts { bytes, log_bytes: size(&file::beside(&path, "-wal")).unwrap_or(0), path })
 }

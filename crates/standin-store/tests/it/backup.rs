@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use rusqlite::Connection;
 use standin::store::conformance::samples::{at, hash, sign_in, user};
-use standin::store::{Events as _, Sessions as _, Users as _};
+use standin::store::{Events as _, SessionHash, Sessions as _, Users as _};
 use standin::time::Timestamp;
 use standin_store::sqlite::SqliteStore;
 use standin_store::{BackupError, OpenError, backup, restore};
@@ -112,6 +112,18 @@ async fn st_7_a_copy_that_is_put_back_has_everything_and_numbers_events_on() {
         let numbers: Vec<_> = numbers.iter().map(|event| event.sequence).collect();
         assert_eq!(numbers, [1, 1_800_000_000_001]);
     }
+}
+
+/// Who had signed in is nowhere in a file that was put back without their sessions.
+#[tokio::test]
+async fn st_7_what_a_restore_deletes_is_overwritten() {
+    let place = Place::new().await;
+    let copy = place.path("copy.db");
+    backup(&place.url("standin.db"), &copy).unwrap();
+    restore(&place.url("new.db"), &copy, at(0), true).unwrap();
+    let SessionHash(hash) = hash(1);
+    let has_it = |path: &Path| fs::read(path).unwrap().windows(32).any(|bytes| bytes == hash);
+    assert!(has_it(&copy) && !has_it(&place.path("new.db")));
 }
 
 #[tokio::test]
