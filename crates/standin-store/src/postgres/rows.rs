@@ -333,7 +333,7 @@ fn number(cell: Cell<'_>) -> Option<i64> {
     cell.of(Kind::Number)?.try_into().ok().map(i64::from_be_bytes)
 }
 
-/// The one of `values` that stands in the cell as a word.
+/// What the word in the cell stands for.
 pub(super) fn word<T: Word>(cell: Cell<'_>) -> Option<T> {
     T::of_word(&text(cell)?)
 }

@@ -141,7 +141,7 @@ pub(super) fn text(cell: ValueRef<'_>) -> Option<String> {
     cell.as_str().ok().map(str::to_owned)
 }
 
-/// The one of `values` that stands in the cell as a word.
+/// What the word in the cell stands for.
 pub(super) fn word<T: Word>(cell: ValueRef<'_>) -> Option<T> {
     T::of_word(cell.as_str().ok()?)
 }
