@@ -247,6 +247,7 @@ fn vc_6_a_rewrap_killed_at_every_turn_ends_and_no_vend_fails_on_postgresql() {
     killed_at_every_turn(&Place::on_postgres(grants()), grants());
 }
 
+#[expect(clippy::print_stdout, reason = "how much it was is what the test is read for")]
 fn killed_at_every_turn(place: &Place, count: u64) {
     let (_service, address) = serve(place.path());
     let (stop, vends) = (AtomicBool::new(false), AtomicUsize::new(0));

@@ -82,8 +82,16 @@ impl World {
         run(&place, &["migrate"]);
         let ((first, here), (second, there)) = (serve(&place), serve(&place));
         let client = ReqwestClient::new(AddressPolicy::public().and_loopback()).unwrap();
-        let _services = [first, second];
-        Self { emulator, place, client, database_url, _database: database, here, there, _services }
+        Self {
+            emulator,
+            place,
+            client,
+            database_url,
+            _database: database,
+            here,
+            there,
+            _services: [first, second],
+        }
     }
 
     async fn send(&self, method: Method, url: Url, headers: HeaderMap, body: Value) -> Answer {

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use standin::id::{GrantId, UserId};
 use standin::provider::Scopes;
-use standin::store::{Event, Grants, Outdated, Result, RevocationRow, StoreError};
+use standin::store::{Damaged, Event, Grants, Listed, Outdated, Result, RevocationRow, StoreError};
 use standin::time::Timestamp;
 use standin::vault::{
     Grant, NamedToken, ScopeRecord, Sealed, SealedTokens, TokenTrace, TraceHash, header,
@@ -105,10 +105,14 @@ impl Grants for PostgresStore {
         work!(self, Read, |connection| of_user(connection, user).await)
     }
 
-    async fn grants(&self, after: Option<GrantId>, rows: usize) -> Result<Vec<Grant>> {
+    async fn list_grants(
+        &self,
+        after: Option<GrantId>,
+        rows: usize,
+    ) -> Result<Vec<Listed<Grant, GrantId>>> {
         let after = after.as_ref().map(GrantId::as_bytes);
         work!(self, Read, |connection| {
-            connection.all(PAGE, params![after, limit(rows)], grant_of).await
+            connection.all(PAGE, params![after, limit(rows)], listed).await
         })
     }
 
@@ -180,10 +184,10 @@ pub(super) async fn to_rewrap(
     active: u32,
     after: Option<GrantId>,
     rows: usize,
-) -> Done<Vec<Grant>> {
+) -> Done<Vec<Listed<Grant, GrantId>>> {
     let (after, header) = (after.as_ref().map(GrantId::as_bytes), header(active));
     let page = params![after, limit(rows), header.as_slice()];
-    connection.all(TO_REWRAP, page, grant_of).await
+    connection.all(TO_REWRAP, page, listed).await
 }
 
 /// A user's grants, oldest first, inside whatever snapshot is open.
@@ -259,6 +263,12 @@ async fn write(connection: &Connection, sql: &'static str, grant: &Grant) -> Don
         1 => Ok(()),
         _ => Err(StoreError::Conflict.into()),
     }
+}
+
+/// One that cannot be read is in nobody's way, unless it has no id.
+fn listed(row: &Row) -> Result<Listed<Grant, GrantId>> {
+    let key = Cells::of(row, "grants").id("id")?;
+    Ok(grant_of(row).map_err(|error| Damaged { key, error }))
 }
 
 fn grant_of(row: &Row) -> Result<Grant> {

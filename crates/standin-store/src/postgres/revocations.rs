@@ -1,7 +1,7 @@
 //! The queue of tokens that wait to be revoked at their providers.
 
 use standin::id::GrantId;
-use standin::store::{Result as StoreResult, RevocationRow, StoreError};
+use standin::store::{Damaged, Listed, Result as StoreResult, RevocationRow, StoreError};
 use standin::time::Timestamp;
 use standin::vault::{Sealed, header};
 use tokio_postgres::Row;
@@ -51,18 +51,21 @@ pub(super) async fn due(
     Ok(legible(connection.all(DUE, due, |row| Ok(revocation_of(row))).await?)?)
 }
 
+/// Rows by their keys.
+type Page = Vec<Listed<RevocationRow, (Timestamp, GrantId)>>;
+
 /// Revocations whose token does not begin as the active key's do.
 pub(super) async fn to_rewrap(
     connection: &Connection,
     active: u32,
     after: Option<(Timestamp, GrantId)>,
     rows: usize,
-) -> Done<Vec<RevocationRow>> {
+) -> Done<Page> {
     let queued_at = after.map_or(i64::MIN, |(queued_at, _)| queued_at.unix_ms());
     let grant = after.map_or_else(|| GrantId::from_bytes([0; 16]), |(_, grant)| grant);
     let header = header(active);
     let page = params![queued_at, grant.as_bytes(), limit(rows), header.as_slice()];
-    connection.all(TO_REWRAP, page, revocation_of).await
+    connection.all(TO_REWRAP, page, listed).await
 }
 
 pub(super) async fn finish(
@@ -82,6 +85,14 @@ pub(super) async fn postpone(
 ) -> Done<()> {
     connection.execute(POSTPONE, params![grant.as_bytes(), queued_at, retry_at]).await?;
     Ok(())
+}
+
+/// One that cannot be read is in nobody's way, unless it has no key.
+fn listed(row: &Row) -> StoreResult<Listed<RevocationRow, (Timestamp, GrantId)>> {
+    let mut cells = Cells::of(row, "revocations");
+    let grant = cells.id("grant_id")?;
+    let key = (cells.instant("queued_at")?, grant);
+    Ok(revocation_of(row).map_err(|error| Damaged { key, error }))
 }
 
 fn revocation_of(row: &Row) -> StoreResult<RevocationRow> {

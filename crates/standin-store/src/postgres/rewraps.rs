@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use standin::id::GrantId;
-use standin::store::{Result, RevocationRow, RewrappedGrant, Rewraps};
+use standin::store::{Listed, Result, RevocationRow, RewrappedGrant, Rewraps};
 use standin::time::Timestamp;
 use standin::vault::{Grant, Sealed};
 
@@ -41,7 +41,7 @@ impl Rewraps for PostgresStore {
         active: u32,
         after: Option<GrantId>,
         rows: usize,
-    ) -> Result<Vec<Grant>> {
+    ) -> Result<Vec<Listed<Grant, GrantId>>> {
         work!(self, Read, |connection| grants::to_rewrap(connection, active, after, rows).await)
     }
 
@@ -60,7 +60,7 @@ impl Rewraps for PostgresStore {
         active: u32,
         after: Option<(Timestamp, GrantId)>,
         rows: usize,
-    ) -> Result<Vec<RevocationRow>> {
+    ) -> Result<Vec<Listed<RevocationRow, (Timestamp, GrantId)>>> {
         work!(self, Read, |connection| {
             revocations::to_rewrap(connection, active, after, rows).await
         })

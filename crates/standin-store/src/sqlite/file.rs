@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use crate::OpenError;
 
 const MAGIC: &[u8; 16] = b"SQLite format 3\0";
+const JOURNAL_MAGIC: &[u8] = &[0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7];
 
 /// Whether there is nothing at `path`.
 pub(super) fn is_missing(path: &Path) -> bool {
@@ -77,10 +78,20 @@ fn refuse_what_others_can_use(path: &Path) -> Result<(), OpenError> {
 }
 
 fn head_of(path: &Path) -> io::Result<Vec<u8>> {
-    let mut head = Vec::with_capacity(MAGIC.len());
-    let file = File::open(path)?;
-    file.take(16).read_to_end(&mut head)?;
-    Ok(head)
+    first(path, 16)
+}
+
+fn first(path: &Path, length: u64) -> io::Result<Vec<u8>> {
+    let mut found = Vec::new();
+    File::open(path)?.take(length).read_to_end(&mut found)?;
+    Ok(found)
+}
+
+/// Whether somebody was stopped while the empty file became a database: the journal beside it takes it back to no page
+/// at all, so nothing is lost with it. <https://sqlite.org/fileformat2.html#the_rollback_journal>
+pub(super) fn is_half_begun(path: &Path) -> bool {
+    let head = first(&beside(path, "-journal"), 20).unwrap_or_default();
+    head.starts_with(JOURNAL_MAGIC) && head.get(16..) == Some(&[0; 4])
 }
 
 /// A file whose name begins as that of the database does.

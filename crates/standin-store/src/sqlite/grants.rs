@@ -5,7 +5,7 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row, ToSql, params};
 use standin::id::{GrantId, UserId};
 use standin::provider::Scopes;
-use standin::store::{Event, Grants, Outdated, Result, RevocationRow, StoreError};
+use standin::store::{Damaged, Event, Grants, Listed, Outdated, Result, RevocationRow, StoreError};
 use standin::time::Timestamp;
 use standin::vault::{
     Grant, NamedToken, ScopeRecord, Sealed, SealedTokens, TokenTrace, TraceHash, header,
@@ -93,10 +93,14 @@ impl Grants for SqliteStore {
         self.read(|connection| of_user(connection, user))
     }
 
-    async fn grants(&self, after: Option<GrantId>, rows: usize) -> Result<Vec<Grant>> {
+    async fn list_grants(
+        &self,
+        after: Option<GrantId>,
+        rows: usize,
+    ) -> Result<Vec<Listed<Grant, GrantId>>> {
         let after: &[u8] = after.as_ref().map_or(&[], |id| id.as_bytes());
         let page = params![after, limit(rows)];
-        self.read(|connection| all(connection, PAGE, page, grant_of))
+        self.read(|connection| all(connection, PAGE, page, listed))
     }
 
     async fn replace_grant(&self, grant: Grant, event: Option<Event>) -> Result<()> {
@@ -168,9 +172,9 @@ pub(super) fn to_rewrap(
     active: u32,
     after: Option<GrantId>,
     rows: usize,
-) -> std::result::Result<Vec<Grant>, Failure> {
+) -> std::result::Result<Vec<Listed<Grant, GrantId>>, Failure> {
     let after: &[u8] = after.as_ref().map_or(&[], |id| id.as_bytes());
-    all(connection, TO_REWRAP, params![after, limit(rows), header(active)], grant_of)
+    all(connection, TO_REWRAP, params![after, limit(rows), header(active)], listed)
 }
 
 /// A user's grants, oldest first, inside whatever snapshot is open.
@@ -245,6 +249,12 @@ fn write(
         1 => Ok(()),
         _ => Err(StoreError::Conflict.into()),
     }
+}
+
+/// One that cannot be read is in nobody's way, unless it has no id.
+fn listed(row: &Row<'_>) -> Result<Listed<Grant, GrantId>> {
+    let key = Cells::of(row, "grants").id("id")?;
+    Ok(grant_of(row).map_err(|error| Damaged { key, error }))
 }
 
 fn grant_of(row: &Row<'_>) -> Result<Grant> {

@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, Row, params};
 use standin::id::GrantId;
-use standin::store::{Result as StoreResult, RevocationRow, StoreError};
+use standin::store::{Damaged, Listed, Result as StoreResult, RevocationRow, StoreError};
 use standin::time::Timestamp;
 use standin::vault::{Sealed, header};
 
@@ -50,17 +50,20 @@ pub(super) fn due(
     Ok(legible(all(connection, DUE, due, |row| Ok(revocation_of(row)))?)?)
 }
 
+/// Rows by their keys.
+type Page = Vec<Listed<RevocationRow, (Timestamp, GrantId)>>;
+
 /// Revocations whose token does not begin as the active key's do.
 pub(super) fn to_rewrap(
     connection: &Connection,
     active: u32,
     after: Option<(Timestamp, GrantId)>,
     rows: usize,
-) -> Result<Vec<RevocationRow>, Failure> {
+) -> Result<Page, Failure> {
     let queued_at = after.map_or(i64::MIN, |(queued_at, _)| queued_at.unix_ms());
     let grant = after.map_or_else(Vec::new, |(_, grant)| grant.as_bytes().to_vec());
     let page = params![queued_at, grant, limit(rows), header(active)];
-    all(connection, TO_REWRAP, page, revocation_of)
+    all(connection, TO_REWRAP, page, listed)
 }
 
 pub(super) fn finish(
@@ -81,6 +84,14 @@ pub(super) fn postpone(
     let row = params![grant.as_bytes(), queued_at.unix_ms(), retry_at.unix_ms()];
     execute(connection, POSTPONE, row)?;
     Ok(())
+}
+
+/// One that cannot be read is in nobody's way, unless it has no key.
+fn listed(row: &Row<'_>) -> StoreResult<Listed<RevocationRow, (Timestamp, GrantId)>> {
+    let mut cells = Cells::of(row, "revocations");
+    let grant = cells.id("grant_id")?;
+    let key = (cells.instant("queued_at")?, grant);
+    Ok(revocation_of(row).map_err(|error| Damaged { key, error }))
 }
 
 fn revocation_of(row: &Row<'_>) -> StoreResult<RevocationRow> {

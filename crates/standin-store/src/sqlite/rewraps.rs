@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use rusqlite::{Connection, params};
 use standin::id::GrantId;
-use standin::store::{Result, RevocationRow, RewrappedGrant, Rewraps};
+use standin::store::{Listed, Result, RevocationRow, RewrappedGrant, Rewraps};
 use standin::time::Timestamp;
 use standin::vault::{Grant, Sealed};
 
@@ -40,7 +40,7 @@ impl Rewraps for SqliteStore {
         active: u32,
         after: Option<GrantId>,
         rows: usize,
-    ) -> Result<Vec<Grant>> {
+    ) -> Result<Vec<Listed<Grant, GrantId>>> {
         self.read(|connection| grants::to_rewrap(connection, active, after, rows))
     }
 
@@ -53,7 +53,7 @@ impl Rewraps for SqliteStore {
         active: u32,
         after: Option<(Timestamp, GrantId)>,
         rows: usize,
-    ) -> Result<Vec<RevocationRow>> {
+    ) -> Result<Vec<Listed<RevocationRow, (Timestamp, GrantId)>>> {
         self.read(|connection| revocations::to_rewrap(connection, active, after, rows))
     }
 

@@ -9,6 +9,7 @@ use refinery::{Migration, Runner};
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 
 use super::connection::{open_reader, open_writer};
+use super::file;
 use crate::OpenError;
 
 mod embedded {
@@ -43,6 +44,10 @@ pub(super) fn pending(path: &Path) -> Result<Vec<String>, OpenError> {
 
 /// Applies them, all or none. A process that does the same at the same time is let finish.
 pub(super) fn migrate(path: &Path) -> Result<Vec<String>, OpenError> {
+    if file::is_half_begun(path) {
+        // A connection that only reads cannot undo it, and is told that the file is read-only.
+        drop(open_writer(path)?);
+    }
     let applied = pending(path)?;
     if applied.is_empty() {
         return Ok(applied);

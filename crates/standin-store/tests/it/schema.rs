@@ -68,6 +68,37 @@ async fn a_migration_that_was_stopped_before_its_first_table_goes_on() {
     assert!(store.complete_sign_in(sign_in(1)).await.is_ok());
 }
 
+/// Whoever was killed while the empty file became a database has left a journal, which nobody who only reads can work in.
+#[tokio::test]
+async fn d31_a_file_whose_first_write_was_cut_off_is_made_by_the_next() {
+    let (_directory, path) = Fixture::fresh().close();
+    fs::write(&path, b"").unwrap();
+    let cut_off = Connection::open(&path).unwrap();
+    cut_off
+        .execute_batch(
+            "PRAGMA cache_size = 1; BEGIN; CREATE TABLE half (done BLOB); \
+             INSERT INTO half WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 200) \
+             SELECT zeroblob(4000) FROM n",
+        )
+        .unwrap();
+    // Its pages are written, and the journal is still there.
+    let (_elsewhere, begun) = Fixture::fresh().close();
+    fs::write(&begun, b"").unwrap();
+    Connection::open(&begun).unwrap().execute_batch("CREATE TABLE half (done BLOB)").unwrap();
+    let journal = |path: &Path| format!("{}-journal", path.display());
+    fs::copy(journal(&path), journal(&begun)).unwrap();
+    let reads = Connection::open_with_flags(&begun, rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY);
+    let refused =
+        reads.unwrap().query_row("SELECT count(*) FROM half", [], |_| Ok(())).unwrap_err();
+    assert!(refused.to_string().contains("readonly"), "{refused}");
+    let store = SqliteStore::open(&begun).unwrap();
+    assert!(store.complete_sign_in(sign_in(1)).await.is_ok());
+    let half = "SELECT count(*) FROM sqlite_schema WHERE name = 'half'";
+    let half: i64 =
+        Connection::open(&begun).unwrap().query_row(half, [], |row| row.get(0)).unwrap();
+    assert_eq!(half, 0);
+}
+
 /// A file as the release before key rotation left it.
 fn of_the_first_release(path: &Path) {
     let (_directory, newest) = Fixture::fresh().close();

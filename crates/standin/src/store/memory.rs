@@ -19,9 +19,9 @@ use async_trait::async_trait;
 
 use super::{
     Account, AttemptOutcome, AttemptRow, Attempts, ClientRow, Clients, DataKeyRow, DataKeyUse,
-    DataKeys, Event, Events, FailedInWindow, Grants, Housekeeping, Marks, Network, NewSession,
-    Outdated, ReceiptRow, Result, RevocationRow, RewrappedGrant, Rewraps, SessionHash, SessionRow,
-    SessionView, Sessions, Spent, SpentKind, StoreError, StoredEvent, User,
+    DataKeys, Event, Events, FailedInWindow, Grants, Housekeeping, Listed, Marks, Network,
+    NewSession, Outdated, ReceiptRow, Result, RevocationRow, RewrappedGrant, Rewraps, SessionHash,
+    SessionRow, SessionView, Sessions, Spent, SpentKind, StoreError, StoredEvent, User,
 };
 use crate::id::{AttemptId, ClientId, GrantId, SessionId, UserId};
 use crate::time::Timestamp;
@@ -251,10 +251,14 @@ impl Grants for MemoryStore {
         Ok(self.tables().grants_of(user))
     }
 
-    async fn grants(&self, after: Option<GrantId>, limit: usize) -> Result<Vec<Grant>> {
+    async fn list_grants(
+        &self,
+        after: Option<GrantId>,
+        limit: usize,
+    ) -> Result<Vec<Listed<Grant, GrantId>>> {
         let tables = self.tables();
         let rest = tables.grants.values().filter(|row| Some(row.id) > after);
-        Ok(rest.take(limit).cloned().collect())
+        Ok(rest.take(limit).cloned().map(Ok).collect())
     }
 
     async fn replace_grant(&self, grant: Grant, event: Option<Event>) -> Result<()> {
@@ -475,11 +479,11 @@ impl Rewraps for MemoryStore {
         active: u32,
         after: Option<GrantId>,
         limit: usize,
-    ) -> Result<Vec<Grant>> {
+    ) -> Result<Vec<Listed<Grant, GrantId>>> {
         let tables = self.tables();
         let needs_it = |row: &&Grant| keys_of(&row.tokens).iter().any(|key| *key != Some(active));
         let rest = tables.grants.values().filter(|row| Some(row.id) > after).filter(needs_it);
-        Ok(rest.take(limit).cloned().collect())
+        Ok(rest.take(limit).cloned().map(Ok).collect())
     }
 
     async fn rewrap_grants(&self, grants: Vec<RewrappedGrant>) -> Result<usize> {
@@ -504,11 +508,11 @@ impl Rewraps for MemoryStore {
         active: u32,
         after: Option<(Timestamp, GrantId)>,
         limit: usize,
-    ) -> Result<Vec<RevocationRow>> {
+    ) -> Result<Vec<Listed<RevocationRow, (Timestamp, GrantId)>>> {
         let tables = self.tables();
         let needs_it = |row: &&RevocationRow| key_of(row) != Some(active);
         let rest = tables.revocations.iter().filter(|(key, _)| Some(**key) > after);
-        Ok(rest.map(|(_, row)| row).filter(needs_it).take(limit).cloned().collect())
+        Ok(rest.map(|(_, row)| row).filter(needs_it).take(limit).cloned().map(Ok).collect())
     }
 
     async fn rewrap_revocations(&self, revocations: Vec<RevocationRow>) -> Result<usize> {

@@ -12,6 +12,7 @@
 mod census;
 mod cluster;
 mod failed_requests;
+mod listed;
 mod marks;
 mod receipt;
 mod record;
@@ -36,6 +37,7 @@ pub use cluster::{
     SubjectId, UnknownEpoch,
 };
 pub use failed_requests::{FailedInWindow, FailedRequests, Network};
+pub use listed::{Damaged, Listed, whole};
 pub use marks::{Mark, Marks, Place, Watch};
 pub use receipt::{ReceiptFilter, ReceiptKind, ReceiptRow};
 pub use record::{
@@ -167,8 +169,16 @@ pub trait Grants {
     async fn grant_at(&self, user: UserId, provider: &ProviderId) -> Result<Option<Grant>>;
     /// All grants of a user.
     async fn grants_of(&self, user: UserId) -> Result<Vec<Grant>>;
-    /// Every grant, oldest first, after `after`.
-    async fn grants(&self, after: Option<GrantId>, limit: usize) -> Result<Vec<Grant>>;
+    /// Every grant, oldest first, after `after`; and what is wrong with those whose rows cannot be read.
+    async fn list_grants(
+        &self,
+        after: Option<GrantId>,
+        limit: usize,
+    ) -> Result<Vec<Listed<Grant, GrantId>>>;
+    /// The same for whoever needs all of them.
+    async fn grants(&self, after: Option<GrantId>, limit: usize) -> Result<Vec<Grant>> {
+        whole(self.list_grants(after, limit).await?)
+    }
     /// Writes the grant over `grant.version - 1`, appending `event` in the same transaction. Whose grant it
     /// is, who gave it and when it was first given never change; another user or identity is a conflict.
     async fn replace_grant(&self, grant: Grant, event: Option<Event>) -> Result<()>;
@@ -274,13 +284,13 @@ pub trait DataKeys {
 #[async_trait]
 pub trait Rewraps {
     /// Grants that hold a value sealed with another data key than `active`, or in another format, by id,
-    /// after `after`.
+    /// after `after`; also those whose rows cannot be read.
     async fn grants_to_rewrap(
         &self,
         active: u32,
         after: Option<GrantId>,
         limit: usize,
-    ) -> Result<Vec<Grant>>;
+    ) -> Result<Vec<Listed<Grant, GrantId>>>;
     /// One transaction: puts the tokens into each grant whose version is still what was read, and counts
     /// that as a write of the row. A grant that has moved, is gone, or would be sealed with a retired key
     /// is left as it is. How many were written.
@@ -291,7 +301,7 @@ pub trait Rewraps {
         active: u32,
         after: Option<(Timestamp, GrantId)>,
         limit: usize,
-    ) -> Result<Vec<RevocationRow>>;
+    ) -> Result<Vec<Listed<RevocationRow, (Timestamp, GrantId)>>>;
     /// One transaction: puts `sealed_token` into each row that is still there, and changes nothing else of
     /// it. How many were written.
     async fn rewrap_revocations(&self, revocations: Vec<RevocationRow>) -> Result<usize>;

@@ -13,6 +13,7 @@
 //! seals nowhere. A process that slept through that is refused by the store, reads the keys and seals again.
 
 use std::collections::BTreeSet;
+use std::fmt::Display;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,7 +26,9 @@ use super::{Grant, KeyFile, KeyFileError, LockedKeyFile, Vault, VaultError};
 use crate::entropy::Entropy;
 use crate::id::GrantId;
 use crate::signin::ATTEMPT_LIFETIME;
-use crate::store::{DataKeyRow, DataKeyUse, RevocationRow, RewrappedGrant, Store, StoreError};
+use crate::store::{
+    Damaged, DataKeyRow, DataKeyUse, Listed, RevocationRow, RewrappedGrant, Store, StoreError,
+};
 use crate::time::{Clock, Timestamp};
 
 /// Why a key was not changed. Nothing was, in every case.
@@ -411,7 +414,7 @@ fn use_of(counts: &[DataKeyUse], key: u32) -> DataKeyUse {
 pub struct Rewrapped {
     /// Rows that were sealed again.
     pub rows: u64,
-    /// Rows that do not open, and stay as they are: they were changed or moved. Each is in the log.
+    /// Rows that cannot be read or do not open, and stay as they are: they were changed or moved. Each is in the log.
     pub unreadable: u64,
 }
 
@@ -463,11 +466,16 @@ impl Rewrap<'_> {
         Ok(!matches!(self.at, Position::Over))
     }
 
-    async fn grants(&mut self, batch: Vec<Grant>) -> Result<()> {
+    async fn grants(&mut self, batch: Vec<Listed<Grant, GrantId>>) -> Result<()> {
         self.at = match batch.last() {
-            Some(last) => Position::Grants(Some(last.id)),
+            Some(Ok(Grant { id: last, .. }) | Err(Damaged { key: last, .. })) => {
+                Position::Grants(Some(*last))
+            }
             None => Position::Revocations(None),
         };
+        let mut give_up = |damaged: Damaged<_>| self.give_up(None, damaged.key, &damaged.error);
+        let read = batch.into_iter().filter_map(|row| row.map_err(&mut give_up).ok());
+        let batch: Vec<Grant> = read.collect();
         self.rotation.vault.learn(batch.iter().flat_map(|grant| grant.tokens.iter())).await;
         let mut rewrapped = Vec::with_capacity(batch.len());
         for grant in batch {
@@ -487,15 +495,26 @@ impl Rewrap<'_> {
         Ok(())
     }
 
-    async fn revocations(&mut self, batch: Vec<RevocationRow>) -> Result<()> {
+    async fn revocations(
+        &mut self,
+        batch: Vec<Listed<RevocationRow, (Timestamp, GrantId)>>,
+    ) -> Result<()> {
         self.at = match batch.last() {
-            Some(last) => Position::Revocations(Some((last.queued_at, last.grant))),
+            Some(Ok(last)) => Position::Revocations(Some((last.queued_at, last.grant))),
+            Some(Err(damaged)) => Position::Revocations(Some(damaged.key)),
             // Whoever moved while it was read is found in another round, unless they are well by then.
             None if std::mem::take(&mut self.moved) > 0 => Position::Grants(None),
             None => Position::Over,
         };
         let mut rewrapped = Vec::with_capacity(batch.len());
         for row in batch {
+            let row = match row {
+                Ok(row) => row,
+                Err(Damaged { key: (queued_at, grant), error }) => {
+                    self.give_up(Some(queued_at), grant, &error);
+                    continue;
+                }
+            };
             match self.rotation.vault.reseal_revocation(&row, &*self.rotation.entropy) {
                 Ok(sealed) => {
                     let sealed_token = sealed.as_bytes().to_vec();
@@ -515,7 +534,7 @@ impl Rewrap<'_> {
         self.moved += read.saturating_sub(written);
     }
 
-    fn give_up(&mut self, queued_at: Option<Timestamp>, grant: GrantId, error: &VaultError) {
+    fn give_up(&mut self, queued_at: Option<Timestamp>, grant: GrantId, error: &dyn Display) {
         if self.unreadable.insert((queued_at, grant)) {
             tracing::error!(grant.id = %grant, %error, "a row cannot be sealed again, and stays as it is");
         }

@@ -1,6 +1,8 @@
 //! `standin grants list`
 
+use anyhow::ensure;
 use standin::id::GrantId;
+use standin::store::Damaged;
 use standin::vault::Grant;
 
 use super::as_json;
@@ -28,16 +30,29 @@ pub(in crate::cli) struct Args {
 
 pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     let store = args.config.open_store().await?;
-    let mut grants = match &args.user {
-        Some(user) => store.grants_of(person::find(&*store, user).await?.id).await?,
-        None => store.grants(args.after, args.limit).await?,
+    let mut damaged = Vec::new();
+    let mut grants = if let Some(user) = &args.user {
+        store.grants_of(person::find(&*store, user).await?.id).await?
+    } else {
+        let listed = store.list_grants(args.after, args.limit).await?.into_iter();
+        listed.filter_map(|grant| grant.map_err(|row| damaged.push(row)).ok()).collect()
     };
     grants.truncate(args.limit);
     if args.json {
-        return output::json(&grants.iter().map(as_json).collect::<Vec<_>>());
+        output::json(&grants.iter().map(as_json).collect::<Vec<_>>())?;
+    } else {
+        let rows: Vec<_> = grants.iter().map(as_row).collect();
+        output::table(["id", "user", "provider", "state", "offline", "scopes"], &rows)?;
     }
-    let rows: Vec<_> = grants.iter().map(as_row).collect();
-    output::table(["id", "user", "provider", "state", "offline", "scopes"], &rows)
+    for Damaged { key, error } in &damaged {
+        output::complain(&format!("grant {key} cannot be read: {error}"));
+    }
+    ensure!(
+        damaged.is_empty(),
+        "not every grant can be read: rows were changed by somebody else than Standin, or are damaged; \
+         mend those that are named above, or take them from a backup. The others go on"
+    );
+    Ok(())
 }
 
 fn as_row(grant: &Grant) -> [String; 6] {

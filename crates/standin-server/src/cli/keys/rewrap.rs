@@ -52,7 +52,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
         (0, 0) => Ok(()),
         (0, left) => bail!("{left} rows were sealed with another key meanwhile; run it again"),
         (unreadable, _) => bail!(
-            "{unreadable} rows do not open and stay as they are; the log above names their grants: revoke them"
+            "{unreadable} rows cannot be read or do not open, and stay as they are; the log above names their grants: mend their rows, or revoke them"
         ),
     }
 }

@@ -1,6 +1,8 @@
 //! Rows that somebody has edited by hand: an alarm, an error for that grant alone, and never somebody else's token.
 
-use serde_json::json;
+use std::process::Command;
+
+use serde_json::{Value, json};
 use standin::store::EventKind;
 use tokio::runtime::Runtime;
 
@@ -57,6 +59,14 @@ const NUMBERS: &[&str] = &[
     "version = 9223372036854775807, access_expires_at = 0",
 ];
 
+/// A row that was changed by hand is seen once the memory is cleared.
+fn forget(place: &Place) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_standin"));
+    command.current_dir(place.world.cluster.directory.path()).env_clear();
+    let output = command.args(["cache", "clear"]).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+}
+
 fn undo(place: &Place) {
     let restore = "DELETE FROM grants; INSERT INTO grants SELECT * FROM saved";
     place.execute(&format!("PRAGMA foreign_keys = OFF; {restore}"), restore);
@@ -81,7 +91,7 @@ fn edited_by_hand(place: &Place) {
     place.without_checks();
     for (sqlite, postgres, codes) in EDITS {
         place.edit(&ada, sqlite, postgres);
-        // What was read a moment ago is remembered for a second.
+        forget(place);
         world.until(sqlite, || world.vend(0, &ada, &json!({})).status() != 200);
         for request in [json!({}), stale(&mine)] {
             let answer = world.vend(0, &ada, &request);
@@ -95,6 +105,7 @@ fn edited_by_hand(place: &Place) {
     }
     for numbers in NUMBERS {
         place.edit(&ada, numbers, "");
+        forget(place);
         for request in [json!({}), stale(&mine)] {
             let answer = world.vend(0, &ada, &request);
             assert!(token_in(&answer).is_some() || !code(&answer).is_empty(), "{}", answer.0);
@@ -125,6 +136,71 @@ fn is_told_once(place: &Place, ada: &Person) {
     assert_eq!(events.len(), 1, "{events:?}");
     assert_eq!(events[0].event.user.unwrap().to_string(), ada.user);
     assert!(events[0].event.grant.is_some());
+}
+
+/// What is done with all grants is done with the others, and says which one it is.
+#[test]
+fn vc_2_a_row_that_cannot_be_read_is_named_and_keeps_no_list_and_no_rewrap_from_the_others() {
+    the_others_go_on(&Place::on_sqlite());
+}
+
+#[test]
+#[ignore = "needs a PostgreSQL server"]
+fn vc_2_a_row_that_cannot_be_read_is_named_and_keeps_nothing_from_the_others_on_postgresql() {
+    the_others_go_on(&Place::on_postgres());
+}
+
+fn the_others_go_on(place: &Place) {
+    let world = &place.world;
+    let emails = ["ada@example.com", "grace@example.com", "linus@corp.example"];
+    let [_, grace, _] = emails.map(|email| world.sign_in(0, email));
+    let run = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_standin"));
+        command.current_dir(world.cluster.directory.path()).env_clear().args(arguments);
+        let output = command.output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        (output.status.code(), serde_json::from_slice::<Value>(&output.stdout).unwrap(), said)
+    };
+    let ids = |listed: &Value| -> Vec<String> {
+        let ids = listed.as_array().unwrap().iter().map(|grant| grant["id"].as_str().unwrap());
+        ids.map(str::to_owned).collect()
+    };
+    let (code, listed, _) = run(&["grants", "list", "--json"]);
+    let all = ids(&listed);
+    assert_eq!((code, all.len()), (Some(0), 3), "{listed}");
+    let damaged = listed.as_array().unwrap().iter().find(|grant| grant["user"] == grace.user);
+    let damaged = damaged.unwrap()["id"].as_str().unwrap().to_owned();
+    place.without_checks();
+    place.edit(&grace, "state = 'sleeping'", "");
+
+    let (code, listed, said) = run(&["grants", "list", "--json"]);
+    let others: Vec<_> = all.iter().filter(|id| **id != damaged).cloned().collect();
+    assert_eq!((code, ids(&listed)), (Some(1), others.clone()), "{said}");
+    assert!(said.contains(&damaged) && said.contains("grants.state"), "{said}");
+    assert!(others.iter().all(|other| !said.contains(other)), "{said}");
+
+    // Also at the end of a page, and at its beginning.
+    for arguments in [&["keys", "add", "--json"][..], &["keys", "activate", "2", "--json"]] {
+        assert_eq!(run(arguments).0, Some(0));
+    }
+    let (code, rewrapped, said) = run(&["keys", "rewrap", "--batch", "1", "--json"]);
+    let wanted = json!({ "data_keys": 1, "rows": 2, "unreadable": 1, "left": 1 });
+    assert_eq!(code, Some(1), "{said}");
+    for (name, count) in wanted.as_object().unwrap().iter().filter(|(name, _)| *name != "data_keys")
+    {
+        assert_eq!(rewrapped[name], *count, "{name}: {rewrapped} {said}");
+    }
+    assert!(said.contains(&damaged), "{said}");
+    assert!(others.iter().all(|other| !said.contains(other)), "{said}");
+
+    // Mended, it is sealed again as well.
+    undo(place);
+    let (code, rewrapped, said) = run(&["keys", "rewrap", "--json"]);
+    assert_eq!(
+        (code, &rewrapped["unreadable"], &rewrapped["left"]),
+        (Some(0), &json!(0), &json!(0)),
+        "{said}"
+    );
 }
 
 /// A revocation that cannot be read does not keep the others from being made.

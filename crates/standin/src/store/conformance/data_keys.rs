@@ -2,7 +2,9 @@
 
 use super::in_parallel;
 use super::samples::{ODD, at, grant, grant_id, next, revocation, sign_in};
-use crate::store::{DataKeyRow, DataKeyUse, RevocationRow, RewrappedGrant, Store, StoreError};
+use crate::store::{
+    DataKeyRow, DataKeyUse, RevocationRow, RewrappedGrant, Store, StoreError, whole,
+};
 use crate::vault::{Grant, Sealed, SealedTokens, header};
 
 fn data_key(id: u32) -> DataKeyRow {
@@ -146,12 +148,15 @@ pub async fn grants_to_rewrap_are_those_with_any_other_key(store: &dyn Store) {
         others.extend(is_other.then_some(grant));
     }
     others.sort_by_key(|grant| grant.id);
-    assert_eq!(store.grants_to_rewrap(2, None, 10).await, Ok(others.clone()));
-    assert_eq!(store.grants_to_rewrap(2, None, 2).await, Ok(others[..2].to_vec()));
-    let rest = store.grants_to_rewrap(2, Some(grant_id(3)), 10).await;
+    assert_eq!(store.grants_to_rewrap(2, None, 10).await.and_then(whole), Ok(others.clone()));
+    assert_eq!(store.grants_to_rewrap(2, None, 2).await.and_then(whole), Ok(others[..2].to_vec()));
+    let rest = store.grants_to_rewrap(2, Some(grant_id(3)), 10).await.and_then(whole);
     assert_eq!(rest, Ok(others[2..].to_vec()));
-    assert_eq!(store.grants_to_rewrap(2, Some(grant_id(300)), 10).await, Ok(Vec::new()));
-    assert_eq!(store.grants_to_rewrap(2, None, 0).await, Ok(Vec::new()));
+    assert_eq!(
+        store.grants_to_rewrap(2, Some(grant_id(300)), 10).await.and_then(whole),
+        Ok(Vec::new())
+    );
+    assert_eq!(store.grants_to_rewrap(2, None, 0).await.and_then(whole), Ok(Vec::new()));
 }
 
 /// Whoever read it before loses, in both directions; and nothing but the tokens changes.
@@ -187,9 +192,9 @@ pub async fn a_revocation_is_rewrapped_where_it_still_waits(store: &dyn Store) {
     for row in [old(3), old(1), new(2), old(4)] {
         assert_eq!(store.queue_revocation(row).await, Ok(()));
     }
-    let found = store.revocations_to_rewrap(2, None, 10).await;
+    let found = store.revocations_to_rewrap(2, None, 10).await.and_then(whole);
     assert_eq!(found, Ok(vec![old(1), old(3), old(4)]));
-    let page = store.revocations_to_rewrap(2, Some((at(1), grant_id(1))), 1).await;
+    let page = store.revocations_to_rewrap(2, Some((at(1), grant_id(1))), 1).await.and_then(whole);
     assert_eq!(page, Ok(vec![old(3)]));
 
     assert_eq!(store.finish_revocation(grant_id(3), at(3)).await, Ok(()));
@@ -199,7 +204,7 @@ pub async fn a_revocation_is_rewrapped_where_it_still_waits(store: &dyn Store) {
     let first = RevocationRow { retry_at: at(70), attempts: 1, ..new(1) };
     let due = store.due_revocations(at(99), 10).await;
     assert_eq!(due, Ok(vec![first, new(2), new(4)]));
-    assert_eq!(store.revocations_to_rewrap(2, None, 10).await, Ok(Vec::new()));
+    assert_eq!(store.revocations_to_rewrap(2, None, 10).await.and_then(whole), Ok(Vec::new()));
 }
 
 /// By no door: a process that was asleep while its key was retired seals again with another.

@@ -7,7 +7,7 @@ use crate::entropy::SystemEntropy;
 use crate::secret::{AccessToken, RefreshToken};
 use crate::store::conformance::samples::{at, grant_id, next, sign_in};
 use crate::store::memory::MemoryStore;
-use crate::store::{DataKeys as _, Grants as _, Rewraps as _, Users as _};
+use crate::store::{DataKeys as _, Grants as _, Rewraps as _, Users as _, whole};
 use crate::time::MockClock;
 use crate::vault::{Binding, Destination, SealedTokens};
 
@@ -160,11 +160,12 @@ async fn vc_6_a_refresh_during_a_batch_is_never_overwritten() {
     let place = Place::with_grants(2).await;
     place.change_key().await;
     place.rotation.vault.keep_up().await;
-    let batch = place.store.grants_to_rewrap(2, None, 10).await.unwrap();
+    let read = place.store.grants_to_rewrap(2, None, 10).await.unwrap();
+    let batch = whole(read.clone()).unwrap();
     let mut rewrap = place.rotation.rewrap();
 
     place.refresh(&batch[0], "rotated").await.unwrap();
-    rewrap.grants(batch.clone()).await.unwrap();
+    rewrap.grants(read).await.unwrap();
     assert_eq!((rewrap.done().rows, rewrap.moved), (1, 1));
     assert_eq!(place.opened(1).await, "rotated");
 
