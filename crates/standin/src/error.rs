@@ -178,7 +178,9 @@ impl Error {
             TokenError::AddressRefused(refused) => Self::address_refused(provider, refused),
             TokenError::Refused(InvalidGrant) => Refusal::CodeRefused.into(),
             TokenError::Refused(InvalidClient | UnauthorizedClient) => Self::ProviderRefusesClient,
-            TokenError::Refused(_) | TokenError::Malformed(_) => Self::ProviderMisbehaved,
+            TokenError::Refused(_) | TokenError::Malformed(_) | TokenError::Unreadable(_) => {
+                Self::ProviderMisbehaved
+            }
             TokenError::Ambiguous => Self::unavailable(),
             TokenError::Throttled { retry_after } | TokenError::Unavailable { retry_after } => {
                 Self::ProviderUnavailable { retry_after: retry_after.unwrap_or(DEFAULT_RETRY) }

@@ -280,7 +280,7 @@ fn outcome(answer: &Result<TokenResponse, TokenError>) -> &'static str {
         Ok(_) => "ok",
         Err(TokenError::AddressRefused(_)) => "address_refused",
         Err(TokenError::Ambiguous) => "no_answer",
-        Err(TokenError::Malformed(_)) => "malformed",
+        Err(TokenError::Malformed(_) | TokenError::Unreadable(_)) => "malformed",
         Err(TokenError::Refused(OAuthError::InvalidGrant)) => "invalid_grant",
         Err(TokenError::Refused(OAuthError::InvalidClient | OAuthError::UnauthorizedClient)) => {
             "invalid_client"

@@ -15,9 +15,9 @@ use crate::secret::{AccessToken, AuthorizationCode, IdToken, Nonce};
 use crate::time::Timestamp;
 use crate::verify::{
     Expected, ExpectedNonce, IdTokenFault, Identity, KeySet, LEEWAY, UnverifiedFront,
-    UnverifiedIdToken, VerifiedCredential, VerifiedFront, VerifiedIdentity, shown,
-    verify_credential, verify_front, verify_hybrid_id_token, verify_id_token,
-    verify_refreshed_id_token,
+    UnverifiedIdToken, VerifiedCredential, VerifiedFront, VerifiedIdentity,
+    check_refreshed_id_token, shown, verify_credential, verify_front, verify_hybrid_id_token,
+    verify_id_token,
 };
 
 /// What the ID token of a sign-in must agree with.
@@ -129,18 +129,15 @@ impl Provider {
         Ok(verify_credential(token, &keys, &expected, receipt)?)
     }
 
-    /// Verifies the ID token that came with a refresh: it must be about the same person (OIDC Core §12.2).
-    pub(crate) async fn verify_refreshed(
+    /// Whether the ID token that came with a refresh is about this person.
+    pub(crate) fn check_refreshed(
         &self,
         core: &Core,
         token: &IdToken,
-        access_token: &AccessToken,
         identity: &Identity,
-    ) -> Result<VerifiedIdentity, Error> {
+    ) -> Result<(), IdTokenFault> {
         let token = UnverifiedIdToken::parse(token)?;
-        let expected = Expected { access_token: Some(access_token), ..self.expected(core) };
-        let keys = self.keys_for(core, &token, &mut Receipt::unkept()).await?;
-        Ok(verify_refreshed_id_token(&token, &keys, &expected, identity)?)
+        check_refreshed_id_token(&token, &self.expected(core), identity)
     }
 
     fn expected_of<'a>(&'a self, core: &Core, proof: &SignInProof<'a>) -> Expected<'a> {

@@ -136,12 +136,15 @@ pub enum TokenError {
     /// Bytes may have left, and no answer came: the provider may have acted.
     #[error("the token endpoint may have heard the question, and no answer came")]
     Ambiguous,
-    /// The answer has not the shape of RFC 6749 §5.1.
+    /// The answer is neither a token nor a refusal of RFC 6749 §5.
     #[error("the token endpoint's answer cannot be read: {0}")]
     Malformed(&'static str),
     /// The provider says no, with a reason.
     #[error("the token endpoint refuses: {0:?}")]
     Refused(OAuthError),
+    /// The provider says yes, and what it gave cannot be read: it has acted.
+    #[error("the token endpoint's answer cannot be read: {0}")]
+    Unreadable(&'static str),
     /// The provider wants us to wait.
     #[error("the token endpoint asks us to wait")]
     Throttled {
@@ -169,7 +172,7 @@ pub(super) async fn post(
     let response = http.send(request).await.map_err(|error| match error {
         HttpError::AddressRefused(refused) => TokenError::AddressRefused(refused),
         HttpError::Ambiguous => TokenError::Ambiguous,
-        HttpError::TooLarge(_) => TokenError::Malformed("it is too large"),
+        HttpError::TooLarge(_) => TokenError::Unreadable("it is too large"),
         HttpError::Unsent => TokenError::Unavailable { retry_after: None },
     })?;
     read(&response)
@@ -221,6 +224,8 @@ pub(super) fn read(response: &Response) -> Result<TokenResponse, TokenError> {
     match response.status {
         StatusCode::OK => parse(&response.body),
         StatusCode::TOO_MANY_REQUESTS => Err(throttled(&response.headers)),
+        // A gateway says that it has no answer: the provider behind it may have acted.
+        StatusCode::BAD_GATEWAY | StatusCode::GATEWAY_TIMEOUT => Err(TokenError::Ambiguous),
         status if status.is_server_error() => {
             Err(TokenError::Unavailable { retry_after: retry_after(&response.headers) })
         }
@@ -319,7 +324,7 @@ pub(super) fn lifetime(seconds: Option<u64>) -> Duration {
 }
 
 fn parse(body: &[u8]) -> Result<TokenResponse, TokenError> {
-    let malformed = TokenError::Malformed;
+    let malformed = TokenError::Unreadable;
     let written: Written = json::object(body).ok_or(malformed(
         "it is no JSON object, or a member is missing, twice there, or of the wrong type",
     ))?;
@@ -378,7 +383,7 @@ mod tests {
             "{\"access_token\":\"a\",\"token_type\":\"Bearer\"} trailing",
             "\u{feff}{\"access_token\":\"a\",\"token_type\":\"Bearer\"}",
         ] {
-            assert!(matches!(answer(200, body), Err(TokenError::Malformed(_))), "{body}");
+            assert!(matches!(answer(200, body), Err(TokenError::Unreadable(_))), "{body}");
         }
     }
 

@@ -36,7 +36,9 @@ const fn fault(error: TokenError) -> (Rule, &'static str, &'static str) {
         TokenError::Ambiguous => (rules::ANSWERED, "an answer", "none, and it may have heard us"),
         TokenError::Throttled { .. } => (rules::ANSWERED, "an answer", "429, or \"slow down\""),
         TokenError::Unavailable { .. } => (rules::ANSWERED, "an answer", "5xx, or no connection"),
-        TokenError::Malformed(what) => (rules::TOKEN_ANSWER, "RFC 6749 §5.1", what),
+        TokenError::Malformed(what) | TokenError::Unreadable(what) => {
+            (rules::TOKEN_ANSWER, "RFC 6749 §5.1", what)
+        }
         TokenError::Refused(OAuthError::InvalidGrant) => {
             (rules::CODE_ACCEPTED, "a good code", "invalid_grant")
         }

@@ -69,7 +69,7 @@ impl Refresher {
         self.flights.launch(grant.id, || async move {
             let _turn = turn;
             let outcome = Flight::new(&exchange, &target, need, is_leased).fly(Goal::Token).await;
-            (target, need, outcome)
+            (Some(target), need, outcome)
         });
     }
 

@@ -29,7 +29,7 @@ pub(crate) enum Fate {
 pub(crate) fn classify(error: TokenError) -> Fate {
     match error {
         TokenError::AddressRefused(refused) => Fate::AddressRefused(refused),
-        TokenError::Ambiguous => Fate::Ambiguous,
+        TokenError::Ambiguous | TokenError::Unreadable(_) => Fate::Ambiguous,
         TokenError::Refused(OAuthError::InvalidGrant) => Fate::Dead,
         TokenError::Refused(OAuthError::InvalidClient | OAuthError::UnauthorizedClient) => {
             Fate::ClientRefused
@@ -63,6 +63,7 @@ mod tests {
             (TokenError::AddressRefused(refused), Fate::AddressRefused(refused)),
             (TokenError::Ambiguous, Fate::Ambiguous),
             (TokenError::Malformed("html"), later),
+            (TokenError::Unreadable("html"), Fate::Ambiguous),
             (TokenError::Refused(InvalidClient), Fate::ClientRefused),
             (TokenError::Refused(InvalidGrant), Fate::Dead),
             (TokenError::Refused(InvalidScope), later),

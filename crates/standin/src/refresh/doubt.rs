@@ -39,15 +39,17 @@ pub(super) enum Verdict {
 pub(super) struct Doubt {
     slots: [Slot; 12],
     since: Option<Timestamp>,
+    /// Whether the doubt has lasted for long enough: from then on the provider is believed, until it gives a token.
+    is_over: bool,
 }
 
 impl Doubt {
     /// The provider gave a token: it knows us, and at least one of our grants.
     pub(super) fn granted(&mut self, now: Timestamp) {
-        self.slot(now).exchanges += 1;
-        if self.since.take().is_some() {
-            self.slots = Default::default();
+        if self.since.is_some() || self.is_over {
+            *self = Self::default();
         }
+        self.slot(now).exchanges += 1;
     }
 
     /// The provider says that a grant is dead.
@@ -56,14 +58,12 @@ impl Doubt {
         slot.exchanges += 1;
         slot.refusals += 1;
         if let Some(since) = self.since {
-            let is_over = now.remaining(since) >= LONGEST;
-            if !is_over {
+            if now.remaining(since) < LONGEST {
                 return Verdict::Doubted { is_new: false };
             }
-            *self = Self::default();
-            return Verdict::Believed;
+            (self.since, self.is_over) = (None, true);
         }
-        if !self.is_too_much(now) {
+        if self.is_over || !self.is_too_much(now) {
             return Verdict::Believed;
         }
         self.since = Some(now);
@@ -149,6 +149,8 @@ mod tests {
         let mut doubt = Doubt::default();
         refuse(&mut doubt, 20, at(0));
         assert_eq!(doubt.refused(at(3599)), DOUBTED);
-        assert_eq!(doubt.refused(at(3600)), Verdict::Believed);
+        assert_eq!(refuse(&mut doubt, 100, at(3600)), [Verdict::Believed; 100]);
+        doubt.granted(at(3601));
+        assert_eq!(refuse(&mut doubt, 20, at(3601))[19], NEWLY);
     }
 }

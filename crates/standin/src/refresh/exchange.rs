@@ -12,7 +12,6 @@ use super::journal::Journal;
 use super::narrow::NarrowTokens;
 use super::{FreshToken, Need, RefreshFailure, Target, later};
 use crate::core::Core;
-use crate::error::Error;
 use crate::id::GrantId;
 use crate::provider::{Provider, ProviderProfile, TokenResponse, is_about_somebody_else};
 use crate::secret::{AccessToken, RefreshToken};
@@ -81,7 +80,7 @@ impl Exchange {
     }
 
     /// Whether the provider may replace its refresh token, or has done so before, whatever is known of it.
-    fn may_rotate(&self, grant: &Grant) -> bool {
+    pub(super) fn may_rotate(&self, grant: &Grant) -> bool {
         let has_rotated = grant.generation > 1;
         has_rotated || self.profile_of(grant).rotates.is_possible()
     }
@@ -89,7 +88,7 @@ impl Exchange {
     /// Whether a refresh token that came after the one in the row may have gone with the server that had it.
     pub(super) fn may_be_behind(&self, grant: &Grant) -> bool {
         let failed_over_at = self.failed_over_at.load(Ordering::Relaxed);
-        self.may_rotate(grant) && grant.updated_at.unix_ms() < failed_over_at
+        grant.updated_at.unix_ms() < failed_over_at
     }
 
     /// Whether the provider may be asked at all.
@@ -117,7 +116,10 @@ impl Exchange {
 
     /// A refresh that answers with another person's ID token is thrown away whole (requirement RF-11). Any
     /// other fault of the ID token is no reason to lose a refresh token that may have been rotated.
-    pub(super) async fn refuse_another_person(
+    ///
+    /// Nobody is asked for keys: what the provider gave is written down nowhere yet, and the answer came from the pinned
+    /// endpoint over TLS (OpenID Connect Core §3.1.3.7, step 6). Nothing is taken from this ID token.
+    pub(super) fn refuse_another_person(
         &self,
         provider: &Provider,
         grant: &Grant,
@@ -126,17 +128,14 @@ impl Exchange {
         let Some(id_token) = &answer.unverified_id_token else {
             return Ok(());
         };
-        let checked = provider
-            .verify_refreshed(&self.core, id_token, &answer.access_token, &grant.identity)
-            .await;
-        match checked {
-            Ok(_) => Ok(()),
-            Err(Error::IdToken(fault)) if is_about_somebody_else(fault) => {
+        match provider.check_refreshed(&self.core, id_token, &grant.identity) {
+            Ok(()) => Ok(()),
+            Err(fault) if is_about_somebody_else(fault) => {
                 tracing::error!(grant.id = %grant.id, "a refresh answered with another person's ID token");
                 Err(RefreshFailure::Misbehaved)
             }
-            Err(error) => {
-                tracing::warn!(grant.id = %grant.id, code = error.code(), "the ID token of a refresh is ignored");
+            Err(fault) => {
+                tracing::warn!(grant.id = %grant.id, %fault, "the ID token of a refresh is ignored");
                 Ok(())
             }
         }

@@ -20,7 +20,7 @@ use crate::measure;
 use crate::provider::{OAuthError, TokenError};
 use crate::revoke;
 use crate::store::{Claimed, Committed, LeaseEnd, RefreshClaim, StoreError};
-use crate::vault::{Destination, Grant, GrantState, ReauthReason};
+use crate::vault::{Destination, Grant, GrantState, ReauthReason, VaultError};
 
 /// How long a node may be the only one to ask: longer than any question, and than the commit after it.
 const LEASE: Duration = Duration::from_secs(12);
@@ -29,6 +29,8 @@ const LEASE: Duration = Duration::from_secs(12);
 const ASK_WITHIN: Duration = Duration::from_secs(3);
 /// How long somebody waits for another node's lease.
 const PATIENCE: Duration = Duration::from_secs(15);
+/// How long an answer waits for a database that is away, when nobody waits for it any more.
+const LONGEST_PATIENCE: Duration = Duration::from_hours(1);
 const FIRST_WAIT: Duration = Duration::from_millis(25);
 const LONGEST_WAIT: Duration = Duration::from_millis(400);
 /// Longer than any way through the machine; a store that always says `Moved` must end, too.
@@ -68,7 +70,6 @@ impl<'a> Flight<'a> {
         need: Need,
         is_leased: bool,
     ) -> Self {
-        let core = &exchange.core;
         Self {
             exchange,
             target,
@@ -76,7 +77,7 @@ impl<'a> Flight<'a> {
             goal: Goal::Token,
             is_leased,
             unless_past: None,
-            attempt: RefreshId::new(&*core.clock, &*core.entropy),
+            attempt: RefreshId::new(&*exchange.core.clock, &*exchange.core.entropy),
             row: None,
             destination: None,
             hand: None,
@@ -114,12 +115,16 @@ impl<'a> Flight<'a> {
         // What the provider gives will be sealed: better a look at the keys before it is asked than after.
         self.exchange.core.vault.require_current().await?;
         let (mut machine, mut step) = Machine::start(goal, self.is_leased);
-        for _ in 0..MAX_STEPS {
+        let mut steps = 0;
+        while steps < MAX_STEPS {
             if let Step::End(end) = step {
                 return self.outcome(end);
             }
             match self.perform(step).await {
-                Ok(event) => step = machine.next(event),
+                Ok(event) => {
+                    steps += usize::from(!self.is_waiting_with_an_answer(event));
+                    step = machine.next(event);
+                }
                 Err(failure) => {
                     self.abandon().await;
                     return Err(failure);
@@ -128,6 +133,12 @@ impl<'a> Flight<'a> {
         }
         self.abandon().await;
         Err(later(None))
+    }
+
+    /// What the provider gave may be nowhere else: it waits as long as the database is away, within reason.
+    fn is_waiting_with_an_answer(&self, event: Event) -> bool {
+        let is_waiting = matches!(event, Event::Unavailable | Event::Waited);
+        is_waiting && self.hand.is_some() && self.began_at.elapsed() < LONGEST_PATIENCE
     }
 
     /// A point that is told to fail is a database that is away.
@@ -191,6 +202,12 @@ impl<'a> Flight<'a> {
     }
 
     async fn claim(&mut self, generation: u64) -> Result<Event, RefreshFailure> {
+        if self.hand.is_none()
+            && let Event::Recalled(Some(found)) = self.recall(generation)
+        {
+            // Nobody may spend a token for which there is an answer, and nobody else brings this one.
+            return Ok(Event::Recalled(Some(found)));
+        }
         if let (Goal::Token, None, Some(row)) = (self.goal, &self.hand, &self.row) {
             // No lease for what may not be asked, or not now. Whoever resolves one takes it in any case: it must come
             // to an end also where nobody will ever ask again, and go to the end of the queue where its provider is in
@@ -209,7 +226,7 @@ impl<'a> Flight<'a> {
             generation,
             now,
             deadline: now.after(LEASE),
-            asks: !matches!(self.goal, Goal::Replay(_)),
+            asks: self.hand.is_none(),
         };
         let claimed = self.exchange.core.store.claim_refresh(claim).await;
         Ok(match self.available(claimed)? {
@@ -227,6 +244,7 @@ impl<'a> Flight<'a> {
     }
 
     async fn ask(&mut self) -> Event {
+        self.hand = None;
         if self.claimed_at.is_some_and(|claimed_at| claimed_at.elapsed() > ASK_WITHIN) {
             return Event::Late;
         }
@@ -260,7 +278,7 @@ impl<'a> Flight<'a> {
             Err(error) => return Ok(self.refused(error, is_believed)),
         };
         exchange.holds.release(id);
-        exchange.refuse_another_person(&provider, grant, &tokens).await?;
+        exchange.refuse_another_person(&provider, grant, &tokens)?;
         let rotated = tokens.refresh_token.is_some();
         let (attempt, generation) = (self.attempt, grant.generation);
         self.hand = Some(Answer { attempt, generation, asked_at, tokens });
@@ -315,6 +333,7 @@ impl<'a> Flight<'a> {
             }
             Some((Committed::Written, token)) => {
                 exchange.journal.settle(attempt);
+                self.hand = None;
                 self.failure = token.is_none().then_some(RefreshFailure::Misbehaved);
                 self.token = token;
                 Event::Written
@@ -328,9 +347,12 @@ impl<'a> Flight<'a> {
         let answer = record.zip(grant).and_then(|(record, grant)| {
             Answer::of_record(&record, grant, &self.exchange.core.vault)
         });
-        let found = answer.as_ref().map(|answer| answer.generation);
+        let found = answer.as_ref().map(|answer| (answer.generation, answer.attempt));
         self.hand = answer;
-        Event::Recalled(found)
+        if let Some((_, attempt)) = found {
+            self.attempt = attempt;
+        }
+        Event::Recalled(found.map(|(generation, _)| generation))
     }
 
     async fn bury(&mut self, rotation_lost: bool) -> Result<Event, RefreshFailure> {
@@ -417,7 +439,8 @@ impl<'a> Flight<'a> {
     }
 
     /// `None` if the database is away: the machine says what that means now. It is the same where nobody knows whether
-    /// a write was kept: all of them are such that they can be tried again, after another look.
+    /// a write was kept: all of them are such that they can be tried again, after another look. And where the data key of
+    /// a tenant is being destroyed: soon the row will be gone, and what is in hand must be revoked then.
     fn available<T>(
         &mut self,
         done: Result<T, impl Into<RefreshFailure>>,
@@ -425,8 +448,10 @@ impl<'a> Flight<'a> {
         match done.map_err(Into::into) {
             Ok(done) => Ok(Some(done)),
             Err(
-                failure
-                @ RefreshFailure::Store(StoreError::Unavailable(_) | StoreError::Unknown(_)),
+                failure @ (RefreshFailure::Store(
+                    StoreError::Unavailable(_) | StoreError::Unknown(_),
+                )
+                | RefreshFailure::Vault(VaultError::TenantKeyMissing)),
             ) => {
                 self.failure = Some(failure);
                 Ok(None)

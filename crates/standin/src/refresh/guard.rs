@@ -80,7 +80,7 @@ impl Outcome {
         match *answer {
             Ok(_) => Self::Granted,
             Err(TokenError::AddressRefused(_)) => Self::NotAsked,
-            Err(TokenError::Ambiguous | TokenError::Malformed(_)) => {
+            Err(TokenError::Ambiguous | TokenError::Malformed(_) | TokenError::Unreadable(_)) => {
                 Self::Failed { retry_after: None }
             }
             Err(TokenError::Unavailable { retry_after }) => Self::Failed { retry_after },

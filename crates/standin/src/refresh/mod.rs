@@ -149,7 +149,10 @@ impl From<StoreError> for RefreshFailure {
 
 impl From<VaultError> for RefreshFailure {
     fn from(error: VaultError) -> Self {
-        Self::Vault(error)
+        match error {
+            VaultError::Store(error) => Self::Store(error),
+            error => Self::Vault(error),
+        }
     }
 }
 
@@ -165,12 +168,16 @@ type Outcome = Result<FreshToken, RefreshFailure>;
 pub(crate) struct Refresher {
     exchange: Arc<Exchange>,
     /// By grant and not by target: one refresh token is spent by one flight at a time (requirement RF-1).
-    flights: Arc<SingleFlight<GrantId, (Target, Need, Outcome)>>,
+    flights: Arc<SingleFlight<GrantId, Flown>>,
     /// What went wrong a moment ago.
     failures: Arc<RecentFailures>,
     /// Those that are due and cannot be refreshed, for a reason of their own.
     passed_over: Arc<Holds>,
 }
+
+/// What a flight was for, and what came of it. No target, if it was to bring something to its end: whoever wanted a
+/// token sets out again.
+type Flown = (Option<Target>, Need, Outcome);
 
 /// What a flight is for: a grant's token, whole or narrowed.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -241,14 +248,14 @@ impl Refresher {
                         }
                         Err(failure) => Err(failure),
                     };
-                    (own, need, outcome)
+                    (Some(own), need, outcome)
                 }
             };
             let flown = self.flights.fly(grant.id, work).await;
             let (flown_for, flown_need, outcome) =
-                flown.unwrap_or_else(|_crashed| (target.clone(), need, Err(later(None))));
+                flown.unwrap_or_else(|_crashed| (Some(target.clone()), need, Err(later(None))));
             // A flight for another target was in the air: its refresh token is nobody's to spend meanwhile.
-            if flown_for != *target {
+            if flown_for.as_ref() != Some(target) {
                 continue;
             }
             let now = self.exchange.now();
@@ -271,6 +278,8 @@ impl Refresher {
 const REPLAYS: usize = 16;
 /// Leases that are over, in one look of the sweeper.
 const MAX_OVERDUE: usize = 64;
+/// How long a look of the sweeper waits for what it has begun.
+const LOOK: Duration = Duration::from_secs(2);
 /// Grants of one provider that are refreshed although nobody asks, in one look: a load that it does not feel.
 const MAX_DUE: usize = 16;
 /// So many are looked through for them: those that were left alone a moment ago must not be in the others' way.
@@ -293,8 +302,10 @@ impl Refresher {
                 })
             })
         };
-        // What is not settled is found again.
-        drop(futures_util::future::join_all(overdue.into_iter().map(resolve)).await);
+        // What is not settled is found again. Those that take long go on by themselves, and keep no other waiting: a
+        // grace may be as short as ten seconds.
+        let all = futures_util::future::join_all(overdue.into_iter().map(resolve));
+        drop(timeout(LOOK, all).await);
         Ok(count)
     }
 
@@ -307,7 +318,8 @@ impl Refresher {
         for provider in core.providers.keys() {
             let seen = core.store.due_grants(provider, core.now(), MAX_DUE_SEEN).await?;
             let now = core.now();
-            let is_held = |grant| self.passed_over.remaining(grant, now).is_some();
+            let held = [&*self.passed_over, &self.exchange.holds];
+            let is_held = |grant| held.iter().any(|holds| holds.remaining(grant, now).is_some());
             due.extend(seen.into_iter().filter(|grant| !is_held(*grant)).take(MAX_DUE));
         }
         let count = due.len();
@@ -376,7 +388,7 @@ impl Refresher {
         let (exchange, target) = (Arc::clone(&self.exchange), Target { grant, narrowed_to: None });
         let flown = self.flights.fly(grant, || async move {
             let outcome = work(&exchange, &target).await;
-            (target, ANY, outcome)
+            (None, ANY, outcome)
         });
         let (_, _, outcome) = flown.await.map_err(|_crashed| later(None))?;
         outcome.map(drop).inspect_err(|failure| {

@@ -19,9 +19,9 @@
 //! - **Who has lost the lease writes nothing.** The commit deletes the lease it was asked under, in the same
 //!   transaction. A late answer takes the lease anew before it may be written (`Fenced`).
 //! - **An answer that was given is never dropped while it may be the newest.** It is in the journal before the
-//!   commit, and a node that comes back takes up its own lease with it. It is applied forward while the row stands at
-//!   its generation or before and nobody has asked since; where somebody has, it is a spare, and a refusal looks for
-//!   it (`Recall`).
+//!   commit, and whoever wants to claim on that node finds it there first, and takes up the lease it was given under.
+//!   It is applied forward while the row stands at its generation or before and nobody has asked since; where somebody
+//!   has, it is a spare, and a refusal looks for it (`Recall`).
 //! - **A question whose answer is lost is asked again at once**: a provider with a grace time still takes the old
 //!   token. The lease stays as a record of it (`Yield`), so that whoever is refused later can say that a rotation
 //!   was lost and not that the user took it back.
@@ -88,7 +88,8 @@ pub(super) enum Event {
     Failed,
     /// The journal has it.
     Kept,
-    /// What the journal has for this generation or a later one: the generation it was given for.
+    /// What the journal has for this generation or a later one: the generation it was given for. It answers a claim,
+    /// too, instead of which it was looked for.
     Recalled(Option<u64>),
     /// The row is written.
     Written,
@@ -112,7 +113,8 @@ pub(super) enum Step {
     /// Read the row: [`Event::Read`].
     Read,
     /// Take the lease for this generation, unless somebody has it: [`Event::Claimed`] or [`Event::Held`]. A record
-    /// of a later generation stays one.
+    /// of a later generation stays one. Or, where the journal has an answer that the row does not,
+    /// [`Event::Recalled`] with it: from then on this is the attempt that was given it.
     Claim { generation: u64 },
     /// Spend the refresh token: [`Event::Answered`], [`Event::Refused`], [`Event::Lost`], [`Event::Failed`] or,
     /// instead of asking, [`Event::Late`].
@@ -207,6 +209,8 @@ pub(super) struct Machine {
     lease: Option<Lease>,
     /// For which generation the answer in hand was given.
     answer: Option<u64>,
+    /// Whether it was found in the journal.
+    is_recalled: bool,
     lost: u8,
     /// For which generation an answer to us was lost. It need not stand in the lease: the database may have been away
     /// when it was to be left as a record.
@@ -231,6 +235,7 @@ impl Machine {
                 phase,
                 lease: None,
                 answer,
+                is_recalled: false,
                 lost: 0,
                 dark: None,
                 is_in_doubt: false,
@@ -249,6 +254,10 @@ impl Machine {
                 self.lease = Some(Lease { generation, unresolved: unresolved.max(own), is_own });
                 self.read()
             }
+            (Phase::Claiming, Event::Recalled(Some(generation))) => {
+                (self.answer, self.is_recalled) = (Some(generation), true);
+                self.read()
+            }
             (Phase::Claiming, Event::Held) => match self.goal {
                 Goal::Resolve => self.end(End::Settled),
                 Goal::Token | Goal::Replay(_) => self.go(Phase::Waiting, Step::Wait),
@@ -258,7 +267,7 @@ impl Machine {
             (Phase::Waiting, Event::GiveUp) => self.end(End::Later),
             (Phase::Asking { .. }, Event::Late) => self.leave(Then::Read),
             (Phase::Asking { generation }, Event::Answered { rotated }) => {
-                self.answer = Some(generation);
+                (self.answer, self.is_recalled) = (Some(generation), false);
                 self.lease = self.lease.map(|lease| Lease { is_own: true, ..lease });
                 if rotated { self.go(Phase::Keeping, Step::Keep) } else { self.commit() }
             }
@@ -270,7 +279,15 @@ impl Machine {
             (Phase::Keeping, Event::Kept) => self.commit(),
             (Phase::Committing, Event::Written) => {
                 self.lease = None;
-                self.end(if matches!(self.goal, Goal::Token) { End::Token } else { End::Settled })
+                match self.goal {
+                    // What was given a while ago need not live any more.
+                    Goal::Token if std::mem::take(&mut self.is_recalled) => {
+                        self.answer = None;
+                        self.read()
+                    }
+                    Goal::Token => self.end(End::Token),
+                    Goal::Resolve | Goal::Replay(_) => self.end(End::Settled),
+                }
             }
             (Phase::Committing | Phase::Burying, Event::Fenced) => {
                 self.lease = None;
@@ -289,7 +306,7 @@ impl Machine {
                 }
             },
             (Phase::Recalling { .. }, Event::Recalled(Some(generation))) => {
-                self.answer = Some(generation);
+                (self.answer, self.is_recalled) = (Some(generation), true);
                 self.is_in_doubt = self.is_leased;
                 self.commit()
             }

@@ -47,8 +47,8 @@ pub use event_token::{try_logout_token, try_security_event};
 pub use fault::IdTokenFault;
 pub(crate) use front::{UnverifiedFront, VerifiedFront, verify_front, verify_hybrid_id_token};
 pub use id_token::{
-    Expected, ExpectedNonce, LEEWAY, MAX_LEEWAY, MAX_LIFETIME, verify_id_token,
-    verify_refreshed_id_token,
+    Expected, ExpectedNonce, LEEWAY, MAX_LEEWAY, MAX_LIFETIME, check_refreshed_id_token,
+    verify_id_token,
 };
 pub use identity::{
     Identity, IdentityHash, InvalidProviderId, LeftOut, Profile, ProviderId, ProviderSession,

@@ -28,7 +28,7 @@ struct Written {
 pub(in crate::provider) fn read(response: &Response) -> Result<TokenResponse, TokenError> {
     match response.status {
         StatusCode::OK => {
-            let written: Written = json::object(&response.body).ok_or(TokenError::Malformed(
+            let written: Written = json::object(&response.body).ok_or(TokenError::Unreadable(
                 "it is no JSON object, or a member is twice there, or of the wrong type",
             ))?;
             match written.error.as_deref() {
@@ -57,7 +57,7 @@ fn refusal(word: &str) -> TokenError {
 }
 
 fn granted(written: Written) -> Result<TokenResponse, TokenError> {
-    let malformed = TokenError::Malformed;
+    let malformed = TokenError::Unreadable;
     let some = |token: Option<String>| token.filter(|token| !token.is_empty());
     let access_token = some(written.access_token).ok_or(malformed("there is no access token"))?;
     let is_bearer = |kind: String| kind.eq_ignore_ascii_case("bearer");
@@ -149,7 +149,7 @@ mod tests {
         let limited = answer(403, r#"{"message":"API rate limit exceeded"}"#).unwrap_err();
         assert_eq!(limited, TokenError::Throttled { retry_after: None });
         assert!(matches!(answer(302, "").unwrap_err(), TokenError::Malformed(_)));
-        assert!(matches!(answer(502, "").unwrap_err(), TokenError::Unavailable { .. }));
+        assert!(matches!(answer(502, "").unwrap_err(), TokenError::Ambiguous));
     }
 
     #[test]
@@ -168,7 +168,7 @@ mod tests {
             r#"{"access_token":"gho_1","token_type":"bearer","expires_in":"28800"}"#,
             r#"{"access_token":"gho_1","access_token":"gho_2","token_type":"bearer"}"#,
         ] {
-            assert!(matches!(answer(200, body), Err(TokenError::Malformed(_))), "{body}");
+            assert!(matches!(answer(200, body), Err(TokenError::Unreadable(_))), "{body}");
         }
     }
 

@@ -143,6 +143,13 @@ impl Provider {
     }
 }
 
+impl Node {
+    /// What its journal has for this generation or a later one.
+    fn kept_since(&self, generation: u64) -> Option<Kept> {
+        self.journal.iter().rev().find(|kept| kept.from >= generation).copied()
+    }
+}
+
 impl World {
     fn is_alive(&self, attempt: u8) -> bool {
         let running = self.nodes.iter().filter_map(|node| node.running.as_ref());
@@ -171,7 +178,7 @@ impl World {
             Goal::Token | Goal::Resolve => None,
         };
         let attempt = hand.map_or(self.attempts, |kept| kept.attempt);
-        self.nodes[node].must_replay = false;
+        self.nodes[node].must_replay &= !matches!(goal, Goal::Replay(_));
         self.nodes[node].running =
             Some(Running { goal, machine, step, attempt, read: None, answer: None, hand });
     }
@@ -181,13 +188,13 @@ impl World {
         self.lease.filter(|lease| lease.attempt == attempt)
     }
 
-    fn claim(&mut self, attempt: u8, goal: Goal, generation: u64) -> Event {
+    fn claim(&mut self, attempt: u8, asks: bool, generation: u64) -> Event {
         let is_own = self.lease_of(attempt).is_some();
         let (generation, unresolved) = match self.lease {
             Some(lease) if is_own => (lease.generation, lease.unresolved),
             Some(lease) if !lease.overdue => return Event::Held,
             // Who only brings an answer asks nothing of the provider.
-            _ if self.holding_off && !matches!(goal, Goal::Replay(_)) => return Event::Held,
+            _ if self.holding_off && asks => return Event::Held,
             Some(lease) if lease.generation >= generation => {
                 (lease.generation, lease.unresolved + 1)
             }
@@ -226,11 +233,20 @@ impl World {
                 let Stored { generation, standing, will_do, .. } = self.row;
                 Event::Read(Some(Row { generation, standing, will_do }))
             }
-            Step::Claim { generation } => self.claim(attempt, running.goal, generation),
+            Step::Claim { generation } => {
+                let found = self.nodes[node].kept_since(generation);
+                if let (None, Some(found)) = (running.hand, found) {
+                    let running = self.running(node)?;
+                    (running.hand, running.attempt) = (Some(found), found.attempt);
+                    return Some(Event::Recalled(Some(found.from)));
+                }
+                self.claim(attempt, running.hand.is_none(), generation)
+            }
             Step::Ask => {
                 if self.lease_of(attempt).is_none_or(|lease| lease.overdue) {
                     return Some(Event::Late);
                 }
+                self.running(node)?.hand = None;
                 self.send(case, node)?;
                 return None;
             }
@@ -251,15 +267,22 @@ impl World {
                     will_do: true,
                     ..row
                 });
-                if is_in_doubt && written == Event::Written {
-                    self.lease = Some(Leased { attempt, generation, unresolved: 1, overdue: true });
+                if written == Event::Written {
+                    self.lease = is_in_doubt.then_some(Leased {
+                        attempt,
+                        generation,
+                        unresolved: 1,
+                        overdue: true,
+                    });
+                    self.running(node)?.hand = None;
                 }
                 written
             }
             Step::Recall { generation } => {
-                let journal = &self.nodes[node].journal;
-                let found = journal.iter().rev().find(|kept| kept.from >= generation).copied();
-                self.running(node)?.hand = found;
+                let found = self.nodes[node].kept_since(generation);
+                let running = self.running(node)?;
+                running.hand = found;
+                running.attempt = found.map_or(running.attempt, |kept| kept.attempt);
                 Event::Recalled(found.map(|kept| kept.from))
             }
             Step::Bury { rotation_lost } => {
@@ -347,18 +370,23 @@ impl Model for Case {
     fn actions(&self, world: &World, actions: &mut Vec<Action>) {
         for (index, node) in world.nodes.iter().enumerate() {
             match &node.running {
-                None if node.must_replay => {
-                    let newest = node.journal.last().map(|kept| kept.from);
-                    actions.extend(newest.map(|from| Action::Start(index, Goal::Replay(from))));
-                }
                 None => {
+                    // It serves requests from the start, and what it has to bring comes whenever it comes.
+                    if node.must_replay {
+                        let newest = node.journal.last().map(|kept| kept.from);
+                        actions.extend(newest.map(|from| Action::Start(index, Goal::Replay(from))));
+                    }
                     if !world.row.will_do
                         && world.row.standing == Standing::Usable
                         && world.attempts < 6
                     {
                         actions.push(Action::Start(index, Goal::Token));
                     }
-                    if world.lease.is_some_and(|lease| lease.overdue) {
+                    // Who would ask is held off, and tries again later.
+                    let may_claim = |lease: Leased| {
+                        !world.holding_off || node.kept_since(lease.generation).is_some()
+                    };
+                    if world.lease.is_some_and(|lease| lease.overdue && may_claim(lease)) {
                         actions.push(Action::Start(index, Goal::Resolve));
                     }
                 }
