@@ -75,6 +75,9 @@ pub enum HttpError {
     /// No connection was made: the peer has seen nothing.
     #[error("no connection could be made")]
     Unsent,
+    /// The peer has not proved who it is, and has seen nothing. What is wrong with its certificate.
+    #[error("its certificate is no proof: {0}")]
+    Untrusted(&'static str),
     /// The answer is larger than it may be. The peer has acted.
     #[error("the answer is larger than {0} bytes")]
     TooLarge(usize),
@@ -86,7 +89,7 @@ pub trait HttpClient: Send + Sync + 'static {
     /// Sends one request and reads the whole answer.
     ///
     /// # Errors
-    /// [`HttpError::AddressRefused`] and [`HttpError::Unsent`] if the peer has seen nothing;
+    /// [`HttpError::AddressRefused`], [`HttpError::Unsent`] and [`HttpError::Untrusted`] if the peer has seen nothing;
     /// [`HttpError::Ambiguous`] and [`HttpError::TooLarge`] if it may have acted. An answer of any status is no
     /// error.
     ///

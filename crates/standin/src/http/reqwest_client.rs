@@ -7,6 +7,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use reqwest::dns::Resolve;
+use rustls::CertificateError;
 use url::{Host, Url};
 
 use super::resolver::{JudgingResolver, SystemResolver};
@@ -99,11 +100,42 @@ fn why(error: &reqwest::Error) -> HttpError {
     let mut causes = std::iter::successors(error.source(), |&cause| cause.source());
     if let Some(refused) = causes.find_map(|cause| cause.downcast_ref::<RefusedAddress>()) {
         HttpError::AddressRefused(*refused)
+    } else if let Some(fault) = certificate_fault(error) {
+        HttpError::Untrusted(fault)
     } else if error.is_connect() || error.is_builder() {
         HttpError::Unsent
     } else {
         HttpError::Ambiguous
     }
+}
+
+/// What is wrong with the peer's certificate, in words for an operator.
+fn certificate_fault(error: &reqwest::Error) -> Option<&'static str> {
+    let mut causes = std::iter::successors(error.source(), |&cause| inner(cause));
+    let found = causes.find_map(|cause| match cause.downcast_ref::<rustls::Error>() {
+        Some(rustls::Error::InvalidCertificate(fault)) => Some(fault),
+        _ => None,
+    })?;
+    Some(match found {
+        // An authority that was made anew has the name of the one before, and another key.
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => {
+            "no authority that is trusted here vouches for it (or it is not from the one that is named)"
+        }
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+            "it is for another name"
+        }
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => "its time is over",
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+            "its time has not begun"
+        }
+        _ => "it is not valid",
+    })
+}
+
+/// What an error was made of. An error of a socket does not name what it carries as its source.
+fn inner<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e (dyn Error + 'static)> {
+    let carried = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+    carried.map(|carried| carried as &(dyn Error + 'static)).or_else(|| error.source())
 }
 
 async fn read_body(mut response: reqwest::Response, limit: usize) -> Result<Bytes, HttpError> {

@@ -79,7 +79,9 @@ pub(super) async fn fetch(
     let response = http.send(request).await.map_err(|error| match error {
         HttpError::AddressRefused(refused) => DocumentFault::AddressRefused(refused),
         HttpError::TooLarge(_) => DocumentFault::TooLarge,
-        HttpError::Ambiguous | HttpError::Unsent => DocumentFault::Unreachable,
+        HttpError::Ambiguous | HttpError::Unsent | HttpError::Untrusted(_) => {
+            DocumentFault::Unreachable
+        }
     })?;
     match response.status {
         StatusCode::OK => {

@@ -173,7 +173,9 @@ pub(super) async fn post(
         HttpError::AddressRefused(refused) => TokenError::AddressRefused(refused),
         HttpError::Ambiguous => TokenError::Ambiguous,
         HttpError::TooLarge(_) => TokenError::Unreadable("it is too large"),
-        HttpError::Unsent => TokenError::Unavailable { retry_after: None },
+        HttpError::Unsent | HttpError::Untrusted(_) => {
+            TokenError::Unavailable { retry_after: None }
+        }
     })?;
     read(&response)
 }

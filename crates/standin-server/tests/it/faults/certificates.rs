@@ -14,10 +14,8 @@ use serde_json::json;
 
 use crate::outbound::{Service, place};
 
-/// A provider with this certificate for its host. How many requests it could read.
-fn provider(certificate: &rcgen::Certificate, key: &KeyPair) -> (u16, Arc<AtomicUsize>) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = listener.local_addr().unwrap().port();
+/// How a server speaks TLS that has this certificate.
+pub(crate) fn tls(certificate: &rcgen::Certificate, key: &KeyPair) -> Arc<ServerConfig> {
     let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
     let cryptography = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let config = ServerConfig::builder_with_provider(cryptography)
@@ -26,7 +24,14 @@ fn provider(certificate: &rcgen::Certificate, key: &KeyPair) -> (u16, Arc<Atomic
         .with_no_client_auth()
         .with_single_cert(vec![certificate.der().clone()], key)
         .unwrap();
-    let (config, read) = (Arc::new(config), Arc::new(AtomicUsize::new(0)));
+    Arc::new(config)
+}
+
+/// A provider with this certificate for its host. How many requests it could read.
+fn provider(certificate: &rcgen::Certificate, key: &KeyPair) -> (u16, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let (config, read) = (tls(certificate, key), Arc::new(AtomicUsize::new(0)));
     let count = Arc::clone(&read);
     let issuer = format!("https://localhost:{port}");
     let document = json!({
@@ -59,7 +64,7 @@ fn provider(certificate: &rcgen::Certificate, key: &KeyPair) -> (u16, Arc<Atomic
     (port, read)
 }
 
-fn authority() -> CertifiedIssuer<'static, KeyPair> {
+pub(crate) fn authority() -> CertifiedIssuer<'static, KeyPair> {
     let mut params = CertificateParams::new(Vec::new()).unwrap();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()

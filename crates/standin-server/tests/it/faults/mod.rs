@@ -2,7 +2,7 @@
 
 mod broken_files;
 mod canaries;
-mod certificates;
+pub(crate) mod certificates;
 mod failing_writes;
 mod failover;
 mod migrations;

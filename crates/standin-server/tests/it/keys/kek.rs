@@ -12,13 +12,15 @@ use std::sync::Mutex;
 use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
 use axum::Router;
 use data_encoding::{BASE64, HEXLOWER};
+use rcgen::{CertificateParams, CertifiedIssuer, KeyPair};
 use standin::store::DataKeyRow;
 use tokio::task::JoinHandle;
 
 use super::*;
+use crate::faults::certificates::authority;
 use aws::Aws;
 use google::Google;
-use transit::Transit;
+use transit::{Transit, behind_tls};
 
 /// A key-encryption key in a variable, as `openssl rand -base64 32` makes it.
 const IN_VARIABLE: &str = "3q2+796tvu/erb7v3q2+796tvu/erb7v3q2+796tvu8=";
@@ -384,6 +386,52 @@ fn key_service_is_down(mut world: World) {
         };
         server.switch_on(runtime);
         world.vend_all(&world.serve().1);
+    }
+    world.assert_nothing_leaked();
+}
+
+/// A Vault whose certificate is from an authority of one's own.
+#[test]
+fn vc_14_a_vault_is_trusted_by_the_authority_that_is_named_and_by_no_other() {
+    let mut world = World::new();
+    let (known, other) = (authority(), authority());
+    let key = KeyPair::generate().unwrap();
+    let certificate = |name: &str, issuer: &CertifiedIssuer<'static, KeyPair>| {
+        CertificateParams::new(vec![name.to_owned()]).unwrap().signed_by(&key, issuer).unwrap()
+    };
+    let file = |name: &str, text: String| {
+        let path = world.place.path().join(name);
+        fs::write(&path, text).unwrap();
+        path.display().to_string()
+    };
+    let (ours, theirs) = (file("ours.pem", known.pem()), file("theirs.pem", other.pem()));
+    let no_certificate = file("none.pem", "no certificate".to_owned());
+    let inside = world.transit.server.address;
+    let address = |certificate: &rcgen::Certificate| {
+        format!("https://localhost:{}", behind_tls(inside, certificate, &key))
+    };
+    let right = address(&certificate("localhost", &known));
+    let misnamed = address(&certificate("vault.example", &known));
+
+    for (at, authority, wanted) in [
+        (&right, None, "no authority that is trusted here vouches for it"),
+        (&right, Some(&theirs), "no authority that is trusted here vouches for it"),
+        (&misnamed, Some(&ours), "it is for another name"),
+        (&right, Some(&no_certificate), "holds no certificate in PEM"),
+    ] {
+        world.set("STANDIN__KEYS__VAULT__ADDRESS", Some(at.as_str()));
+        world.set("STANDIN__KEYS__VAULT__CA_FILE", authority.map(String::as_str));
+        let words = world.refusal(&["keys", "add", "--kek", IN_TRANSIT]);
+        assert!(words.contains(wanted) && words.contains("ca_file"), "{at} {authority:?}: {words}");
+    }
+    assert_eq!(world.transit.visits.count(), 0, "something was sent");
+    world.set("STANDIN__KEYS__VAULT__ADDRESS", Some(right.as_str()));
+    for variable in ["STANDIN__KEYS__VAULT__CA_FILE", "VAULT_CACERT"] {
+        world.set("STANDIN__KEYS__VAULT__CA_FILE", None);
+        world.set(variable, Some(ours.as_str()));
+        assert_eq!(world.change_kek(Some(IN_TRANSIT)), IN_TRANSIT);
+        world.vend_all(&world.serve().1);
+        world.change_kek(None);
     }
     world.assert_nothing_leaked();
 }

@@ -141,6 +141,17 @@ pub enum KekError {
         /// Why.
         reason: HttpError,
     },
+    /// Whoever answers has not proved who it is, and was sent nothing.
+    #[error(
+        "{host} is not trusted: {reason}; for Vault, `keys.vault.ca_file` or VAULT_CACERT names the authority that \
+         vouches for it"
+    )]
+    Untrusted {
+        /// Who.
+        host: String,
+        /// Why.
+        reason: HttpError,
+    },
 }
 
 /// The name of a KEK that is in no key file.

@@ -85,8 +85,10 @@ pub(super) async fn send(
 ) -> Result<Response, KekError> {
     let host = host_of(&request.url);
     let sent = http.send(request).await;
-    let response =
-        sent.map_err(|reason: HttpError| KekError::Unreachable { host: host.clone(), reason })?;
+    let response = sent.map_err(|reason| match reason {
+        HttpError::Untrusted(_) => KekError::Untrusted { host: host.clone(), reason },
+        reason => KekError::Unreachable { host: host.clone(), reason },
+    })?;
     if response.status.is_success() {
         return Ok(response);
     }

@@ -1,12 +1,18 @@
 //! A server that speaks as Vault's transit engine does, mounted at `transit`.
 
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::thread;
+
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::post;
+use rustls::{ServerConnection, StreamOwned};
 use standin::secret::sha256;
 
 use super::*;
+use crate::faults::certificates::tls;
 
 pub(super) const TOKEN: &str = "hvs.canary-of-the-vault-token";
 pub(super) const NAMESPACE: &str = "platform";
@@ -24,6 +30,52 @@ impl Transit {
             .with_state(Arc::clone(&visits));
         Self { server: Server::start(runtime, router), visits }
     }
+}
+
+/// Puts TLS with this certificate before a server that has none: one request and one answer for each connection. Where it
+/// is.
+pub(super) fn behind_tls(
+    server: std::net::SocketAddr,
+    certificate: &rcgen::Certificate,
+    key: &KeyPair,
+) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let config = tls(certificate, key);
+    thread::Builder::new()
+        .spawn(move || {
+            for stream in listener.incoming().map_while(Result::ok) {
+                let connection = ServerConnection::new(Arc::clone(&config)).unwrap();
+                // Whoever does not believe the certificate hangs up.
+                drop(pass_on(&mut StreamOwned::new(connection, stream), server));
+            }
+        })
+        .unwrap();
+    port
+}
+
+fn pass_on(outside: &mut (impl Read + Write), server: std::net::SocketAddr) -> std::io::Result<()> {
+    let mut request = Vec::new();
+    while !is_whole(&request) {
+        let mut part = [0; 4096];
+        match outside.read(&mut part)? {
+            0 => return Ok(()),
+            length => request.extend_from_slice(&part[..length]),
+        }
+    }
+    let mut inside = TcpStream::connect(server)?;
+    let text = String::from_utf8(request).unwrap();
+    inside.write_all(text.replacen("\r\n", "\r\nConnection: close\r\n", 1).as_bytes())?;
+    let mut answer = Vec::new();
+    inside.read_to_end(&mut answer)?;
+    outside.write_all(&answer)
+}
+
+fn is_whole(request: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(request).to_lowercase();
+    let Some((head, body)) = text.split_once("\r\n\r\n") else { return false };
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+    body.len() >= length.map_or(0, |length| length.parse().unwrap())
 }
 
 type Answer = Result<Json<Value>, (StatusCode, Json<Value>)>;
