@@ -291,20 +291,22 @@ fn row(
 }
 
 /// Revokes a token that has no grant any more. It is queued before anything else; failing to queue it is
-/// logged, since there is nobody left to tell.
+/// logged, since there is nobody left to tell. Whether it is queued.
 pub(crate) async fn discard(
     core: &Arc<Core>,
     grant: GrantId,
     destination: &Destination,
     token: &RefreshToken,
-) {
-    let revocations = Revocations::new(Arc::clone(core));
-    let done: Result<Revoked, Error> = async {
-        let row = queued(core, grant, destination, token).await?;
-        revocations.attempt(row).await
+) -> bool {
+    let row = match queued(core, grant, destination, token).await {
+        Ok(row) => row,
+        Err(error) => {
+            tracing::error!(grant.id = %grant, code = error.code(), "a token could not be queued for revocation");
+            return false;
+        }
+    };
+    if let Err(error) = Revocations::new(Arc::clone(core)).attempt(row).await {
+        tracing::error!(grant.id = %grant, code = error.code(), "a revocation waits in the queue");
     }
-    .await;
-    if let Err(error) = done {
-        tracing::error!(grant.id = %grant, code = error.code(), "a token could not be queued for revocation");
-    }
+    true
 }

@@ -95,7 +95,7 @@ pub(super) fn is_half_begun(path: &Path) -> bool {
 }
 
 /// A file whose name begins as that of the database does.
-pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
+pub(crate) fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     name.into()

@@ -48,6 +48,7 @@ use standin::store::{Marks, Result, SessionHash, SessionView};
 
 use crate::OpenError;
 use failure::Failure;
+pub(crate) use file::beside;
 use reader::Readers;
 use recent::{Recent, Writes};
 use writer::Writer;

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use standin::fail_point::FailPoint;
 use standin::id::{GrantId, RefreshId};
 use standin::store::conformance::samples::{at, grant_id, refresh_id};
 use standin::time::MockClock;
@@ -42,10 +43,11 @@ impl Disk {
     }
 
     fn file(&self) -> PathBuf {
-        let mut files = fs::read_dir(self.path()).unwrap();
-        let file = files.next().unwrap().unwrap().path();
-        assert!(files.next().is_none(), "one process has one file");
-        file
+        let files = fs::read_dir(self.path()).unwrap().map(|entry| entry.unwrap().path());
+        let files: Vec<_> =
+            files.filter(|path| path.extension().is_some_and(|found| found == "journal")).collect();
+        let [file] = files.as_slice() else { panic!("one process has one file: {files:?}") };
+        file.clone()
     }
 }
 
@@ -130,7 +132,7 @@ async fn what_is_in_its_row_is_forgotten_ten_minutes_later_and_a_spare_after_a_d
     let journal = disk.open();
     journal.append(record(1)).await.unwrap();
     journal.append(record(2)).await.unwrap();
-    journal.settle(refresh_id(1));
+    journal.settle(grant_id(1), 2).await;
     drop(journal);
     disk.clock.advance(Duration::from_secs(599));
     assert_eq!(disk.open().kept(), [record(1), record(2)]);
@@ -148,11 +150,101 @@ async fn a_file_that_has_grown_is_begun_anew_with_what_is_kept() {
     for number in 1..=6 {
         let record = JournalRecord { attempt: refresh_id(number), ..large.clone() };
         journal.append(record).await.unwrap();
-        journal.settle(refresh_id(number));
+        journal.settle(grant_id(1), 2).await;
         disk.clock.advance(Duration::from_mins(11));
     }
     journal.append(record(7)).await.unwrap();
     assert!(fs::metadata(disk.file()).unwrap().len() < 2_000_000);
     drop(journal);
     assert_eq!(disk.open().kept(), [record(7)]);
+}
+
+#[tokio::test]
+async fn what_is_in_its_row_settles_what_was_given_before_it() {
+    let disk = Disk::new();
+    let journal = disk.open();
+    for number in 1..=5 {
+        journal.append(record(number)).await.unwrap();
+    }
+    journal.settle(grant_id(1), 4).await;
+    assert_eq!(journal.waiting(), 3, "5, and those of the other grant");
+    drop(journal);
+    let journal = disk.open();
+    assert_eq!((journal.waiting(), journal.kept().len()), (3, 5));
+    // A spare is newer than one that is settled, and is found also where it is asked for the older one.
+    assert_eq!(found(&journal, grant_id(1), 1), Some(refresh_id(5)));
+}
+
+/// Nothing fails, and nothing is lost on its way from file to file.
+#[test]
+fn processes_that_start_at_the_same_time_take_over_each_record_once() {
+    let disk = Disk::new();
+    let start_again_and_again = |process: u64| {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        for round in 0..25 {
+            let journal = disk.open();
+            let record = record(100 * process + round);
+            runtime.block_on(journal.append(record)).unwrap();
+        }
+    };
+    std::thread::scope(|scope| {
+        for process in 0..4 {
+            scope.spawn(move || start_again_and_again(process));
+        }
+    });
+    let mut wanted: Vec<_> = (0..4)
+        .flat_map(|process| (0..25).map(move |round| record(100 * process + round)))
+        .collect();
+    wanted.sort_by_key(|record| record.asked_at);
+    assert_eq!(disk.open().kept(), wanted);
+}
+
+/// Whoever was killed while a file was taken over has left what it held in two.
+#[tokio::test]
+async fn a_record_that_is_in_two_files_is_one_and_settled_if_either_says_so() {
+    let disk = Disk::new();
+    let journal = disk.open();
+    journal.append(record(1)).await.unwrap();
+    fs::copy(disk.file(), disk.path().join("older.left")).unwrap();
+    journal.settle(grant_id(1), 2).await;
+    drop(journal);
+    fs::rename(disk.path().join("older.left"), disk.path().join("older.journal")).unwrap();
+    let journal = disk.open();
+    assert_eq!((journal.waiting(), journal.kept()), (0, vec![record(1)]));
+}
+
+/// In a container each process has the number of the one before it.
+#[tokio::test]
+async fn what_a_probe_has_left_that_was_killed_is_in_nobodys_way() {
+    let disk = Disk::new();
+    let journal = disk.open();
+    for number in 0..3 {
+        let left = disk.path().join(format!("{}-{number}.probe", std::process::id()));
+        fs::write(left, "").unwrap();
+    }
+    journal.probe().await.unwrap();
+    drop(journal);
+    drop(disk.open());
+    assert_eq!(fs::read_dir(disk.path()).unwrap().count(), 2, "the journal, and its lock");
+}
+
+/// A disk that hangs holds up whoever writes, and nobody who looks.
+#[tokio::test]
+async fn a_disk_that_hangs_keeps_nobody_who_only_looks() {
+    let disk = Disk::new();
+    let journal = disk.open();
+    journal.append(record(1)).await.unwrap();
+    let slow = FailPoint::JournalHasWritten.name();
+    fail::cfg(slow, "pause").unwrap();
+    let size = fs::metadata(disk.file()).unwrap().len();
+    let (written, ()) = tokio::join!(journal.append(record(2)), async {
+        while fs::metadata(disk.file()).unwrap().len() == size {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!((journal.kept(), journal.waiting()), (vec![record(1)], 1));
+        assert_eq!(found(&journal, grant_id(1), 1), Some(refresh_id(1)));
+        fail::cfg(slow, "off").unwrap();
+    });
+    written.unwrap();
+    assert_eq!(journal.kept(), [record(1), record(2)]);
 }

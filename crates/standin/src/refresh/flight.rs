@@ -98,10 +98,13 @@ impl<'a> Flight<'a> {
 
     /// Brings an answer of the journal to its row.
     pub(super) async fn replay(mut self, record: &JournalRecord) -> Outcome {
-        let grant =
-            self.exchange.core.store.grant(record.grant).await?.ok_or(RefreshFailure::Gone)?;
+        let Some(grant) = self.exchange.core.store.grant(record.grant).await? else {
+            self.exchange.journal.settle(record.grant, record.generation + 1).await;
+            return Err(RefreshFailure::Gone);
+        };
         self.exchange.core.vault.learn(grant.tokens.iter()).await;
         self.attempt = record.attempt;
+        self.destination = Some(Destination::of(&grant));
         self.hand = Answer::of_record(record, &grant, &self.exchange.core.vault);
         if self.hand.is_none() {
             tracing::error!(grant.id = %record.grant, "an answer of the journal does not open; it is left where it is");
@@ -185,6 +188,10 @@ impl<'a> Flight<'a> {
             return Ok(Event::Read(None));
         };
         core.vault.learn(grant.tokens.iter()).await;
+        if self.hand.as_ref().is_some_and(|answer| answer.generation < grant.generation) {
+            // The row has it, or has gone past it: of no use to anybody, unless the row of before comes back.
+            self.exchange.journal.settle(grant.id, grant.generation).await;
+        }
         self.token = self.exchange.at_hand(&grant, self.target, self.need)?;
         let standing = match grant.state {
             GrantState::Revoked => Standing::Gone,
@@ -319,7 +326,7 @@ impl<'a> Flight<'a> {
         let (exchange, narrowed_to) = (self.exchange, self.target.narrowed_to.as_ref());
         let (grant, is_refused) = (grant.clone(), self.need.stale.is_some());
         let written = exchange.write_answer(grant, answer, narrowed_to, lease, is_refused).await;
-        let attempt = answer.attempt;
+        let generation = answer.next_generation();
         Ok(match self.available(written)? {
             None => Event::Unavailable,
             Some((Committed::Fenced, _)) => {
@@ -332,7 +339,7 @@ impl<'a> Flight<'a> {
                 Event::Moved
             }
             Some((Committed::Written, token)) => {
-                exchange.journal.settle(attempt);
+                exchange.journal.settle(self.target.grant, generation).await;
                 self.hand = None;
                 self.failure = token.is_none().then_some(RefreshFailure::Misbehaved);
                 self.token = token;
@@ -372,12 +379,17 @@ impl<'a> Flight<'a> {
 
     /// A refresh token that was issued while its grant was taken back must not outlive it (requirement RF-10).
     async fn discard(&mut self) -> Event {
-        let hand = self.hand.take();
-        let token = hand.as_ref().and_then(|answer| answer.tokens.refresh_token.as_ref());
-        if let (Some(token), Some(destination)) = (token, &self.destination) {
-            let id = self.target.grant;
-            tracing::info!(grant.id = %id, "revoking a token that came after its grant was taken back");
-            revoke::discard(&self.exchange.core, id, destination, token).await;
+        let Some(answer) = self.hand.take() else { return Event::Done };
+        let (id, token) = (self.target.grant, answer.tokens.refresh_token.as_ref());
+        let is_seen_to = match (token, &self.destination) {
+            (Some(token), Some(destination)) => {
+                tracing::info!(grant.id = %id, "revoking a token that came after its grant was taken back");
+                revoke::discard(&self.exchange.core, id, destination, token).await
+            }
+            _ => true,
+        };
+        if is_seen_to {
+            self.exchange.journal.settle(id, answer.next_generation()).await;
         }
         Event::Done
     }

@@ -39,9 +39,9 @@ pub trait Journal: Send + Sync + 'static {
     /// # Errors
     /// Whatever the disk says. The refresh goes on: the row is the better place anyway.
     async fn append(&self, record: JournalRecord) -> std::io::Result<()>;
-    /// The answer of this attempt is in its row. It may be forgotten some minutes later: a failover may bring the
-    /// row of before back.
-    fn settle(&self, attempt: RefreshId);
+    /// The row of this grant has come to `generation`, or nothing that was given for an earlier one is needed any more.
+    /// It may be forgotten some minutes later: a failover may bring the row of before back.
+    async fn settle(&self, grant: GrantId, generation: u64);
     /// The newest answer that was given to this grant for `generation` or a later one.
     fn find(&self, grant: GrantId, generation: u64) -> Option<JournalRecord>;
     /// Everything that is kept, oldest first.
@@ -69,7 +69,7 @@ impl Journal for NoJournal {
         Ok(())
     }
 
-    fn settle(&self, _attempt: RefreshId) {}
+    async fn settle(&self, _grant: GrantId, _generation: u64) {}
 
     fn find(&self, _grant: GrantId, _generation: u64) -> Option<JournalRecord> {
         None

@@ -156,7 +156,9 @@ impl SignIn {
             |grant| grant.id,
         );
         match provider.destination(&self.core, person.identity()).await {
-            Ok(destination) => revoke::discard(&self.core, id, &destination, &token).await,
+            Ok(destination) => {
+                revoke::discard(&self.core, id, &destination, &token).await;
+            }
             Err(error) => tracing::error!(%error, "a token of another account is not revoked"),
         }
     }

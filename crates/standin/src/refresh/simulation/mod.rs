@@ -112,6 +112,13 @@ fn rf_9_a_long_journal_does_not_keep_the_sweeper() {
     assert!(in_its_own_time(world::follows_with_a_journal_of(2_000)));
 }
 
+/// What its row has, or has gone past, what was taken back and what nobody has any more waited in the journal for a day,
+/// and an alarm with it.
+#[test]
+fn rf_9_an_answer_that_needs_no_row_does_not_wait_for_one() {
+    assert_eq!(in_its_own_time(world::waits_for_what_is_done()), (3, 0));
+}
+
 /// Whoever found something wrong before the question gave the lease back, and with it what others had left in it: the
 /// grant went on with a token that was spent.
 #[test]

@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep};
 
 use super::provider::Provider;
 use crate::http::{HttpClient, HttpError, Request, Response, TOTAL_TIMEOUT};
-use crate::id::{GrantId, RefreshId};
+use crate::id::GrantId;
 use crate::refresh::{Journal, JournalRecord};
 use crate::store::conformance::samples;
 use crate::store::memory::Wire;
@@ -156,6 +156,21 @@ impl Machine {
         self.disk.lock().unwrap().extend((0..records).map(|number| (record(number), true)));
     }
 
+    /// It was killed before it noted that any answer is in its row. One is of a grant that nobody has any more.
+    pub(super) fn has_settled_nothing(&self) {
+        self.has_kept(1);
+        let mut disk = self.disk.lock().unwrap();
+        disk.iter_mut().for_each(|kept| kept.1 = false);
+        if let Some((record, _)) = disk.last_mut() {
+            record.grant = samples::grant_id(99);
+        }
+    }
+
+    /// Answers of which it does not know that they are in a row.
+    pub(super) fn waiting(&self) -> usize {
+        self.disk.lock().unwrap().iter().filter(|kept| !kept.1).count()
+    }
+
     fn is_lost(&self, what: &'static str) -> bool {
         self.trouble.lock().unwrap().lost_answer.take_if(|lost| *lost == what).is_some()
     }
@@ -280,9 +295,11 @@ impl Journal for Life {
         Ok(())
     }
 
-    fn settle(&self, attempt: RefreshId) {
+    async fn settle(&self, grant: GrantId, generation: u64) {
         let mut disk = self.machine.disk.lock().unwrap();
-        disk.iter_mut().filter(|kept| kept.0.attempt == attempt).for_each(|kept| kept.1 = true);
+        let of_it =
+            disk.iter_mut().filter(|kept| kept.0.grant == grant && kept.0.generation < generation);
+        of_it.for_each(|kept| kept.1 = true);
     }
 
     fn find(&self, grant: GrantId, generation: u64) -> Option<JournalRecord> {

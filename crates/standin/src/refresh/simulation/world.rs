@@ -150,6 +150,31 @@ pub(super) async fn answers_without_an_answer_to(what: &'static str) -> bool {
     token.is_ok() && record.given == 1 && world.generations().await == 3
 }
 
+/// How many answers wait in the journal of a node that was killed before it noted that they are stored, and how many of
+/// them when it has looked through it: of one the row was written, of one the grant was taken back, of one it is gone.
+pub(super) async fn waits_for_what_is_done() -> (usize, usize) {
+    let mut world = World::new(1, WITH_GRACE).await;
+    world.start(0).await;
+    let grants = world.grants().await;
+    if let Some(node) = world.nodes[0].take() {
+        let need = Need { min_ttl: Duration::ZERO, stale: None };
+        for grant in &grants {
+            assert!(node.standin.refresher().ensure_fresh(grant, need).await.is_ok());
+        }
+        node.upkeep.abort();
+    }
+    world.machines[0].die();
+    world.machines[0].has_settled_nothing();
+    let before = world.machines[0].waiting();
+    // Taken back before the answer came.
+    let taken_back =
+        Grant { state: GrantState::Revoked, version: grants[1].version + 2, ..grants[1].clone() };
+    world.database.replace_grant(taken_back, None).await.unwrap();
+    world.start(0).await;
+    sleep(Duration::from_secs(6)).await;
+    (before, world.machines[0].waiting())
+}
+
 fn due(back: &mut Vec<(Instant, usize)>) -> Vec<usize> {
     let now = Instant::now();
     let (due, later) = std::mem::take(back).into_iter().partition(|(at, _)| *at <= now);
