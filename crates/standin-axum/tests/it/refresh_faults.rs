@@ -278,10 +278,10 @@ async fn d11_rf_9_a_rotation_whose_answer_is_lost_is_tried_once_and_named() {
     let world = World::start().await;
     world.google.control("PUT", "profile", json!({ "rotate_refresh_tokens": true })).await;
     let (caller, _) = world.away(ADA, "").await;
+    // From now on it is known to rotate.
+    caller.token().await;
+    world.google.advance(3600).await;
     world.google.fault("token", "drop_after", json!({})).await;
-    let answer = caller.ask(json!({})).await;
-    answer.assert_refused(503, "provider_unavailable");
-    world.google.advance(retry_after(&answer)).await;
 
     let answer = caller.ask(json!({})).await;
 
@@ -290,6 +290,25 @@ async fn d11_rf_9_a_rotation_whose_answer_is_lost_is_tried_once_and_named() {
     caller.ask(json!({})).await.assert_refused(409, "reauth_required");
     assert_eq!(world.google.count("refresh_refused").await, 1);
     assert_eq!(world.value::<String>("SELECT reason FROM grants"), "rotation_lost");
+}
+
+/// A provider that gives no other refresh token cannot have lost one on the way.
+#[tokio::test]
+async fn d11_rf_5_after_a_lost_answer_a_provider_that_does_not_rotate_is_not_believed_at_once() {
+    let world = World::start().await;
+    let (caller, _) = world.away(ADA, "").await;
+    world.google.fault("token", "drop_after", json!({})).await;
+    let answer = caller.ask(json!({})).await;
+    answer.assert_refused(503, "provider_unavailable");
+    world.google.advance(retry_after(&answer)).await;
+    world.google.fault("token", "invalid_grant", json!({})).await;
+    caller.ask(json!({})).await.assert_refused(409, "reauth_required");
+    assert_eq!(world.value::<i64>("SELECT refusals FROM grants"), 1);
+    // A minute later it is asked again, and takes it.
+    world.google.advance(90).await;
+    assert_eq!(world.standin.tend_grants().await, Ok(1));
+    caller.token().await;
+    assert_eq!(world.value::<i64>("SELECT refusals FROM grants"), 0);
 }
 
 #[tokio::test]
