@@ -21,7 +21,7 @@ pub(crate) struct Arguments {
     /// How often the service is killed; two thirds of them with a provider that has a grace.
     #[arg(long, default_value_t = 3_000)]
     kills: u64,
-    /// What the dice begin with. When a process of the machine does what, they do not say.
+    /// The seed. It does not decide how the machine schedules processes.
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// Where the rows are.

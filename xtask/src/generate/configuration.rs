@@ -21,7 +21,8 @@ pub(super) fn table() -> String {
     );
     let mut section = None;
     for key in sorted() {
-        let table = key.path.len().checked_sub(2).map(|index| key.path[index].clone());
+        let table = &key.path[..key.path.len().saturating_sub(1)];
+        let table = (!table.is_empty()).then(|| table.join("."));
         if section.as_ref() != Some(&table) {
             page += &heading(table.as_deref());
             section = Some(table);

@@ -96,7 +96,7 @@ fn template(args: &Args, directory: &Path) -> String {
 # The address that browsers see.
 public_url = "{public_url}"
 listen = "127.0.0.1:8080"
-# Health checks. Keep it off the public network.
+# Health checks and metrics. Keep it off the public network.
 operator_listen = "127.0.0.1:8081"
 
 [database]

@@ -54,9 +54,9 @@ enum Command {
     Emulator(emulator::Args),
     /// Write a first configuration and a new key file.
     Init(init::Args),
-    /// Look whether the service could start: configuration, key file, database, vault.
+    /// Check whether the service could start: configuration, key file, database, vault.
     Check(check::Args),
-    /// Look whether the service is well, while it runs or not: what is wrong, and what to do.
+    /// Check whether the service is well, while it runs or not: what is wrong, and what to do.
     Doctor(doctor::Args),
     /// Bring the database's tables up to date.
     Migrate(migrate::Args),

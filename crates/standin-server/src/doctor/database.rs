@@ -11,7 +11,7 @@ use crate::config::Config;
 const CHECK: &str = "database";
 /// A checkpoint empties the log; one that grows on and on is held open by a reader that does not end.
 const LARGE_LOG: u64 = 256 << 20;
-/// Leases go by the clock of this machine: that of the database is another machine's opinion.
+/// Leases go by the clock of the database; when a token ends, and how long failures are counted, by that of this machine.
 const MOST_SKEW: Duration = Duration::from_secs(5);
 
 pub(super) async fn look(config: &Config) -> Vec<Finding> {
@@ -116,8 +116,7 @@ fn skew(facts: &ServerFacts) -> Option<Finding> {
     let skew = ours.remaining(theirs).max(theirs.remaining(ours));
     (skew > MOST_SKEW).then(|| {
         let detail = format!("its clock is {} away from this machine's", spoken(skew.as_secs()));
-        let action =
-            "let both clocks be set (NTP): leases of refreshes are compared across machines";
+        let action = "let both clocks be set (NTP): when tokens end is judged by this machine's";
         Finding::warning(CHECK, detail, action)
     })
 }

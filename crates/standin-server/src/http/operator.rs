@@ -38,7 +38,9 @@ async fn readyz(State(standin): State<Standin>) -> Response {
                 NotReady::Journal(_) => {
                     "The journal of rotated refresh tokens cannot be written; look at its disk and directory."
                 }
-                NotReady::Keys(_) => "The vault's keys cannot be read; look at the key file.",
+                NotReady::Keys(_) => {
+                    "The vault's keys cannot be read; check where the key-encryption keys are: the key file, or their service."
+                }
             };
             Problem::new(StatusCode::SERVICE_UNAVAILABLE, "not_ready", detail).into_response()
         }
