@@ -6,9 +6,11 @@
 //! ```
 //!
 //! Everything but a removed key opens what it sealed; only the active one seals. Which one that is follows
-//! from the times in the rows: of those of a tenant, or of everybody's, the one that was activated last. So each step is a write of one row, over the
-//! version that was read, and of two that happen at once no outcome leaves a vault without an active key.
+//! from the times in the rows: of those of a tenant, or of everybody's, the one that was activated last. So each step
+//! is a write of one row, over the version that was read, and of two that happen at once no outcome leaves a vault
+//! without an active key.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -47,8 +49,23 @@ impl std::fmt::Display for DataKeyState {
 /// The key that seals for a tenant, or for everybody else.
 pub(super) fn active<'r>(rows: &'r [DataKeyRow], tenant: Option<&str>) -> Option<&'r DataKeyRow> {
     let own = rows.iter().filter(|row| row.tenant.as_deref() == tenant);
-    let usable = own.filter(|row| row.retired_at.is_none() && row.activated_at.is_some());
-    usable.max_by_key(|row| (row.activated_at, row.id))
+    own.filter(|row| may_seal(row)).max_by_key(|row| (row.activated_at, row.id))
+}
+
+/// As [`active`], for every tenant that has one, in one pass: there may be thousands.
+pub(super) fn all_active(rows: &[DataKeyRow]) -> BTreeMap<Option<&str>, &DataKeyRow> {
+    let mut active: BTreeMap<Option<&str>, &DataKeyRow> = BTreeMap::new();
+    for row in rows.iter().filter(|row| may_seal(row)) {
+        let best = active.entry(row.tenant.as_deref()).or_insert(row);
+        if (row.activated_at, row.id) > (best.activated_at, best.id) {
+            *best = row;
+        }
+    }
+    active
+}
+
+fn may_seal(row: &DataKeyRow) -> bool {
+    row.retired_at.is_none() && row.activated_at.is_some()
 }
 
 /// The number of the next key: none is ever given twice.

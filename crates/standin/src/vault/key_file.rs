@@ -249,6 +249,13 @@ impl KeyFile {
         Ok(())
     }
 
+    /// Undoes [`KeyFile::remove`], with the key as it was `before`.
+    pub(super) fn put_back(&mut self, before: &Self, id: &str) {
+        let key = before.key.iter().filter(|key| key.id == id && self.known(id).is_err());
+        let key: Vec<WrittenKey> = key.cloned().collect();
+        self.key.extend(key);
+    }
+
     fn known(&self, id: &str) -> Result<(), KeyFileError> {
         let is_known = self.ids().any(|known| known == id);
         is_known.then_some(()).ok_or_else(|| KeyFileError::Unknown(id.to_owned()))

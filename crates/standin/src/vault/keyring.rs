@@ -1,11 +1,14 @@
 //! The key ring: data keys from the database, unwrapped by key-encryption keys, and keys per grant from both.
 //!
-//! Unwrapped keys live in memory, wiped when dropped. A vault that holds data keys and meets a file that
-//! cannot unwrap them refuses to start: making new keys would make every stored token worthless.
+//! Unwrapped keys live in memory, wiped when dropped. A vault that holds data keys which none of the key-encryption
+//! keys at hand unwraps refuses to start: making new keys would make every stored token worthless. A tenant's that
+//! cannot be had is left out, and is that tenant's trouble alone; so is, once the ring is in use, any other but the one
+//! that seals.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use aws_lc_rs::hkdf::{HKDF_SHA256, KeyType, Salt};
 use futures_util::future::BoxFuture;
@@ -22,6 +25,8 @@ use crate::time::{Clock, Timestamp};
 
 /// How many data keys are being unwrapped at a time: a service elsewhere takes its time for each.
 const AT_A_TIME: usize = 8;
+/// How long a key that could not be had is not tried again. Each try may take as long as a time-out.
+const TRIED_EVERY: Duration = Duration::from_secs(30);
 
 /// The data keys, unwrapped and ready.
 #[derive(Clone)]
@@ -36,9 +41,16 @@ pub struct KeyRing {
 struct Entry {
     tenant: Option<String>,
     version: u64,
-    is_removed: bool,
-    /// None if it was removed, or is a tenant's and does not unwrap.
+    /// None if it was removed, or was left out.
     key: Option<Key>,
+    left_out: Option<LeftOut>,
+}
+
+/// Why a key is not here.
+#[derive(Clone)]
+struct LeftOut {
+    error: VaultError,
+    tried_at: Timestamp,
 }
 
 impl fmt::Debug for KeyRing {
@@ -53,7 +65,7 @@ impl KeyRing {
     /// # Errors
     /// [`VaultError::KeyMissing`] when a data key is wrapped by a key that the file does not name,
     /// [`VaultError::Unwrap`] when that key is another one under the same name, or is not to be had: in each case
-    /// nothing is written. A tenant's key that does not unwrap is none: what it sealed does not open, and the rest
+    /// nothing is written. A tenant's key that cannot be unwrapped is none: what it sealed does not open, and the rest
     /// does.
     pub async fn load(
         file: &KeyFile,
@@ -66,7 +78,7 @@ impl KeyRing {
         if rows.is_empty() {
             rows = make_first_key(&wrapping, store, clock, entropy).await?;
         }
-        Self::of(&rows, None, || Ok(wrapping)).await
+        Self::of(&rows, None, clock.now(), || Ok(wrapping)).await
     }
 
     /// The ring of these rows. A key that `old` has stays what it was, however it is wrapped by now: `wrapping` is
@@ -74,15 +86,12 @@ impl KeyRing {
     pub(super) async fn of(
         rows: &[DataKeyRow],
         old: Option<&Self>,
+        now: Timestamp,
         wrapping: impl FnOnce() -> Result<Wrapping, VaultError>,
     ) -> Result<Self, VaultError> {
-        let holders: BTreeSet<Option<&str>> =
-            rows.iter().map(|row| row.tenant.as_deref()).collect();
-        let sealing = holders.into_iter().filter_map(|tenant| data_key::active(rows, tenant));
+        let sealing = data_key::all_active(rows).into_values();
         let active: BTreeMap<_, _> = sealing.map(|row| (row.tenant.clone(), row.id)).collect();
-        if !active.contains_key(&None) {
-            return Err(none_active());
-        }
+        let everybodys = *active.get(&None).ok_or_else(none_active)?;
         let mut keys = BTreeMap::new();
         let mut new = Vec::new();
         for row in rows {
@@ -95,11 +104,44 @@ impl KeyRing {
             }
         }
         if !new.is_empty() {
-            for (row, unwrapped) in wrapping()?.unwrap_all(new).await {
-                keys.insert(row.id, Entry::of(row, usable(row, unwrapped)?));
+            for (row, tried) in Wrapping::try_all(wrapping(), new).await {
+                let stops = |error: &VaultError| match old {
+                    Some(_) => row.id == everybodys,
+                    None => row.tenant.is_none() || !matches!(error, VaultError::Unwrap { .. }),
+                };
+                match tried {
+                    Err(error) if stops(&error) => return Err(error),
+                    tried => keys.insert(row.id, Entry::tried(row, tried, now)),
+                };
             }
         }
         Ok(Self { active, keys })
+    }
+
+    /// Whether a key was left out and is worth another try.
+    pub(super) fn is_due(&self, id: u32, now: Timestamp) -> bool {
+        self.keys.get(&id).is_some_and(|entry| entry.is_due(now))
+    }
+
+    /// The keys that were left out and are worth another try.
+    pub(super) fn due(&self, now: Timestamp) -> BTreeSet<u32> {
+        let due = self.keys.iter().filter(|(_, entry)| entry.is_due(now));
+        due.map(|(id, _)| *id).collect()
+    }
+
+    /// With what came of another try, unless a row is another one by now.
+    pub(super) fn having_tried(
+        &self,
+        tried: Vec<(&DataKeyRow, Result<Key, VaultError>)>,
+        now: Timestamp,
+    ) -> Self {
+        let mut ring = self.clone();
+        for (row, tried) in tried {
+            if ring.keys.get(&row.id).is_some_and(|entry| entry.version == row.version) {
+                ring.keys.insert(row.id, Entry::tried(row, tried, now));
+            }
+        }
+        ring
     }
 
     /// With keys that `other` has and this one has no more.
@@ -163,10 +205,11 @@ impl KeyRing {
 
     fn key(&self, id: u32, context: &[u8]) -> Result<Key, VaultError> {
         let entry = self.keys.get(&id).ok_or(VaultError::KeyMissing)?;
-        match &entry.key {
-            Some(key) => Self::derive(key, &[context]),
-            None if entry.is_removed && entry.tenant.is_some() => Err(VaultError::KeyDestroyed),
-            None => Err(VaultError::KeyMissing),
+        match (&entry.key, &entry.left_out) {
+            (Some(key), _) => Self::derive(key, &[context]),
+            (None, Some(left_out)) => Err(left_out.error.clone()),
+            (None, None) if entry.tenant.is_some() => Err(VaultError::KeyDestroyed),
+            (None, None) => Err(VaultError::KeyMissing),
         }
     }
 
@@ -187,29 +230,36 @@ impl KeyRing {
 impl Entry {
     fn of(row: &DataKeyRow, key: Option<Key>) -> Self {
         let (tenant, version) = (row.tenant.clone(), row.version);
-        Self { tenant, version, is_removed: row.removed_at.is_some(), key }
+        Self { tenant, version, key, left_out: None }
     }
 
-    /// A key stays what it is. One that did not unwrap is tried again once its row has changed.
+    /// A key that was asked for. One that cannot be had must not keep everybody else's from being used.
+    fn tried(row: &DataKeyRow, tried: Result<Key, VaultError>, now: Timestamp) -> Self {
+        match tried {
+            Ok(key) => Self::of(row, Some(key)),
+            Err(error) => {
+                let tenant = row.tenant.as_deref().unwrap_or("everybody");
+                tracing::error!(
+                    data_key = row.id, tenant, %error,
+                    "a data key is left out; nothing that it sealed opens until it can be had"
+                );
+                let left_out = Some(LeftOut { error, tried_at: now });
+                Self { left_out, ..Self::of(row, None) }
+            }
+        }
+    }
+
+    /// A row that is damaged stays so until it is changed; whoever was asked may be back. A clock that was set back is
+    /// not waited for.
+    fn is_due(&self, now: Timestamp) -> bool {
+        let Some(LeftOut { error, tried_at }) = &self.left_out else { return false };
+        let since = now.remaining(*tried_at).max(tried_at.remaining(now));
+        !error.is_damage() && since >= TRIED_EVERY
+    }
+
+    /// A key stays what it is. One that was left out is tried anew once its row has changed.
     fn serves(&self, row: &DataKeyRow) -> bool {
         self.key.is_some() || self.version == row.version
-    }
-}
-
-/// Whether it is the row's fault, and not that of whoever was asked.
-fn is_damage(error: &VaultError) -> bool {
-    let VaultError::Unwrap { reason, .. } = error else { return false };
-    matches!(**reason, KekError::DoesNotUnwrap | KekError::OtherKey)
-}
-
-/// One tenant's key that is damaged must not keep everybody else's from starting.
-fn usable(row: &DataKeyRow, unwrapped: Result<Key, VaultError>) -> Result<Option<Key>, VaultError> {
-    match (&row.tenant, unwrapped) {
-        (Some(tenant), Err(error)) if is_damage(&error) => {
-            tracing::error!(tenant, %error, "a tenant's key is left out; nothing that it sealed opens");
-            Ok(None)
-        }
-        (_, unwrapped) => unwrapped.map(Some),
     }
 }
 
@@ -299,7 +349,8 @@ impl Wrapping {
     /// A data key under any of them.
     ///
     /// # Errors
-    /// [`VaultError::Wrap`]. What was wrapped is unwrapped once, before anything is sealed with the key.
+    /// [`VaultError::Wrap`]. What was wrapped is unwrapped once, before anything is sealed with the key; and once for
+    /// another row, where it must not unwrap: an older service ignores what it does not know, and binds nothing.
     async fn wrap_for(
         &self,
         place: &Place<'_>,
@@ -313,10 +364,25 @@ impl Wrapping {
         let kek = self.kek(place.kek)?.map_err(failed)?;
         let wrapped = kek.wrap(data_key, place, entropy).await.map_err(failed)?;
         let again = kek.unwrap(&wrapped, place).await.map_err(failed)?;
-        if same_bytes(again.as_slice(), data_key.as_slice()) {
-            Ok(wrapped)
-        } else {
-            Err(failed(KekError::OtherKey))
+        if !same_bytes(again.as_slice(), data_key.as_slice()) {
+            return Err(failed(KekError::OtherKey));
+        }
+        let elsewhere = Place { data_key: place.data_key.wrapping_add(1), ..*place };
+        match kek.unwrap(&wrapped, &elsewhere).await {
+            Ok(_) => Err(failed(KekError::BindsNothing)),
+            Err(error) if error.is_passing() => Err(failed(error)),
+            Err(_) => Ok(wrapped),
+        }
+    }
+
+    /// The data keys of these rows, as far as they can be had; none without the list.
+    pub(super) async fn try_all(
+        wrapping: Result<Self, VaultError>,
+        rows: Vec<&DataKeyRow>,
+    ) -> Vec<(&DataKeyRow, Result<Key, VaultError>)> {
+        match wrapping {
+            Ok(wrapping) => wrapping.unwrap_all(rows).await,
+            Err(error) => rows.into_iter().map(|row| (row, Err(error.clone()))).collect(),
         }
     }
 

@@ -49,6 +49,8 @@ pub(super) struct LiveRing {
     /// Held while a tenant's first key is made, which may take as long as a key service does: nobody who only reads
     /// waits for it.
     making: Mutex<()>,
+    /// Held while keys that were left out are tried again: whoever has no need of them does not wait for it.
+    trying: Mutex<()>,
 }
 
 /// The key-encryption keys are not kept in memory where they can be read again.
@@ -80,8 +82,8 @@ impl LiveRing {
         };
         let loaded = RwLock::new(Loaded { ring: Arc::new(ring), at });
         let (failed, looked_for) = (RwLock::default(), std::sync::Mutex::default());
-        let (reading, making) = (Mutex::default(), Mutex::default());
-        Ok(Self { source, store, clock, loaded, failed, looked_for, reading, making })
+        let (reading, making, trying) = (Mutex::default(), Mutex::default(), Mutex::default());
+        Ok(Self { source, store, clock, loaded, failed, looked_for, reading, making, trying })
     }
 
     /// The ring as it was read last.
@@ -105,15 +107,18 @@ impl LiveRing {
         self.age() >= SETTLED
     }
 
-    /// Reads the ring again if it knows nothing of one of these keys, unless it was read for that key a moment ago.
+    /// Reads the ring again if it knows nothing of one of these keys, unless it was read for that key a moment ago; tries
+    /// one that was left out again.
     pub(super) async fn learn(
         &self,
         keys: impl IntoIterator<Item = u32>,
     ) -> Result<(), VaultError> {
         let ring = self.now();
-        let unknown: Vec<u32> = keys.into_iter().filter(|key| !ring.knows(*key)).collect();
+        let (known, unknown): (Vec<u32>, Vec<u32>) =
+            keys.into_iter().partition(|key| ring.knows(*key));
         if unknown.is_empty() {
-            return Ok(());
+            let is_due = known.iter().any(|key| ring.is_due(*key, self.clock.now()));
+            return if is_due { self.try_again().await } else { Ok(()) };
         }
         // Whoever comes while it is read for another key waits for that.
         let _reading = self.reading.lock().await;
@@ -122,6 +127,22 @@ impl LiveRing {
             return Ok(());
         }
         self.read_unless_it_failed_a_moment_ago().await
+    }
+
+    /// Tries again what was left out, where half a minute has passed: the service that has the key may be back.
+    pub(super) async fn try_again(&self) -> Result<(), VaultError> {
+        let _trying = self.trying.lock().await;
+        let due = self.now().due(self.clock.now());
+        if due.is_empty() {
+            return Ok(());
+        }
+        let rows = self.store.data_keys().await?;
+        let due = |row: &&DataKeyRow| due.contains(&row.id) && row.removed_at.is_none();
+        let tried = Wrapping::try_all(self.wrapping(), rows.iter().filter(due).collect()).await;
+        let _reading = self.reading.lock().await;
+        let mut loaded = self.loaded.write().unwrap_or_else(PoisonError::into_inner);
+        loaded.ring = Arc::new(loaded.ring.having_tried(tried, self.clock.now()));
+        Ok(())
     }
 
     /// Whether there is one among these keys that nobody has looked for within [`MIN_AGE`].
@@ -245,15 +266,16 @@ impl LiveRing {
         let now = self.clock.now();
         let rows = self.store.data_keys().await?;
         let old = self.now();
-        let ring = KeyRing::of(&rows, Some(&old), || self.wrapping()).await?;
-        let ring = ring.keeping(&old, |id| lingers(&rows, id, now));
+        let ring = KeyRing::of(&rows, Some(&old), now, || self.wrapping()).await?;
+        let lingering = lingering(&rows, now);
+        let ring = ring.keeping(&old, |id| lingering.contains(&id));
         let loaded = Loaded { ring: Arc::new(ring), at: now };
         *self.loaded.write().unwrap_or_else(PoisonError::into_inner) = loaded;
         Ok(())
     }
 }
 
-fn lingers(rows: &[DataKeyRow], id: u32, now: Timestamp) -> bool {
-    let removed_at = rows.iter().find(|row| row.id == id).and_then(|row| row.removed_at);
-    removed_at.is_some_and(|at| at.after(LINGERS) > now)
+fn lingering(rows: &[DataKeyRow], now: Timestamp) -> BTreeSet<u32> {
+    let lingers = |row: &&DataKeyRow| row.removed_at.is_some_and(|at| at.after(LINGERS) > now);
+    rows.iter().filter(lingers).map(|row| row.id).collect()
 }

@@ -65,9 +65,9 @@ pub enum VaultError {
     /// The key that a value names was a tenant's, and was destroyed for good.
     #[error("the key of this value was destroyed with its tenant's data: it never opens again")]
     KeyDestroyed,
-    /// The key that a value names is not in the ring.
+    /// The key that a value names is not in the ring, or is wrapped by one that nothing at hand names.
     #[error(
-        "a key is missing from the key ring: restore the key file that this vault was made with"
+        "a key is missing from the key ring: restore the key file that this vault was made with, or name that key-encryption key again"
     )]
     KeyMissing,
     /// The rows cannot be read or written.
@@ -99,6 +99,28 @@ pub enum VaultError {
         /// Why.
         reason: Box<KekError>,
     },
+}
+
+impl VaultError {
+    /// Whether it may be over in a while: a key service does not answer now.
+    #[must_use]
+    pub fn is_passing(&self) -> bool {
+        self.reason().is_some_and(KekError::is_passing)
+    }
+
+    /// Whether it is what is stored that is wrong: no restart and no other moment mends it.
+    pub(crate) fn is_damage(&self) -> bool {
+        matches!(self, Self::DoesNotOpen | Self::KeyMissing | Self::UnknownFormat)
+            || (matches!(self, Self::Unwrap { .. })
+                && self.reason().is_some_and(KekError::is_damage))
+    }
+
+    fn reason(&self) -> Option<&KekError> {
+        match self {
+            Self::Unwrap { reason, .. } | Self::Wrap { reason, .. } => Some(reason),
+            _ => None,
+        }
+    }
 }
 
 /// The two tokens of a grant, as a row keeps them.
@@ -265,6 +287,11 @@ impl Vault {
     pub async fn learn<'a>(&self, sealed: impl IntoIterator<Item = &'a Sealed>) {
         let keys = sealed.into_iter().filter_map(Sealed::data_key);
         report(self.ring.learn(keys).await);
+    }
+
+    /// To be called now and then: tenants' keys that could not be had are tried again.
+    pub(crate) async fn try_again(&self) {
+        report(self.ring.try_again().await);
     }
 
     /// Seals the tokens of a grant, which were given at `given_at`.

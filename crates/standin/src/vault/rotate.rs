@@ -293,7 +293,8 @@ impl Rotation {
     /// How many.
     ///
     /// # Errors
-    /// Those of the key-encryption keys and the store. What was wrapped before stays so; go on by calling it again.
+    /// Those of the key-encryption keys and the store. What was wrapped before stays so; go on by calling it again. A row
+    /// that is damaged is the error only once all others are wrapped.
     pub async fn rewrap_data_keys(&self) -> Result<usize> {
         let rows = self.store.data_keys().await?;
         let wrapping = self.vault.ring.wrapping()?;
@@ -301,20 +302,30 @@ impl Rotation {
             return Ok(0);
         }
         let (wrapping, _until_written) = self.locked_wrapping()?;
-        let mut rewrapped = 0;
+        let (mut rewrapped, mut damaged) = (0, None);
         for row in self.store.data_keys().await? {
             if data_key::is_wrapped_by(wrapping.active(), &row) {
                 continue;
             }
-            let data_key = wrapping.unwrap(&row).await?;
-            let tenant = row.tenant.as_deref();
-            let wrapped = wrapping.wrap(row.id, tenant, &data_key, &*self.entropy).await?;
-            let check = check_value(row.id, &data_key)?;
-            let row = data_key::wrapped_again(&row, wrapping.active(), wrapped, check);
-            self.store.replace_data_key(row).await?;
-            rewrapped += 1;
+            match self.rewrap_data_key(&wrapping, &row).await {
+                Ok(()) => rewrapped += 1,
+                Err(RotationError::Vault(error)) if error.is_damage() => {
+                    tracing::error!(data_key = row.id, %error, "a data key cannot be wrapped again");
+                    damaged.get_or_insert(error);
+                }
+                Err(error) => return Err(error),
+            }
         }
-        Ok(rewrapped)
+        damaged.map_or(Ok(rewrapped), |error| Err(error.into()))
+    }
+
+    async fn rewrap_data_key(&self, wrapping: &Wrapping, row: &DataKeyRow) -> Result<()> {
+        let data_key = wrapping.unwrap(row).await?;
+        let tenant = row.tenant.as_deref();
+        let wrapped = wrapping.wrap(row.id, tenant, &data_key, &*self.entropy).await?;
+        let check = check_value(row.id, &data_key)?;
+        let row = data_key::wrapped_again(row, wrapping.active(), wrapped, check);
+        Ok(self.store.replace_data_key(row).await?)
     }
 
     /// Takes a key-encryption key that wraps nothing out of the key file at `path`. Nobody can wrap with it
@@ -337,7 +348,12 @@ impl Rotation {
         // A service that made a tenant's key meanwhile did not lock the file: it looked, or we see its row now.
         let used = Self::refuse_if_wrapping(store, kek).await;
         if used.is_err() {
-            KeyFile::lock(path).and_then(|locked| locked.replace(&before)).map_err(file)?;
+            // Others may have changed the file since: this key alone is put back.
+            let put_back = |keys: &mut KeyFile| {
+                keys.put_back(&before, kek);
+                Ok(())
+            };
+            KeyFile::change(path, put_back).map_err(file)?;
         }
         used
     }

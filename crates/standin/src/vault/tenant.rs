@@ -22,20 +22,22 @@ pub enum TenantRule {
 }
 
 impl TenantRule {
-    /// The tenant of an account: `profile` is what its provider has proved of it.
+    /// The tenant of an account: `profile` is what its provider has proved of it. `is_google` says whether the provider
+    /// may name a Workspace domain: from another one the same claim is a word that somebody there has chosen.
     #[must_use]
-    pub fn of(self, identity: &Identity, profile: &Profile) -> Option<String> {
+    pub fn of(self, identity: &Identity, profile: &Profile, is_google: bool) -> Option<String> {
+        let domain = || profile.hosted_domain.clone().filter(|_| is_google);
         match self {
             Self::Off => None,
             Self::Provider => Some(identity.provider.to_string()),
-            Self::Domain => profile.hosted_domain.clone().or_else(|| directory(identity)),
+            Self::Domain => domain().or_else(|| directory(identity)),
         }
     }
 
     /// Whether a stored grant would be this tenant's, if its user signed in now. `profile` is what is known of them.
     #[must_use]
-    pub fn would_be(self, tenant: &str, grant: &Grant, profile: &Profile) -> bool {
-        self.of(&grant.identity, profile).as_deref() == Some(tenant)
+    pub fn would_be(self, tenant: &str, grant: &Grant, profile: &Profile, is_google: bool) -> bool {
+        self.of(&grant.identity, profile, is_google).as_deref() == Some(tenant)
     }
 }
 

@@ -16,8 +16,9 @@ use url::Url;
 use zeroize::Zeroizing;
 
 use super::aws_credentials::AwsCredentials;
+use super::kept::Kept;
 use super::outbound::{self, Base64, host_of, key_of, read, secret_header};
-use super::sigv4::{self, Target};
+use super::sigv4::{self, Credentials, Target};
 use super::{KekError, Key, KeyWrap, Place};
 use crate::entropy::Entropy;
 use crate::http::HttpClient;
@@ -38,6 +39,7 @@ pub(super) struct AwsKey {
     pub(super) credentials: AwsCredentials,
     pub(super) http: Arc<dyn HttpClient>,
     pub(super) clock: Arc<dyn Clock>,
+    pub(super) kept: Arc<Kept<Credentials>>,
     pub(super) region: String,
     pub(super) partition: String,
     pub(super) arn: String,
@@ -65,11 +67,11 @@ impl AwsKey {
         let context = place.pairs().map(|(name, value)| (name.to_owned(), Value::from(value)));
         body["KeyId"] = self.arn.clone().into();
         body["EncryptionContext"] = context.collect::<Map<_, _>>().into();
-        let (url, body) = (self.url()?, body.to_string());
+        let (url, body) = (self.url()?, outbound::written(body));
         let host = host_of(&url);
         let headers = self.headers(&host, &format!("TrentService.{action}"), &body).await?;
         let request = outbound::post(url, headers, CONTENT, body);
-        read(&host, &outbound::send(&*self.http, request, words).await?)
+        read(&host, &outbound::send(&*self.http, request, words).await.map_err(throttled)?)
     }
 
     fn url(&self) -> Result<Url, KekError> {
@@ -90,10 +92,11 @@ impl AwsKey {
         Url::parse(&url).map_err(|_| KekError::NotConfigured(format!("{url} is no address")))
     }
 
-    async fn headers(&self, host: &str, target: &str, body: &str) -> Result<HeaderMap, KekError> {
-        let credentials = self.credentials.read(&*self.http).await?;
+    async fn headers(&self, host: &str, target: &str, body: &[u8]) -> Result<HeaderMap, KekError> {
+        let ask = self.credentials.read(&*self.http, &*self.clock);
+        let credentials = self.kept.get(&*self.clock, ask).await?;
         let at = sigv4::instant(self.clock.now());
-        let mut signed = vec![
+        let mut signed: Vec<(&'static str, &str)> = vec![
             ("content-type", CONTENT),
             ("host", host),
             ("x-amz-date", at.as_str()),
@@ -102,24 +105,13 @@ impl AwsKey {
         let session = credentials.session_token.as_ref().map(|token| token.as_str());
         signed.extend(session.map(|token| ("x-amz-security-token", token)));
         let service = Target { region: &self.region, service: "kms" };
-        let authorization =
-            sigv4::authorization(&credentials, &service, &at, &signed, body.as_bytes());
+        let authorization = sigv4::authorization(&credentials, &service, &at, &signed, body);
         let mut headers = HeaderMap::from_iter([(AUTHORIZATION, secret_header(&authorization)?)]);
         // The client sets `host` itself, to the same.
         for (name, value) in signed.into_iter().filter(|(name, _)| *name != "host") {
-            headers.insert(HeaderName::from_static(header_name(name)), secret_header(value)?);
+            headers.insert(HeaderName::from_static(name), secret_header(value)?);
         }
         Ok(headers)
-    }
-}
-
-/// The names above, for good.
-fn header_name(name: &str) -> &'static str {
-    match name {
-        "content-type" => "content-type",
-        "x-amz-date" => "x-amz-date",
-        "x-amz-security-token" => "x-amz-security-token",
-        _ => "x-amz-target",
     }
 }
 
@@ -128,6 +120,19 @@ fn words(body: &Value) -> Option<String> {
     let kind = body["__type"].as_str()?.rsplit('#').next()?;
     let message = body["message"].as_str().or_else(|| body["Message"].as_str());
     Some(message.map_or_else(|| kind.to_owned(), |message| format!("{kind}: {message}")))
+}
+
+/// Too many requests at once have a status of their own everywhere else; here it is that of a wrong one.
+fn throttled(error: KekError) -> KekError {
+    const KINDS: [&str; 3] = ["Throttling", "RequestLimitExceeded", "TooManyRequests"];
+    match error {
+        KekError::Refused { host, status, words }
+            if KINDS.iter().any(|kind| words.starts_with(kind)) =>
+        {
+            KekError::Unavailable { host, status, words }
+        }
+        error => error,
+    }
 }
 
 fn is_of_another_key(error: &KekError) -> bool {
@@ -156,6 +161,25 @@ impl KeyWrap for AwsKey {
             Ok(decrypted) => key_of(&decrypted.plaintext.0),
             Err(error) if is_of_another_key(&error) => Err(KekError::DoesNotUnwrap),
             Err(error) => Err(error),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn vc_14_too_many_requests_are_for_later_and_a_wrong_one_is_refused() {
+        for (kind, is_passing) in [
+            ("com.amazonaws.kms#ThrottlingException", true),
+            ("ThrottlingException", true),
+            ("AccessDeniedException", false),
+            ("com.amazonaws.kms#DisabledException", false),
+        ] {
+            let words = words(&json!({ "__type": kind, "message": "Rate exceeded" })).unwrap();
+            let error = KekError::Refused { host: "kms.example".to_owned(), status: 400, words };
+            assert_eq!(throttled(error).is_passing(), is_passing, "{kind}");
         }
     }
 }

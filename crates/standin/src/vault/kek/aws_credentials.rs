@@ -1,13 +1,14 @@
 //! Keys for AWS, from the first place that has any: variables, the shared file, the container, the machine.
 //!
-//! The variables have the names that AWS's own programs read. Temporary keys are asked for anew each time, since a
-//! service is asked seldom.
+//! The variables have the names that AWS's own programs read. What was found is [kept](super::kept) for a minute.
 
 use std::path::{Path, PathBuf};
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use serde::Deserialize;
 use serde_json::Value;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 use url::{Host, Url};
 use zeroize::Zeroizing;
 
@@ -16,6 +17,7 @@ use super::external::Environment;
 use super::outbound::{self, host_of, read, secret_header, trusted};
 use super::sigv4::Credentials;
 use crate::http::HttpClient;
+use crate::time::{Clock, Timestamp};
 
 const MACHINE: &str = "http://169.254.169.254";
 const CONTAINER: &str = "http://169.254.170.2";
@@ -33,6 +35,16 @@ struct Temporary {
     access_key_id: String,
     secret_access_key: String,
     token: String,
+    /// As RFC 3339 writes it; keys without an end are not kept.
+    #[serde(default)]
+    expiration: String,
+}
+
+impl Temporary {
+    fn ends_at(&self) -> Timestamp {
+        let at = OffsetDateTime::parse(&self.expiration, &Rfc3339);
+        at.map_or(Timestamp::default(), |at| Timestamp::from_unix_seconds(at.unix_timestamp()))
+    }
 }
 
 impl From<Temporary> for Credentials {
@@ -46,13 +58,17 @@ impl From<Temporary> for Credentials {
 }
 
 impl AwsCredentials {
-    /// The keys as they are now.
-    pub(super) async fn read(&self, http: &dyn HttpClient) -> Result<Credentials, KekError> {
+    /// The keys as they are now, and when they end, as far as that is known: those of a file may be others at once.
+    pub(super) async fn read(
+        &self,
+        http: &dyn HttpClient,
+        clock: &dyn Clock,
+    ) -> Result<(Credentials, Timestamp), KekError> {
         if let Some(given) = self.of_variables()? {
-            return Ok(given);
+            return Ok((given, clock.now()));
         }
         if let Some(shared) = self.of_shared_file()? {
-            return Ok(shared);
+            return Ok((shared, clock.now()));
         }
         match self.container()? {
             Some(url) => self.of_container(http, url).await,
@@ -118,7 +134,11 @@ impl AwsCredentials {
         url.map(Some).ok_or_else(|| KekError::Credentials(problem.to_owned()))
     }
 
-    async fn of_container(&self, http: &dyn HttpClient, url: Url) -> Result<Credentials, KekError> {
+    async fn of_container(
+        &self,
+        http: &dyn HttpClient,
+        url: Url,
+    ) -> Result<(Credentials, Timestamp), KekError> {
         let file = self.variable("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE");
         let token = match file {
             Some(file) => {
@@ -137,7 +157,10 @@ impl AwsCredentials {
     }
 
     /// The instance metadata service, version 2: a token for it first.
-    async fn of_machine(&self, http: &dyn HttpClient) -> Result<Credentials, KekError> {
+    async fn of_machine(
+        &self,
+        http: &dyn HttpClient,
+    ) -> Result<(Credentials, Timestamp), KekError> {
         let elsewhere = self.variable("AWS_EC2_METADATA_SERVICE_ENDPOINT");
         let origin = elsewhere.as_ref().map_or(MACHINE, |origin| origin.trim_end_matches('/'));
         let url = |path: &str| {
@@ -169,10 +192,12 @@ async fn temporary(
     http: &dyn HttpClient,
     url: Url,
     headers: HeaderMap,
-) -> Result<Credentials, KekError> {
+) -> Result<(Credentials, Timestamp), KekError> {
     let host = host_of(&url);
     let response = outbound::send(http, outbound::get(url, headers), words).await?;
-    Ok(read::<Temporary>(&host, &response)?.into())
+    let temporary = read::<Temporary>(&host, &response)?;
+    let ends_at = temporary.ends_at();
+    Ok((temporary.into(), ends_at))
 }
 
 fn none_anywhere(error: &KekError) -> KekError {

@@ -10,6 +10,8 @@ use super::aws::AwsKey;
 use super::aws_credentials::AwsCredentials;
 use super::google::GoogleKey;
 use super::google_credentials::GoogleCredentials;
+use super::kept::Kept;
+use super::sigv4::Credentials;
 use super::transit::TransitKey;
 use super::{
     AwsSettings, GoogleSettings, KekError, KekName, KeyWrap, Kind, LocalKey, TransitSettings,
@@ -53,6 +55,8 @@ pub struct ExternalKeys {
     transit: Option<(TransitSettings, Arc<dyn HttpClient>)>,
     google: GoogleSettings,
     aws: AwsSettings,
+    google_token: Arc<Kept<Zeroizing<String>>>,
+    aws_credentials: Arc<Kept<Credentials>>,
 }
 
 impl fmt::Debug for ExternalKeys {
@@ -69,7 +73,9 @@ impl ExternalKeys {
     #[must_use]
     pub fn new(http: Arc<dyn HttpClient>, clock: Arc<dyn Clock>, environment: Environment) -> Self {
         let (google, aws) = (GoogleSettings::default(), AwsSettings::default());
-        Self { http, clock, environment, transit: None, google, aws }
+        let (google_token, aws_credentials) = (Arc::default(), Arc::default());
+        let transit = None;
+        Self { http, clock, environment, transit, google, aws, google_token, aws_credentials }
     }
 
     /// HashiCorp Vault, asked with a client that trusts its certificate.
@@ -101,6 +107,7 @@ impl ExternalKeys {
                 credentials: AwsCredentials { environment: self.environment.clone() },
                 http: Arc::clone(&self.http),
                 clock: Arc::clone(&self.clock),
+                kept: Arc::clone(&self.aws_credentials),
                 region: region.clone(),
                 partition: partition.clone(),
                 arn: arn.clone(),
@@ -111,6 +118,7 @@ impl ExternalKeys {
                 credentials: self.google_credentials(),
                 http: Arc::clone(&self.http),
                 clock: Arc::clone(&self.clock),
+                kept: Arc::clone(&self.google_token),
                 name: key.clone(),
             })),
             Kind::Transit { mount, key, is_derived } => self.transit_key(mount, key, *is_derived),

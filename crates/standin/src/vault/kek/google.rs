@@ -17,6 +17,7 @@ use zeroize::Zeroizing;
 
 use super::crc32c::crc32c;
 use super::google_credentials::GoogleCredentials;
+use super::kept::Kept;
 use super::outbound::{self, Base64, host_of, key_of, read, secret_header};
 use super::{KekError, Key, KeyWrap, Place};
 use crate::entropy::Entropy;
@@ -38,6 +39,7 @@ pub(super) struct GoogleKey {
     pub(super) credentials: GoogleCredentials,
     pub(super) http: Arc<dyn HttpClient>,
     pub(super) clock: Arc<dyn Clock>,
+    pub(super) kept: Arc<Kept<Zeroizing<String>>>,
     pub(super) name: String,
 }
 
@@ -82,10 +84,11 @@ impl GoogleKey {
         body["additionalAuthenticatedDataCrc32c"] = crc32c(&bound_to).to_string().into();
         let url = self.url(verb)?;
         let host = host_of(&url);
-        let token = self.credentials.token(&*self.http, &*self.clock).await?;
+        let ask = self.credentials.token(&*self.http, &*self.clock);
+        let token = self.kept.get(&*self.clock, ask).await?;
         let bearer = Zeroizing::new(format!("Bearer {}", token.as_str()));
         let headers = HeaderMap::from_iter([(AUTHORIZATION, secret_header(&bearer)?)]);
-        let request = outbound::post(url, headers, "application/json", body.to_string());
+        let request = outbound::post(url, headers, "application/json", outbound::written(body));
         let response = outbound::send(&*self.http, request, words).await?;
         let answer = read(&host, &response)?;
         Ok((host, answer))
@@ -99,9 +102,18 @@ impl GoogleKey {
     }
 }
 
-/// `{"error":{"message":"…"}}`
-pub(super) fn words(body: &Value) -> Option<String> {
-    body["error"]["message"].as_str().map(str::to_owned)
+/// `{"error":{"status":"…","message":"…"}}`
+fn words(body: &Value) -> Option<String> {
+    let error = &body["error"];
+    let message = error["message"].as_str()?;
+    let status = error["status"].as_str();
+    Some(status.map_or_else(|| message.to_owned(), |status| format!("{status}: {message}")))
+}
+
+/// The same status is that of a version that is disabled, and of a request that was garbled on its way.
+fn does_not_unwrap(error: &KekError) -> bool {
+    let KekError::Refused { status: 400, words, .. } = error else { return false };
+    words.starts_with("INVALID_ARGUMENT: Decryption failed")
 }
 
 #[async_trait]
@@ -144,8 +156,41 @@ impl KeyWrap for GoogleKey {
             Ok((host, _)) => {
                 Err(KekError::Answer { host, fault: "the key does not fit its check sum" })
             }
-            Err(KekError::Refused { status: 400, .. }) => Err(KekError::DoesNotUnwrap),
+            Err(error) if does_not_unwrap(&error) => Err(KekError::DoesNotUnwrap),
             Err(error) => Err(error),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is the service's fault, or the operator's, must not be taken for a damaged row.
+    #[test]
+    fn vc_14_only_a_ciphertext_that_does_not_decrypt_is_a_damaged_row() {
+        for (status, kind, message, is_damage) in [
+            (400, "INVALID_ARGUMENT", "Decryption failed: the ciphertext is invalid.", true),
+            (
+                400,
+                "INVALID_ARGUMENT",
+                "Decryption failed: verify that 'name' refers to the correct CryptoKey.",
+                true,
+            ),
+            (
+                400,
+                "INVALID_ARGUMENT",
+                "The checksum in field ciphertext_crc32c did not match the data in field ciphertext.",
+                false,
+            ),
+            (400, "FAILED_PRECONDITION", "k/cryptoKeyVersions/1 is not enabled.", false),
+            (403, "PERMISSION_DENIED", "Permission denied on k.", false),
+        ] {
+            let said = json!({ "error": { "code": status, "status": kind, "message": message } });
+            let words = words(&said).unwrap();
+            let error = KekError::Refused { host: "kms.example".to_owned(), status, words };
+            assert_eq!(does_not_unwrap(&error), is_damage, "{error}");
+            assert!(error.to_string().contains(kind), "{error}");
         }
     }
 }

@@ -4,6 +4,7 @@
 //! metadata server instead, which hands out tokens of the account that the machine runs as.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use form_urlencoded::Serializer;
 use http::{HeaderMap, HeaderValue};
@@ -16,7 +17,7 @@ use super::KekError;
 use super::outbound::{self, host_of, read};
 use crate::http::HttpClient;
 use crate::signals::stream::ServiceAccount;
-use crate::time::Clock;
+use crate::time::{Clock, Timestamp};
 
 const SCOPE: &str = "https://www.googleapis.com/auth/cloudkms";
 const LIFETIME_SECONDS: i64 = 3600;
@@ -33,6 +34,8 @@ pub(super) enum GoogleCredentials {
 #[derive(Deserialize)]
 struct Token {
     access_token: String,
+    #[serde(default)]
+    expires_in: u32,
 }
 
 impl GoogleCredentials {
@@ -41,12 +44,13 @@ impl GoogleCredentials {
         Self::Machine(host.unwrap_or(METADATA).to_owned())
     }
 
-    /// A token, asked for anew: that is seldom enough.
+    /// A token, asked for anew, and when it ends.
     pub(super) async fn token(
         &self,
         http: &dyn HttpClient,
         clock: &dyn Clock,
-    ) -> Result<Zeroizing<String>, KekError> {
+    ) -> Result<(Zeroizing<String>, Timestamp), KekError> {
+        let asked_at = clock.now();
         let request = match self {
             Self::File(path) => assertion(path, clock)?,
             Self::Machine(host) => {
@@ -62,7 +66,9 @@ impl GoogleCredentials {
         };
         let host = host_of(&request.url);
         let response = outbound::send(http, request, words).await?;
-        Ok(Zeroizing::new(read::<Token>(&host, &response)?.access_token))
+        let token = read::<Token>(&host, &response)?;
+        let life = Duration::from_secs(token.expires_in.into());
+        Ok((Zeroizing::new(token.access_token), asked_at.after(life)))
     }
 }
 
@@ -91,6 +97,7 @@ fn assertion(path: &Path, clock: &dyn Clock) -> Result<crate::http::Request, Kek
         .append_pair("grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer")
         .append_pair("assertion", &signed)
         .finish();
+    let body = Zeroizing::new(body.into_bytes());
     Ok(outbound::post(url, HeaderMap::new(), "application/x-www-form-urlencoded", body))
 }
 

@@ -30,7 +30,7 @@ impl KeyWrap for LocalKey {
     ) -> Result<Vec<u8>, KekError> {
         let plain = data_key.as_slice();
         let sealed = envelope::seal(&self.0, place.data_key, &place.bytes(), plain, entropy);
-        Ok(sealed.map_err(|_| KekError::DoesNotUnwrap)?.as_bytes().to_vec())
+        Ok(sealed.map_err(|_| KekError::DoesNotWrap)?.as_bytes().to_vec())
     }
 
     async fn unwrap(&self, wrapped: &[u8], place: &Place<'_>) -> Result<Key, KekError> {

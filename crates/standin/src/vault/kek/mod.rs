@@ -21,9 +21,12 @@ mod crc32c;
 mod external;
 mod google;
 mod google_credentials;
+mod kept;
 mod local;
 mod outbound;
 mod sigv4;
+#[cfg(test)]
+pub(super) mod stand_in;
 mod transit;
 
 use std::fmt;
@@ -99,14 +102,22 @@ pub enum KekError {
         /// What is wrong with it.
         fault: &'static str,
     },
+    /// It unwraps for another row, too: whoever can write the rows could put one tenant's key in another's place.
+    #[error(
+        "it does not bind a data key to its row, and is not used; HashiCorp Vault does from version 1.13 on"
+    )]
+    BindsNothing,
     /// There is nothing to prove with who we are.
     #[error("{0}")]
     Credentials(String),
     /// It was wrapped by another key, or for another row.
     #[error(
-        "it does not unwrap: it was changed, belongs to another row, or the key is another one of the same name"
+        "the wrapped key was changed, belongs to another row, or was wrapped by another key of the same name"
     )]
     DoesNotUnwrap,
+    /// It cannot be used for what it is for.
+    #[error("the key in the key file, or in its variable, cannot seal anything")]
+    DoesNotWrap,
     /// Something is missing that it takes to use this kind.
     #[error("{0}")]
     NotConfigured(String),
@@ -152,6 +163,18 @@ pub enum KekError {
         /// Why.
         reason: HttpError,
     },
+}
+
+impl KekError {
+    /// Whether it may be over in a while: whoever keeps the key does not answer now.
+    pub(super) const fn is_passing(&self) -> bool {
+        matches!(self, Self::Unavailable { .. } | Self::Unreachable { .. })
+    }
+
+    /// Whether it is the row's fault, and not that of whoever was asked.
+    pub(super) const fn is_damage(&self) -> bool {
+        matches!(self, Self::DoesNotUnwrap | Self::OtherKey)
+    }
 }
 
 /// The name of a KEK that is in no key file.

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use url::Url;
-use zeroize::Zeroizing;
+use zeroize::{Zeroize as _, Zeroizing};
 
 use super::{KekError, Key};
 use crate::http::{HttpClient, HttpError, Request, Response};
@@ -53,10 +53,30 @@ pub(super) fn secret_header(value: &str) -> Result<HeaderValue, KekError> {
     Ok(value)
 }
 
+/// The text of a body, which may hold a data key: it is wiped here, and once it has been sent. The copies that a client
+/// makes on the way, for TLS and for what comes back, are not.
+pub(super) fn written(mut body: Value) -> Zeroizing<Vec<u8>> {
+    // With room for all of it: a text that grows leaves its beginning behind.
+    let mut text = Zeroizing::new(Vec::with_capacity(LARGEST_ANSWER));
+    // JSON of its own, into memory: neither can fail.
+    let _written = serde_json::to_writer(&mut *text, &body);
+    for member in body.as_object_mut().into_iter().flat_map(|members| members.values_mut()) {
+        if let Value::String(member) = member {
+            member.zeroize();
+        }
+    }
+    text
+}
+
 /// A request for a JSON answer.
-pub(super) fn post(url: Url, mut headers: HeaderMap, kind: &'static str, body: String) -> Request {
+pub(super) fn post(
+    url: Url,
+    mut headers: HeaderMap,
+    kind: &'static str,
+    body: Zeroizing<Vec<u8>>,
+) -> Request {
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
-    let (method, body) = (Method::POST, Bytes::from(body));
+    let (method, body) = (Method::POST, Bytes::from_owner(body));
     Request { method, url, headers, body, max_response_bytes: LARGEST_ANSWER }
 }
 

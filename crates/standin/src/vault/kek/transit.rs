@@ -96,7 +96,8 @@ impl TransitKey {
         let mut url = self.settings.address.clone();
         url.set_path(&format!("/v1/{}/{verb}/{}", self.mount, self.key));
         let host = host_of(&url);
-        let request = outbound::post(url, self.headers()?, "application/json", body.to_string());
+        let body = outbound::written(body);
+        let request = outbound::post(url, self.headers()?, "application/json", body);
         let response = outbound::send(&*self.http, request, words).await?;
         Ok(read::<Answer<T>>(&host, &response)?.data)
     }
@@ -118,6 +119,14 @@ fn words(body: &Value) -> Option<String> {
     Some(errors.collect::<Vec<_>>().join("; "))
 }
 
+/// The same status is that of a key that is not there, and of a version that is too old (`min_decryption_version`) or
+/// that a restored Vault does not know: somebody can mend that.
+fn does_not_unwrap(error: &KekError) -> bool {
+    let KekError::Refused { status: 400, words, .. } = error else { return false };
+    let is_of_text = words.contains("invalid ciphertext") && !words.contains("version is too new");
+    is_of_text || words.contains("message authentication failed")
+}
+
 #[async_trait]
 impl KeyWrap for TransitKey {
     async fn wrap(
@@ -137,9 +146,29 @@ impl KeyWrap for TransitKey {
         let body = json!({ "ciphertext": ciphertext });
         match self.ask::<Decrypted>("decrypt", body, place).await {
             Ok(decrypted) => key_of(&decrypted.plaintext.0),
-            // What else could be wrong with the request is wrong at the first wrapping, too.
-            Err(KekError::Refused { status: 400, .. }) => Err(KekError::DoesNotUnwrap),
+            Err(error) if does_not_unwrap(&error) => Err(KekError::DoesNotUnwrap),
             Err(error) => Err(error),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn vc_14_only_a_ciphertext_that_does_not_decrypt_is_a_damaged_row() {
+        for (status, said, is_damage) in [
+            (400, "cipher: message authentication failed", true),
+            (400, "invalid ciphertext: no prefix", true),
+            (400, "invalid ciphertext: version is too new", false),
+            (400, "ciphertext or signature version is disallowed by policy (too old)", false),
+            (400, "encryption key not found", false),
+            (403, "permission denied", false),
+        ] {
+            let words = words(&json!({ "errors": [said] })).unwrap();
+            let error = KekError::Refused { host: "vault.example".to_owned(), status, words };
+            assert_eq!(does_not_unwrap(&error), is_damage, "{error}");
         }
     }
 }
