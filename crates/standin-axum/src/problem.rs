@@ -125,6 +125,7 @@ fn status(error: &Error) -> StatusCode {
         | Error::ProviderAddressRefused { .. }
         | Error::ProviderMisbehaved
         | Error::ProviderRefusesClient => StatusCode::BAD_GATEWAY,
+        Error::Vault(error) if error.is_passing() => StatusCode::SERVICE_UNAVAILABLE,
         Error::Store(StoreError::Inconsistent { .. }) | Error::Vault(_) => {
             StatusCode::INTERNAL_SERVER_ERROR
         }
@@ -194,6 +195,9 @@ fn public_words(error: &Error) -> String {
         }
         Error::Store(_) => {
             "the service cannot reach its database at the moment; try again shortly".into()
+        }
+        Error::Vault(error) if error.is_passing() => {
+            "the service that keeps the keys does not answer at the moment; try again shortly".into()
         }
         Error::Vault(_) => {
             "the service cannot open what it has stored; an operator must look at it".into()

@@ -129,6 +129,7 @@ impl Error {
             Self::Store(StoreError::Inconsistent { .. }) => "storage_inconsistent",
             Self::Store(_) => "storage_unavailable",
             Self::UserinfoMismatch => "userinfo_subject_mismatch",
+            Self::Vault(error) if error.is_passing() => "keys_unavailable",
             Self::Vault(_) => "vault_error",
         }
     }

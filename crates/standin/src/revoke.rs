@@ -7,6 +7,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
+use futures_util::{FutureExt as _, StreamExt as _, stream};
+
 use crate::core::Core;
 use crate::error::Error;
 use crate::id::{GrantId, UserId};
@@ -57,6 +60,9 @@ impl From<Revocation> for Revoked {
 fn delay(attempts: u32) -> Duration {
     Duration::from_mins(1).saturating_mul(1 << attempts.min(8)).min(Duration::from_hours(6))
 }
+
+/// How many revocations are under way at a time.
+pub(crate) const AT_A_TIME: usize = 8;
 
 /// Takes grants back.
 #[derive(Clone)]
@@ -131,26 +137,41 @@ impl Revocations {
         Ok(revoked)
     }
 
-    /// Tries the revocations whose time has come. How many the provider confirmed.
+    /// Tries the revocations whose time has come, several at a time: a provider that hangs takes a time-out for each.
+    /// How many the provider confirmed.
+    ///
+    /// # Errors
+    /// The first of those of the store, once all have been tried.
     pub async fn sweep(&self) -> Result<usize, Error> {
-        let mut confirmed = 0;
-        for row in self.core.store.due_revocations(self.core.now(), 100).await? {
-            if self.was_given_again(&row).await? {
-                self.core.store.finish_revocation(row.grant, row.queued_at).await?;
-                continue;
-            }
-            match self.attempt(row.clone()).await {
-                Ok(Revoked::Confirmed) => confirmed += 1,
-                Ok(Revoked::NotOffered | Revoked::Queued | Revoked::Untold) => {}
-                // It must not hold up those behind it.
-                Err(Error::Vault(error)) => {
-                    tracing::error!(grant.id = %row.grant, %error, "a queued revocation does not open");
-                    self.postpone(&row).await?;
-                }
-                Err(error) => return Err(error),
-            }
+        self.sweep_until(std::future::pending()).await
+    }
+
+    /// As [`sweep`](Self::sweep); once `stop` has come, what was begun is finished and nothing more is begun.
+    pub(crate) async fn sweep_until(&self, stop: impl Future<Output = ()>) -> Result<usize, Error> {
+        let due = self.core.store.due_revocations(self.core.now(), 100).await?;
+        let trying: Vec<BoxFuture<'_, _>> = due.into_iter().map(|row| self.again(row).boxed()).collect();
+        let tried = stream::iter(trying).take_until(stop).buffer_unordered(AT_A_TIME);
+        // None is dropped on its way because another one failed: a provider may have acted.
+        let tried: Vec<Result<bool, Error>> = tried.collect().await;
+        tried.into_iter().try_fold(0, |confirmed, tried| Ok(confirmed + usize::from(tried?)))
+    }
+
+    /// Whether the provider has confirmed it.
+    async fn again(&self, row: RevocationRow) -> Result<bool, Error> {
+        if self.was_given_again(&row).await? {
+            self.core.store.finish_revocation(row.grant, row.queued_at).await?;
+            return Ok(false);
         }
-        Ok(confirmed)
+        match self.attempt(row.clone()).await {
+            Ok(revoked) => Ok(revoked == Revoked::Confirmed),
+            // It must not hold up those behind it.
+            Err(Error::Vault(error)) => {
+                tracing::error!(grant.id = %row.grant, %error, "a queued revocation does not open");
+                self.postpone(&row).await?;
+                Ok(false)
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// Revoking an old token takes everything of the user with it at Google: once they have given access
@@ -196,7 +217,7 @@ impl Revocations {
         }
     }
 
-    async fn attempt(&self, row: RevocationRow) -> Result<Revoked, Error> {
+    pub(crate) async fn attempt(&self, row: RevocationRow) -> Result<Revoked, Error> {
         self.core.vault.learn([&Sealed::from_bytes(row.sealed_token.clone())]).await;
         let (token, destination) = match self.core.vault.open_revocation(&row) {
             Ok(opened) => opened,
@@ -240,9 +261,8 @@ impl Revocations {
 }
 
 /// What no restart and no other moment mends.
-const fn never_opens(error: &VaultError) -> bool {
-    use VaultError::{DoesNotOpen, KeyDestroyed, KeyMissing, UnknownFormat};
-    matches!(error, DoesNotOpen | KeyDestroyed | KeyMissing | UnknownFormat)
+fn never_opens(error: &VaultError) -> bool {
+    *error == VaultError::KeyDestroyed || error.is_damage()
 }
 
 /// More than there can be tokens of one grant in one millisecond.

@@ -38,6 +38,8 @@ const AUDIT_INTERVAL: Duration = Duration::from_secs(1);
 const SWEEP_INTERVAL: Duration = Duration::from_secs(2);
 /// How often queued revocations are looked at.
 const REVOCATION_INTERVAL: Duration = Duration::from_secs(30);
+/// How often it is looked whether there are data keys that were not to be had.
+const KEYS_INTERVAL: Duration = Duration::from_secs(10);
 /// How often old attempts, sessions and spent tokens are forgotten.
 const PRUNE_INTERVAL: Duration = Duration::from_mins(10);
 
@@ -384,6 +386,8 @@ impl Standin {
         let node = NodeId::new(&*self.0.core.clock, &*self.0.core.entropy);
         tokio::join!(
             self.keep_up(&stop),
+            self.revoke(&stop),
+            self.look_for_keys(&stop),
             self.settle_refreshes(&stop),
             self.tend(&stop),
             self.0.limiter.run(&stop),
@@ -396,14 +400,38 @@ impl Standin {
 
     async fn keep_up(&self, stop: &CancellationToken) {
         let mut audit = tokio::time::interval(AUDIT_INTERVAL);
-        let mut revocations = tokio::time::interval(REVOCATION_INTERVAL);
         let mut prune = tokio::time::interval(PRUNE_INTERVAL);
         loop {
             tokio::select! {
                 () = stop.cancelled() => break,
                 _ = audit.tick() => report("writing the record", self.flush_audit().await),
-                _ = revocations.tick() => report("revoking", self.0.revocations.sweep().await.map(drop)),
                 _ = prune.tick() => report("forgetting what is over", self.prune().await),
+            }
+        }
+    }
+
+    /// Beside the record, which does not wait for a provider that hangs; nor does the end of the process, for those that
+    /// were not begun.
+    async fn revoke(&self, stop: &CancellationToken) {
+        let mut due = tokio::time::interval(REVOCATION_INTERVAL);
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => break,
+                _ = due.tick() => {
+                    let swept = self.0.revocations.sweep_until(stop.cancelled()).await;
+                    report("revoking", swept.map(drop));
+                }
+            }
+        }
+    }
+
+    /// Tenants' keys that a key service did not give, which it may give by now.
+    async fn look_for_keys(&self, stop: &CancellationToken) {
+        let mut due = tokio::time::interval(KEYS_INTERVAL);
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => break,
+                _ = due.tick() => self.0.core.vault.try_again().await,
             }
         }
     }

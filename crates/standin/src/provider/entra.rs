@@ -51,7 +51,7 @@ pub enum InvalidTenants {
         "missing: with tenant = \"{0}\" accounts of any tenant could sign in, and anybody can make a tenant; name the ids of those that may"
     )]
     Missing(String),
-    /// A list that is empty, or holds other tenants than the address has.
+    /// A list that holds other tenants than the address has.
     #[error(
         "only accounts of {0} sign in with this `tenant`, so the list must name it and no other"
     )]

@@ -340,6 +340,7 @@ impl SignIn {
         error: Error,
         receipt: &mut Receipt,
     ) -> Failed {
+        measure::signed_in(&self.core, &attempt.provider, Err(&error));
         if error != Error::Refused(Refusal::AttemptUsed) {
             let outcome = AttemptOutcome::Failed { code: error.code().to_owned() };
             let stored = self.core.store.finish_attempt(attempt.id, outcome).await;
@@ -351,7 +352,7 @@ impl SignIn {
                 }
             }
         }
-        self.turned_away(attempt, error, receipt).await
+        self.leave_reason(attempt, error, receipt).await
     }
 
     /// Leaves the reason in the events. An attempt that was not consumed goes on: the right answer to it may
@@ -362,8 +363,12 @@ impl SignIn {
         error: Error,
         receipt: &mut Receipt,
     ) -> Failed {
-        receipt.stopped(error.code());
         measure::signed_in(&self.core, &attempt.provider, Err(&error));
+        self.leave_reason(attempt, error, receipt).await
+    }
+
+    async fn leave_reason(&self, attempt: &Attempt, error: Error, receipt: &mut Receipt) -> Failed {
+        receipt.stopped(error.code());
         self.keep_receipt(attempt, &error, receipt).await;
         let event = Event {
             attempt: Some(attempt.id),
@@ -377,9 +382,10 @@ impl SignIn {
     }
 }
 
-/// Whether it is certain that nothing was written: where the database failed, nobody knows.
+/// Whether it is certain that nothing was written: where the database failed, nobody knows. What cannot be sealed is not
+/// written.
 pub(super) fn keeps_nothing(error: &Error) -> bool {
-    matches!(error, Error::Refused(_) | Error::ProviderUnavailable { .. })
+    matches!(error, Error::Refused(_) | Error::ProviderUnavailable { .. } | Error::Vault(_))
 }
 
 pub(super) fn check_subject(

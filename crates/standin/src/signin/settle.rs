@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::fail_point::FailPoint;
 use crate::id::{AttemptId, GrantId, UserId};
 use crate::measure;
-use crate::provider::{Provider, Scopes};
+use crate::provider::{Provider, ProviderKind, Scopes};
 use crate::receipt::{Fact, Leg, Offline, Receipt};
 use crate::session::cookie::{Cookies, SetCookie};
 use crate::session::device::device;
@@ -33,6 +33,7 @@ struct Settling<'a> {
     admits: Admits,
     client_id: &'a str,
     token_endpoint: String,
+    is_google: bool,
     /// Whose all of it is to be: whoever is signed in, or somebody new if nobody has the identity.
     new_user: UserId,
     /// The session this browser had before.
@@ -73,6 +74,7 @@ impl SignIn {
             admits,
             client_id: &provider.config().registration.client_id,
             token_endpoint: metadata.token_endpoint.url().to_string(),
+            is_google: provider.config().kind == ProviderKind::Google,
             new_user: attempt
                 .bound_to()
                 .unwrap_or_else(|| UserId::new(&*self.core.clock, &*self.core.entropy)),
@@ -104,7 +106,8 @@ impl SignIn {
                     let completed = completed(attempt, hash, cookie, leave);
                     return Ok(Completed { user: Some(signed_in.user), ..completed });
                 }
-                Err(StoreError::Conflict) => {}
+                // Another sign-in was faster, or the key that sealed is retired by now.
+                Err(StoreError::Conflict) => self.core.vault.catch_up().await,
                 Err(StoreError::NotAdmitted) => return Err(self.core.not_admitted(receipt).into()),
                 Err(error) => return Err(error.into()),
             }
@@ -163,7 +166,7 @@ impl SignIn {
         };
         self.core.vault.keep_up().await;
         let verified = &settling.proved.identity;
-        let tenant = self.core.tenants.of(identity, verified.profile());
+        let tenant = self.core.tenants.of(identity, verified.profile(), settling.is_google);
         self.core.vault.prepare(tenant.as_deref(), &*self.core.entropy).await?;
         let binding = settling.binding(&stored).of_tenant(tenant.as_deref());
         let answer = &settling.proved.answer;

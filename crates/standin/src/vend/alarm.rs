@@ -32,12 +32,10 @@ impl Alarms {
 }
 
 /// What no provider and no bad day does.
-const fn is_damage(error: &Error) -> bool {
-    matches!(
-        error,
-        Error::Store(StoreError::Inconsistent { .. })
-            | Error::Vault(
-                VaultError::DoesNotOpen | VaultError::KeyMissing | VaultError::UnknownFormat
-            )
-    )
+fn is_damage(error: &Error) -> bool {
+    match error {
+        Error::Store(error) => matches!(error, StoreError::Inconsistent { .. }),
+        Error::Vault(error) => error.is_damage(),
+        _ => false,
+    }
 }
