@@ -538,6 +538,57 @@ async fn vc_6_nobody_wraps_while_a_key_encryption_key_is_taken_out_nor_the_other
     assert_eq!(removed, Err(RotationError::NoDataKey));
 }
 
+/// Between the two looks at the rows a service wraps a tenant's key with it, and an operator adds another.
+#[tokio::test]
+async fn vc_6_a_key_encryption_key_that_is_put_back_undoes_nobody_elses_change() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("keys.toml");
+    let place = place_with_file(&path).await;
+    KeyFile::change(&path, |keys| Ok(keys.add(&SystemEntropy))).unwrap();
+    let before = KeyFile::read(&path).unwrap();
+    KeyFile::change(&path, |keys| keys.activate("k2")).unwrap();
+    KeyFile::change(&path, |keys| keys.remove("k1")).unwrap();
+    KeyFile::change(&path, |keys| Ok(keys.add(&SystemEntropy))).unwrap();
+    for _ in 0..2 {
+        let put_back = |keys: &mut KeyFile| {
+            keys.put_back(&before, "k1");
+            Ok(())
+        };
+        KeyFile::change(&path, put_back).unwrap();
+        let now = KeyFile::read(&path).unwrap();
+        assert!(now.ids().eq(["k2", "k3", "k1"]), "{:?}", now.ids().collect::<Vec<_>>());
+        assert_eq!(now.active(), "k2");
+        assert!(vault(&now, &place.store, &place.clock).await.is_ok(), "it is the same key");
+    }
+}
+
+/// One damaged row must not keep an operator from moving the others.
+#[tokio::test]
+async fn vc_6_a_data_key_that_is_damaged_keeps_no_other_from_being_wrapped_again() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("keys.toml");
+    let place = place_with_file(&path).await;
+    for tenant in ["a", "b"] {
+        place.service.prepare(Some(tenant), &SystemEntropy).await.unwrap();
+    }
+    let rows = place.store.data_keys().await.unwrap();
+    let (version, wrapped) = (rows[1].version + 1, rows[0].wrapped.clone());
+    let damaged = DataKeyRow { version, wrapped, ..rows[1].clone() };
+    place.store.replace_data_key(damaged.clone()).await.unwrap();
+    KeyFile::change(&path, |keys| Ok(keys.add(&SystemEntropy))).unwrap();
+    KeyFile::change(&path, |keys| keys.activate("k2")).unwrap();
+    for _ in 0..2 {
+        let said = place.rotation.rewrap_data_keys().await;
+        assert!(
+            matches!(said, Err(RotationError::Vault(VaultError::Unwrap { key: 2, .. }))),
+            "{said:?}"
+        );
+        let rows = place.store.data_keys().await.unwrap();
+        let by: Vec<&str> = rows.iter().map(|row| row.wrapped_by.as_str()).collect();
+        assert_eq!((by, &rows[1]), (vec!["k2", "k1", "k2"], &damaged));
+    }
+}
+
 #[test]
 fn the_name_of_a_key_encryption_key_is_never_given_twice() {
     let mut keys = KeyFile::generate(&SystemEntropy);

@@ -8,6 +8,8 @@ use crate::store::conformance::samples::{at, next, sign_in};
 use crate::store::memory::MemoryStore;
 use crate::store::{DataKeyRow, DataKeys as _, Grants as _, StoreError, Users as _};
 use crate::time::MockClock;
+use crate::vault::kek::KekError;
+use crate::vault::kek::stand_in::{Mood, StandIn};
 use crate::vault::{Binding, DataKeyState, KeyFile, Rotation, UnderWay, Vault, VaultError};
 
 fn identity(provider: &str, issuer: &str) -> Identity {
@@ -22,7 +24,9 @@ fn an_account_belongs_to_its_provider_or_to_its_organisation_or_to_nobody() {
     let entra = identity("entra", &format!("https://login.microsoftonline.com/{TID}/v2.0"));
     let private = Profile::default();
     let of_work = Profile { hosted_domain: Some("corp.example".to_owned()), ..Profile::default() };
+    let other = identity("okta", "https://login.example/");
     for (rule, identity, profile, wanted) in [
+        (TenantRule::Domain, &other, &of_work, None),
         (TenantRule::Off, &google, &of_work, None),
         (TenantRule::Provider, &google, &of_work, Some("google")),
         (TenantRule::Domain, &google, &of_work, Some("corp.example")),
@@ -30,7 +34,9 @@ fn an_account_belongs_to_its_provider_or_to_its_organisation_or_to_nobody() {
         (TenantRule::Domain, &entra, &private, Some(TID)),
         (TenantRule::Provider, &entra, &private, Some("entra")),
     ] {
-        assert_eq!(rule.of(identity, profile).as_deref(), wanted, "{rule:?} {identity:?}");
+        let is_google = identity.provider.as_str() == "google";
+        let tenant = rule.of(identity, profile, is_google);
+        assert_eq!(tenant.as_deref(), wanted, "{rule:?} {identity:?}");
     }
 }
 
@@ -198,8 +204,9 @@ async fn vc_15_a_tenants_key_that_does_not_unwrap_concerns_its_grants_alone() {
 
     let restarted = place.vault().await;
     assert_eq!(opened(&restarted, &nobodys), Ok("refresh-1".to_owned()));
-    assert_eq!(opened(&restarted, &theirs), Err(VaultError::KeyMissing));
-    assert_eq!(seal(&restarted, &of(&theirs), 2), Err(VaultError::KeyMissing));
+    let why = opened(&restarted, &theirs).unwrap_err();
+    assert!(why.is_damage() && why.to_string().contains("data key 2"), "{why}");
+    assert_eq!(seal(&restarted, &of(&theirs), 2), Err(why));
     place.change(2, |_| rows[1].clone()).await;
     restarted.catch_up().await;
     assert_eq!(opened(&restarted, &theirs), Ok("refresh-2".to_owned()), "once it is put back");
@@ -225,7 +232,7 @@ async fn vc_15_a_data_key_does_not_unwrap_for_another_tenant() {
     let everybodys = place.store.data_keys().await.unwrap().remove(0);
     copy.store.add_data_key(everybodys).await.unwrap();
     copy.store.add_data_key(stolen).await.unwrap();
-    assert_eq!(opened(&copy.vault().await, &theirs), Err(VaultError::KeyMissing));
+    assert!(opened(&copy.vault().await, &theirs).is_err_and(|error| error.is_damage()));
 }
 
 #[tokio::test]
@@ -242,4 +249,107 @@ async fn vc_15_what_a_destroyed_key_sealed_opens_no_more_and_nothing_is_sealed_i
     assert_eq!(seal(&vault, &of(&theirs), 2), Err(VaultError::TenantKeyMissing));
     let anew = place.sign_in(&vault, 3, CORP).await;
     assert_eq!(key_of(&anew), 3);
+}
+
+/// A process beside the others, whose way to a key service is its own.
+async fn with_a_way_of_its_own(place: &Place) -> (Vault, StandIn) {
+    let service = StandIn::new();
+    let keys = place.keys.clone().reaching(service.keys(place.clock.clone()));
+    let (store, clock) = (place.store.clone(), place.clock.clone());
+    (Vault::open(&keys, store, clock, &SystemEntropy).await.unwrap(), service)
+}
+
+impl Place {
+    /// The key-encryption key is with a service.
+    fn at_a_service() -> (Self, StandIn) {
+        let service = StandIn::new();
+        let place = Self::new();
+        let keys = KeyFile::naming(&"vault:transit/standin".parse().unwrap(), &[]);
+        let keys = keys.reaching(service.keys(place.clock.clone()));
+        (Self { keys, ..place }, service)
+    }
+}
+
+#[tokio::test]
+async fn vc_15_a_new_tenants_key_that_one_node_cannot_have_stops_that_node_for_nobody_else() {
+    for mood in [
+        Mood::Away,
+        Mood::Says(503, "Vault is sealed"),
+        Mood::Says(403, "permission denied"),
+        Mood::Says(400, "ciphertext or signature version is disallowed by policy (too old)"),
+    ] {
+        let (place, _) = Place::at_a_service();
+        let here = place.vault().await;
+        let (there, way) = with_a_way_of_its_own(&place).await;
+        way.is(mood);
+        let nobodys = place.sign_in(&here, 1, None).await;
+        let theirs = place.sign_in(&here, 2, CORP).await;
+        for _ in 0..5 {
+            place.clock.advance(Duration::from_secs(5));
+            there.require_current().await.unwrap();
+            there.learn(nobodys.tokens.iter().chain(theirs.tokens.iter())).await;
+            assert_eq!(opened(&there, &nobodys), Ok("refresh-1".to_owned()));
+            assert!(seal(&there, &of(&nobodys), 1).is_ok());
+            let why = opened(&there, &theirs).unwrap_err();
+            assert!(matches!(why, VaultError::Unwrap { key: 2, .. }) && !why.is_damage(), "{why}");
+            let is_passing = matches!(mood, Mood::Away | Mood::Says(503, _));
+            assert_eq!(why.is_passing(), is_passing, "{why}");
+        }
+        way.is(Mood::Works);
+        there.learn(theirs.tokens.iter()).await;
+        assert!(opened(&there, &theirs).is_err(), "it is not asked for each grant");
+        place.clock.advance(Duration::from_secs(10));
+        there.learn(theirs.tokens.iter()).await;
+        assert_eq!(opened(&there, &theirs), Ok("refresh-2".to_owned()), "once it is back");
+    }
+}
+
+#[tokio::test]
+async fn vc_15_a_tenants_key_that_cannot_be_had_at_the_start_is_had_later() {
+    let (place, service) = Place::at_a_service();
+    let theirs = place.sign_in(&place.vault().await, 2, CORP).await;
+    place.change(2, |row| DataKeyRow { wrapped_by: "k1".to_owned(), ..row }).await;
+    let (store, clock) = (place.store.clone(), place.clock.clone());
+    let named_nowhere = Vault::open(&place.keys, store, clock, &SystemEntropy).await;
+    assert_eq!(named_nowhere.err(), Some(VaultError::KeyMissing), "that is the operator's to say");
+    let by = "vault:transit/standin".to_owned();
+    place.change(2, |row| DataKeyRow { wrapped_by: by, ..row }).await;
+
+    let (restarted, way) = with_a_way_of_its_own(&place).await;
+    assert!(opened(&restarted, &theirs).is_ok());
+    drop(service);
+    way.is(Mood::Away);
+    let (store, clock) = (place.store.clone(), place.clock.clone());
+    let keys = place.keys.clone().reaching(way.keys(place.clock.clone()));
+    let refused = Vault::open(&keys, store, clock, &SystemEntropy).await;
+    assert!(
+        matches!(refused, Err(VaultError::Unwrap { key: 1, .. })),
+        "everybody's is needed: {refused:?}"
+    );
+}
+
+/// Before 1.13, Vault ignores what it does not know.
+#[tokio::test]
+async fn vc_14_a_service_that_binds_nothing_to_a_row_is_not_used() {
+    let (place, service) = Place::at_a_service();
+    assert_eq!(place.keys.try_out("vault:transit/standin", &SystemEntropy).await, Ok(()));
+    service.is(Mood::BindsNothing);
+    let refused = place.keys.try_out("vault:transit/standin", &SystemEntropy).await;
+    let reason = Box::new(KekError::BindsNothing);
+    let kek = "vault:transit/standin".to_owned();
+    assert_eq!(refused, Err(VaultError::Wrap { kek, reason }));
+    let (store, clock) = (place.store.clone(), place.clock.clone());
+    assert!(Vault::open(&place.keys, store, clock, &SystemEntropy).await.is_err());
+    assert_eq!(place.store.data_keys().await, Ok(Vec::new()), "no key is made");
+}
+
+#[test]
+fn what_is_said_of_a_key_that_does_not_unwrap_reads_as_one_sentence() {
+    let kek = "k1".to_owned();
+    let reason = Box::new(KekError::DoesNotUnwrap);
+    assert_eq!(
+        VaultError::Unwrap { key: 3, kek, reason }.to_string(),
+        "data key 3 cannot be unwrapped with key-encryption key `k1`: the wrapped key was changed, belongs to another \
+         row, or was wrapped by another key of the same name"
+    );
 }
