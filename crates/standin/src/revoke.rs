@@ -149,28 +149,29 @@ impl Revocations {
     /// As [`sweep`](Self::sweep); once `stop` has come, what was begun is finished and nothing more is begun.
     pub(crate) async fn sweep_until(&self, stop: impl Future<Output = ()>) -> Result<usize, Error> {
         let due = self.core.store.due_revocations(self.core.now(), 100).await?;
-        let trying: Vec<BoxFuture<'_, _>> = due.into_iter().map(|row| self.again(row).boxed()).collect();
+        let trying: Vec<BoxFuture<'_, _>> =
+            due.into_iter().map(|row| self.again(row).boxed()).collect();
         let tried = stream::iter(trying).take_until(stop).buffer_unordered(AT_A_TIME);
         // None is dropped on its way because another one failed: a provider may have acted.
-        let tried: Vec<Result<bool, Error>> = tried.collect().await;
-        tried.into_iter().try_fold(0, |confirmed, tried| Ok(confirmed + usize::from(tried?)))
+        let tried: Vec<Result<Option<Revoked>, Error>> = tried.collect().await;
+        let is_confirmed = |revoked| usize::from(revoked == Some(Revoked::Confirmed));
+        tried.into_iter().try_fold(0, |confirmed, tried| Ok(confirmed + is_confirmed(tried?)))
     }
 
-    /// Whether the provider has confirmed it.
-    async fn again(&self, row: RevocationRow) -> Result<bool, Error> {
+    /// What came of a revocation that has waited; `None` if it must not be done any more.
+    pub(crate) async fn again(&self, row: RevocationRow) -> Result<Option<Revoked>, Error> {
         if self.was_given_again(&row).await? {
             self.core.store.finish_revocation(row.grant, row.queued_at).await?;
-            return Ok(false);
+            return Ok(None);
         }
         match self.attempt(row.clone()).await {
-            Ok(revoked) => Ok(revoked == Revoked::Confirmed),
             // It must not hold up those behind it.
             Err(Error::Vault(error)) => {
                 tracing::error!(grant.id = %row.grant, %error, "a queued revocation does not open");
                 self.postpone(&row).await?;
-                Ok(false)
+                Ok(Some(Revoked::Queued))
             }
-            Err(error) => Err(error),
+            attempted => attempted.map(Some),
         }
     }
 
@@ -217,7 +218,7 @@ impl Revocations {
         }
     }
 
-    pub(crate) async fn attempt(&self, row: RevocationRow) -> Result<Revoked, Error> {
+    async fn attempt(&self, row: RevocationRow) -> Result<Revoked, Error> {
         self.core.vault.learn([&Sealed::from_bytes(row.sealed_token.clone())]).await;
         let (token, destination) = match self.core.vault.open_revocation(&row) {
             Ok(opened) => opened,

@@ -1,8 +1,11 @@
 //! Shredding: a tenant's data keys are destroyed, and with them whatever they have sealed, wherever a copy of it is.
 //!
 //! ```text
-//! retire its keys ─▶ for each grant: queue its token, wipe it, ask the provider ─▶ destroy its keys
+//! retire its keys ─▶ for each grant: queue its token, wipe it ─▶ destroy its keys ─▶ ask the providers
 //! ```
+//!
+//! A provider that hangs holds up nothing that can be done here: it is asked last, and once it does not answer the rest
+//! is left to whoever asks again for what waits.
 //!
 //! Nothing can be sealed with the keys any more before the first grant is looked at, so none slips through. What
 //! waits to be revoked is sealed with everybody's key, since it must outlive the tenant's. Nothing here remembers how
@@ -10,10 +13,14 @@
 
 use std::collections::BTreeSet;
 
+use futures_util::FutureExt as _;
+use futures_util::future::{BoxFuture, join_all};
+
 use crate::error::Error;
 use crate::id::GrantId;
-use crate::revoke::{Revocations, Revoked};
-use crate::store::{DataKeyRow, Event, EventKind, StoreError};
+use crate::provider::ProviderKind;
+use crate::revoke::{AT_A_TIME, Revocations, Revoked};
+use crate::store::{DataKeyRow, Event, EventKind, RevocationRow, StoreError};
 use crate::vault::{Grant, Sealed, data_key_destroyed, data_key_retired};
 use crate::verify::Profile;
 
@@ -33,6 +40,16 @@ pub struct Shredded {
     pub unconfirmed: usize,
 }
 
+/// What is gone here already.
+#[derive(Default)]
+struct Wiped {
+    grants: usize,
+    /// What the providers are to be asked for.
+    queued: Vec<RevocationRow>,
+    /// Grants with a token that does not open.
+    untold: BTreeSet<GrantId>,
+}
+
 impl Revocations {
     /// Takes back every grant of a tenant, and destroys its data keys. `None` if it has none.
     ///
@@ -41,7 +58,8 @@ impl Revocations {
     /// meanwhile, or later, begins anew under a new key.
     ///
     /// # Errors
-    /// Those of the store and of everybody's key. What was wiped stays so; go on by calling it again.
+    /// Those of the store and of the keys. [`StoreError::Conflict`] if grants are still being written under the tenant's
+    /// keys after many rounds: no key is destroyed then. What was wiped stays so; go on by calling it again.
     ///
     /// # Cancel safety
     /// May be begun again at any point. What has been wiped is queued, and is revoked later if it is not now.
@@ -50,24 +68,80 @@ impl Revocations {
         if keys.is_empty() {
             return Ok(None);
         }
-        let mut shredded = Shredded { keys: keys.len(), ..Shredded::default() };
+        let mut wiped = Wiped::default();
+        self.wipe_all_of(tenant, &keys, &mut wiped).await?;
+        self.destroy(tenant, &keys).await?;
+        let (keys, grants) = (keys.len(), wiped.grants);
+        let mut unconfirmed = wiped.untold;
+        unconfirmed.extend(self.ask_while_they_answer(wiped.queued).await);
+        Ok(Some(Shredded { keys, grants, unconfirmed: unconfirmed.len() }))
+    }
+
+    /// Until nothing is left that one of these keys has sealed.
+    async fn wipe_all_of(
+        &self,
+        tenant: &str,
+        keys: &BTreeSet<u32>,
+        wiped: &mut Wiped,
+    ) -> Result<(), Error> {
         for _ in 0..MAX_ROUNDS {
-            self.take_back_all(tenant, &keys, &mut shredded).await?;
-            if !self.is_needed(&keys).await? {
-                break;
+            let mut after = None;
+            while let Some((grants, last)) = self.grants_of(tenant, keys, after).await? {
+                for grant in grants {
+                    let id = grant.id;
+                    wiped.grants += 1;
+                    if self.wipe_all(grant, &mut wiped.queued).await? != Revoked::Confirmed {
+                        wiped.untold.insert(id);
+                    }
+                }
+                after = Some(last);
+            }
+            if !self.is_needed(keys).await? {
+                return Ok(());
             }
         }
-        let own = self.keys_of(tenant).await?.into_iter().filter(|row| keys.contains(&row.id));
-        for row in own {
-            let destroyed = data_key_destroyed(row, self.core.now());
-            self.core.store.replace_data_key(destroyed).await?;
-        }
+        Err(StoreError::Conflict.into())
+    }
+
+    /// The event comes first: with the last key it could not be told any more whose they were.
+    async fn destroy(&self, tenant: &str, keys: &BTreeSet<u32>) -> Result<(), Error> {
         let event = Event {
             detail: Some(tenant.to_owned()),
             ..Event::new(EventKind::TenantShredded, self.core.now())
         };
         self.core.store.append_events(vec![event]).await?;
-        Ok(Some(shredded))
+        let own = self.keys_of(tenant).await?.into_iter().filter(|row| keys.contains(&row.id));
+        for row in own {
+            let destroyed = data_key_destroyed(row, self.core.now());
+            self.core.store.replace_data_key(destroyed).await?;
+        }
+        Ok(())
+    }
+
+    /// Asks several at a time. A provider that does not answer is asked no more: what is left is in the queue. The
+    /// grants whose provider has not confirmed it.
+    async fn ask_while_they_answer(&self, queued: Vec<RevocationRow>) -> BTreeSet<GrantId> {
+        let (mut unconfirmed, mut away) = (BTreeSet::new(), BTreeSet::new());
+        for some in queued.chunks(AT_A_TIME) {
+            let (left, asked): (Vec<_>, Vec<_>) =
+                some.iter().partition(|row| away.contains(&row.provider));
+            unconfirmed.extend(left.into_iter().map(|row| row.grant));
+            let asking: Vec<BoxFuture<'_, _>> =
+                asked.iter().map(|row| self.again((*row).clone()).boxed()).collect();
+            for (row, answered) in asked.into_iter().zip(join_all(asking).await) {
+                match answered {
+                    Ok(None | Some(Revoked::Confirmed)) => continue,
+                    Ok(Some(Revoked::NotOffered | Revoked::Untold)) => {}
+                    Ok(Some(Revoked::Queued)) => drop(away.insert(row.provider.clone())),
+                    // The keys are gone, and the row still waits.
+                    Err(error) => {
+                        tracing::warn!(grant.id = %row.grant, %error, "a revocation is tried again later")
+                    }
+                }
+                unconfirmed.insert(row.grant);
+            }
+        }
+        unconfirmed
     }
 
     /// What [`shred`](Self::shred) would destroy now; none of it is touched. `None` if the tenant has no data key.
@@ -113,24 +187,6 @@ impl Revocations {
         Err(StoreError::Conflict.into())
     }
 
-    async fn take_back_all(
-        &self,
-        tenant: &str,
-        keys: &BTreeSet<u32>,
-        shredded: &mut Shredded,
-    ) -> Result<(), Error> {
-        let mut after = None;
-        while let Some((grants, last)) = self.grants_of(tenant, keys, after).await? {
-            for grant in grants {
-                shredded.grants += 1;
-                let revoked = self.take_back(grant).await?;
-                shredded.unconfirmed += usize::from(revoked != Revoked::Confirmed);
-            }
-            after = Some(last);
-        }
-        Ok(())
-    }
-
     /// Of the next page of grants those of the tenant, and where the page ends.
     async fn grants_of(
         &self,
@@ -168,7 +224,11 @@ impl Revocations {
             Some(user) => user.profile,
             None => Profile::default(),
         };
-        Ok(self.core.tenants.would_be(tenant, grant, &profile))
+        // Of a provider that is no longer configured it is believed: it was until it was taken out.
+        let provider = self.core.providers.get(&grant.identity.provider);
+        let is_google =
+            provider.is_none_or(|provider| provider.config().kind == ProviderKind::Google);
+        Ok(self.core.tenants.would_be(tenant, grant, &profile, is_google))
     }
 
     /// Whether there is a row that one of these keys has sealed.

@@ -64,6 +64,7 @@ mod signin;
 mod started_elsewhere;
 mod state_now;
 mod swapped_tokens;
+mod tenants;
 mod token_profile;
 mod unlink;
 mod userinfo;

@@ -234,7 +234,7 @@ async fn vc_7_a_data_key_that_was_tampered_with_is_not_replaced() {
     }
 }
 
-fn restrict(path: &std::path::Path) {
+pub(crate) fn restrict(path: &std::path::Path) {
     use std::os::unix::fs::PermissionsExt;
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).unwrap();
 }

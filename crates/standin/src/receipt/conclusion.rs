@@ -87,7 +87,9 @@ fn advice_on(code: &str) -> &'static str {
         "id_token_signature_invalid" | "id_token_unknown_key" => {
             "if it happens again, compare the keys that the provider publishes with those it signs with"
         }
-        "keys_unavailable" => "look at the service that has the key-encryption key: the log says more",
+        "keys_unavailable" => {
+            "look at the service that has the key-encryption key: the log says more"
+        }
         "provider_address_refused" => {
             "name the provider's network in `outbound.allow_networks`, if it is meant to be reached"
         }

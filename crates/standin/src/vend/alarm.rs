@@ -6,7 +6,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::error::Error;
 use crate::id::GrantId;
 use crate::store::StoreError;
-use crate::vault::VaultError;
 
 /// More than this at once are one trouble and not many.
 const MOST: usize = 10_000;
