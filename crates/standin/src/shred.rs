@@ -135,7 +135,7 @@ impl Revocations {
                     Ok(Some(Revoked::Queued)) => drop(away.insert(row.provider.clone())),
                     // The keys are gone, and the row still waits.
                     Err(error) => {
-                        tracing::warn!(grant.id = %row.grant, %error, "a revocation is tried again later")
+                        tracing::warn!(grant.id = %row.grant, %error, "a revocation is tried again later");
                     }
                 }
                 unconfirmed.insert(row.grant);

@@ -39,6 +39,7 @@ fn nothing_is_written(world: &World, ada: &Person, token: &str) {
     let signed_in = world.try_sign_in(0, "grace@example.com").unwrap_err();
     assert_eq!(signed_in.status(), 503, "{}", signed_in.0);
     assert!(signed_in.0.contains("storage_unavailable"), "{}", signed_in.0);
+    assert!(world.counts_sign_ins(0, "storage_unavailable"), "it is counted all the same");
     assert_eq!(counts(), before, "the provider has heard of it");
     assert_eq!(world.health(0), (503, 200), "it lives, and is not ready");
 }

@@ -204,6 +204,16 @@ impl World {
         panic!("it has not happened in a minute that {what}: {}", self.cluster.log());
     }
 
+    /// Whether a node has counted sign-ins that ended so.
+    pub(super) fn counts_sign_ins(&self, node: usize, result: &str) -> bool {
+        let operator = &self.cluster.nodes[node].operator;
+        let metrics = ask(operator, operator, "GET /metrics", "", "").0;
+        let is_it = |line: &str| {
+            line.starts_with("standin_sign_ins_total{") && line.contains(&format!("\"{result}\""))
+        };
+        metrics.lines().any(is_it)
+    }
+
     /// Whether a process says that it is ready, and that it lives.
     pub(super) fn health(&self, node: usize) -> (u16, u16) {
         let operator = &self.cluster.nodes[node].operator;

@@ -306,7 +306,7 @@ fn moved_to_another_row(world: &World) {
         world.replace(moved.clone());
         let words = world.refusal(&["serve"]);
         let wanted = format!(
-            "data key 2 cannot be unwrapped with key-encryption key `{name}`: it does not unwrap"
+            "data key 2 cannot be unwrapped with key-encryption key `{name}`: the wrapped key was changed"
         );
         assert!(words.contains(&wanted), "{name}: {words}");
         assert_eq!(world.data_keys()[1], moved, "nothing is written");

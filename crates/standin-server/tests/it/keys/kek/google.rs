@@ -71,8 +71,9 @@ impl Google {
 
 type Answer = Result<Json<Value>, (StatusCode, Json<Value>)>;
 
-fn error(status: StatusCode, words: &str) -> Answer {
-    Err((status, Json(json!({ "error": { "code": status.as_u16(), "message": words } }))))
+fn error(status: StatusCode, kind: &str, words: &str) -> Answer {
+    let error = json!({ "code": status.as_u16(), "message": words, "status": kind });
+    Err((status, Json(json!({ "error": error }))))
 }
 
 async fn token(State(shared): State<Shared>, Form(form): Form<BTreeMap<String, String>>) -> Answer {
@@ -111,7 +112,7 @@ fn crc32c(bytes: &[u8]) -> u32 {
 
 async fn answer(State(shared): State<Shared>, uri: Uri, headers: HeaderMap, body: Bytes) -> Answer {
     if headers.get("authorization").is_none_or(|value| value != &format!("Bearer {TOKEN}")) {
-        return error(StatusCode::UNAUTHORIZED, "no credentials");
+        return error(StatusCode::UNAUTHORIZED, "UNAUTHENTICATED", "no credentials");
     }
     let name = KEY.trim_start_matches("gcpkms:");
     let body: Value = serde_json::from_slice(&body).unwrap();
@@ -142,6 +143,10 @@ async fn answer(State(shared): State<Shared>, uri: Uri, headers: HeaderMap, body
             let plain = BASE64.encode(&plain);
             Ok(Json(json!({ "plaintext": plain, "plaintextCrc32c": sum, "usedPrimary": true })))
         }
-        None => error(StatusCode::BAD_REQUEST, "Decryption failed: the ciphertext is invalid."),
+        None => error(
+            StatusCode::BAD_REQUEST,
+            "INVALID_ARGUMENT",
+            "Decryption failed: the ciphertext is invalid.",
+        ),
     }
 }
