@@ -243,6 +243,8 @@ impl Entry {
                     data_key = row.id, tenant, %error,
                     "a data key is left out; nothing that it sealed opens until it can be had"
                 );
+                let error =
+                    if error == VaultError::KeyMissing { named_nowhere(row) } else { error };
                 let left_out = Some(LeftOut { error, tried_at: now });
                 Self { left_out, ..Self::of(row, None) }
             }
@@ -261,6 +263,13 @@ impl Entry {
     fn serves(&self, row: &DataKeyRow) -> bool {
         self.key.is_some() || self.version == row.version
     }
+}
+
+/// A list that names it may be on its way to this machine: nothing is given up for that.
+fn named_nowhere(row: &DataKeyRow) -> VaultError {
+    let reason = "neither the key file nor the configuration names it here".to_owned();
+    let (key, kek) = (row.id, row.wrapped_by.clone());
+    VaultError::Unwrap { key, kek, reason: Box::new(KekError::NotConfigured(reason)) }
 }
 
 fn none_active() -> VaultError {

@@ -307,13 +307,19 @@ async fn vc_15_a_new_tenants_key_that_one_node_cannot_have_stops_that_node_for_n
 #[tokio::test]
 async fn vc_15_a_tenants_key_that_cannot_be_had_at_the_start_is_had_later() {
     let (place, service) = Place::at_a_service();
+    let there = place.vault().await;
     let theirs = place.sign_in(&place.vault().await, 2, CORP).await;
     place.change(2, |row| DataKeyRow { wrapped_by: "k1".to_owned(), ..row }).await;
+    there.learn(theirs.tokens.iter()).await;
+    let why = opened(&there, &theirs).unwrap_err();
+    assert!(!why.is_damage() && why.to_string().contains("names it here"), "{why}");
     let (store, clock) = (place.store.clone(), place.clock.clone());
     let named_nowhere = Vault::open(&place.keys, store, clock, &SystemEntropy).await;
     assert_eq!(named_nowhere.err(), Some(VaultError::KeyMissing), "that is the operator's to say");
     let by = "vault:transit/standin".to_owned();
     place.change(2, |row| DataKeyRow { wrapped_by: by, ..row }).await;
+    there.catch_up().await;
+    assert!(opened(&there, &theirs).is_ok());
 
     let (restarted, way) = with_a_way_of_its_own(&place).await;
     assert!(opened(&restarted, &theirs).is_ok());
