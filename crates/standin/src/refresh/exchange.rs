@@ -88,7 +88,10 @@ impl Exchange {
     /// Whether a refresh token that came after the one in the row may have gone with the server that had it.
     pub(super) fn may_be_behind(&self, grant: &Grant) -> bool {
         let failed_over_at = self.failed_over_at.load(Ordering::Relaxed);
-        grant.updated_at.unix_ms() < failed_over_at
+        let is_before = |at: Timestamp| at.unix_ms() < failed_over_at;
+        // A journal may have brought one since, and not the newest.
+        let was_brought = grant.generation > 1 && is_before(grant.given_at());
+        is_before(grant.updated_at) || was_brought
     }
 
     /// Whether the provider may be asked at all.

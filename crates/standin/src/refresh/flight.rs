@@ -162,7 +162,7 @@ impl<'a> Flight<'a> {
     async fn take(&mut self, step: Step) -> Result<Event, RefreshFailure> {
         match step {
             Step::Read => self.read().await,
-            Step::Claim { generation } => self.claim(generation).await,
+            Step::Claim { generation, asks } => self.claim(generation, asks).await,
             Step::Ask => Ok(self.ask().await),
             Step::Keep => Ok(self.keep().await),
             Step::Commit { is_in_doubt } => self.commit(is_in_doubt).await,
@@ -208,14 +208,14 @@ impl<'a> Flight<'a> {
         Ok(Event::Read(Some(row)))
     }
 
-    async fn claim(&mut self, generation: u64) -> Result<Event, RefreshFailure> {
+    async fn claim(&mut self, generation: u64, asks: bool) -> Result<Event, RefreshFailure> {
         if self.hand.is_none()
             && let Event::Recalled(Some(found)) = self.recall(generation)
         {
             // Nobody may spend a token for which there is an answer, and nobody else brings this one.
             return Ok(Event::Recalled(Some(found)));
         }
-        if let (Goal::Token, None, Some(row)) = (self.goal, &self.hand, &self.row) {
+        if let (Goal::Token, true, Some(row)) = (self.goal, asks, &self.row) {
             // No lease for what may not be asked, or not now. Whoever resolves one takes it in any case: it must come
             // to an end also where nobody will ever ask again, and go to the end of the queue where its provider is in
             // trouble, so that it keeps no other's waiting.
@@ -233,7 +233,7 @@ impl<'a> Flight<'a> {
             generation,
             now,
             deadline: now.after(LEASE),
-            asks: self.hand.is_none(),
+            asks,
         };
         let claimed = self.exchange.core.store.claim_refresh(claim).await;
         Ok(match self.available(claimed)? {

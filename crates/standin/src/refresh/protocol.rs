@@ -114,8 +114,9 @@ pub(super) enum Step {
     Read,
     /// Take the lease for this generation, unless somebody has it: [`Event::Claimed`] or [`Event::Held`]. A record
     /// of a later generation stays one. Or, where the journal has an answer that the row does not,
-    /// [`Event::Recalled`] with it: from then on this is the attempt that was given it.
-    Claim { generation: u64 },
+    /// [`Event::Recalled`] with it: from then on this is the attempt that was given it. Without `asks` it is for an
+    /// answer that is there, and nothing will be asked under it.
+    Claim { generation: u64, asks: bool },
     /// Spend the refresh token: [`Event::Answered`], [`Event::Refused`], [`Event::Lost`], [`Event::Failed`] or,
     /// instead of asking, [`Event::Late`].
     Ask,
@@ -345,9 +346,14 @@ impl Machine {
         match self.lease {
             None if self.is_leased => self.claim(row.generation),
             // Somebody has asked since, and what they were answered is lost: ours is not the newest.
+            // Nor is the lease one for asking.
             Some(Lease { unresolved: 1.., is_own: false, .. }) => {
                 self.answer = None;
-                self.pursue(Some(row))
+                self.leave(if self.goal == Goal::Token {
+                    Then::Read
+                } else {
+                    Then::End(End::Settled)
+                })
             }
             _ => self.commit(),
         }
@@ -441,7 +447,7 @@ impl Machine {
     }
 
     fn claim(&mut self, generation: u64) -> Step {
-        self.go(Phase::Claiming, Step::Claim { generation })
+        self.go(Phase::Claiming, Step::Claim { generation, asks: self.answer.is_none() })
     }
 
     fn ask(&mut self, generation: u64) -> Step {

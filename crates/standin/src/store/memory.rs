@@ -12,6 +12,9 @@ mod refreshes;
 mod signals;
 mod users;
 
+#[cfg(test)]
+pub(crate) use self::refreshes::Standby;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -21,7 +24,7 @@ use super::{
     Account, AttemptOutcome, AttemptRow, Attempts, ClientRow, Clients, DataKeyRow, DataKeyUse,
     DataKeys, Event, Events, FailedInWindow, Grants, Housekeeping, Listed, Marks, Network,
     NewSession, Outdated, ReceiptRow, Result, RevocationRow, RewrappedGrant, Rewraps, SessionHash,
-    SessionRow, SessionView, Sessions, Spent, SpentKind, StoreError, StoredEvent, User,
+    SessionRow, SessionView, Sessions, Spent, SpentKind, StoreError, StoredEvent, Timeline, User,
 };
 use crate::id::{AttemptId, ClientId, GrantId, SessionId, UserId};
 use crate::time::Timestamp;
@@ -67,6 +70,8 @@ struct Tables {
     receipts: BTreeMap<AttemptId, ReceiptRow>,
     revocations: BTreeMap<(Timestamp, GrantId), RevocationRow>,
     leases: BTreeMap<GrantId, refreshes::Lease>,
+    /// What another server began when it took over, in a simulation.
+    timeline: Option<Timeline>,
     failed_requests: BTreeMap<Network, FailedInWindow>,
     notes: cluster::Notes,
     /// By the signal that is being taken.

@@ -233,14 +233,14 @@ impl World {
                 let Stored { generation, standing, will_do, .. } = self.row;
                 Event::Read(Some(Row { generation, standing, will_do }))
             }
-            Step::Claim { generation } => {
+            Step::Claim { generation, asks } => {
                 let found = self.nodes[node].kept_since(generation);
                 if let (None, Some(found)) = (running.hand, found) {
                     let running = self.running(node)?;
                     (running.hand, running.attempt) = (Some(found), found.attempt);
                     return Some(Event::Recalled(Some(found.from)));
                 }
-                self.claim(attempt, running.hand.is_none(), generation)
+                self.claim(attempt, asks, generation)
             }
             Step::Ask => {
                 if self.lease_of(attempt).is_none_or(|lease| lease.overdue) {

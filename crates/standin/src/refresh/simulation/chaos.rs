@@ -17,6 +17,13 @@ pub(super) struct Plan {
     lost_answers: u64,
     sleeps: u64,
     clocks: u64,
+    /// The provider says of every token that it is dead, and does not mean it.
+    incidents: u64,
+    /// A standby takes over that lags.
+    failovers: u64,
+    /// How many of a hundred deaths are those of the machine, and not of the process alone: what was not yet on the disk
+    /// is torn.
+    power_failures: u64,
 }
 
 /// What happens to a node next.
@@ -24,6 +31,8 @@ pub(super) struct Plan {
 pub(super) enum Trouble {
     /// It dies, and is started again after a while.
     Death(Duration),
+    /// The database forgets what its standby had not received.
+    Failover,
     /// It does not, or it is over at once.
     Other,
 }
@@ -40,6 +49,9 @@ impl Plan {
         lost_answers: 0,
         sleeps: 0,
         clocks: 0,
+        incidents: 0,
+        failovers: 0,
+        power_failures: 0,
     };
     pub(super) const CALM: Self = Self::NOTHING;
     pub(super) const DEATHS: Self = Self {
@@ -52,6 +64,12 @@ impl Plan {
     };
     pub(super) const SLEEPS: Self = Self { deaths: 20, sleeps: 50, ..Self::DEATHS };
     pub(super) const CLOCKS: Self = Self { deaths: 20, clocks: 60, ..Self::DEATHS };
+
+    pub(super) const INCIDENTS: Self = Self { troubles: 6, incidents: 100, ..Self::NOTHING };
+    pub(super) const FAILOVERS: Self = Self { troubles: 6, failovers: 100, ..Self::NOTHING };
+    pub(super) const FAILOVERS_AND_DEATHS: Self =
+        Self { deaths: 30, failovers: 30, power_failures: 50, ..Self::DEATHS };
+    pub(super) const POWER_FAILURES: Self = Self { power_failures: 100, ..Self::DEATHS };
 
     /// Whether nodes sleep through their leases: then a grant may die and give another reason.
     pub(super) const fn sleeps(&self) -> bool {
@@ -72,8 +90,11 @@ impl Plan {
             is_it
         };
         if falls(self.deaths) {
-            machine.die();
+            machine.die(dice.roll(100) < self.power_failures);
             return Trouble::Death(time);
+        }
+        if falls(self.failovers) {
+            return Trouble::Failover;
         }
         if falls(self.sleeps) {
             // Longer than a lease, and sometimes than the grace.
@@ -87,6 +108,8 @@ impl Plan {
             machine.lose_database(time);
         } else if falls(self.no_provider) {
             machine.lose_provider(time);
+        } else if falls(self.incidents) {
+            machine.ground.provider.refuse_for(time);
         } else if falls(self.lost_answers) {
             machine.lose_answers(30);
         }

@@ -83,6 +83,8 @@ struct Trouble {
     lost_answers: u64,
     /// What the next answer of the database is lost of.
     lost_answer: Option<&'static str>,
+    /// What it never comes to do.
+    dies_before: Option<&'static str>,
 }
 
 /// The machine that lives of a node happen on.
@@ -90,8 +92,17 @@ pub(super) struct Machine {
     name: usize,
     pub(super) ground: Arc<Ground>,
     trouble: Mutex<Trouble>,
-    /// What is on its disk.
-    disk: Mutex<Vec<(JournalRecord, bool)>>,
+    /// What is written to its disk.
+    disk: Mutex<Vec<Written>>,
+}
+
+/// A record of the journal.
+struct Written {
+    record: JournalRecord,
+    /// Whether it would be there after the power had failed.
+    is_flushed: bool,
+    /// Whether it is known that its row has it, or does not need it.
+    is_settled: bool,
 }
 
 impl fmt::Debug for Machine {
@@ -110,9 +121,19 @@ impl Machine {
         })
     }
 
-    pub(super) fn die(&self) {
-        self.ground.say(&format!("node {} dies", self.name));
+    /// Its process dies; or the power fails, and what is not yet on the disk is torn.
+    pub(super) fn die(&self, has_no_power: bool) {
+        let how = if has_no_power { "loses its power" } else { "dies" };
+        self.ground.say(&format!("node {} {how}", self.name));
         self.trouble.lock().unwrap().life += 1;
+        if has_no_power {
+            self.disk.lock().unwrap().retain(|written| written.is_flushed);
+        }
+    }
+
+    /// It dies when it goes to the database for this the next time.
+    pub(super) fn die_before(&self, what: &'static str) {
+        self.trouble.lock().unwrap().dies_before = Some(what);
     }
 
     pub(super) fn sleep(&self, time: Duration) {
@@ -153,26 +174,32 @@ impl Machine {
             asked_at: self.ground.now(),
             body: Vec::new(),
         };
-        self.disk.lock().unwrap().extend((0..records).map(|number| (record(number), true)));
+        let written =
+            |number| Written { record: record(number), is_flushed: true, is_settled: true };
+        self.disk.lock().unwrap().extend((0..records).map(written));
     }
 
     /// It was killed before it noted that any answer is in its row. One is of a grant that nobody has any more.
     pub(super) fn has_settled_nothing(&self) {
         self.has_kept(1);
         let mut disk = self.disk.lock().unwrap();
-        disk.iter_mut().for_each(|kept| kept.1 = false);
-        if let Some((record, _)) = disk.last_mut() {
-            record.grant = samples::grant_id(99);
+        disk.iter_mut().for_each(|written| written.is_settled = false);
+        if let Some(written) = disk.last_mut() {
+            written.record.grant = samples::grant_id(99);
         }
     }
 
     /// Answers of which it does not know that they are in a row.
     pub(super) fn waiting(&self) -> usize {
-        self.disk.lock().unwrap().iter().filter(|kept| !kept.1).count()
+        self.disk.lock().unwrap().iter().filter(|written| !written.is_settled).count()
     }
 
     fn is_lost(&self, what: &'static str) -> bool {
         self.trouble.lock().unwrap().lost_answer.take_if(|lost| *lost == what).is_some()
+    }
+
+    fn dies_now(&self, what: &'static str) -> bool {
+        self.trouble.lock().unwrap().dies_before.take_if(|it| *it == what).is_some()
     }
 
     /// One more life on it.
@@ -222,6 +249,9 @@ impl Life {
 #[async_trait]
 impl Wire for Life {
     async fn there(&self, what: &'static str) -> store::Result<()> {
+        if self.machine.dies_now(what) {
+            self.machine.die(false);
+        }
         self.pass(self.dice().ms(8)).await;
         if self.is_under(|trouble| trouble.no_database_until) {
             self.say(what, "does not reach the database");
@@ -232,7 +262,7 @@ impl Wire for Life {
     }
 
     async fn back(&self, what: &'static str) -> store::Result<()> {
-        if what != "read" && what != "overdue" {
+        if !["read", "overdue", "timeline"].contains(&what) {
             self.say(what, "is done");
         }
         self.pass(self.dice().ms(8)).await;
@@ -290,27 +320,37 @@ impl Journal for Life {
     async fn append(&self, record: JournalRecord) -> std::io::Result<()> {
         self.pass(self.dice().ms(3)).await;
         self.say("the journal", &format!("has an answer of generation {}", record.generation));
-        self.machine.disk.lock().unwrap().push((record, false));
+        let attempt = record.attempt;
+        self.machine.disk.lock().unwrap().push(Written {
+            record,
+            is_flushed: false,
+            is_settled: false,
+        });
         self.pass(self.dice().ms(3)).await;
+        let mut disk = self.machine.disk.lock().unwrap();
+        let ours = disk.iter_mut().filter(|written| written.record.attempt == attempt);
+        ours.for_each(|written| written.is_flushed = true);
         Ok(())
     }
 
     async fn settle(&self, grant: GrantId, generation: u64) {
         let mut disk = self.machine.disk.lock().unwrap();
-        let of_it =
-            disk.iter_mut().filter(|kept| kept.0.grant == grant && kept.0.generation < generation);
-        of_it.for_each(|kept| kept.1 = true);
+        let is_it =
+            |record: &JournalRecord| record.grant == grant && record.generation < generation;
+        let of_it = disk.iter_mut().filter(|written| is_it(&written.record));
+        of_it.for_each(|written| written.is_settled = true);
     }
 
     fn find(&self, grant: GrantId, generation: u64) -> Option<JournalRecord> {
         let disk = self.machine.disk.lock().unwrap();
-        let is_it = |kept: &&(JournalRecord, bool)| {
-            kept.0.grant == grant && kept.0.generation >= generation
-        };
-        disk.iter().rev().find(is_it).map(|kept| kept.0.clone())
+        let records = disk.iter().rev().map(|written| &written.record);
+        let mut found =
+            records.filter(|record| record.grant == grant && record.generation >= generation);
+        found.next().cloned()
     }
 
     fn kept(&self) -> Vec<JournalRecord> {
-        self.machine.disk.lock().unwrap().iter().map(|kept| kept.0.clone()).collect()
+        let disk = self.machine.disk.lock().unwrap();
+        disk.iter().map(|written| written.record.clone()).collect()
     }
 }

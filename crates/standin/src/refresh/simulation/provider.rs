@@ -41,11 +41,13 @@ pub(super) struct Record {
 pub(super) struct Provider {
     rules: Rules,
     state: Mutex<(BTreeMap<String, Family>, Record)>,
+    /// Until when it says of every token that it is dead.
+    refuses_until: Mutex<Option<Instant>>,
 }
 
 impl Provider {
     pub(super) fn new(rules: Rules) -> Self {
-        Self { rules, state: Mutex::default() }
+        Self { rules, state: Mutex::default(), refuses_until: Mutex::default() }
     }
 
     /// The first refresh token of a consent.
@@ -61,6 +63,16 @@ impl Provider {
         let state = self.state.lock().unwrap();
         let family = state.0.get(family_of(token));
         family.is_some_and(|family| !family.is_revoked && family.newest == token)
+    }
+
+    /// It has an incident.
+    pub(super) fn refuse_for(&self, time: Duration) {
+        *self.refuses_until.lock().unwrap() = Some(Instant::now() + time);
+    }
+
+    /// The user takes it back there.
+    pub(super) fn revoke(&self, name: &str) {
+        self.state.lock().unwrap().0.get_mut(name).unwrap().is_revoked = true;
     }
 
     pub(super) fn record(&self) -> Record {
@@ -91,6 +103,10 @@ impl Provider {
         let (families, record) = &mut *state;
         let family = families.get_mut(family_of(spent))?;
         let now = Instant::now();
+        if self.refuses_until.lock().unwrap().is_some_and(|until| now < until) {
+            record.refused += 1;
+            return None;
+        }
         let until = match &family.previous {
             _ if family.is_revoked => None,
             _ if family.newest == spent => Some(now + self.rules.grace),

@@ -1,16 +1,17 @@
 //! One run: three nodes, some grants, jobs that ask, and what goes wrong meanwhile.
 
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::WITH_GRACE;
 use super::chaos::{self, Plan, Trouble};
 use super::node::{Dice, Ground, Machine};
 use super::provider::{Provider, Rules};
+use super::{WITH_GRACE, WITHOUT};
 use crate::entropy::SeededEntropy;
 use crate::provider::{
     AnswerForm, Certainty, ClientAuthentication, ProviderConfig, ProviderKind, ProviderProfile,
@@ -19,7 +20,7 @@ use crate::provider::{
 use crate::refresh::Need;
 use crate::secret::{AccessToken, ClientSecret, RefreshToken};
 use crate::store::conformance::samples;
-use crate::store::memory::MemoryStore;
+use crate::store::memory::{MemoryStore, Standby};
 use crate::store::{Grants as _, RefreshClaim, Refreshes as _, Users as _};
 use crate::time::Timestamp;
 use crate::vault::{
@@ -34,6 +35,15 @@ const DEMANDS: u64 = 14;
 const BETWEEN_MS: u64 = 6_000;
 /// Longer than a sleep, a lease, the wait of a job and a look of the sweeper.
 const UNTIL_SETTLED: Duration = Duration::from_secs(45);
+
+/// A suspect grant waits for a minute until it is asked about again, and for ten after that.
+const MINUTES_OF_SUSPICION: usize = 15;
+/// Nobody takes over before it is noticed that the other one is gone.
+const OUTAGE: Duration = Duration::from_secs(3);
+/// What a run says of a standby that takes over and does not have what others were told.
+pub(super) const BEHIND: &str = "a standby takes over, and is behind";
+/// A standby may lag by so many of the pauses between what happens.
+const LAG: usize = 3;
 
 /// What a run came to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -75,7 +85,7 @@ pub(super) async fn run(seed: u64, plan: &Plan, rules: Rules) -> Verdict {
     let began = world.generations().await;
     let mut jobs = Vec::new();
     let (mut demands, mut troubles) = (DEMANDS * GRANTS, plan.troubles());
-    let mut back = Vec::new();
+    let (mut back, mut standbys) = (Vec::new(), VecDeque::new());
     while demands > 0 || troubles > 0 || !back.is_empty() {
         chaos::pause(&world.ground.dice, BETWEEN_MS / GRANTS).await;
         for index in due(&mut back) {
@@ -90,15 +100,22 @@ pub(super) async fn run(seed: u64, plan: &Plan, rules: Rules) -> Verdict {
             troubles -= 1;
             let index = world.pick();
             let machine = Arc::clone(&world.machines[index]);
-            if let Trouble::Death(time) = plan.strike(&world.ground.dice, &machine)
-                && let Some(node) = world.nodes[index].take()
-            {
-                node.upkeep.abort();
-                back.push((Instant::now() + time, index));
+            match plan.strike(&world.ground.dice, &machine) {
+                Trouble::Death(time) => {
+                    if let Some(node) = world.nodes[index].take() {
+                        node.upkeep.abort();
+                        back.push((Instant::now() + time, index));
+                    }
+                }
+                Trouble::Failover => world.fail_over(&mut standbys).await,
+                Trouble::Other => {}
             }
         }
+        standbys.push_front(world.database.standby());
+        standbys.truncate(LAG);
     }
     chaos::heal(&world.machines);
+    world.until_nobody_is_suspect().await;
     sleep(UNTIL_SETTLED).await;
     jobs.extend((0..GRANTS).filter_map(|grant| world.demand(grant)));
     sleep(UNTIL_SETTLED).await;
@@ -163,7 +180,7 @@ pub(super) async fn waits_for_what_is_done() -> (usize, usize) {
         }
         node.upkeep.abort();
     }
-    world.machines[0].die();
+    world.machines[0].die(false);
     world.machines[0].has_settled_nothing();
     let before = world.machines[0].waiting();
     // Taken back before the answer came.
@@ -173,6 +190,39 @@ pub(super) async fn waits_for_what_is_done() -> (usize, usize) {
     world.start(0).await;
     sleep(Duration::from_secs(6)).await;
     (before, world.machines[0].waiting())
+}
+
+/// Whether a node that has died over an answer brings it to its row before it asks for another, although the database was
+/// away when it was started, and the lease has run out.
+pub(super) async fn brings_what_it_kept_before_it_asks() -> bool {
+    const AWAY: Duration = Duration::from_secs(14);
+    let mut world = World::new(1, WITHOUT).await;
+    world.start(0).await;
+    world.machines[0].die_before("commit");
+    drop(timeout(Duration::from_secs(5), world.ask(0)).await);
+    world.nodes[0].take().unwrap().upkeep.abort();
+    world.machines[0].lose_database(AWAY);
+    world.start(0).await;
+    sleep(AWAY).await;
+    let is_answered = world.ask(0).await;
+    let refused = world.ground.provider.record().refused;
+    is_answered && refused == 0
+}
+
+/// How often a provider is asked about a grant that its user has taken back, when it is believed, and what the grant says
+/// then.
+pub(super) async fn asks_again_about_a_grant_that_was_taken_back() -> (usize, Option<ReauthReason>)
+{
+    let mut world = World::new(1, WITHOUT).await;
+    world.ground.provider.revoke("family0");
+    world.start(0).await;
+    world.ask(0).await;
+    for hours in 0..40 {
+        // Days of looks that find nothing would take a minute.
+        world.machines[0].set_clock(hours * 3_600_000);
+        sleep(Duration::from_secs(5)).await;
+    }
+    (world.ground.provider.record().refused, world.grants().await[0].reason)
 }
 
 fn due(back: &mut Vec<(Instant, usize)>) -> Vec<usize> {
@@ -255,6 +305,17 @@ impl World {
         self.nodes[index] = Some(Node { standin, upkeep });
     }
 
+    /// To a standby that lags more or less. What the others have of it is void.
+    async fn fail_over(&self, standbys: &mut VecDeque<Standby>) {
+        let lag = usize::try_from(self.ground.dice.roll(LAG as u64)).unwrap();
+        let Some(standby) = standbys.drain(..).nth(lag) else { return };
+        let before = self.generations().await;
+        self.machines.iter().for_each(|machine| machine.lose_database(OUTAGE));
+        self.database.fail_over(standby, self.ground.now().after(OUTAGE));
+        let is_behind = self.generations().await < before;
+        self.ground.say(if is_behind { BEHIND } else { "a standby takes over" });
+    }
+
     fn pick(&self) -> usize {
         usize::try_from(self.ground.dice.roll(NODES as u64)).unwrap()
     }
@@ -273,6 +334,23 @@ impl World {
             drop(refresher.ensure_fresh(&grant, need).await);
         });
         Some(job)
+    }
+
+    /// Whether the first node has a token of the first grant for a job that wants another one.
+    async fn ask(&self, node: usize) -> bool {
+        let Some(node) = &self.nodes[node] else { return false };
+        let grant = self.grants().await.remove(0);
+        let need = Need { min_ttl: Duration::ZERO, stale: None };
+        node.standin.refresher().ensure_fresh(&grant, need).await.is_ok()
+    }
+
+    async fn until_nobody_is_suspect(&self) {
+        for _ in 0..MINUTES_OF_SUSPICION {
+            if self.grants().await.iter().all(|grant| grant.state != GrantState::Suspect) {
+                return;
+            }
+            sleep(Duration::from_mins(1)).await;
+        }
     }
 
     async fn grants(&self) -> Vec<Grant> {

@@ -1,5 +1,8 @@
 //! Leases in memory.
 
+#[cfg(test)]
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 
 use super::{MemoryStore, Tables};
@@ -9,6 +12,8 @@ use crate::store::{
     Timeline,
 };
 use crate::time::Timestamp;
+#[cfg(test)]
+use crate::vault::Grant;
 use crate::verify::ProviderId;
 
 #[derive(Clone, Copy, Debug)]
@@ -62,7 +67,7 @@ impl Refreshes for MemoryStore {
     }
 
     async fn timeline(&self) -> Result<Option<Timeline>> {
-        Ok(None)
+        self.reach("timeline", |tables, _| Ok(tables.timeline.clone())).await
     }
 
     async fn due_grants(
@@ -94,6 +99,28 @@ impl Refreshes for MemoryStore {
     }
 }
 
+/// What a standby has of a database: grants and leases as they were at some time.
+#[cfg(test)]
+#[derive(Clone, Debug)]
+pub(crate) struct Standby(BTreeMap<GrantId, Grant>, BTreeMap<GrantId, Lease>);
+
+#[cfg(test)]
+impl MemoryStore {
+    /// What a standby has received by now.
+    pub(crate) fn standby(&self) -> Standby {
+        let tables = self.tables();
+        Standby(tables.grants.clone(), tables.leases.clone())
+    }
+
+    /// It takes over: what it has not received has never been.
+    pub(crate) fn fail_over(&self, to: Standby, now: Timestamp) {
+        let mut tables = self.tables();
+        (tables.grants, tables.leases) = (to.0, to.1);
+        let name = format!("{:08X}", now.unix_ms());
+        tables.timeline = Some(Timeline { name, since: Some(now) });
+    }
+}
+
 /// A claim by the clock of the database, if that has one of its own: as long as it was to be.
 fn by_clock_of(claim: RefreshClaim, clock: Option<Timestamp>) -> RefreshClaim {
     let Some(now) = clock else { return claim };
@@ -101,6 +128,11 @@ fn by_clock_of(claim: RefreshClaim, clock: Option<Timestamp>) -> RefreshClaim {
 }
 
 fn claimed(tables: &mut Tables, claim: RefreshClaim) -> Claimed {
+    let failed_over_at = tables.timeline.as_ref().and_then(|timeline| timeline.since);
+    let held_off_until = failed_over_at.map(|at| at.after(claim.deadline.remaining(claim.now)));
+    if let Some(until) = held_off_until.filter(|until| claim.asks && *until > claim.now) {
+        return Claimed::Held { until };
+    }
     let held = tables.leases.get(&claim.grant).copied();
     let is_own = held.is_some_and(|held| held.attempt == claim.attempt);
     let (generation, unresolved) = match held {
