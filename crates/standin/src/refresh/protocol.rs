@@ -252,7 +252,11 @@ impl Machine {
             (Phase::Reading, Event::Read(row)) => self.judge(row),
             (Phase::Claiming, Event::Claimed { generation, unresolved, is_own }) => {
                 let own = u32::from(self.dark == Some(generation));
-                self.lease = Some(Lease { generation, unresolved: unresolved.max(own), is_own });
+                let unresolved = unresolved.max(own);
+                // Whoever takes up an attempt's lease and lets go of it leaves it under the same name. So where anything
+                // ended in the dark, what a journal has from before is not taken for the newest.
+                let is_own = is_own && unresolved == 0;
+                self.lease = Some(Lease { generation, unresolved, is_own });
                 self.read()
             }
             (Phase::Claiming, Event::Recalled(Some(generation))) => {
@@ -331,7 +335,7 @@ impl Machine {
         let row = row.filter(|row| row.standing != Standing::Gone);
         match (row, self.answer) {
             (None, Some(_)) => self.go(Phase::Discarding, Step::Discard),
-            (Some(row), Some(generation)) if row.generation <= generation => self.apply(row),
+            (Some(row), Some(answer)) if row.generation <= answer => self.apply(row, answer),
             (row, _) => {
                 // Somebody else's answer is newer. Ours stays in the journal for a while, as a spare.
                 self.answer = None;
@@ -341,18 +345,22 @@ impl Machine {
     }
 
     /// There is an answer that is newer than the row.
-    fn apply(&mut self, row: Row) -> Step {
+    fn apply(&mut self, row: Row, answer: u64) -> Step {
         self.is_in_doubt |= self.is_leased && row.standing == Standing::Dead;
         match self.lease {
             None if self.is_leased => self.claim(row.generation),
-            // Somebody has asked since, and what they were answered is lost: ours is not the newest.
-            // Nor is the lease one for asking.
+            // Who asked for an earlier generation need not have asked since: a failover brings old leases back, too.
+            Some(Lease { generation, unresolved: 1.., is_own: false }) if generation < answer => {
+                self.is_in_doubt = true;
+                self.commit()
+            }
+            // Somebody has asked since, and what they were answered is lost: ours is not the newest. Nor is the lease
+            // one for asking.
             Some(Lease { unresolved: 1.., is_own: false, .. }) => {
                 self.answer = None;
-                self.leave(if self.goal == Goal::Token {
-                    Then::Read
-                } else {
-                    Then::End(End::Settled)
+                self.leave(match self.goal {
+                    Goal::Token | Goal::Resolve => Then::Read,
+                    Goal::Replay(_) => Then::End(End::Settled),
                 })
             }
             _ => self.commit(),
