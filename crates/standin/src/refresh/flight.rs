@@ -209,7 +209,10 @@ impl<'a> Flight<'a> {
     }
 
     async fn claim(&mut self, generation: u64, asks: bool) -> Result<Event, RefreshFailure> {
-        if self.hand.is_none()
+        // To a grant that was taken back nothing is brought: the lease is taken, so that it ends.
+        let is_there = self.row.as_ref().is_some_and(|row| row.state != GrantState::Revoked);
+        if is_there
+            && self.hand.is_none()
             && let Event::Recalled(Some(found)) = self.recall(generation)
         {
             // Nobody may spend a token for which there is an answer, and nobody else brings this one.
