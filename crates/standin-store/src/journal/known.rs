@@ -22,10 +22,11 @@ pub(super) struct Known {
 }
 
 impl Known {
-    /// What files have. Somebody who was killed while they took one over has left the same record in two.
+    /// What files have. Somebody who was killed while they took one over has left the same record in two. One attempt
+    /// may have several: whoever takes up an answer goes on under the attempt that it was given to.
     pub(super) fn of(mut kept: Vec<Kept>) -> Self {
         kept.sort_by_key(|kept| (age(kept), Reverse(kept.settled_at)));
-        kept.dedup_by_key(|kept| kept.record.attempt);
+        kept.dedup_by_key(|kept| (kept.record.attempt, kept.record.generation));
         let mut known = Self::default();
         for kept in kept {
             known.add(kept);
@@ -92,8 +93,8 @@ fn is_before(kept: &Kept, grant: GrantId, generation: u64) -> bool {
     kept.record.grant == grant && kept.record.generation < generation
 }
 
-fn age(kept: &Kept) -> (Timestamp, RefreshId) {
-    (kept.record.asked_at, kept.record.attempt)
+fn age(kept: &Kept) -> (Timestamp, u64, RefreshId) {
+    (kept.record.asked_at, kept.record.generation, kept.record.attempt)
 }
 
 fn is_worth_keeping(kept: &Kept, now: Timestamp) -> bool {

@@ -213,6 +213,20 @@ async fn a_record_that_is_in_two_files_is_one_and_settled_if_either_says_so() {
     assert_eq!((journal.waiting(), journal.kept()), (0, vec![record(1)]));
 }
 
+/// Whoever takes up an answer goes on under the attempt that it was given to.
+#[tokio::test]
+async fn two_answers_to_one_attempt_are_two() {
+    let disk = Disk::new();
+    let journal = disk.open();
+    let next = JournalRecord { attempt: refresh_id(1), ..record(3) };
+    journal.append(record(1)).await.unwrap();
+    journal.settle(grant_id(1), 2).await;
+    journal.append(next.clone()).await.unwrap();
+    drop(journal);
+    let journal = disk.open();
+    assert_eq!((journal.waiting(), journal.kept()), (1, vec![record(1), next]));
+}
+
 /// In a container each process has the number of the one before it.
 #[tokio::test]
 async fn what_a_probe_has_left_that_was_killed_is_in_nobodys_way() {
