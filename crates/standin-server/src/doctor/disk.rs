@@ -14,8 +14,8 @@ const LITTLE: u64 = 1 << 30;
 const TOO_LITTLE: u64 = 128 << 20;
 
 pub(super) fn look(config: &Config) -> Vec<Finding> {
-    let database = config.database_url.expose_secret().strip_prefix("sqlite://");
-    let places = [database.map(PathBuf::from), app::journal_directory(config)];
+    let database = standin_store::file_of(config.database_url.expose_secret());
+    let places = [database, app::journal_directory(config)];
     let mut directories: Vec<PathBuf> =
         places.into_iter().flatten().filter_map(|place| existing(&place)).collect();
     directories.dedup();

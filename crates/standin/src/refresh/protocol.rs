@@ -251,13 +251,7 @@ impl Machine {
         match (self.phase, event) {
             (Phase::Reading, Event::Read(row)) => self.judge(row),
             (Phase::Claiming, Event::Claimed { generation, unresolved, is_own }) => {
-                let own = u32::from(self.dark == Some(generation));
-                let unresolved = unresolved.max(own);
-                // Whoever takes up an attempt's lease and lets go of it leaves it under the same name. So where anything
-                // ended in the dark, what a journal has from before is not taken for the newest.
-                let is_own = is_own && unresolved == 0;
-                self.lease = Some(Lease { generation, unresolved, is_own });
-                self.read()
+                self.claimed(generation, unresolved, is_own)
             }
             (Phase::Claiming, Event::Recalled(Some(generation))) => {
                 (self.answer, self.is_recalled) = (Some(generation), true);
@@ -282,18 +276,7 @@ impl Machine {
             (Phase::Asking { generation }, Event::Lost) => self.lost(generation),
             (Phase::Asking { .. }, Event::Failed) => self.leave(Then::End(End::Later)),
             (Phase::Keeping, Event::Kept) => self.commit(),
-            (Phase::Committing, Event::Written) => {
-                self.lease = None;
-                match self.goal {
-                    // What was given a while ago need not live any more.
-                    Goal::Token if std::mem::take(&mut self.is_recalled) => {
-                        self.answer = None;
-                        self.read()
-                    }
-                    Goal::Token => self.end(End::Token),
-                    Goal::Resolve | Goal::Replay(_) => self.end(End::Settled),
-                }
-            }
+            (Phase::Committing, Event::Written) => self.written(),
             (Phase::Committing | Phase::Burying, Event::Fenced) => {
                 self.lease = None;
                 self.is_in_doubt = true;
@@ -327,6 +310,29 @@ impl Machine {
             (Phase::Leaving(then), Event::Done | Event::Unavailable) => self.then(then),
             (phase, Event::Unavailable) if phase != Phase::Over => self.unavailable(),
             _ => self.go(Phase::Over, Step::End(End::Later)),
+        }
+    }
+
+    fn claimed(&mut self, generation: u64, unresolved: u32, is_own: bool) -> Step {
+        let own = u32::from(self.dark == Some(generation));
+        let unresolved = unresolved.max(own);
+        // Whoever takes up an attempt's lease and lets go of it leaves it under the same name. So where anything ended in
+        // the dark, what a journal has from before is not taken for the newest.
+        let is_own = is_own && unresolved == 0;
+        self.lease = Some(Lease { generation, unresolved, is_own });
+        self.read()
+    }
+
+    fn written(&mut self) -> Step {
+        self.lease = None;
+        match self.goal {
+            // What was given a while ago need not live any more.
+            Goal::Token if std::mem::take(&mut self.is_recalled) => {
+                self.answer = None;
+                self.read()
+            }
+            Goal::Token => self.end(End::Token),
+            Goal::Resolve | Goal::Replay(_) => self.end(End::Settled),
         }
     }
 

@@ -223,6 +223,14 @@ impl World {
         Event::Written
     }
 
+    fn recall(&mut self, node: usize, generation: u64) -> Option<Event> {
+        let found = self.nodes[node].kept_since(generation);
+        let running = self.running(node)?;
+        running.hand = found;
+        running.attempt = found.map_or(running.attempt, |kept| kept.attempt);
+        Some(Event::Recalled(found.map(|kept| kept.from)))
+    }
+
     /// Does a node's step, and gives what comes of it; `None` for what takes another action.
     fn perform(&mut self, case: Case, node: usize) -> Option<Event> {
         let running = self.nodes[node].running.clone()?;
@@ -234,13 +242,10 @@ impl World {
                 Event::Read(Some(Row { generation, standing, will_do }))
             }
             Step::Claim { generation, asks } => {
-                let found = self.nodes[node].kept_since(generation);
-                if let (None, Some(found)) = (running.hand, found) {
-                    let running = self.running(node)?;
-                    (running.hand, running.attempt) = (Some(found), found.attempt);
-                    return Some(Event::Recalled(Some(found.from)));
+                match (running.hand, self.nodes[node].kept_since(generation)) {
+                    (None, Some(_)) => self.recall(node, generation)?,
+                    _ => self.claim(attempt, asks, generation),
                 }
-                self.claim(attempt, asks, generation)
             }
             Step::Ask => {
                 if self.lease_of(attempt).is_none_or(|lease| lease.overdue) {
@@ -278,13 +283,7 @@ impl World {
                 }
                 written
             }
-            Step::Recall { generation } => {
-                let found = self.nodes[node].kept_since(generation);
-                let running = self.running(node)?;
-                running.hand = found;
-                running.attempt = found.map_or(running.attempt, |kept| kept.attempt);
-                Event::Recalled(found.map(|kept| kept.from))
-            }
+            Step::Recall { generation } => self.recall(node, generation)?,
             Step::Bury { rotation_lost } => {
                 let named_lost = rotation_lost || self.aftermath;
                 let bury = |row| Stored { standing: Standing::Dead, named_lost, ..row };
