@@ -5,6 +5,8 @@ use std::time::Duration;
 use anyhow::Result;
 
 use crate::child::Running;
+use crate::http::address;
+use crate::load::per_second;
 use crate::report::median;
 
 /// Of one piece of work.
@@ -27,6 +29,19 @@ impl Cost {
         let took = work()?;
         let cpu_ms = (service.cpu_ms()? - before) / f64::from(count);
         Ok(Self { cpu_ms, per_second: f64::from(count) / took.as_secs_f64() })
+    }
+
+    /// Of each answer that `service` gives to the same request, asked for as often as it can be within `time`.
+    pub(crate) fn of_answers(
+        service: &Running,
+        request: &[u8],
+        expected: u16,
+        time: Duration,
+    ) -> Result<Self> {
+        let before = service.cpu_ms()?;
+        let per_second = per_second(address(service)?, request, expected, time)?;
+        let cpu_ms = (service.cpu_ms()? - before) / (per_second * time.as_secs_f64());
+        Ok(Self { cpu_ms, per_second })
     }
 
     /// The one in the middle, of each figure.

@@ -10,8 +10,9 @@ use axum::Router;
 use axum::routing::any;
 
 use crate::child::Running;
+use crate::cost::Cost;
 use crate::load::{self, Connection};
-use crate::report::{Row, median, share};
+use crate::report::{Row, share};
 use crate::world::{SignedIn, World};
 
 const ROUNDS: usize = 5;
@@ -80,16 +81,20 @@ impl Work {
 }
 
 fn compare(work: &Work, service: &Running) -> Result<Row> {
-    let address = address(service)?;
-    let body = json_of_length(address, &work.request)?;
+    let body = json_of_length(address(service)?, &work.request)?;
     let bare = Running::start(&std::env::current_exe()?, &["bare", &body])?;
-    let limit = self::address(&bare)?;
     let (mut ours, mut raw) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
-        ours.push(load::per_second(address, &work.request, work.status, TIME)?);
-        raw.push(load::per_second(limit, &work.request, 200, TIME)?);
+        ours.push(Cost::of_answers(service, &work.request, work.status, TIME)?);
+        raw.push(Cost::of_answers(&bare, &work.request, 200, TIME)?);
     }
-    Ok(share(work.name, median(ours), median(raw), "bare axum", work.goal, work.words))
+    let (ours, raw) = (Cost::middle(&ours), Cost::middle(&raw));
+    let (rate, limit) = (ours.per_second, raw.per_second);
+    let mut row = share(work.name, rate, limit, "bare axum", work.goal, work.words);
+    // Whatever else the machine does counts less there.
+    let by_processor = 100.0 * raw.cpu_ms / ours.cpu_ms;
+    row.result = format!("{}, {by_processor:.0} % by processor time", row.result);
+    Ok(row)
 }
 
 pub(crate) fn address(running: &Running) -> Result<SocketAddr> {

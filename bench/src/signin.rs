@@ -13,7 +13,7 @@ use crate::child::Running;
 use crate::commits;
 use crate::cost::Cost;
 use crate::http::request;
-use crate::load::{each_once, per_second};
+use crate::load::each_once;
 use crate::provider::Provider;
 use crate::report::Row;
 use crate::seal;
@@ -95,8 +95,5 @@ fn sign_ins(
 fn bare_requests(host: &str) -> Result<Cost> {
     let bare = Running::start(&std::env::current_exe()?, &["bare", BARE_BODY])?;
     let asked = request("GET", "/", host, &[]);
-    let before = bare.cpu_ms()?;
-    let per_second = per_second(listens(&bare)?, &asked, 200, BARE_TIME)?;
-    let cpu_ms = (bare.cpu_ms()? - before) / (per_second * BARE_TIME.as_secs_f64());
-    Ok(Cost { cpu_ms, per_second })
+    Cost::of_answers(&bare, &asked, 200, BARE_TIME)
 }
