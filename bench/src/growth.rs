@@ -9,6 +9,7 @@ use anyhow::Result;
 use rusqlite::Connection;
 use standin::id::UserId;
 
+use crate::cost::Cost;
 use crate::load::each_once;
 use crate::plot::{Panel, svg};
 use crate::population;
@@ -19,7 +20,7 @@ use crate::strangers::{Setting, Strangers, listens};
 /// How many grants there are.
 pub(crate) const SIZES: [u32; 3] = [10_000, 1_000_000, 10_000_000];
 const TURNS: usize = 3;
-const VENDS: usize = 20_000;
+const VENDS: u32 = 20_000;
 /// Before the clock runs, so that connections are open and the tops of all trees at hand.
 const WARM_UP: usize = 4_000;
 /// Steps through those who are known, so that no two neighbours are asked for one after the other.
@@ -98,11 +99,10 @@ impl House {
         point.idle_mib = point.idle_mib.min(service.resident_mib()?);
         let address = listens(&service)?;
         each_once(address, &self.vends(0, WARM_UP), 200)?;
-        let vends = self.vends(WARM_UP, VENDS);
-        let took = each_once(address, &vends, 200)?.as_secs_f64() * 1e6;
-        #[expect(clippy::cast_precision_loss, reason = "a few thousand")]
-        let each = took / VENDS as f64;
-        point.vend_us = point.vend_us.min(each);
+        let vends = self.vends(WARM_UP, VENDS as usize);
+        let cost = Cost::of(&service, VENDS, || each_once(address, &vends, 200))?;
+        point.vend_us = point.vend_us.min(1e6 / cost.per_second);
+        point.vend_cpu_us = point.vend_cpu_us.min(1e3 * cost.cpu_ms);
         point.busy_mib = point.busy_mib.min(service.resident_mib()?);
         point.own_mib = point.own_mib.min(service.own_mib()?);
         Ok(())
@@ -113,6 +113,7 @@ impl House {
 struct Point {
     grants: f64,
     vend_us: f64,
+    vend_cpu_us: f64,
     grant_bytes: f64,
     person_bytes: f64,
     start_ms: f64,
@@ -125,6 +126,7 @@ impl Point {
     const WORST: Self = Self {
         grants: 0.0,
         vend_us: f64::INFINITY,
+        vend_cpu_us: f64::INFINITY,
         grant_bytes: f64::INFINITY,
         person_bytes: f64::INFINITY,
         start_ms: f64::INFINITY,
@@ -157,14 +159,24 @@ fn rows_of(point: &Point, least: &Point) -> [Row; 4] {
         is_reached,
     };
     let slower = point.vend_us / least.vend_us;
-    let Point { vend_us, grant_bytes, person_bytes, start_ms, idle_mib, busy_mib, own_mib, .. } =
-        *point;
+    let dearer = point.vend_cpu_us / least.vend_cpu_us;
+    let Point {
+        vend_us,
+        vend_cpu_us,
+        grant_bytes,
+        person_bytes,
+        start_ms,
+        idle_mib,
+        busy_mib,
+        own_mib,
+        ..
+    } = *point;
     [
         row(
             "a vend by its row, of 32 at a time",
-            format!("{vend_us:.1} µs"),
-            format!("{} {:.1} µs", least.size(), least.vend_us),
-            format!("{slower:.2}x"),
+            format!("{vend_us:.1} µs, {vend_cpu_us:.1} of the processor"),
+            format!("{} {:.1} µs, {:.1}", least.size(), least.vend_us, least.vend_cpu_us),
+            format!("{slower:.2}x, {dearer:.2}x"),
             "≤ 1.3x",
             slower <= 1.3,
         ),
