@@ -75,9 +75,9 @@ impl Google {
         self.control("POST", "clock", json!({ "advance_seconds": seconds })).await;
     }
 
-    /// Waits until this has happened so many times.
+    /// Waits until this has happened so many times; for longer than a lease, whose time is that of the database.
     pub async fn happened(&self, kind: &str, times: usize) {
-        for _ in 0..2000 {
+        for _ in 0..15_000 {
             if self.count(kind).await >= times {
                 return;
             }
