@@ -212,9 +212,6 @@ pub(crate) fn is_about_somebody_else(fault: IdTokenFault) -> bool {
         fault,
         IdTokenFault::AudienceMismatch
             | IdTokenFault::IssuerMismatch
-            | IdTokenFault::SubjectInvalid
             | IdTokenFault::SubjectMismatch
-            | IdTokenFault::TenantInvalid
-            | IdTokenFault::TenantRefused
     )
 }
