@@ -10,7 +10,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_lc_rs::hkdf::{HKDF_SHA256, KeyType, Salt};
+use aws_lc_rs::hkdf::{HKDF_SHA256, KeyType, Prk};
+use aws_lc_rs::hmac;
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt as _, StreamExt as _, stream};
 use zeroize::Zeroizing;
@@ -42,8 +43,36 @@ struct Entry {
     tenant: Option<String>,
     version: u64,
     /// None if it was removed, or was left out.
-    key: Option<Key>,
+    key: Option<DataKey>,
     left_out: Option<LeftOut>,
+}
+
+/// A data key, unwrapped, and what the keys of grants are expanded from.
+#[derive(Clone)]
+pub(super) struct DataKey {
+    secret: Key,
+    extracted: Prk,
+}
+
+impl DataKey {
+    /// HKDF-SHA256 without salt: the key is uniformly random already. Its first half is the same for every grant, so
+    /// it is done once (RFC 5869 §2.2; no salt is as many zeros as the hash is long).
+    pub(super) fn of(secret: Key) -> Self {
+        let no_salt = hmac::Key::new(hmac::HMAC_SHA256, &[0; 32]);
+        let extracted = hmac::sign(&no_salt, secret.as_ref());
+        let extracted = Prk::new_less_safe(HKDF_SHA256, extracted.as_ref());
+        Self { secret, extracted }
+    }
+
+    /// The key of the thing called `context` (RFC 5869 §2.3).
+    pub(super) fn derive(&self, context: &[u8]) -> Result<Key, VaultError> {
+        let mut key = Zeroizing::new([0; 32]);
+        self.extracted
+            .expand(&[b"standin/v1/", context], Bytes32)
+            .and_then(|okm| okm.fill(key.as_mut()))
+            .map_err(|_| VaultError::DoesNotOpen)?;
+        Ok(key)
+    }
 }
 
 /// Why a key is not here.
@@ -148,7 +177,7 @@ impl KeyRing {
     pub(super) fn keeping(mut self, other: &Self, keeps: impl Fn(u32) -> bool) -> Self {
         for (id, entry) in &mut self.keys {
             if entry.key.is_none() && keeps(*id) {
-                entry.key = other.find(*id).cloned();
+                entry.key = other.keys.get(id).and_then(|entry| entry.key.clone());
             }
         }
         self
@@ -166,7 +195,7 @@ impl KeyRing {
 
     /// A data key, if it is here.
     pub(super) fn find(&self, id: u32) -> Option<&Key> {
-        self.keys.get(&id)?.key.as_ref()
+        self.keys.get(&id)?.key.as_ref().map(|key| &key.secret)
     }
 
     /// Whether it is known what became of a data key: nothing is to be learned of it.
@@ -206,30 +235,17 @@ impl KeyRing {
     fn key(&self, id: u32, context: &[u8]) -> Result<Key, VaultError> {
         let entry = self.keys.get(&id).ok_or(VaultError::KeyMissing)?;
         match (&entry.key, &entry.left_out) {
-            (Some(key), _) => Self::derive(key, &[context]),
+            (Some(key), _) => key.derive(context),
             (None, Some(left_out)) => Err(left_out.error.clone()),
             (None, None) if entry.tenant.is_some() => Err(VaultError::KeyDestroyed),
             (None, None) => Err(VaultError::KeyMissing),
         }
     }
-
-    /// HKDF-SHA256 (RFC 5869) without salt: the data key is uniformly random already.
-    pub(super) fn derive(data_key: &Key, context: &[&[u8]]) -> Result<Key, VaultError> {
-        let mut key = Zeroizing::new([0; 32]);
-        let info: Vec<&[u8]> =
-            [&b"standin/v1/"[..]].into_iter().chain(context.iter().copied()).collect();
-        Salt::new(HKDF_SHA256, &[])
-            .extract(data_key.as_ref())
-            .expand(&info, Bytes32)
-            .and_then(|okm| okm.fill(key.as_mut()))
-            .map_err(|_| VaultError::DoesNotOpen)?;
-        Ok(key)
-    }
 }
 
 impl Entry {
     fn of(row: &DataKeyRow, key: Option<Key>) -> Self {
-        let (tenant, version) = (row.tenant.clone(), row.version);
+        let (tenant, version, key) = (row.tenant.clone(), row.version, key.map(DataKey::of));
         Self { tenant, version, key, left_out: None }
     }
 

@@ -41,8 +41,9 @@ pub use google::GoogleSettings;
 pub(super) use local::LocalKey;
 pub use transit::{TransitSettings, VaultToken};
 
+use super::Field;
 use super::envelope::associated_data;
-use super::{Field, KeyRing};
+use super::keyring::DataKey;
 use crate::entropy::Entropy;
 use crate::http::HttpError;
 
@@ -291,7 +292,8 @@ fn aws_key(arn: &str) -> Option<Kind> {
 /// What everybody may see of a data key: it tells whether two are the same one, and nothing else.
 pub(super) fn check_value(id: u32, data_key: &Key) -> Result<[u8; 16], super::VaultError> {
     let mut value = [0; 16];
-    let derived = KeyRing::derive(data_key, &[b"key-check/".as_slice(), &id.to_be_bytes()])?;
+    let derived = DataKey::of(data_key.clone())
+        .derive(&[b"key-check/".as_slice(), &id.to_be_bytes()].concat())?;
     value.copy_from_slice(&derived[..16]);
     Ok(value)
 }
