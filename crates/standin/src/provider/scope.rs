@@ -5,71 +5,81 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A set of scopes. Read from and written as the space-separated list of RFC 6749 §3.3; in JSON, an array.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Scopes(BTreeSet<String>);
+///
+/// It is kept as that list, in order of its letters, each scope once: a row's is taken over as it stands, and clones
+/// share it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Scopes(Arc<str>);
 
 impl Scopes {
     /// Reads a space-separated list. Whatever is not a scope token of RFC 6749 §3.3 is refused.
     pub fn parse(list: &str) -> Result<Self, InvalidScope> {
-        list.split_ascii_whitespace().map(str::to_owned).collect::<Vec<_>>().try_into()
+        let scopes = || list.split_ascii_whitespace();
+        if !scopes().all(is_scope_token) {
+            return Err(InvalidScope);
+        }
+        let is_kept_so = list.split(' ').is_sorted_by(|one, next| one < next);
+        Ok(if is_kept_so { Self(list.into()) } else { Self::of_known(scopes()) })
     }
 
     /// Whether every scope of `wanted` is here, in whatever spelling.
     #[must_use]
     pub fn covers(&self, wanted: &Self) -> bool {
-        wanted.0.iter().all(|scope| self.contains(scope))
+        wanted.iter().all(|scope| self.contains(scope))
     }
 
     /// Whether this one scope is here, in whatever spelling.
     #[must_use]
     pub fn contains(&self, scope: &str) -> bool {
-        self.0.contains(scope) || other_spelling(scope).is_some_and(|other| self.0.contains(other))
+        self.iter().any(|known| is_same_scope(known, scope))
     }
 
     /// The scopes of `wanted` that are not here, in the spelling of `wanted`.
     #[must_use]
     pub fn missing(&self, wanted: &Self) -> Self {
-        Self(wanted.0.iter().filter(|scope| !self.contains(scope)).cloned().collect())
+        wanted.only(|scope| !self.contains(scope))
     }
 
     /// What is in both, in the spelling that stands here.
     #[must_use]
     pub fn intersection(&self, other: &Self) -> Self {
-        Self(self.0.iter().filter(|scope| other.contains(scope)).cloned().collect())
+        self.only(|scope| other.contains(scope))
     }
 
     /// Those that `keep` keeps.
     #[must_use]
     pub fn only(&self, keep: impl Fn(&str) -> bool) -> Self {
-        Self(self.0.iter().filter(|scope| keep(scope)).cloned().collect())
+        Self::of_known(self.iter().filter(|scope| keep(scope)))
     }
 
     /// Everything that is in either; a scope with two spellings stays as it is here.
     #[must_use]
     pub fn union(&self, more: &Self) -> Self {
-        let added = more.0.iter().filter(|scope| !self.contains(scope)).cloned();
-        Self(self.0.iter().cloned().chain(added).collect())
+        let added = more.iter().filter(|scope| !self.contains(scope));
+        Self::of_known(self.iter().chain(added))
     }
 
     /// Of tokens that were scopes before; whatever comes from outside goes through [`Scopes::parse`].
     pub(crate) fn of_known<'a>(scopes: impl Iterator<Item = &'a str>) -> Self {
-        Self(scopes.map(str::to_owned).collect())
+        let in_order: Vec<_> = scopes.collect::<BTreeSet<_>>().into_iter().collect();
+        Self(in_order.join(" ").into())
     }
 
     /// In order of their letters.
     pub fn iter(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().map(String::as_str)
+        // No scope is empty: what is, is the list of none.
+        self.0.split(' ').filter(|scope| !scope.is_empty())
     }
 
     /// How many there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.iter().count()
     }
 
     /// Whether there is none.
@@ -82,20 +92,29 @@ impl Scopes {
 impl TryFrom<Vec<String>> for Scopes {
     type Error = InvalidScope;
     fn try_from(scopes: Vec<String>) -> Result<Self, InvalidScope> {
-        match scopes.iter().find(|scope| !is_scope_token(scope)) {
-            Some(_) => Err(InvalidScope),
-            None => Ok(Self(scopes.into_iter().collect())),
+        match scopes.iter().all(|scope| is_scope_token(scope)) {
+            true => Ok(Self::of_known(scopes.iter().map(String::as_str))),
+            false => Err(InvalidScope),
         }
+    }
+}
+
+impl Serialize for Scopes {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.iter())
+    }
+}
+
+impl<'de> Deserialize<'de> for Scopes {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let scopes = Vec::<String>::deserialize(deserializer)?;
+        Self::try_from(scopes).map_err(serde::de::Error::custom)
     }
 }
 
 impl fmt::Display for Scopes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, scope) in self.0.iter().enumerate() {
-            let separator = if index == 0 { "" } else { " " };
-            write!(f, "{separator}{scope}")?;
-        }
-        Ok(())
+        f.write_str(&self.0)
     }
 }
 
@@ -140,6 +159,19 @@ mod tests {
     fn order_and_repetition_do_not_matter() {
         assert_eq!(scopes("b  a b"), scopes("a b"));
         assert_eq!(scopes("b a").to_string(), "a b");
+        for list in ["", " ", " b\ta ", "a  b", "a a b"] {
+            let read = scopes(list);
+            assert_eq!(
+                Scopes::try_from(read.iter().map(str::to_owned).collect::<Vec<_>>()),
+                Ok(read)
+            );
+        }
+        assert_eq!((scopes(" ").len(), scopes(" b\ta ")), (0, scopes("a b")));
+        let json = serde_json::to_string(&scopes("b a")).unwrap();
+        assert_eq!(
+            (&*json, serde_json::from_str(&json).ok()),
+            (r#"["a","b"]"#, Some(scopes("a b")))
+        );
     }
 
     #[test]
@@ -158,5 +190,6 @@ mod tests {
         }
         assert_eq!(Scopes::try_from(vec!["a b".to_owned()]), Err(InvalidScope));
         assert_eq!(Scopes::try_from(vec![String::new()]), Err(InvalidScope));
+        assert!(serde_json::from_str::<Scopes>(r#"["a b"]"#).is_err());
     }
 }
