@@ -1,5 +1,6 @@
 //! JSON bodies, read strictly: the right content type, no unknown member, no member twice.
 
+use axum::body::HttpBody as _;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{FromRequest, Request};
 use axum::response::{IntoResponse, Response};
@@ -20,9 +21,12 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for StrictJson<T> {
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Response> {
         let is_json = has_type(request.headers(), "application/json");
-        let body = Bytes::from_request(request, state)
-            .await
-            .map_err(|rejection| unreadable(&rejection))?;
+        let body = if request.body().is_end_stream() {
+            Bytes::new()
+        } else {
+            let read = Bytes::from_request(request, state).await;
+            read.map_err(|rejection| unreadable(&rejection))?
+        };
         if body.is_empty() {
             return parse(b"{}").map_err(IntoResponse::into_response);
         }

@@ -14,6 +14,10 @@ use crate::time::{Clock, Timestamp};
 
 /// 26 characters carry 130 bits: the first character holds the top three bits of the 128.
 const LENGTH: usize = 26;
+/// Two leading zero bits make 130 bits, a whole number of characters; 20 bytes are one, too, and there are six zeros
+/// in front.
+const PADDED: usize = 32;
+const ZEROS: usize = PADDED - LENGTH;
 
 #[expect(clippy::expect_used, reason = "the specification is a constant, tried by every test")]
 static CROCKFORD: LazyLock<Encoding> = LazyLock::new(|| {
@@ -57,7 +61,8 @@ macro_rules! ids {
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                write!(f, "{}{}", $prefix, encode(&self.0))
+                f.write_str($prefix)?;
+                f.write_str(encode(&self.0, &mut [0; PADDED]))
             }
         }
 
@@ -118,20 +123,18 @@ fn uuid_v7(now: Timestamp, entropy: &dyn Entropy) -> [u8; 16] {
     bytes
 }
 
-fn encode(bytes: &[u8; 16]) -> String {
-    // Two leading zero bits make 130 bits, a whole number of base32 characters.
+fn encode<'t>(bytes: &[u8; 16], text: &'t mut [u8; PADDED]) -> &'t str {
     let mut padded = [0; 20];
     padded[4..].copy_from_slice(bytes);
-    CROCKFORD.encode(&padded)[32 - LENGTH..].to_owned()
+    &CROCKFORD.encode_mut_str(&padded, text)[ZEROS..]
 }
 
 fn decode(text: &str) -> Option<[u8; 16]> {
-    if text.len() != LENGTH {
-        return None;
-    }
-    let padded = CROCKFORD.decode(format!("000000{text}").as_bytes()).ok()?;
-    let (zeros, bytes) = padded.split_at_checked(4)?;
-    (zeros == [0; 4]).then(|| bytes.try_into().ok())?
+    let (mut padded, mut bytes) = ([b'0'; PADDED], [0; 20]);
+    let text: &[u8; LENGTH] = text.as_bytes().try_into().ok()?;
+    padded[ZEROS..].copy_from_slice(text);
+    CROCKFORD.decode_mut(&padded, &mut bytes).ok()?;
+    bytes.strip_prefix(&[0; 4])?.try_into().ok()
 }
 
 #[cfg(test)]
