@@ -39,8 +39,17 @@ use crate::report::Row;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// What is measured if nothing in particular is asked for. The others take minutes, or gigabytes.
-const USUAL: [&str; 8] =
-    ["verify", "constant-time", "enumeration", "vend", "parallel", "signin", "start", "emulator"];
+const USUAL: [&str; 9] = [
+    "verify",
+    "constant-time",
+    "enumeration",
+    "vend",
+    "postgres",
+    "parallel",
+    "signin",
+    "start",
+    "emulator",
+];
 
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -71,10 +80,8 @@ async fn measure(part: &str, options: &[&str], binary: &Path) -> Result<Vec<Row>
         "verify" => Ok(vec![verify::against_raw()?]),
         "constant-time" => Ok(vec![constant_time::comparison()]),
         "enumeration" => Ok(vec![enumeration::of_answers(binary).await?]),
-        "vend" => {
-            let postgres = rows::from_postgres(binary).await?;
-            Ok(http::against_bare(binary).await?.into_iter().chain(postgres).collect())
-        }
+        "vend" => http::against_bare(binary).await,
+        "postgres" => Ok(rows::from_postgres(binary).await?.into_iter().collect()),
         "parallel" => Ok(vec![http::two_hundred_vends(binary).await?]),
         "signin" => {
             Ok([signin::whole(binary).await?, hanging::another_provider(binary).await?].concat())
