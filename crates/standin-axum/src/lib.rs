@@ -30,10 +30,11 @@ pub mod problem;
 use axum::Router;
 use axum::extract::FromRef;
 use axum::middleware::from_fn;
+use axum::response::Response;
 use http::header::{CACHE_CONTROL, REFERRER_POLICY};
-use http::{HeaderName, HeaderValue, StatusCode};
+use http::{HeaderValue, StatusCode};
 use standin::Standin;
-use tower_http::set_header::SetResponseHeaderLayer;
+use tower::util::MapResponseLayer;
 
 use self::problem::Problem;
 
@@ -70,15 +71,14 @@ pub fn router(standin: Standin) -> Router {
         .merge(browser::router().route_layer(from_fn(isolation::isolate)))
         .merge(jobs::router())
         .with_state(shared)
-        // One after the other they would cost an allocation each for every request.
-        .layer((
-            unless_set(CACHE_CONTROL, HeaderValue::from_static("no-store")),
-            unless_set(REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
-        ))
+        .layer(MapResponseLayer::new(keep_to_whoever_asked))
 }
 
 /// No answer of ours is kept anywhere, and no address of ours is told to anybody: a token may stand in the
 /// one (requirement TV-5), a code in the other (requirement CB-8).
-fn unless_set(name: HeaderName, value: HeaderValue) -> SetResponseHeaderLayer<HeaderValue> {
-    SetResponseHeaderLayer::if_not_present(name, value)
+fn keep_to_whoever_asked(mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    headers.entry(REFERRER_POLICY).or_insert(HeaderValue::from_static("no-referrer"));
+    response
 }

@@ -2,18 +2,16 @@
 
 use std::net::SocketAddr;
 
-use axum::Router;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
 use crate::config::Config;
-use crate::http::Shell;
-use crate::http::access_log::RequestIds;
 use crate::http::client_ip::TrustedProxies;
 use crate::http::headers::SecurityHeaders;
 use crate::http::host::AllowedHosts;
+use crate::http::{Shell, Shelled};
 use crate::net;
 
 /// Why a service does not start or run.
@@ -68,14 +66,11 @@ pub async fn run(config: &Config, app: App, listeners: Listeners) -> Result<(), 
     let stop = CancellationToken::new();
     let standin = app.standin.clone();
     let (public, operator) = routers(config, app, &listeners);
-    let headers = SecurityHeaders { is_https: !config.is_development() };
-    let private = SecurityHeaders::default();
-    let limits = config.limits;
     let mut signals = listeners.signals;
     let servers = async {
         tokio::join!(
-            net::serve(listeners.public, public, limits, headers, stop.clone()),
-            net::serve(listeners.operator, operator, limits, private, stop.clone()),
+            net::serve(listeners.public, public, stop.clone()),
+            net::serve(listeners.operator, operator, stop.clone()),
             standin.run(stop.clone()),
         )
     };
@@ -93,13 +88,12 @@ pub async fn run(config: &Config, app: App, listeners: Listeners) -> Result<(), 
 }
 
 /// Each router inside the shell of its listener.
-fn routers(config: &Config, app: App, listeners: &Listeners) -> (Router, Router) {
+fn routers(config: &Config, app: App, listeners: &Listeners) -> (Shelled, Shelled) {
     let shell = |hosts, proxies, is_https| Shell {
         hosts,
         limits: config.limits,
         proxies,
         headers: SecurityHeaders { is_https },
-        ids: RequestIds::default(),
     };
     let names = &config.allowed_hosts;
     let public = AllowedHosts::public(&config.public_url, names, listeners.public_address);

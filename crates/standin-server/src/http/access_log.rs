@@ -5,74 +5,65 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use axum::extract::MatchedPath;
-use http::{HeaderValue, Method, Request, StatusCode};
+use bytes::Bytes;
+use http::{HeaderValue, Method, StatusCode};
 use standin::entropy::{SystemEntropy, random_bytes};
 use standin_axum::ClientIp;
 use tokio::time::Instant;
 
 /// Names requests: the process by chance, the request by counting.
 #[derive(Debug)]
-pub struct RequestIds {
-    process: u32,
+pub(super) struct RequestIds {
+    process: String,
     count: AtomicU64,
 }
 
 impl Default for RequestIds {
     fn default() -> Self {
-        Self { process: u32::from_be_bytes(random_bytes(&SystemEntropy)), count: AtomicU64::new(1) }
+        let process = u32::from_be_bytes(random_bytes(&SystemEntropy));
+        Self { process: format!("{process:08x}-"), count: AtomicU64::new(1) }
     }
 }
 
 impl RequestIds {
-    /// The id of the next request, as the header `x-request-id` has it.
-    #[must_use]
-    pub fn next(&self) -> String {
-        let count = self.count.fetch_add(1, Ordering::Relaxed);
-        format!("{:08x}-{count}", self.process)
+    fn next(&self) -> String {
+        let count = self.count.fetch_add(1, Ordering::Relaxed).to_string();
+        [&*self.process, &*count].concat()
     }
 }
 
 /// A request of which the answer is not yet known.
 #[derive(Debug)]
-pub struct Entry {
+pub(super) struct Entry {
     id: String,
-    method: Method,
-    route: Option<MatchedPath>,
     client: ClientIp,
     started: Instant,
 }
 
 impl Entry {
-    /// Begins with a request that the router has placed.
-    #[must_use]
-    pub fn begin<B>(id: String, request: &Request<B>, client: ClientIp) -> Self {
-        Self {
-            id,
-            method: request.method().clone(),
-            route: request.extensions().get().cloned(),
-            client,
-            started: Instant::now(),
-        }
+    pub(super) fn begin(ids: &RequestIds, client: ClientIp) -> Self {
+        Self { id: ids.next(), client, started: Instant::now() }
     }
 
-    /// Writes the line, and gives the id for the answer.
-    #[must_use]
-    pub fn end(self, status: StatusCode) -> Option<HeaderValue> {
-        let route = self.route.as_ref().map_or("-", MatchedPath::as_str);
-        let duration = u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX);
+    /// Writes the line, and gives the id for the answer, as the header `x-request-id` has it.
+    pub(super) fn end(
+        self,
+        method: &Method,
+        route: Option<&str>,
+        status: StatusCode,
+    ) -> Option<HeaderValue> {
         tracing::info!(
             target: "standin::access",
             {
-                http.method = %self.method,
-                http.route = route,
+                http.method = %method,
+                http.route = route.unwrap_or("-"),
                 http.status = status.as_u16(),
-                duration_us = duration,
+                duration_us = u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX),
                 client.ip = %self.client.0,
                 request.id = self.id,
             },
             "request"
         );
-        HeaderValue::try_from(self.id).ok()
+        HeaderValue::from_maybe_shared(Bytes::from(self.id)).ok()
     }
 }

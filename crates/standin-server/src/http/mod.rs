@@ -1,32 +1,34 @@
 //! What stands around every router of the service, in the order in which a request meets it.
 //!
 //! ```text
-//! client address ─▶ log begins ─▶ size of the URI ─▶ host ─▶ body ─▶ catch panics ─▶ handler
+//! client address ─▶ log begins ─▶ size of the URI ─▶ host ─▶ body ─▶ catch panics ─▶ router
 //!            log ends ◀─ request id ◀─ security headers ◀──────────────────────────────┘
 //! ```
 //!
-//! Each step is a file of its own that knows nothing of the others. They are called from one function,
-//! and not stacked as eight layers, because each layer costs an allocation per request.
+//! Each step is a file of its own that knows nothing of the others. They are called from one function, around the
+//! router as a whole: as layers, which axum puts around each of its routes, each would cost several allocations per
+//! request.
 
-pub mod access_log;
+pub(crate) mod access_log;
 pub mod body;
 pub mod client_ip;
-pub mod counted;
+mod counted;
 pub mod headers;
 pub mod host;
 pub mod operator;
 pub mod problem;
 
-use std::any::Any;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::sync::Arc;
+use std::panic::AssertUnwindSafe;
+use std::sync::{Arc, OnceLock};
 
 use axum::Router;
-use axum::extract::{ConnectInfo, Request, State};
-use axum::middleware::{Next, from_fn_with_state};
+use axum::extract::{ConnectInfo, MatchedPath, Request};
 use axum::response::{IntoResponse as _, Response};
+use futures_util::FutureExt as _;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Version, header};
-use tower_http::catch_panic::CatchPanicLayer;
+use tower::ServiceExt as _;
+use tower::util::MapRequestLayer;
 
 use crate::net::Limits;
 use access_log::{Entry, RequestIds};
@@ -49,14 +51,47 @@ pub struct Shell {
     pub proxies: TrustedProxies,
     /// What every answer carries.
     pub headers: SecurityHeaders,
-    /// Names requests.
-    pub ids: RequestIds,
+}
+
+/// A router in its shell. Clones are the same one.
+#[derive(Clone)]
+pub struct Shelled {
+    around: Arc<Around>,
+    router: Router,
+}
+
+struct Around {
+    shell: Shell,
+    ids: RequestIds,
+    counted: Counted,
+}
+
+/// The route that a request has taken: the router writes it, who stands around the router reads it.
+#[derive(Clone, Default)]
+struct Taken(Arc<OnceLock<MatchedPath>>);
+
+impl Taken {
+    fn by(request: Request) -> Request {
+        let extensions = request.extensions();
+        if let (Some(Self(taken)), Some(route)) = (extensions.get(), extensions.get()) {
+            // It takes one only.
+            let _ = taken.set(MatchedPath::clone(route));
+        }
+        request
+    }
+
+    fn route(&self) -> Option<&str> {
+        self.0.get().map(MatchedPath::as_str)
+    }
 }
 
 impl Shell {
     /// Puts itself around all routes, and around the answers for paths and methods that have none.
-    pub fn around(self, router: Router) -> Router {
-        router.layer((from_fn_with_state(Arc::new(self), pass), CatchPanicLayer::custom(panicked)))
+    #[must_use]
+    pub fn around(self, router: Router) -> Shelled {
+        let (ids, counted) = (RequestIds::default(), Counted::default());
+        let router = router.layer(MapRequestLayer::new(Taken::by));
+        Shelled { around: Arc::new(Around { shell: self, ids, counted }), router }
     }
 
     async fn admit(&self, request: Request) -> Result<Request, Problem> {
@@ -84,22 +119,52 @@ impl Shell {
     }
 }
 
-async fn pass(State(shell): State<Arc<Shell>>, mut request: Request, next: Next) -> Response {
-    let client = shell.proxies.client_of(peer_of(&request), request.headers());
-    request.extensions_mut().insert(client);
-    let entry = Entry::begin(shell.ids.next(), &request, client);
-    let counted = Counted::begin(&request);
-    let version = request.version();
-    let mut response = match shell.admit(request).await {
-        Ok(request) => problem::complete(next.run(request).await),
-        Err(problem) => refused(problem, version),
-    };
-    counted.end(response.status());
-    shell.headers.add_to(response.headers_mut());
-    if let Some(id) = entry.end(response.status()) {
-        response.headers_mut().insert(REQUEST_ID, id);
+impl Shelled {
+    /// What one listener's peers may take.
+    pub(crate) fn limits(&self) -> Limits {
+        self.around.shell.limits
     }
-    response
+
+    /// What each answer carries, also those that are made before there is a request.
+    pub(crate) fn headers(&self) -> SecurityHeaders {
+        self.around.shell.headers
+    }
+
+    /// Answers a request.
+    pub async fn answer(self, mut request: Request) -> Response {
+        let Around { shell, ids, counted } = &*self.around;
+        let client = shell.proxies.client_of(peer_of(&request), request.headers());
+        let entry = Entry::begin(ids, client);
+        let taken = Taken::default();
+        request.extensions_mut().insert(client);
+        request.extensions_mut().insert(taken.clone());
+        let (method, version) = (request.method().clone(), request.version());
+        let mut response = match shell.admit(request).await {
+            Ok(request) => problem::complete(through(self.router, request).await),
+            Err(problem) => refused(problem, version),
+        };
+        let status = response.status();
+        counted.count(&method, taken.route(), status);
+        shell.headers.add_to(response.headers_mut());
+        if let Some(id) = entry.end(&method, taken.route(), status) {
+            response.headers_mut().insert(REQUEST_ID, id);
+        }
+        response
+    }
+}
+
+/// What a panic leaves behind is dropped with the request. The panic hook has written where it happened; the peer
+/// learns nothing of it.
+async fn through(router: Router, request: Request) -> Response {
+    match AssertUnwindSafe(router.oneshot(request)).catch_unwind().await {
+        Ok(Ok(response)) => response,
+        Ok(Err(never)) => match never {},
+        Err(_panic) => {
+            let detail = "Something went wrong on our side.";
+            Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_error", detail)
+                .into_response()
+        }
+    }
 }
 
 /// A refused request may have a body that nobody read, and that must not be taken for the next request.
@@ -116,10 +181,4 @@ fn refused(problem: Problem, version: Version) -> Response {
 fn peer_of(request: &Request) -> IpAddr {
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
     peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.0.ip())
-}
-
-/// The panic hook has written where it happened; the peer learns nothing of it.
-fn panicked(_: Box<dyn Any + Send + 'static>) -> Response {
-    let detail = "Something went wrong on our side.";
-    Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_error", detail).into_response()
 }

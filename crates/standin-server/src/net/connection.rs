@@ -5,7 +5,6 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::pin;
 
-use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
 use axum::response::{IntoResponse as _, Response};
@@ -19,12 +18,12 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tower::ServiceExt as _;
 
 use super::Limits;
 use super::idle::Requests;
 use super::sniff::{Version, sniff};
 use super::wire::{Framing, Heads, Wire};
+use crate::http::Shelled;
 use crate::http::headers::SecurityHeaders;
 use crate::http::problem::Problem;
 
@@ -37,9 +36,8 @@ const H2_ERRORS: usize = 20;
 
 /// What a connection needs beside its socket.
 pub(super) struct Connection {
-    pub(super) router: Router,
+    pub(super) service: Shelled,
     pub(super) limits: Limits,
-    pub(super) headers: SecurityHeaders,
     pub(super) peer: SocketAddr,
     pub(super) shutdown: CancellationToken,
     pub(super) tasks: TaskTracker,
@@ -58,7 +56,7 @@ impl Connection {
             Ok(Some((Version::Http1, prefix))) => {
                 let heads = Heads::new();
                 let wire = Wire::new(stream, prefix, &self.limits, heads.clone());
-                let wire = wire.refusing_with(self.headers);
+                let wire = wire.refusing_with(self.service.headers());
                 self.serve_http1(wire, heads).await;
             }
             Ok(Some((Version::Http2, prefix))) => {
@@ -70,9 +68,8 @@ impl Connection {
     }
 
     async fn serve_http1(self, wire: Wire, heads: Heads) {
-        let (router, peer, headers) = (self.router, self.peer, self.headers);
-        let service =
-            service_fn(move |request| answer_http1(&router, peer, &heads, headers, request));
+        let (service, peer) = (self.service, self.peer);
+        let service = service_fn(move |request| answer_http1(&service, peer, &heads, request));
         let mut builder = http1::Builder::new();
         builder
             // The wire has the deadlines.
@@ -93,15 +90,15 @@ impl Connection {
     }
 
     async fn serve_http2(self, wire: Wire) {
-        let (router, peer, limits) = (self.router, self.peer, self.limits);
+        let (service, peer, limits) = (self.service, self.peer, self.limits);
         let requests = Requests::new();
         let asked = requests.clone();
         let service = service_fn(move |request| {
-            let (answer, in_flight) = (answer(&router, peer, request), asked.begin());
+            let (answer, in_flight) = (answer(&service, peer, request), asked.begin());
             async move {
                 let answer = answer.await;
                 drop(in_flight);
-                answer
+                Ok::<_, Infallible>(answer)
             }
         });
         let connection = http2::Builder::new(Tracked(self.tasks))
@@ -139,18 +136,18 @@ fn note_end(served: hyper::Result<()>) {
 /// The body is mapped only so that it owns the mark of a request in flight: it goes when the body has been
 /// written, and the peer's idle time begins.
 fn answer_http1(
-    router: &Router,
+    service: &Shelled,
     peer: SocketAddr,
     heads: &Heads,
-    headers: SecurityHeaders,
     request: Request<Incoming>,
 ) -> impl Future<Output = Result<http::Response<impl AnswerBody + use<>>, Infallible>> + use<> {
     let framing = framing_of(&request);
     let (in_flight, head) = heads.requested(framing);
-    let answer = answer(router, peer, request);
+    let headers = service.headers();
+    let answer = answer(service, peer, request);
     async move {
         let mut response = match head {
-            Ok(()) => answer.await?,
+            Ok(()) => answer.await,
             Err(ambiguous) => refusal(&ambiguous.to_string(), headers),
         };
         if matches!(framing, Framing::Chunked) || head.is_err() {
@@ -171,13 +168,13 @@ trait AnswerBody: hyper::body::Body<Data = bytes::Bytes, Error = axum::Error> {}
 impl<B: hyper::body::Body<Data = bytes::Bytes, Error = axum::Error>> AnswerBody for B {}
 
 fn answer(
-    router: &Router,
+    service: &Shelled,
     peer: SocketAddr,
     request: Request<Incoming>,
-) -> impl Future<Output = Result<Response, Infallible>> + use<> {
+) -> impl Future<Output = Response> + use<> {
     let mut request = request.map(Body::new);
     request.extensions_mut().insert(ConnectInfo(peer));
-    router.clone().oneshot(request)
+    service.clone().answer(request)
 }
 
 /// hyper has parsed it: an exact length, or chunks.

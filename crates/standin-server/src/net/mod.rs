@@ -19,7 +19,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
@@ -28,26 +27,20 @@ use tokio_util::task::TaskTracker;
 
 pub use limits::Limits;
 
-use crate::http::headers::SecurityHeaders;
+use crate::http::Shelled;
 
 /// Out of file descriptors: long enough for some to come back, short enough not to be noticed.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// A stranger who takes them all must not fill the log as well.
 const COMPLAINT_PAUSE: Duration = Duration::from_secs(10);
 
-/// Serves `router` on `listener` until `shutdown`, and then until the requests in flight are answered or
-/// `limits.shutdown_timeout` is over. What never reaches the router, because it cannot be read, is refused with
-/// `headers`, too.
+/// Serves `service` on `listener` until `shutdown`, and then until the requests in flight are answered or
+/// `shutdown_timeout` is over.
 ///
 /// # Cancel safety
 /// Dropping the future stops accepting; connections that are open go on until the runtime ends.
-pub async fn serve(
-    listener: TcpListener,
-    router: Router,
-    limits: Limits,
-    headers: SecurityHeaders,
-    shutdown: CancellationToken,
-) {
+pub async fn serve(listener: TcpListener, service: Shelled, shutdown: CancellationToken) {
+    let limits = service.limits();
     let tasks = TaskTracker::new();
     let abort = CancellationToken::new();
     let mut door = Door {
@@ -57,9 +50,8 @@ pub async fn serve(
     };
     while let Some((stream, peer, place)) = door.next(&shutdown).await {
         let connection = connection::Connection {
-            router: router.clone(),
+            service: service.clone(),
             limits,
-            headers,
             peer,
             shutdown: shutdown.clone(),
             tasks: tasks.clone(),

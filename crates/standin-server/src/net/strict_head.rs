@@ -4,6 +4,8 @@
 //! the length), lets equal lengths stand twice, and chunks within chunks count as chunks. Each of them is how one request is smuggled inside
 //! another past a proxy that reads it the other way (requirement HH-4; RFC 9112 §2.2, §6.3).
 
+use memchr::memchr;
+
 /// Why a head is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Ambiguous {
@@ -25,12 +27,10 @@ pub(super) enum Ambiguous {
 pub(super) fn check(bytes: &[u8]) -> Result<usize, Ambiguous> {
     let (mut lengths, mut codings, mut position) = (0, 0, 0);
     let (mut is_request_line, mut is_plain) = (true, true);
-    for raw in bytes.split_inclusive(|byte| *byte == b'\n') {
-        let line = raw.strip_suffix(b"\r\n").ok_or(match raw.last() {
-            Some(b'\n') => Ambiguous::BareLineFeed,
-            _ => Ambiguous::Incomplete,
-        })?;
-        position += raw.len();
+    while let Some(length) = memchr(b'\n', &bytes[position..]) {
+        let line = &bytes[position..position + length];
+        let line = line.strip_suffix(b"\r").ok_or(Ambiguous::BareLineFeed)?;
+        position += length + 1;
         match line {
             // Empty lines before a request are allowed (RFC 9112 §2.2).
             [] if is_request_line => {}
@@ -38,10 +38,12 @@ pub(super) fn check(bytes: &[u8]) -> Result<usize, Ambiguous> {
             [b' ' | b'\t', ..] => return Err(Ambiguous::Folded),
             _ if is_request_line => is_request_line = false,
             _ => {
-                lengths += usize::from(is_named(line, b"content-length"));
-                if is_named(line, b"transfer-encoding") {
+                let (name, value) = line.split_at(memchr(b':', line).unwrap_or(line.len()));
+                let name = name.trim_ascii();
+                lengths += usize::from(name.eq_ignore_ascii_case(b"content-length"));
+                if name.eq_ignore_ascii_case(b"transfer-encoding") {
                     codings += 1;
-                    is_plain &= is_chunked(line);
+                    is_plain &= is_chunked(value);
                 }
             }
         }
@@ -58,15 +60,11 @@ fn verdict(lengths: usize, codings: usize, is_plain: bool) -> Result<(), Ambiguo
     }
 }
 
-fn is_named(line: &[u8], name: &[u8]) -> bool {
-    let written = line.split(|byte| *byte == b':').next().unwrap_or_default();
-    written.trim_ascii().eq_ignore_ascii_case(name)
-}
-
 /// The one coding of requests: a second one within it is read by some servers and not by others (RFC 9112 §6.1).
-fn is_chunked(line: &[u8]) -> bool {
-    let value = line.splitn(2, |byte| *byte == b':').nth(1).unwrap_or_default();
-    value.trim_ascii().eq_ignore_ascii_case(b"chunked")
+fn is_chunked(value: &[u8]) -> bool {
+    value
+        .strip_prefix(b":")
+        .is_some_and(|value| value.trim_ascii().eq_ignore_ascii_case(b"chunked"))
 }
 
 #[cfg(test)]

@@ -19,7 +19,6 @@ use standin_emulator::Emulator;
 use standin_server::app;
 use standin_server::config::{Config, Flags, Source};
 use standin_server::http::Shell;
-use standin_server::http::access_log::RequestIds;
 use standin_server::http::client_ip::TrustedProxies;
 use standin_server::http::headers::SecurityHeaders;
 use standin_server::http::host::AllowedHosts;
@@ -220,16 +219,14 @@ async fn listen(
 ) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let headers = SecurityHeaders { is_https };
     let shell = Shell {
         hosts: hosts(address),
         limits: Limits::default(),
         proxies: TrustedProxies::default(),
-        headers,
-        ids: RequestIds::default(),
+        headers: SecurityHeaders { is_https },
     };
     let stop = CancellationToken::new();
-    let served = net::serve(listener, shell.around(router), Limits::default(), headers, stop);
+    let served = net::serve(listener, shell.around(router), stop);
     tokio_util::task::TaskTracker::new().spawn(served);
     address.to_string()
 }

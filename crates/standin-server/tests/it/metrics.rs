@@ -16,14 +16,12 @@ use standin::time::{Clock as _, SystemClock};
 use standin::vend::{Policy, new_client_key};
 use standin_server::app::App;
 use standin_server::config::{Config, Flags, Source};
-use standin_server::http::Shell;
-use standin_server::http::access_log::RequestIds;
 use standin_server::http::client_ip::TrustedProxies;
 use standin_server::http::headers::SecurityHeaders;
 use standin_server::http::host::AllowedHosts;
+use standin_server::http::{Shell, Shelled};
 use standin_server::metrics as measure;
 use tempfile::TempDir;
-use tower::ServiceExt as _;
 
 use crate::nodes::{Cluster, PUBLIC, Setup, ask};
 use crate::refresh_nodes::{Job, eventually, stale};
@@ -228,8 +226,8 @@ fn every_metric_is_in_the_document_and_nothing_else_is() {
 
 /// The routers of a service in this process, each in its shell.
 struct Service {
-    public: Router,
-    operator: Router,
+    public: Shelled,
+    operator: Shelled,
     key: ClientKey,
     _directory: TempDir,
 }
@@ -272,7 +270,7 @@ impl Service {
 
     async fn send(&self, request: http::request::Builder, body: String) -> u16 {
         let request = request.header("host", "127.0.0.1:1").body(Body::from(body)).unwrap();
-        self.public.clone().oneshot(request).await.unwrap().status().as_u16()
+        self.public.clone().answer(request).await.status().as_u16()
     }
 
     /// Everything that a stranger can choose, made of this number.
@@ -314,14 +312,14 @@ impl Service {
     async fn series(&self) -> BTreeSet<(String, BTreeMap<String, String>)> {
         let request = Request::get("/metrics").header("host", "127.0.0.1:1");
         let request = request.body(Body::empty()).unwrap();
-        let answer = self.operator.clone().oneshot(request).await.unwrap();
+        let answer = self.operator.clone().answer(request).await;
         let body = axum::body::to_bytes(answer.into_body(), 16 << 20).await.unwrap();
         let text = String::from_utf8(body.to_vec()).unwrap();
         samples(&text).into_iter().map(|sample| (sample.name, sample.labels)).collect()
     }
 }
 
-fn in_shell(router: Router) -> Router {
+fn in_shell(router: Router) -> Shelled {
     let url = "http://127.0.0.1:1".parse().unwrap();
     let limits = standin_server::net::Limits::default();
     let shell = Shell {
@@ -329,7 +327,6 @@ fn in_shell(router: Router) -> Router {
         limits,
         proxies: TrustedProxies::default(),
         headers: SecurityHeaders { is_https: false },
-        ids: RequestIds::default(),
     };
     shell.around(router)
 }

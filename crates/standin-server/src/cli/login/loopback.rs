@@ -20,11 +20,10 @@ use url::Url;
 
 use super::{Args, browser, failed, outcome, page};
 use crate::cli::output;
-use crate::http::Shell;
-use crate::http::access_log::RequestIds;
 use crate::http::client_ip::TrustedProxies;
 use crate::http::headers::SecurityHeaders;
 use crate::http::host::AllowedHosts;
+use crate::http::{Shell, Shelled};
 use crate::net::{self, Limits};
 
 /// What waits for the browser.
@@ -60,8 +59,7 @@ pub(super) async fn answered(
         outcome: outcome_of,
     };
     let stop = CancellationToken::new();
-    let (limits, headers) = (Limits::default(), SecurityHeaders::default());
-    let server = net::serve(listener, router(waiting, address), limits, headers, stop.clone());
+    let server = net::serve(listener, router(waiting, address), stop.clone());
     let mut server = std::pin::pin!(server);
     let result = tokio::select! {
         result = outcomes.recv() => result.context("nobody waits for an answer any more")?,
@@ -87,14 +85,13 @@ fn say(args: &Args, location: &Url) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn router(waiting: Waiting, address: SocketAddr) -> Router {
+fn router(waiting: Waiting, address: SocketAddr) -> Shelled {
     let router = Router::new().route("/callback", get(callback)).with_state(waiting);
     let shell = Shell {
         hosts: AllowedHosts::operator(&[], address),
         limits: Limits::default(),
         proxies: TrustedProxies::default(),
         headers: SecurityHeaders::default(),
-        ids: RequestIds::default(),
     };
     shell.around(router)
 }

@@ -8,7 +8,6 @@ use axum::body::Bytes;
 use axum::routing::{get, post};
 use standin_axum::ClientIp;
 use standin_server::http::Shell;
-use standin_server::http::access_log::RequestIds;
 use standin_server::http::client_ip::TrustedProxies;
 use standin_server::http::headers::SecurityHeaders;
 use standin_server::http::host::AllowedHosts;
@@ -50,11 +49,9 @@ pub(crate) async fn start_with(router: Router, limits: Limits) -> Server {
         limits,
         proxies: TrustedProxies::parse(&["127.0.0.1".to_owned()]).unwrap(),
         headers: SecurityHeaders { is_https: true },
-        ids: RequestIds::default(),
     };
     let stop = CancellationToken::new();
-    let headers = SecurityHeaders { is_https: true };
-    let served = net::serve(listener, shell.around(router), limits, headers, stop.clone());
+    let served = net::serve(listener, shell.around(router), stop.clone());
     let served = TaskTracker::new().spawn(served);
     Server { address, stop, served }
 }
