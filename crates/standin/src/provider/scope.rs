@@ -92,9 +92,10 @@ impl Scopes {
 impl TryFrom<Vec<String>> for Scopes {
     type Error = InvalidScope;
     fn try_from(scopes: Vec<String>) -> Result<Self, InvalidScope> {
-        match scopes.iter().all(|scope| is_scope_token(scope)) {
-            true => Ok(Self::of_known(scopes.iter().map(String::as_str))),
-            false => Err(InvalidScope),
+        if scopes.iter().all(|scope| is_scope_token(scope)) {
+            Ok(Self::of_known(scopes.iter().map(String::as_str)))
+        } else {
+            Err(InvalidScope)
         }
     }
 }

@@ -47,27 +47,23 @@ struct Entry {
     left_out: Option<LeftOut>,
 }
 
-/// A data key, unwrapped, and what the keys of grants are expanded from.
+/// Of a data key, what the keys of grants are expanded from. Nothing else of it is kept.
 #[derive(Clone)]
-pub(super) struct DataKey {
-    secret: Key,
-    extracted: Prk,
-}
+pub(super) struct DataKey(Prk);
 
 impl DataKey {
     /// HKDF-SHA256 without salt: the key is uniformly random already. Its first half is the same for every grant, so
     /// it is done once (RFC 5869 §2.2; no salt is as many zeros as the hash is long).
-    pub(super) fn of(secret: Key) -> Self {
+    pub(super) fn of(unwrapped: &Key) -> Self {
         let no_salt = hmac::Key::new(hmac::HMAC_SHA256, &[0; 32]);
-        let extracted = hmac::sign(&no_salt, secret.as_ref());
-        let extracted = Prk::new_less_safe(HKDF_SHA256, extracted.as_ref());
-        Self { secret, extracted }
+        let extracted = hmac::sign(&no_salt, unwrapped.as_ref());
+        Self(Prk::new_less_safe(HKDF_SHA256, extracted.as_ref()))
     }
 
     /// The key of the thing called `context` (RFC 5869 §2.3).
     pub(super) fn derive(&self, context: &[u8]) -> Result<Key, VaultError> {
         let mut key = Zeroizing::new([0; 32]);
-        self.extracted
+        self.0
             .expand(&[b"standin/v1/", context], Bytes32)
             .and_then(|okm| okm.fill(key.as_mut()))
             .map_err(|_| VaultError::DoesNotOpen)?;
@@ -193,11 +189,6 @@ impl KeyRing {
         self.active.contains_key(&Some(tenant.to_owned()))
     }
 
-    /// A data key, if it is here.
-    pub(super) fn find(&self, id: u32) -> Option<&Key> {
-        self.keys.get(&id)?.key.as_ref().map(|key| &key.secret)
-    }
-
     /// Whether it is known what became of a data key: nothing is to be learned of it.
     pub(super) fn knows(&self, id: u32) -> bool {
         self.keys.contains_key(&id)
@@ -244,7 +235,7 @@ impl KeyRing {
 }
 
 impl Entry {
-    fn of(row: &DataKeyRow, key: Option<Key>) -> Self {
+    fn of(row: &DataKeyRow, key: Option<&Key>) -> Self {
         let (tenant, version, key) = (row.tenant.clone(), row.version, key.map(DataKey::of));
         Self { tenant, version, key, left_out: None }
     }
@@ -252,7 +243,7 @@ impl Entry {
     /// A key that was asked for. One that cannot be had must not keep everybody else's from being used.
     fn tried(row: &DataKeyRow, tried: Result<Key, VaultError>, now: Timestamp) -> Self {
         match tried {
-            Ok(key) => Self::of(row, Some(key)),
+            Ok(key) => Self::of(row, Some(&key)),
             Err(error) => {
                 let tenant = row.tenant.as_deref().unwrap_or("everybody");
                 tracing::error!(

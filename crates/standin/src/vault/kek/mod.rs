@@ -292,8 +292,8 @@ fn aws_key(arn: &str) -> Option<Kind> {
 /// What everybody may see of a data key: it tells whether two are the same one, and nothing else.
 pub(super) fn check_value(id: u32, data_key: &Key) -> Result<[u8; 16], super::VaultError> {
     let mut value = [0; 16];
-    let derived = DataKey::of(data_key.clone())
-        .derive(&[b"key-check/".as_slice(), &id.to_be_bytes()].concat())?;
+    let derived =
+        DataKey::of(data_key).derive(&[b"key-check/".as_slice(), &id.to_be_bytes()].concat())?;
     value.copy_from_slice(&derived[..16]);
     Ok(value)
 }

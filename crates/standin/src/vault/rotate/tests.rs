@@ -231,7 +231,7 @@ async fn vc_6_every_wait_is_kept_to_the_millisecond() {
 async fn vc_6_a_service_learns_of_a_new_key_without_a_restart() {
     let place = Place::with_grants(1).await;
     let id = place.rotation.add().await.unwrap();
-    assert!(place.service.ring.now().find(id).is_none());
+    assert!(!place.service.ring.now().knows(id));
     place.clock.advance(SETTLED);
     place.rotation.activate(id).await.unwrap();
     place.rewrap_all().await;
