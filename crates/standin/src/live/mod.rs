@@ -25,6 +25,7 @@ mod roll_call;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use foldhash::quality::RandomState;
 use moka::Expiry;
 use moka::sync::Cache;
 
@@ -57,8 +58,8 @@ pub(crate) struct Live {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
     hearing: Hearing,
-    tokens: Cache<Question, Arc<Kept>>,
-    clients: Cache<[u8; 32], Arc<KnownClient>>,
+    tokens: Cache<Question, Arc<Kept>, RandomState>,
+    clients: Cache<[u8; 32], Arc<KnownClient>, RandomState>,
 }
 
 /// What was asked: all that decides which token is given, but for what is asked of its life.
@@ -101,8 +102,10 @@ impl Live {
             store,
             clock,
             hearing: Hearing::new(),
-            tokens: tokens.build(),
-            clients: Cache::new(MAX_CLIENTS),
+            tokens: tokens.build_with_hasher(RandomState::default()),
+            clients: Cache::builder()
+                .max_capacity(MAX_CLIENTS)
+                .build_with_hasher(RandomState::default()),
         }
     }
 
