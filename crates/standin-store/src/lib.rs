@@ -15,6 +15,7 @@ pub mod journal;
 mod legible;
 pub mod postgres;
 pub mod sqlite;
+mod terms;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod words;

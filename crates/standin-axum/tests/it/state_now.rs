@@ -97,7 +97,11 @@ async fn sc_7_a_grant_that_needs_its_user_says_so_at_the_next_request() {
 #[tokio::test]
 async fn sc_7_a_scope_that_was_taken_away_opens_nothing_more() {
     let (world, mut browser, caller, _) = at_work().await;
-    world.execute("UPDATE grants SET scopes = 'openid email', version = version + 1", ());
+    world.execute(
+        "INSERT INTO grant_terms SELECT 1, provider_client, token_endpoint, 'openid email', requested FROM grant_terms",
+        (),
+    );
+    world.execute("UPDATE grants SET terms = 1, version = version + 1", ());
     let wanted = json!({ "scopes": [CALENDAR] });
     for answer in [browser.post(TOKEN, wanted.clone()).await, caller.ask(wanted).await] {
         assert_eq!((answer.status.as_u16(), answer.code().as_str()), (403, "insufficient_scope"));

@@ -116,6 +116,10 @@ async fn vc_2_one_damaged_grant_is_nobody_elses_trouble() {
     world.browser().session().await.assert_status(401);
 }
 
+/// Terms 1 and 2, beside those on which the grant was given.
+const EVIL_CLIENT: &str = "1, 'evil', token_endpoint, scopes, requested";
+const EVIL_ENDPOINT: &str = "2, provider_client, 'https://evil.example/token', scopes, requested";
+
 #[tokio::test]
 async fn vc_2_whatever_a_ciphertext_is_bound_to_cannot_be_changed_under_it() {
     for change in [
@@ -123,9 +127,9 @@ async fn vc_2_whatever_a_ciphertext_is_bound_to_cannot_be_changed_under_it() {
         "sealed_refresh = sealed_access, access_expires_at = 0",
         "subject = subject || '0'",
         "issuer = issuer || '/'",
-        "provider_client = 'evil'",
-        "token_endpoint = 'https://evil.example/token'",
-        "token_endpoint = 'https://evil.example/token', access_expires_at = 0",
+        "terms = 1",
+        "terms = 2",
+        "terms = 2, access_expires_at = 0",
         "generation = generation + 1",
         "generation = 0",
     ] {
@@ -133,6 +137,10 @@ async fn vc_2_whatever_a_ciphertext_is_bound_to_cannot_be_changed_under_it() {
         let (_, user) = world.signed_in(ADA, "").await;
         let caller = Caller::new(&world, &world.job().await, &user);
         caller.token().await;
+        for terms in [EVIL_CLIENT, EVIL_ENDPOINT] {
+            let like_the_first = "FROM grant_terms ORDER BY terms DESC LIMIT 1";
+            world.execute(&format!("INSERT INTO grant_terms SELECT {terms} {like_the_first}"), []);
+        }
         world.execute(&format!("UPDATE grants SET {change}"), []);
         let answer = caller.ask(json!({})).await;
         assert_eq!(answer.status, 500, "{change}: {}", answer.body);

@@ -60,7 +60,8 @@ pub(super) const PRUNE_NODES: &str = concat!(
     " - $1 LIMIT $2)"
 );
 /// Whether the grant is about to become another one than its tokens say.
-const CHANGES: &str = "SELECT id FROM grants WHERE id = $1 AND (state <> 'active' OR scopes <> $2)";
+const CHANGES: &str = "SELECT id FROM grants LEFT JOIN grant_terms USING (terms) \
+    WHERE id = $1 AND (state <> 'active' OR scopes IS DISTINCT FROM $2)";
 
 #[async_trait]
 impl Cluster for PostgresStore {

@@ -17,20 +17,20 @@ use super::rewraps::none_retired;
 use super::rows::{Cell, Cells, bytes, hash, instant, limit, optional, params, text, word};
 use super::work::{Done, work};
 use super::{PostgresStore, cluster, events, revocations, scope_ledger};
+use crate::terms::Terms;
 use crate::words::{Word, state_of};
 
-macro_rules! columns {
-    () => {
-        "id, user_id, provider, issuer, subject, created_at, version, provider_client, \
-         token_endpoint, scopes, requested, state, reason, generation, sealed_access, \
-         sealed_refresh, access_expires_at, refresh_expires_at, updated_at, token_hash, \
-         token_prefix, token_given_at, refusals, due_at"
-    };
-}
-
+/// A grant that has lost its terms is found all the same, and is refused.
 macro_rules! select {
     ($rest:literal) => {
-        concat!("SELECT ", columns!(), " FROM grants ", $rest)
+        concat!(
+            "SELECT id, user_id, provider, issuer, subject, created_at, version, provider_client, \
+             token_endpoint, scopes, requested, state, reason, generation, sealed_access, \
+             sealed_refresh, access_expires_at, refresh_expires_at, updated_at, token_hash, \
+             token_prefix, token_given_at, refusals, due_at \
+             FROM grants LEFT JOIN grant_terms USING (terms) ",
+            $rest
+        )
     };
 }
 
@@ -42,11 +42,11 @@ const OF_USER: &str = select!("WHERE user_id = $1");
 const PAGE: &str = select!("WHERE ($1 IS NULL OR id > $1) ORDER BY id LIMIT $2");
 // What is going to be written over is locked: it must not move in between.
 const LOCK_BY_IDENTITY: &str =
-    select!("WHERE provider = $1 AND subject = $2 AND issuer = $3 FOR UPDATE");
+    select!("WHERE provider = $1 AND subject = $2 AND issuer = $3 FOR UPDATE OF grants");
 const LOCK_BY_TOKEN_HASH: &str =
-    select!("WHERE token_hash = $1 AND provider = $2 ORDER BY id FOR UPDATE");
+    select!("WHERE token_hash = $1 AND provider = $2 ORDER BY id FOR UPDATE OF grants");
 const LOCK_BY_TOKEN_PREFIX: &str =
-    select!("WHERE token_prefix = $1 AND provider = $2 ORDER BY id FOR UPDATE");
+    select!("WHERE token_prefix = $1 AND provider = $2 ORDER BY id FOR UPDATE OF grants");
 const REMOVE: &str = "DELETE FROM grants WHERE id = $1";
 const DELETE_OF_USER: &str = "DELETE FROM grants WHERE user_id = $1 RETURNING id";
 
@@ -55,27 +55,43 @@ const TO_REWRAP: &str = select!(
      ORDER BY id LIMIT $2"
 );
 
+/// Whether the terms that are written are there, and say what they are to say.
+macro_rules! has_terms {
+    () => {
+        "EXISTS (SELECT 1 FROM grant_terms WHERE terms = $8 AND provider_client = $24 \
+         AND token_endpoint = $25 AND scopes = $26 AND requested = $27)"
+    };
+}
+
+const ADD_TERMS: &str = "INSERT INTO grant_terms \
+    (terms, provider_client, token_endpoint, scopes, requested) VALUES ($1, $2, $3, $4, $5) \
+    ON CONFLICT DO NOTHING";
+
 const INSERT: &str = concat!(
-    "INSERT INTO grants (",
-    columns!(),
-    ") SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, \
-     $20, $21, $22, $25, $26 WHERE ",
-    none_retired!("$23, $24"),
+    "INSERT INTO grants (id, user_id, provider, issuer, subject, created_at, version, terms, state, \
+     reason, generation, sealed_access, sealed_refresh, access_expires_at, refresh_expires_at, \
+     updated_at, token_hash, token_prefix, token_given_at, refusals, due_at) \
+     SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, \
+     $20, $21 WHERE ",
+    has_terms!(),
+    " AND ",
+    none_retired!("$22, $23"),
     " ON CONFLICT DO NOTHING"
 );
 /// Takes the same parameters. What never changes is not written but compared. A value that stays may be under a
 /// retired key; none that is new.
 const REPLACE: &str = concat!(
-    "UPDATE grants SET version = $7, provider_client = $8, token_endpoint = $9, \
-    scopes = $10, requested = $11, state = $12, reason = $13, generation = $14, sealed_access = $15, \
-    sealed_refresh = $16, access_expires_at = $17, refresh_expires_at = $18, updated_at = $19, \
-    token_hash = $20, token_prefix = $21, token_given_at = $22, \
-    refusals = $25, due_at = $26 \
+    "UPDATE grants SET version = $7, terms = $8, state = $9, reason = $10, generation = $11, \
+    sealed_access = $12, sealed_refresh = $13, access_expires_at = $14, refresh_expires_at = $15, \
+    updated_at = $16, token_hash = $17, token_prefix = $18, token_given_at = $19, \
+    refusals = $20, due_at = $21 \
     WHERE id = $1 AND version = $7 - 1 AND user_id = $2 AND provider = $3 AND issuer = $4 \
     AND subject = $5 AND $6 IS NOT NULL AND ",
+    has_terms!(),
+    " AND ",
     none_retired!(
-        "CASE WHEN sealed_access IS NOT DISTINCT FROM $15 THEN NULL ELSE $23 END, \
-         CASE WHEN sealed_refresh IS NOT DISTINCT FROM $16 THEN NULL ELSE $24 END"
+        "CASE WHEN sealed_access IS NOT DISTINCT FROM $12 THEN NULL ELSE $22 END, \
+         CASE WHEN sealed_refresh IS NOT DISTINCT FROM $13 THEN NULL ELSE $23 END"
     )
 );
 
@@ -215,7 +231,7 @@ pub(super) async fn lock_of_token(
         NamedToken::Hash(hash) => (LOCK_BY_TOKEN_HASH, hash),
         NamedToken::Prefix(prefix) => (LOCK_BY_TOKEN_PREFIX, prefix),
     };
-    connection.all(sql, params![&trace.0, provider.as_str()], grant_of).await
+    connection.all(sql, params![trace.0.as_slice(), provider.as_str()], grant_of).await
 }
 
 /// Deletes a user's grants and what hangs on them, after their user was deleted by this transaction.
@@ -228,7 +244,7 @@ pub(super) async fn delete_of_user(connection: &Connection, user: UserId) -> Don
 }
 
 async fn write(connection: &Connection, sql: &'static str, grant: &Grant) -> Done<()> {
-    let tokens = &grant.tokens;
+    let (tokens, terms) = (&grant.tokens, Terms::of(grant));
     // A number beyond PostgreSQL's own is the successor of none that is stored.
     let number = |number: u64| i64::try_from(number).map_err(|_| StoreError::Conflict);
     let row = params![
@@ -239,10 +255,7 @@ async fn write(connection: &Connection, sql: &'static str, grant: &Grant) -> Don
         &grant.identity.subject,
         grant.created_at,
         number(grant.version)?,
-        &grant.provider_client,
-        &grant.token_endpoint,
-        grant.scopes.to_string(),
-        grant.requested.to_string(),
+        terms.number,
         grant.state.word(),
         grant.reason.map(Word::word),
         number(grant.generation)?,
@@ -251,18 +264,38 @@ async fn write(connection: &Connection, sql: &'static str, grant: &Grant) -> Don
         grant.access_expires_at,
         grant.refresh_expires_at,
         grant.updated_at,
-        tokens.trace.map(|trace| trace.hash.0),
-        tokens.trace.map(|trace| trace.prefix.0),
+        tokens.trace.as_ref().map(|trace| trace.hash.0.as_slice()),
+        tokens.trace.as_ref().map(|trace| trace.prefix.0.as_slice()),
         tokens.trace.map(|trace| trace.given_at),
-        tokens.access.as_ref().and_then(Sealed::data_key),
-        tokens.refresh.as_ref().and_then(Sealed::data_key),
         i64::from(grant.refusals),
         grant.due_at,
+        tokens.access.as_ref().and_then(Sealed::data_key),
+        tokens.refresh.as_ref().and_then(Sealed::data_key),
+        terms.provider_client,
+        terms.token_endpoint,
+        &terms.scopes,
+        &terms.requested,
     ];
+    if connection.execute(sql, row).await? == 1 {
+        return Ok(());
+    }
+    // Hardly ever the first grant with these terms. Somebody else may have put them in just now.
+    add(connection, &terms).await?;
     match connection.execute(sql, row).await? {
         1 => Ok(()),
         _ => Err(StoreError::Conflict.into()),
     }
+}
+
+async fn add(connection: &Connection, terms: &Terms<'_>) -> Done<()> {
+    let row = params![
+        terms.number,
+        terms.provider_client,
+        terms.token_endpoint,
+        &terms.scopes,
+        &terms.requested,
+    ];
+    connection.execute(ADD_TERMS, row).await.map(drop)
 }
 
 /// One that cannot be read is in nobody's way, unless it has no id.

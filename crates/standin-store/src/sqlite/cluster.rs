@@ -40,7 +40,8 @@ pub(super) const PRUNE_NOTES: &str = "DELETE FROM inval_log WHERE (bucket_s, kin
 pub(super) const PRUNE_NODES: &str = "DELETE FROM nodes WHERE id IN \
     (SELECT id FROM nodes WHERE seen_at_s < unixepoch() - ?1 LIMIT ?2)";
 /// Whether the grant is about to become another one than its tokens say.
-const CHANGES: &str = "SELECT id FROM grants WHERE id = ?1 AND (state <> 'active' OR scopes <> ?2)";
+const CHANGES: &str = "SELECT id FROM grants LEFT JOIN grant_terms USING (terms) \
+    WHERE id = ?1 AND (state <> 'active' OR scopes IS NOT ?2)";
 
 thread_local! {
     /// What was noted in the batch that the thread which writes is at.

@@ -16,20 +16,20 @@ use super::failure::Failure;
 use super::rewraps::none_retired;
 use super::rows::{Cells, all, execute, instant, limit, one, optional, word};
 use super::{SqliteStore, cluster, events, revocations, scope_ledger};
+use crate::terms::Terms;
 use crate::words::{Word, state_of};
 
-macro_rules! columns {
-    () => {
-        "id, user_id, provider, issuer, subject, created_at, version, provider_client, \
-         token_endpoint, scopes, requested, state, reason, generation, sealed_access, \
-         sealed_refresh, access_expires_at, refresh_expires_at, updated_at, token_hash, \
-         token_prefix, token_given_at, refusals, due_at"
-    };
-}
-
+/// A grant that has lost its terms is found all the same, and is refused.
 macro_rules! select {
     ($rest:literal) => {
-        concat!("SELECT ", columns!(), " FROM grants ", $rest)
+        concat!(
+            "SELECT id, user_id, provider, issuer, subject, created_at, version, provider_client, \
+             token_endpoint, scopes, requested, state, reason, generation, sealed_access, \
+             sealed_refresh, access_expires_at, refresh_expires_at, updated_at, token_hash, \
+             token_prefix, token_given_at, refusals, due_at \
+             FROM grants LEFT JOIN grant_terms USING (terms) ",
+            $rest
+        )
     };
 }
 
@@ -47,27 +47,43 @@ const TO_REWRAP: &str = select!(
      ORDER BY id LIMIT ?2"
 );
 
+/// Whether the terms that are written are there, and say what they are to say.
+macro_rules! has_terms {
+    () => {
+        "EXISTS (SELECT 1 FROM grant_terms WHERE terms = ?8 AND provider_client = ?24 \
+         AND token_endpoint = ?25 AND scopes = ?26 AND requested = ?27)"
+    };
+}
+
+const ADD_TERMS: &str = "INSERT INTO grant_terms \
+    (terms, provider_client, token_endpoint, scopes, requested) VALUES (?1, ?2, ?3, ?4, ?5) \
+    ON CONFLICT DO NOTHING";
+
 const INSERT: &str = concat!(
-    "INSERT INTO grants (",
-    columns!(),
-    ") SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, \
-     ?20, ?21, ?22, ?25, ?26 WHERE ",
-    none_retired!("?23, ?24"),
+    "INSERT INTO grants (id, user_id, provider, issuer, subject, created_at, version, terms, state, \
+     reason, generation, sealed_access, sealed_refresh, access_expires_at, refresh_expires_at, \
+     updated_at, token_hash, token_prefix, token_given_at, refusals, due_at) \
+     SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, \
+     ?20, ?21 WHERE ",
+    has_terms!(),
+    " AND ",
+    none_retired!("?22, ?23"),
     " ON CONFLICT DO NOTHING"
 );
 /// Takes the same parameters. What never changes is not written but compared. A value that stays may be under a
 /// retired key; none that is new.
 const REPLACE: &str = concat!(
-    "UPDATE grants SET version = ?7, provider_client = ?8, token_endpoint = ?9, \
-    scopes = ?10, requested = ?11, state = ?12, reason = ?13, generation = ?14, sealed_access = ?15, \
-    sealed_refresh = ?16, access_expires_at = ?17, refresh_expires_at = ?18, updated_at = ?19, \
-    token_hash = ?20, token_prefix = ?21, token_given_at = ?22, \
-    refusals = ?25, due_at = ?26 \
+    "UPDATE grants SET version = ?7, terms = ?8, state = ?9, reason = ?10, generation = ?11, \
+    sealed_access = ?12, sealed_refresh = ?13, access_expires_at = ?14, refresh_expires_at = ?15, \
+    updated_at = ?16, token_hash = ?17, token_prefix = ?18, token_given_at = ?19, \
+    refusals = ?20, due_at = ?21 \
     WHERE id = ?1 AND version = ?7 - 1 AND user_id = ?2 AND provider = ?3 AND issuer = ?4 \
     AND subject = ?5 AND ?6 IS NOT NULL AND ",
+    has_terms!(),
+    " AND ",
     none_retired!(
-        "CASE WHEN sealed_access IS ?15 THEN NULL ELSE ?23 END, \
-         CASE WHEN sealed_refresh IS ?16 THEN NULL ELSE ?24 END"
+        "CASE WHEN sealed_access IS ?12 THEN NULL ELSE ?22 END, \
+         CASE WHEN sealed_refresh IS ?13 THEN NULL ELSE ?23 END"
     )
 );
 
@@ -214,7 +230,7 @@ fn write(
     sql: &'static str,
     grant: &Grant,
 ) -> std::result::Result<(), Failure> {
-    let tokens = &grant.tokens;
+    let (tokens, terms) = (&grant.tokens, Terms::of(grant));
     // A number beyond SQLite's own is the successor of none that is stored.
     let number = |number: u64| i64::try_from(number).map_err(|_| StoreError::Conflict);
     let row: &[&dyn ToSql] = params![
@@ -225,10 +241,7 @@ fn write(
         grant.identity.subject,
         grant.created_at.unix_ms(),
         number(grant.version)?,
-        grant.provider_client,
-        grant.token_endpoint,
-        grant.scopes.to_string(),
-        grant.requested.to_string(),
+        terms.number,
         grant.state.word(),
         grant.reason.map(Word::word),
         number(grant.generation)?,
@@ -240,15 +253,35 @@ fn write(
         tokens.trace.map(|trace| trace.hash.0),
         tokens.trace.map(|trace| trace.prefix.0),
         tokens.trace.map(|trace| trace.given_at.unix_ms()),
-        tokens.access.as_ref().and_then(Sealed::data_key),
-        tokens.refresh.as_ref().and_then(Sealed::data_key),
         grant.refusals,
         grant.due_at.map(Timestamp::unix_ms),
+        tokens.access.as_ref().and_then(Sealed::data_key),
+        tokens.refresh.as_ref().and_then(Sealed::data_key),
+        terms.provider_client,
+        terms.token_endpoint,
+        terms.scopes,
+        terms.requested,
     ];
+    if execute(connection, sql, row)? == 1 {
+        return Ok(());
+    }
+    // Hardly ever the first grant with these terms.
+    add(connection, &terms)?;
     match execute(connection, sql, row)? {
         1 => Ok(()),
         _ => Err(StoreError::Conflict.into()),
     }
+}
+
+fn add(connection: &Connection, terms: &Terms<'_>) -> std::result::Result<(), Failure> {
+    let row = params![
+        terms.number,
+        terms.provider_client,
+        terms.token_endpoint,
+        terms.scopes,
+        terms.requested
+    ];
+    execute(connection, ADD_TERMS, row).map(drop)
 }
 
 /// One that cannot be read is in nobody's way, unless it has no id.

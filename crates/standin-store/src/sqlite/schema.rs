@@ -32,6 +32,10 @@ const HAS_HISTORY: &str =
     "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'refinery_schema_history'";
 const NEWEST: &str = "SELECT coalesce(max(version), 0) FROM refinery_schema_history";
 
+/// A table that is made anew takes along nothing that refers to it, and a row that was damaged comes along as it is: whoever
+/// reads it refuses it alone.
+const UNJUDGED: &str = "PRAGMA foreign_keys = OFF; PRAGMA ignore_check_constraints = ON";
+
 /// All migrations, by name.
 pub(super) fn all_migrations() -> Vec<String> {
     newer_than(0)
@@ -53,6 +57,7 @@ pub(super) fn migrate(path: &Path) -> Result<Vec<String>, OpenError> {
         return Ok(applied);
     }
     let mut connection = open_writer(path)?;
+    connection.execute_batch(UNJUDGED).map_err(|error| OpenError::from_sqlite(path, &error))?;
     connection.set_transaction_behavior(TransactionBehavior::Immediate);
     let outcome = runner().set_grouped(true).run(&mut connection);
     match outcome {

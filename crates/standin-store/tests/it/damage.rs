@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
 use standin::id::UserId;
-use standin::store::conformance::samples::{client, google, grant, grant_id, hash, sign_in, user};
+use standin::store::conformance::samples::{
+    at, client, google, grant, grant_id, hash, next, sign_in, user,
+};
 use standin::store::{Clients, Grants, Sessions, StoreError, Users};
 use standin_store::OpenError;
 use standin_store::sqlite::{SqliteStore, migrate, pending_migrations};
@@ -116,11 +118,9 @@ async fn an_impossible_grant_is_inconsistent_and_the_others_are_not() {
     for (column, value) in [
         ("state", "'sleeping'"),
         ("reason", "'bad luck'"),
-        ("scopes", "'quo\"te'"),
         ("provider", "'Google!'"),
         ("version", "-1"),
         ("generation", "-1"),
-        ("provider_client", "CAST(x'ff' AS TEXT)"),
         ("user_id", "x'00'"),
     ] {
         let store = Fixture::fresh();
@@ -138,6 +138,48 @@ async fn an_impossible_grant_is_inconsistent_and_the_others_are_not() {
         assert_eq!(store.grant_at(user(2), &google()).await, Ok(Some(grant(2))));
         assert!(store.session_view(&hash(2)).await.unwrap().is_some());
     }
+}
+
+/// Of terms that nobody can have, and of terms that are not there.
+#[tokio::test]
+async fn a_grant_on_impossible_terms_is_inconsistent_and_the_others_are_not() {
+    for (column, value) in [
+        ("provider_client", "CAST(x'ff' AS TEXT)"),
+        ("token_endpoint", "CAST(x'ff' AS TEXT)"),
+        ("scopes", "'quo\"te'"),
+        ("requested", "'quo\"te'"),
+        ("provider_client", ""),
+    ] {
+        let store = Fixture::fresh();
+        for number in [1, 2] {
+            store.complete_sign_in(sign_in(number)).await.unwrap();
+        }
+        if !value.is_empty() {
+            let terms = ["provider_client", "token_endpoint", "scopes", "requested"];
+            let terms = terms.map(|name| if name == column { value } else { name }).join(", ");
+            edit(&store, &format!("INSERT INTO grant_terms SELECT 7, {terms} FROM grant_terms"));
+        }
+        let subject = grant(1).identity.subject;
+        edit(&store, &format!("UPDATE grants SET terms = 7 WHERE subject = '{subject}'"));
+        let wrong = inconsistent("grants", column, &grant_id(1));
+        assert_eq!(store.grant(grant_id(1)).await, Err(wrong.clone()));
+        assert_eq!(store.grant(grant_id(2)).await, Ok(Some(grant(2))));
+        let listed = store.list_grants(None, 10).await.unwrap();
+        assert_eq!(listed[0].as_ref().map_err(|damaged| &damaged.error), Err(&wrong));
+        assert_eq!(listed[1], Ok(grant(2)));
+    }
+}
+
+/// What is written is what is read again: nobody writes on terms that say something else.
+#[tokio::test]
+async fn terms_that_were_edited_are_not_written_on() {
+    let store = Fixture::fresh();
+    store.complete_sign_in(sign_in(1)).await.unwrap();
+    edit(&store, "UPDATE grant_terms SET scopes = scopes || ' more'");
+    let next = next(&grant(1), at(50));
+    assert_eq!(store.replace_grant(next.clone(), None).await, Err(StoreError::Conflict));
+    edit(&store, "UPDATE grant_terms SET scopes = replace(scopes, ' more', '')");
+    assert_eq!(store.replace_grant(next, None).await, Ok(()));
 }
 
 #[tokio::test]

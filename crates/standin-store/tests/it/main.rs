@@ -2,6 +2,7 @@
 #![expect(clippy::panic, clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
 mod backup;
+mod before_terms;
 mod cluster;
 mod concurrency;
 mod damage;

@@ -5,14 +5,15 @@ use std::path::Path;
 use std::sync::Arc;
 
 use rusqlite::Connection;
-use standin::store::conformance::samples::{grant_id, sign_in, user};
-use standin::store::{DataKeys, Grants, Users};
+use standin::store::conformance::samples::{grant, grant_id, sign_in, user};
+use standin::store::{DataKeys, Grants, StoreError, Users};
 use standin::time::Timestamp;
 use standin::vault::{ScopeRecord, ScopeSource, ScopeStanding};
 use standin_store::OpenError;
 use standin_store::sqlite::{SqliteStore, migrate, pending_migrations};
 
-use super::fixture::Fixture;
+use super::before_terms;
+use super::fixture::{Fixture, hex, migrations};
 
 #[test]
 fn a_database_that_does_not_exist_needs_all_migrations_and_is_not_made() {
@@ -99,11 +100,13 @@ async fn d31_a_file_whose_first_write_was_cut_off_is_made_by_the_next() {
     assert_eq!(half, 0);
 }
 
-/// A file as the release before key rotation left it.
-fn of_the_first_release(path: &Path) {
+/// A file that has had the migrations up to this one.
+fn as_of(version: u32, path: &Path) -> Connection {
     let (_directory, newest) = Fixture::fresh().close();
     let (old, new) = (Connection::open(path).unwrap(), Connection::open(newest).unwrap());
-    old.execute_batch(include_str!("../../migrations/sqlite/V1__vault.sql")).unwrap();
+    for (_, sql) in migrations("sqlite").iter().filter(|(number, _)| *number <= version) {
+        old.execute_batch(sql).unwrap();
+    }
     let history: String = new
         .query_row(
             "SELECT sql FROM sqlite_schema WHERE name = 'refinery_schema_history'",
@@ -112,19 +115,30 @@ fn of_the_first_release(path: &Path) {
         )
         .unwrap();
     old.execute_batch(&history).unwrap();
-    let first: (i64, String, String, String) = new
-        .query_row("SELECT * FROM refinery_schema_history WHERE version = 1", [], |row| {
-            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+    let mut had = new.prepare("SELECT * FROM refinery_schema_history WHERE version <= ?1").unwrap();
+    let rows = had
+        .query_map([version], |row| {
+            let text = |column| row.get::<_, String>(column);
+            Ok((row.get::<_, i64>(0)?, text(1)?, text(2)?, text(3)?))
         })
         .unwrap();
-    old.execute("INSERT INTO refinery_schema_history VALUES (?1, ?2, ?3, ?4)", first).unwrap();
-    old.execute_batch(
-        "INSERT INTO data_keys (id, wrapped_by, wrapped, created_at) \
-         VALUES (1, 'k1', x'01', 1000), (2, 'k1', x'02', 500)",
-    )
-    .unwrap();
+    for row in rows {
+        let sql = "INSERT INTO refinery_schema_history VALUES (?1, ?2, ?3, ?4)";
+        old.execute(sql, row.unwrap()).unwrap();
+    }
     let mode = std::os::unix::fs::PermissionsExt::from_mode(0o600);
     fs::set_permissions(path, mode).unwrap();
+    old
+}
+
+/// A file as the release before key rotation left it.
+fn of_the_first_release(path: &Path) {
+    as_of(1, path)
+        .execute_batch(
+            "INSERT INTO data_keys (id, wrapped_by, wrapped, created_at) \
+             VALUES (1, 'k1', x'01', 1000), (2, 'k1', x'02', 500)",
+        )
+        .unwrap();
 }
 
 #[tokio::test]
@@ -173,6 +187,31 @@ async fn the_scopes_of_an_old_grant_are_in_its_ledger() {
     assert_eq!(times, [both, (time, None, time), both, (None, time, None)]);
     assert!(ledger.iter().all(|record| record.source == ScopeSource::Earlier));
     assert_eq!(store.scope_ledger(grant_id(2)).await, Ok(Vec::new()));
+}
+
+/// Also one that somebody has edited by hand: it keeps no other from going on, and is refused as before.
+#[tokio::test]
+async fn grants_from_before_their_terms_were_apart_go_on() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("standin.db");
+    let old = as_of(before_terms::BEFORE, &path);
+    let blob = |bytes: &[u8]| format!("x'{}'", hex(bytes));
+    for grant in &before_terms::grants() {
+        old.execute_batch(&before_terms::insert(grant, blob, blob)).unwrap();
+    }
+    let edited = grant(5);
+    let edit = "PRAGMA ignore_check_constraints = ON; UPDATE grants SET state = 'sleeping' WHERE subject = ";
+    let edit = format!("{edit} '{}'", edited.identity.subject);
+    old.execute_batch(&format!("{}; {edit}", before_terms::insert(&edited, blob, blob))).unwrap();
+    drop(old);
+    assert_eq!(migrate(&path).unwrap()[0], "V17__grant_terms");
+    let store = SqliteStore::open(&path).unwrap();
+    before_terms::go_on(&store).await;
+    let refused = store.grant(edited.id).await;
+    assert!(matches!(refused, Err(StoreError::Inconsistent { column: "state", .. })));
+    let raw = Connection::open(&path).unwrap();
+    let dangling = raw.query_row("PRAGMA foreign_key_check", [], |_| Ok(()));
+    assert_eq!(dangling, Err(rusqlite::Error::QueryReturnedNoRows));
 }
 
 #[tokio::test]

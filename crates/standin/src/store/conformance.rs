@@ -117,6 +117,7 @@ macro_rules! store_laws {
                 a_grant_comes_back_with_every_field_as_it_was_written,
                 a_grant_is_replaced_only_over_the_version_before_it,
                 a_replaced_grant_brings_its_event_and_a_conflict_brings_none,
+                each_grant_keeps_its_own_terms,
                 fifty_parallel_writers_over_one_version_leave_one_winner,
                 grants_are_paged_oldest_first,
                 the_grant_at_a_provider_is_the_first_that_was_not_taken_back,

@@ -42,6 +42,17 @@ impl Place {
         );
     }
 
+    /// Terms like those of whoever is first, but for this; in the words of SQLite where `postgres` is empty.
+    pub(super) fn add_terms(&self, sqlite: &str, postgres: &str) {
+        let insert = |terms: &str| {
+            format!(
+                "INSERT INTO grant_terms SELECT {terms} FROM grant_terms ORDER BY terms DESC LIMIT 1"
+            )
+        };
+        let postgres = if postgres.is_empty() { sqlite } else { postgres };
+        self.execute(&insert(sqlite), &insert(postgres));
+    }
+
     /// Writes this into somebody's grant, in the words of SQLite where `postgres` is empty.
     pub(super) fn edit(&self, person: &Person, sqlite: &str, postgres: &str) {
         let mine = format!(

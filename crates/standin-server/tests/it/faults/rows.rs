@@ -14,12 +14,10 @@ use super::world::{Person, code, stale, token_in};
 const EDITS: &[(&str, &str, &[&str])] = &[
     ("state = 'sleeping'", "", INCONSISTENT),
     ("state = 'reauth', reason = 'bad luck'", "", INCONSISTENT),
-    ("scopes = 'quo\"te'", "", INCONSISTENT),
     ("version = -1", "", INCONSISTENT),
     ("generation = -1", "", INCONSISTENT),
     ("generation = 9223372036854775807", "", VAULT),
     ("user_id = x'00'", "user_id = '00000000-0000-0000-0000-000000000000'", &["no_grant"]),
-    ("requested = CAST(x'ff' AS TEXT)", "requested = E'\\x01\\n'", INCONSISTENT),
     ("sealed_access = CAST('ya29.plain' AS BLOB)", "sealed_access = 'ya29.plain'::bytea", VAULT),
     (
         "sealed_access = CAST(x'0101ffffffff' || zeroblob(40) AS BLOB)",
@@ -37,12 +35,22 @@ const EDITS: &[(&str, &str, &[&str])] = &[
         "",
         VAULT,
     ),
+    ("terms = 0", "", INCONSISTENT),
+    ("terms = 1", "", INCONSISTENT),
+    ("terms = 2", "", INCONSISTENT),
+    ("terms = 3, access_expires_at = 0", "", &["storage_inconsistent", "vault_error"]),
+    ("terms = 4, access_expires_at = 0", "", VAULT),
+];
+
+/// Terms that nobody has agreed to; there are none with the number 0.
+const TERMS: &[(&str, &str)] = &[
+    ("1, provider_client, token_endpoint, 'quo\"te', requested", ""),
     (
-        "token_endpoint = 'no address', access_expires_at = 0",
-        "",
-        &["storage_inconsistent", "vault_error"],
+        "2, provider_client, token_endpoint, scopes, CAST(x'ff' AS TEXT)",
+        "2, provider_client, token_endpoint, scopes, E'\\x01\\n'",
     ),
-    ("provider_client = 'somebody-elses', access_expires_at = 0", "", VAULT),
+    ("3, provider_client, 'no address', scopes, requested", ""),
+    ("4, 'somebody-elses', token_endpoint, scopes, requested", ""),
 ];
 
 const INCONSISTENT: &[&str] = &["storage_inconsistent"];
@@ -89,6 +97,9 @@ fn edited_by_hand(place: &Place) {
         ["ada@example.com", "grace@example.com"].map(|email| world.sign_in(0, email));
     let [mine, theirs] = [&ada, &grace].map(|person| world.refresh(0, person));
     place.without_checks();
+    for (sqlite, postgres) in TERMS {
+        place.add_terms(sqlite, postgres);
+    }
     for (sqlite, postgres, codes) in EDITS {
         place.edit(&ada, sqlite, postgres);
         forget(place);

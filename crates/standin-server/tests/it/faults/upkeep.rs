@@ -17,9 +17,11 @@ fn damaged_rows_are_due(place: &Place) {
     let people = many(place, DAMAGED);
     let ada = place.world.sign_in(0, "ada@example.com");
     place.without_checks();
+    place.add_terms("1, provider_client, token_endpoint, 'quo\"te', requested", "");
+    place.add_terms("2, provider_client, 'no address', scopes, requested", "");
     for (number, person) in people.iter().enumerate() {
-        let damage = ["scopes = 'quo\"te'", "token_endpoint = 'no address'"][number % 2];
-        place.edit(person, &format!("refusals = 1, due_at = 1, {damage}"), "");
+        let terms = number % 2 + 1;
+        place.edit(person, &format!("refusals = 1, due_at = 1, terms = {terms}"), "");
     }
     place.edit(&ada, "refusals = 1, due_at = 2", "");
     let refreshed = || place.world.cluster.count("token_refreshed") == 1;

@@ -1,8 +1,6 @@
 //! Bringing a schema up to date; and that it is the one of SQLite.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
-use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
 use standin::store::Users;
@@ -12,7 +10,8 @@ use standin_store::postgres::{PostgresStore, ServerError, migrate, pending_migra
 use tokio::task::JoinSet;
 
 use super::fixture::Fixture;
-use crate::fixture::Fixture as Sqlite;
+use crate::before_terms;
+use crate::fixture::{Fixture as Sqlite, hex, migrations};
 
 /// What one of them alone needs, and the history that both have.
 const OWN: [&str; 6] = [
@@ -88,23 +87,15 @@ async fn st_6_nodes_that_start_together_migrate_once() {
 #[ignore = "needs a PostgreSQL server"]
 async fn rows_from_before_there_were_partitions_are_in_them() {
     let database = Database::fresh();
-    let files = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations/postgres");
-    let version = |path: &PathBuf| -> u32 {
-        let name = path.file_name().unwrap().to_str().unwrap();
-        name[1..].split("__").next().unwrap().parse().unwrap()
-    };
-    let mut files: Vec<_> =
-        fs::read_dir(files).unwrap().map(|entry| entry.unwrap().path()).collect();
-    files.sort_by_key(version);
-    for file in &files {
-        if version(file) == 1003 {
+    for (number, sql) in migrations("postgres") {
+        if number == 1003 {
             database.psql(
                 "INSERT INTO scope_ledger (grant_id, scope, requested_at, source) SELECT \
                  lpad(to_hex(number), 32, '0')::uuid, scope, number, 'sign_in' \
                  FROM generate_series(1, 1000) AS number, (VALUES ('openid'), ('email')) AS scopes (scope)",
             );
         }
-        database.psql(&fs::read_to_string(file).unwrap());
+        database.psql(&sql);
     }
     let is = |sql: &str, expected: &str| assert_eq!(database.psql(sql), expected, "{sql}");
     is("SELECT count(*), sum(requested_at) FROM scope_ledger", "2000|1001000");
@@ -114,6 +105,29 @@ async fn rows_from_before_there_were_partitions_are_in_them() {
     let twice = "INSERT INTO scope_ledger (grant_id, scope, source) SELECT grant_id, scope, source \
         FROM scope_ledger ON CONFLICT (grant_id, scope) DO NOTHING RETURNING 1";
     is(twice, "");
+    let room = "SELECT reloptions::text FROM pg_class WHERE relname = 'grants' AND relkind = 'r'";
+    assert!(database.psql(room).contains("fillfactor=75"), "{}", database.psql(room));
+}
+
+/// In a database that has had all the others, as one has that was in use.
+#[tokio::test]
+#[ignore = "needs a PostgreSQL server"]
+async fn grants_from_before_their_terms_were_apart_go_on_on_postgresql() {
+    let database = Database::fresh();
+    database.psql("CREATE TABLE refinery_schema_history (version integer PRIMARY KEY, name text, applied_on text, checksum text)");
+    let had = |number: &u32| *number <= before_terms::BEFORE || (1001..=1003).contains(number);
+    for (number, sql) in migrations("postgres").iter().filter(|(number, _)| had(number)) {
+        database.psql(sql);
+        database
+            .psql(&format!("INSERT INTO refinery_schema_history VALUES ({number}, '', '', '')"));
+    }
+    let id = |bytes: &[u8]| format!("'{}'::uuid", hex(bytes));
+    let blob = |bytes: &[u8]| format!("'\\x{}'::bytea", hex(bytes));
+    for grant in &before_terms::grants() {
+        database.psql(&before_terms::insert(grant, id, blob));
+    }
+    assert_eq!(migrate(&database.url()).await.unwrap()[0], "V17__grant_terms");
+    before_terms::go_on(&PostgresStore::open(&database.url()).await.unwrap()).await;
     let room = "SELECT reloptions::text FROM pg_class WHERE relname = 'grants' AND relkind = 'r'";
     assert!(database.psql(room).contains("fillfactor=75"), "{}", database.psql(room));
 }

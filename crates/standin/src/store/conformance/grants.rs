@@ -113,6 +113,32 @@ pub async fn fifty_parallel_writers_over_one_version_leave_one_winner(store: &dy
     assert_eq!(store.grant(first.id).await, Ok(Some(written)));
 }
 
+/// Whatever others have in common with it, and whichever terms there were before.
+pub async fn each_grant_keeps_its_own_terms(store: &dyn Store) {
+    let (first, second) = (signed_in(store, 1).await, signed_in(store, 2).await);
+    let mut current = first.clone();
+    let endpoint = |path: &str| format!("https://example.com/{path}");
+    for (client, path, scopes, requested) in [
+        ("one", "a", "openid", "openid"),
+        ("two", "a", "openid", "openid"),
+        ("two", "b", "openid", "openid"),
+        ("two", "b", "email", "openid"),
+        ("two", "b", "openid", "email"),
+        ("one", "a", "openid", "openid"),
+    ] {
+        current = Grant {
+            provider_client: client.to_owned(),
+            token_endpoint: endpoint(path),
+            scopes: Scopes::parse(scopes).unwrap(),
+            requested: Scopes::parse(requested).unwrap(),
+            ..next(&current, at(50))
+        };
+        assert_eq!(store.replace_grant(current.clone(), None).await, Ok(()));
+        assert_eq!(store.grant(first.id).await, Ok(Some(current.clone())));
+        assert_eq!(store.grant(second.id).await, Ok(Some(second.clone())));
+    }
+}
+
 /// By id, which is by time.
 pub async fn grants_are_paged_oldest_first(store: &dyn Store) {
     for number in [300, 2, 1, 256, 3] {
