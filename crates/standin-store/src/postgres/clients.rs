@@ -49,7 +49,7 @@ impl Clients for PostgresStore {
     }
 
     async fn clients(&self) -> Result<Vec<ClientRow>> {
-        work!(self, Read, |connection| connection.all(ALL, params![], client_of).await)
+        work!(self, Scan, |connection| connection.all(ALL, params![], client_of).await)
     }
 
     async fn revoke_client(&self, id: ClientId, at: Timestamp) -> Result<bool> {

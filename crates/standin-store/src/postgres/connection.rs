@@ -4,7 +4,7 @@
 //! for one transaction, so that a pooler between us and the server may give each of them to another session.
 
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use deadpool_postgres::Object;
@@ -15,13 +15,16 @@ use tokio_postgres::types::{ToSql, Type};
 
 use super::failure::Failure;
 use super::intents::Intent;
+use super::lines::Line;
 use super::rows::Value;
 
 /// What the statements of one piece of work stand in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Mode {
-    /// One statement that reads.
+    /// One statement that finds rows by their key. It shares a connection with others (`lines.rs`).
     Read,
+    /// One that may go through many rows, and so has a connection of its own.
+    Scan,
     /// Several that read the same state of the database.
     Snapshot,
     /// One that looks at every row.
@@ -37,7 +40,7 @@ impl Mode {
     /// its synchronous standbys, whatever the server's default is (requirement ST-4).
     const fn opening(self) -> Option<&'static str> {
         match self {
-            Self::Read => None,
+            Self::Read | Self::Scan => None,
             Self::Snapshot => Some(
                 "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL statement_timeout = '5s'",
             ),
@@ -51,10 +54,11 @@ impl Mode {
         }
     }
 
-    /// How long the whole work may take before its connection is given up.
+    /// How long the whole work may take before its connection is given up. Readers who share one ask another then.
     pub(super) const fn limit(self) -> Duration {
         match self {
-            Self::Read | Self::Snapshot => Duration::from_secs(5),
+            Self::Read => Duration::from_secs(2),
+            Self::Scan | Self::Snapshot => Duration::from_secs(5),
             Self::Write => Duration::from_secs(10),
             Self::Count => Duration::from_mins(6),
             Self::Migration => Duration::from_mins(31),
@@ -64,7 +68,7 @@ impl Mode {
 
 /// A connection while it works. Dropped in the middle of a transaction it is closed, and the server rolls back.
 pub(super) struct Connection {
-    client: Option<Object>,
+    line: Arc<Line>,
     mode: Mode,
     is_open: AtomicBool,
     intent: Intent,
@@ -79,9 +83,9 @@ pub(super) enum Noted {
 }
 
 impl Connection {
-    pub(super) fn new(client: Object, mode: Mode, intent: Intent) -> Self {
+    pub(super) fn new(line: Arc<Line>, mode: Mode, intent: Intent) -> Self {
         let (is_open, events) = (AtomicBool::new(false), AtomicI64::new(0));
-        Self { client: Some(client), mode, is_open, intent, events, noted: Mutex::default() }
+        Self { line, mode, is_open, intent, events, noted: Mutex::default() }
     }
 
     /// Executes, and gives how many rows it touched.
@@ -126,14 +130,15 @@ impl Connection {
         &self,
         statement: impl AsyncFnOnce(&Object) -> Result<T, tokio_postgres::Error>,
     ) -> Result<T, Failure> {
-        let client = self.client()?;
         match self.mode.opening() {
             Some(opening) if !self.is_open.swap(true, Ordering::Relaxed) => {
-                let ((), answer) =
-                    try_join(client.batch_execute(opening), statement(client)).await?;
+                let opened = async |client: &Object| {
+                    try_join(client.batch_execute(opening), statement(client)).await
+                };
+                let ((), answer) = self.line.ask(opened).await?;
                 Ok(answer)
             }
-            _ => Ok(statement(client).await?),
+            _ => self.line.ask(statement).await,
         }
     }
 
@@ -164,7 +169,7 @@ impl Connection {
     /// be put in makes it a ROLLBACK.
     pub(super) async fn commit(mut self) -> Result<(), Failure> {
         if *self.is_open.get_mut() {
-            let client = self.client()?;
+            let client = self.line.client()?;
             let intent = async { self.intent.put_in(client).await };
             try_join(intent, client.batch_execute("COMMIT")).await?;
             *self.is_open.get_mut() = false;
@@ -175,7 +180,7 @@ impl Connection {
     /// Commits tables. There may be none yet to put an intent into, and no need of it: whoever lost the connection
     /// looks at the history.
     pub(super) async fn commit_schema(mut self) -> Result<(), Failure> {
-        self.client()?.batch_execute("COMMIT").await?;
+        self.line.client()?.batch_execute("COMMIT").await?;
         *self.is_open.get_mut() = false;
         Ok(())
     }
@@ -183,33 +188,24 @@ impl Connection {
     /// Ends what only read, or what failed.
     pub(super) async fn end(mut self) -> Result<(), Failure> {
         if *self.is_open.get_mut() {
-            self.client()?.batch_execute("ROLLBACK").await?;
+            self.line.client()?.batch_execute("ROLLBACK").await?;
             *self.is_open.get_mut() = false;
         }
         Ok(())
     }
 
     /// Closes the connection: it does not answer.
-    pub(super) fn give_up(mut self) {
-        close(self.client.take());
-    }
-
-    fn client(&self) -> Result<&Object, Failure> {
-        self.client.as_ref().ok_or(Failure::Late("the connection was given up"))
+    pub(super) fn give_up(self) {
+        self.line.give_up();
     }
 }
 
 impl Drop for Connection {
     fn drop(&mut self) {
         if *self.is_open.get_mut() {
-            close(self.client.take());
+            self.line.give_up();
         }
     }
-}
-
-/// Takes it out of the pool, which makes another.
-fn close(client: Option<Object>) {
-    drop(client.map(Object::take));
 }
 
 fn typed<'p>(params: &'p [Value<'_>]) -> Vec<(&'p (dyn ToSql + Sync), Type)> {

@@ -45,7 +45,7 @@ const USE: &str = "SELECT header, sum(is_grant)::bigint AS grants, sum(1 - is_gr
 #[async_trait]
 impl DataKeys for PostgresStore {
     async fn data_keys(&self) -> Result<Vec<DataKeyRow>> {
-        work!(self, Read, |connection| connection.all(ALL, params![], data_key_of).await)
+        work!(self, Scan, |connection| connection.all(ALL, params![], data_key_of).await)
     }
 
     async fn add_data_key(&self, key: DataKeyRow) -> Result<()> {

@@ -51,7 +51,7 @@ impl Events for PostgresStore {
     async fn events(&self, after: u64, rows: usize) -> Result<Vec<StoredEvent>> {
         self.number_events().await?;
         let after = i64::try_from(after).unwrap_or(i64::MAX);
-        work!(self, Read, |connection| {
+        work!(self, Scan, |connection| {
             connection.all(AFTER, params![after, limit(rows)], event_of).await
         })
     }

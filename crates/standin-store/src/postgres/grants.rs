@@ -127,7 +127,7 @@ impl Grants for PostgresStore {
         rows: usize,
     ) -> Result<Vec<Listed<Grant, GrantId>>> {
         let after = after.as_ref().map(GrantId::as_bytes);
-        work!(self, Read, |connection| {
+        work!(self, Scan, |connection| {
             connection.all(PAGE, params![after, limit(rows)], listed).await
         })
     }
@@ -163,7 +163,7 @@ impl Grants for PostgresStore {
     }
 
     async fn due_revocations(&self, now: Timestamp, rows: usize) -> Result<Vec<RevocationRow>> {
-        work!(self, Read, |connection| revocations::due(connection, now, rows).await)
+        work!(self, Scan, |connection| revocations::due(connection, now, rows).await)
     }
 
     async fn finish_revocation(&self, grant: GrantId, queued_at: Timestamp) -> Result<()> {

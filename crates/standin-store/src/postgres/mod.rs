@@ -1,9 +1,11 @@
 //! PostgreSQL: one database for several processes.
 //!
 //! ```text
-//! a read  ─▶ a connection of the pool ─ one statement ─▶ answer
-//! a write ─▶ a connection of the pool ─ BEGIN + statement … statement ─ intent + COMMIT ─▶ answer
+//! a read  ─▶ a connection of the pool that readers share ─ one statement ─▶ answer
+//! a write ─▶ a connection of the pool, its own ─ BEGIN + statement … statement ─ intent + COMMIT ─▶ answer
 //! ```
+//!
+//! How readers share, and who waits for whom then, is said in `lines.rs`.
 //!
 //! Every statement brings the types of its parameters along and is prepared nowhere, and every setting is one of a
 //! transaction: there is no state in a session, so a pooler such as PgBouncer may stand in between in transaction
@@ -33,6 +35,7 @@ mod grants;
 mod housekeeping;
 pub(crate) mod inspect;
 mod intents;
+mod lines;
 mod receipts;
 mod refreshes;
 mod refusal;
@@ -59,6 +62,7 @@ use standin::store::{Marks, StoreError};
 use address::{Address, Tls};
 use connection::Noted;
 use intents::Intents;
+use lines::Lines;
 pub use refusal::ServerError;
 
 /// How long making a connection may take, TLS and password included.
@@ -68,6 +72,7 @@ const CONNECT: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub struct PostgresStore {
     pool: Pool,
+    lines: Lines,
     intents: Intents,
     marks: Marks,
     name: String,
@@ -96,8 +101,8 @@ impl PostgresStore {
             );
         }
         let pool = pool_of(&address)?;
-        let marks = Marks::default();
-        let store = Self { pool, intents: Intents::new(), marks, name, cluster: None };
+        let (lines, marks) = (Lines::new(pool.clone()), Marks::default());
+        let store = Self { pool, lines, intents: Intents::new(), marks, name, cluster: None };
         store.first_connection().await?;
         Ok(store)
     }

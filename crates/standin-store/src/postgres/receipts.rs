@@ -55,7 +55,7 @@ impl Receipts for PostgresStore {
     }
 
     async fn receipts(&self, wanted: &ReceiptFilter) -> Result<Vec<ReceiptRow>> {
-        work!(self, Read, |connection| {
+        work!(self, Scan, |connection| {
             let page = params![
                 wanted.provider.as_ref().map(ProviderId::as_str),
                 wanted.user.as_ref().map(UserId::as_bytes),
@@ -91,7 +91,7 @@ impl PostgresStore {
     /// When the newest ended of those that are too many.
     async fn first_to_go(&self, kind: ReceiptKind, most: usize) -> Result<Option<Timestamp>> {
         let end = |row: &Row| Cells::of(row, "receipts").instant("ended_at");
-        work!(self, Read, |connection| {
+        work!(self, Scan, |connection| {
             connection.one(FIRST_TO_GO, params![kind.word(), limit(most)], end).await
         })
     }

@@ -107,7 +107,7 @@ impl Refreshes for PostgresStore {
 
     async fn overdue_refreshes(&self, _now: Timestamp, rows: usize) -> Result<Vec<GrantId>> {
         let grant = |row: &Row| Cells::of(row, "refresh_leases").id("grant_id");
-        work!(self, Read, |connection| {
+        work!(self, Scan, |connection| {
             connection.all(OVERDUE, params![limit(rows)], grant).await
         })
     }
@@ -127,7 +127,7 @@ impl Refreshes for PostgresStore {
     ) -> Result<Vec<GrantId>> {
         let grant = |row: &Row| Cells::of(row, "grants").id("id");
         let due = params![provider.as_str(), now, limit(rows)];
-        work!(self, Read, |connection| connection.all(DUE, due, grant).await)
+        work!(self, Scan, |connection| connection.all(DUE, due, grant).await)
     }
 
     async fn commit_refresh(&self, commit: RefreshCommit) -> Result<Committed> {

@@ -42,7 +42,7 @@ impl Rewraps for PostgresStore {
         after: Option<GrantId>,
         rows: usize,
     ) -> Result<Vec<Listed<Grant, GrantId>>> {
-        work!(self, Read, |connection| grants::to_rewrap(connection, active, after, rows).await)
+        work!(self, Scan, |connection| grants::to_rewrap(connection, active, after, rows).await)
     }
 
     async fn rewrap_grants(&self, grants: Vec<RewrappedGrant>) -> Result<usize> {
@@ -61,7 +61,7 @@ impl Rewraps for PostgresStore {
         after: Option<(Timestamp, GrantId)>,
         rows: usize,
     ) -> Result<Vec<Listed<RevocationRow, (Timestamp, GrantId)>>> {
-        work!(self, Read, |connection| {
+        work!(self, Scan, |connection| {
             revocations::to_rewrap(connection, active, after, rows).await
         })
     }

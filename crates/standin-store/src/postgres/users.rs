@@ -75,7 +75,7 @@ impl Users for PostgresStore {
 
     async fn users(&self, after: Option<UserId>, rows: usize) -> Result<Vec<User>> {
         let after = after.as_ref().map(UserId::as_bytes);
-        work!(self, Read, |connection| {
+        work!(self, Scan, |connection| {
             connection.all(PAGE, params![after, limit(rows)], |row| user_of(row, 0)).await
         })
     }

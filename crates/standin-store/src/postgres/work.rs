@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use standin::store::{Result, StoreError};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::PostgresStore;
 use super::connection::{Connection, Mode};
@@ -14,6 +14,8 @@ use super::intents::Intent;
 /// How often the same work is done again.
 const REPEATS: u32 = 4;
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
+/// How long a read may wait for its answer, on whichever connections it asks.
+const READ_LIMIT: Duration = Duration::from_secs(5);
 /// How long a COMMIT may take: it may wait for a standby.
 const COMMIT_LIMIT: Duration = Duration::from_secs(10);
 /// How long it is tried to find out what became of one, in all: others count on hearing of a write by then
@@ -25,7 +27,7 @@ pub(super) type Done<T> = std::result::Result<T, Failure>;
 /// Does the work, again from its beginning where that may help, and gives its [`Result`]. A macro and not a function
 /// that takes a closure: the compiler cannot yet be told that the futures of such a closure may change threads.
 ///
-/// Each of `Read`, `Snapshot`, `Count` and `Write` is a [`Mode`]. What is written is durable when this returns.
+/// Each of `Read`, `Scan`, `Snapshot`, `Count` and `Write` is a [`Mode`]. What is written is durable when this returns.
 macro_rules! work {
     ($store:expr, $mode:ident, |$connection:ident| $work:expr) => {{
         let mut tries =
@@ -50,27 +52,36 @@ macro_rules! work {
 }
 pub(super) use work;
 
-/// The tries of one piece of work. Serialization failures, deadlocks and connections that were lost before a COMMIT
-/// are met here, and nowhere else.
+/// The tries of one piece of work. Serialization failures, deadlocks and connections that were lost before a COMMIT,
+/// or that did not answer a read, are met here, and nowhere else.
 pub(super) struct Tries<'s> {
     store: &'s PostgresStore,
     mode: Mode,
+    began: Instant,
     left: u32,
     pause: Duration,
 }
 
 impl<'s> Tries<'s> {
-    pub(super) const fn new(store: &'s PostgresStore, mode: Mode) -> Self {
-        Self { store, mode, left: REPEATS, pause: FIRST_PAUSE }
+    pub(super) fn new(store: &'s PostgresStore, mode: Mode) -> Self {
+        Self { store, mode, began: Instant::now(), left: REPEATS, pause: FIRST_PAUSE }
     }
 
     pub(super) async fn begin(&self) -> Done<Connection> {
-        let client = self.store.pool.get().await?;
-        Ok(Connection::new(client, self.mode, self.store.intents.next()))
+        let lines = &self.store.lines;
+        let line = if self.mode == Mode::Read { lines.join().await } else { lines.own().await }?;
+        Ok(Connection::new(line, self.mode, self.store.intents.next()))
     }
 
     pub(super) async fn in_time<T>(&self, work: impl Future<Output = Done<T>>) -> Done<T> {
-        timeout(self.mode.limit(), work).await.unwrap_or(Err(silence()))
+        let limit = self.mode.limit();
+        let limit = self.left_to_read().map_or(limit, |left| limit.min(left));
+        timeout(limit, work).await.unwrap_or(Err(silence()))
+    }
+
+    /// For a read, which another connection may answer in the time that is left.
+    fn left_to_read(&self) -> Option<Duration> {
+        (self.mode == Mode::Read).then(|| READ_LIMIT.saturating_sub(self.began.elapsed()))
     }
 
     /// Commits what was done, or takes it back.
@@ -99,13 +110,20 @@ impl<'s> Tries<'s> {
     /// What to tell the caller; nothing, after a pause, if it is worth another try.
     pub(super) async fn judge<T>(&mut self, done: Done<T>) -> Option<Result<T>> {
         match done {
-            Err(failure) if failure.is_passing() && self.left > 0 => {
+            Err(failure) if self.is_passing(&failure) && self.left > 0 => {
                 sleep(self.pause).await;
                 self.pause *= 2;
                 self.left -= 1;
                 None
             }
             done => Some(done.map_err(StoreError::from)),
+        }
+    }
+
+    fn is_passing(&self, failure: &Failure) -> bool {
+        match failure {
+            Failure::Late(_) => self.left_to_read().is_some_and(|left| !left.is_zero()),
+            failure => failure.is_passing(),
         }
     }
 

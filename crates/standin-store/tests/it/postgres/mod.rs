@@ -8,6 +8,7 @@ mod fixture;
 mod laws;
 mod laws_pooled;
 mod proxy;
+mod reads;
 mod schema;
 mod servers;
 mod statements;

@@ -1,0 +1,189 @@
+//! Connections, and which of them readers share.
+//!
+//! A read is one statement that finds rows by their key and leaves nothing behind, so it needs no connection of its
+//! own: it sends its statement behind those of others, and the server answers them in turn (pipelining).
+//!
+//! ```text
+//! a read ─▶ readers hold less than half of the pool, and it gives one at once? ─▶ that one, which others may join
+//!        └▶ otherwise ─────────────────────────────────────────────▶ the one with the fewest unanswered statements
+//! the last reader leaves ─▶ back to the pool; it is closed instead if it was given up
+//! ```
+//!
+//! The other half of the pool is for whoever writes, and of all readers one at a time stands in its queue.
+//!
+//! Who waits for whom: the server answers in turn, so an answer waits for those before it on its connection. That is
+//! kept short. Only statements that find rows by their key are sent this way (`Mode::Read`; the others are of
+//! `Mode::Scan`). Whoever comes joins the connection that owes the fewest answers. And one that owes a reader an answer
+//! for two seconds is given up for all of them: nobody joins it any more, it is closed, and whoever waits on it asks
+//! over another, within the five seconds that a read has in all (`work.rs`).
+//!
+//! A reader that goes away in the middle is in nobody's way: its answer is taken off the wire and thrown away, and
+//! counts as owed until a later one has come.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+
+use deadpool_postgres::{Object, Pool, PoolError, TimeoutType, Timeouts};
+use tokio::time::{Instant, timeout_at};
+use tokio_postgres::Error;
+use tokio_util::sync::CancellationToken;
+
+use super::failure::Failure;
+
+/// A connection of the pool. It goes back there when nobody holds it any more, unless it was given up.
+#[derive(Debug)]
+pub(super) struct Line {
+    /// There until it is dropped.
+    client: Option<Object>,
+    asked: AtomicU64,
+    /// The number of the last statement that was answered, and so were those before it.
+    answered: AtomicU64,
+    given_up: CancellationToken,
+}
+
+impl Line {
+    pub(super) fn of(client: Object) -> Arc<Self> {
+        let (asked, answered) = (AtomicU64::new(0), AtomicU64::new(0));
+        let given_up = CancellationToken::new();
+        Arc::new(Self { client: Some(client), asked, answered, given_up })
+    }
+
+    /// Sends a statement and waits for its answer, or until the connection is given up.
+    ///
+    /// Dropped, it leaves the statement to the server, and its answer to nobody.
+    pub(super) async fn ask<T>(
+        &self,
+        statement: impl AsyncFnOnce(&Object) -> Result<T, Error>,
+    ) -> Result<T, Failure> {
+        let client = self.client()?;
+        let number = self.asked.fetch_add(1, Ordering::Relaxed) + 1;
+        tokio::select! {
+            biased;
+            answer = statement(client) => {
+                self.answered.fetch_max(number, Ordering::Relaxed);
+                Ok(answer?)
+            }
+            () = self.given_up.cancelled() => Err(given_up()),
+        }
+    }
+
+    pub(super) fn client(&self) -> Result<&Object, Failure> {
+        self.client.as_ref().filter(|_| !self.given_up.is_cancelled()).ok_or_else(given_up)
+    }
+
+    /// It does not answer: whoever waits is told so, and it is closed when they have left.
+    pub(super) fn give_up(&self) {
+        self.given_up.cancel();
+    }
+
+    fn is_usable(&self) -> bool {
+        self.client().is_ok_and(|client| !client.is_closed())
+    }
+
+    /// Also counts those whose readers have gone.
+    fn unanswered(&self) -> u64 {
+        let answered = self.answered.load(Ordering::Relaxed);
+        self.asked.load(Ordering::Relaxed).saturating_sub(answered)
+    }
+}
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        if self.given_up.is_cancelled() {
+            // Taken out of the pool, which makes another, it is closed.
+            drop(self.client.take().map(Object::take));
+        }
+    }
+}
+
+const fn given_up() -> Failure {
+    Failure::Late("the connection was given up: the server did not answer in time")
+}
+
+/// Those that readers share.
+#[derive(Debug)]
+pub(super) struct Lines {
+    pool: Pool,
+    /// How many there are at most. None of a pool of one: whoever writes would never find it free.
+    most: usize,
+    shared: Mutex<Vec<Weak<Line>>>,
+    /// Of whoever asks the pool for one.
+    turn: tokio::sync::Mutex<()>,
+}
+
+impl Lines {
+    pub(super) fn new(pool: Pool) -> Self {
+        let most = pool.status().max_size / 2;
+        Self { pool, most, shared: Mutex::default(), turn: tokio::sync::Mutex::new(()) }
+    }
+
+    /// For whoever does more than one read: nobody joins it.
+    pub(super) async fn own(&self) -> Result<Arc<Line>, PoolError> {
+        Ok(Line::of(self.pool.get().await?))
+    }
+
+    /// For one read.
+    pub(super) async fn join(&self) -> Result<Arc<Line>, PoolError> {
+        if self.most == 0 {
+            return self.own().await;
+        }
+        match self.least_busy() {
+            (Some(line), count) if count >= self.most => Ok(line),
+            (Some(line), _) => Ok(self.another().await.unwrap_or(line)),
+            (None, _) => self.first().await,
+        }
+    }
+
+    /// Another one, if neither the pool nor another reader has to be waited for.
+    async fn another(&self) -> Option<Arc<Line>> {
+        let _turn = self.turn.try_lock().ok()?;
+        let is_enough = self.least_busy().1 >= self.most;
+        if is_enough { None } else { self.open(Duration::ZERO).await.ok() }
+    }
+
+    /// One reader waits for the pool, and the others for it.
+    async fn first(&self) -> Result<Arc<Line>, PoolError> {
+        let patience = self.pool.timeouts().wait.unwrap_or_default();
+        let until = Instant::now() + patience;
+        let _turn = timeout_at(until, self.turn.lock()).await.map_err(|_| self.none_in_time())?;
+        match self.least_busy() {
+            (Some(line), _) => Ok(line),
+            (None, _) => self.open(until.saturating_duration_since(Instant::now())).await,
+        }
+    }
+
+    async fn open(&self, wait: Duration) -> Result<Arc<Line>, PoolError> {
+        let timeouts = Timeouts { wait: Some(wait), ..self.pool.timeouts() };
+        let line = Line::of(self.pool.timeout_get(&timeouts).await?);
+        self.shared().push(Arc::downgrade(&line));
+        Ok(line)
+    }
+
+    /// The one with the fewest unanswered statements, and how many there are.
+    fn least_busy(&self) -> (Option<Arc<Line>>, usize) {
+        let mut shared = self.shared();
+        let mut least: Option<Arc<Line>> = None;
+        shared.retain(|line| {
+            let Some(line) = line.upgrade().filter(|line| line.is_usable()) else {
+                return false;
+            };
+            if least.as_ref().is_none_or(|least| line.unanswered() < least.unanswered()) {
+                least = Some(line);
+            }
+            true
+        });
+        (least, shared.len())
+    }
+
+    /// Either all are in use, or whoever is before us is still making one.
+    fn none_in_time(&self) -> PoolError {
+        let status = self.pool.status();
+        let all_are_there = status.size >= status.max_size;
+        PoolError::Timeout(if all_are_there { TimeoutType::Wait } else { TimeoutType::Create })
+    }
+
+    fn shared(&self) -> MutexGuard<'_, Vec<Weak<Line>>> {
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,195 @@
+//! Readers share connections: each gets its own answer, and what happens to one of them or to the connection is
+//! nobody else's trouble (fault D28).
+
+use std::pin::pin;
+use std::process::Command;
+
+use futures_util::future::join_all;
+use standin::store::conformance::samples::{attempt, grant, grant_id, sign_in};
+use standin::store::{Attempts, Grants, Result, Users};
+use standin::vault::Grant;
+use standin_store::postgres::PostgresStore;
+use standin_store::postgres::testing::Database;
+use tokio::time::{Duration, sleep};
+use tokio_postgres::Client;
+
+use super::fixture::{Connected, Fixture, connect};
+
+const PEOPLE: u64 = 8;
+const READERS: u64 = 200;
+const OURS: &str =
+    "FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'standin'";
+
+/// A store of two connections, one of which is for readers, and somebody else who can keep them waiting.
+struct Place {
+    // Before the database: what is dropped first lets go of it.
+    store: PostgresStore,
+    other: Client,
+    _connected: Connected,
+    _database: Database,
+}
+
+impl Place {
+    async fn new() -> Self {
+        let database = Database::fresh();
+        let url = database.url().replace("pool_timeout=60", "pool_timeout=2&pool_size=2");
+        let store = PostgresStore::open(&url).await.unwrap();
+        sign_in_all(&store).await;
+        let (other, connected) = connect(&database).await;
+        Self { store, other, _connected: connected, _database: database }
+    }
+
+    async fn keep_waiting(&self) {
+        self.other
+            .batch_execute("BEGIN; LOCK TABLE grants IN ACCESS EXCLUSIVE MODE")
+            .await
+            .unwrap();
+        assert_eq!(self.waiting().await, 0);
+    }
+
+    async fn let_go(&self) {
+        self.other.batch_execute("ROLLBACK").await.unwrap();
+    }
+
+    /// How many connections of ours wait.
+    async fn waiting(&self) -> i64 {
+        // Within a transaction what is seen of others stays as it was, unless one asks.
+        self.other.batch_execute("SELECT pg_stat_clear_snapshot()").await.unwrap();
+        self.count(&format!("SELECT count(*) {OURS} AND wait_event_type = 'Lock'")).await
+    }
+
+    async fn until_waiting(&self) {
+        while self.waiting().await == 0 {
+            sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    async fn count(&self, sql: &str) -> i64 {
+        self.other.query_typed(sql, &[]).await.unwrap()[0].get(0)
+    }
+
+    /// The processes of the server that work for us.
+    async fn processes(&self) -> Vec<i32> {
+        let sql = format!("SELECT pid {OURS} ORDER BY pid");
+        let rows = self.other.query_typed(&sql, &[]).await.unwrap();
+        rows.iter().map(|row| row.get(0)).collect()
+    }
+}
+
+async fn sign_in_all(store: &PostgresStore) {
+    for number in 0..PEOPLE {
+        store.complete_sign_in(sign_in(number)).await.unwrap();
+    }
+}
+
+/// All at once. What they get is to be [`right`].
+async fn read_all(store: &PostgresStore) -> Vec<Result<Option<Grant>>> {
+    join_all((0..READERS).map(|number| store.grant(grant_id(number % PEOPLE)))).await
+}
+
+fn right() -> Vec<Result<Option<Grant>>> {
+    (0..READERS).map(|number| Ok(Some(grant(number % PEOPLE)))).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a PostgreSQL server"]
+async fn readers_share_a_connection_and_a_write_finds_one_beside_them() {
+    let place = Place::new().await;
+    place.keep_waiting().await;
+    let (answers, (written, waiting)) = tokio::join!(read_all(&place.store), async {
+        place.until_waiting().await;
+        let written = place.store.consume_attempt(attempt(1)).await;
+        let waiting = place.waiting().await;
+        place.let_go().await;
+        (written, waiting)
+    });
+    assert_eq!(written, Ok(true));
+    assert_eq!(waiting, 1, "connections for {READERS} readers");
+    assert_eq!(answers, right());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a PostgreSQL server"]
+async fn readers_behind_a_pooler_get_each_their_own_answer() {
+    let store = Fixture::pooled().await;
+    sign_in_all(&store).await;
+    for _ in 0..5 {
+        assert_eq!(read_all(&store).await, right());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a PostgreSQL server"]
+async fn d28_a_connection_that_is_killed_under_its_readers_costs_none_of_them_an_answer() {
+    let place = Place::new().await;
+    place.keep_waiting().await;
+    let (answers, killed) = tokio::join!(read_all(&place.store), async {
+        place.until_waiting().await;
+        let kill = format!("SELECT count(pg_terminate_backend(pid)) {OURS}");
+        let killed = place.count(&kill).await;
+        place.let_go().await;
+        killed
+    });
+    assert!(killed > 0);
+    assert_eq!(answers, right());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a PostgreSQL server"]
+async fn a_reader_that_goes_away_is_in_nobodys_way() {
+    let place = Place::new().await;
+    let before = place.processes().await;
+    place.keep_waiting().await;
+    let mut others = pin!(read_all(&place.store));
+    // It asks first, and the others behind it.
+    tokio::select! {
+        biased;
+        answer = place.store.grant(grant_id(1)) => panic!("{answer:?}"),
+        answers = &mut others => panic!("{answers:?}"),
+        () = place.until_waiting() => {}
+    }
+    place.let_go().await;
+    assert_eq!(others.await, right());
+    assert_eq!(read_all(&place.store).await, right());
+    assert_eq!(place.processes().await, before, "the connection is as good as before");
+}
+
+/// A process of the server that does nothing until this is dropped.
+struct Stopped(i32);
+
+impl Stopped {
+    fn new(process: i32) -> Self {
+        signal("-STOP", process);
+        Self(process)
+    }
+}
+
+impl Drop for Stopped {
+    fn drop(&mut self) {
+        signal("-CONT", self.0);
+    }
+}
+
+fn signal(name: &str, process: i32) {
+    let sent = Command::new("kill").args([name, &process.to_string()]).status();
+    assert!(sent.is_ok_and(|sent| sent.success()), "kill {name}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a PostgreSQL server"]
+async fn d28_a_connection_that_answers_no_more_is_given_up_and_its_readers_ask_another() {
+    let place = Place::new().await;
+    let processes = place.processes().await;
+    let [process] = processes[..] else { panic!("{processes:?}") };
+    let _stopped = Stopped::new(process);
+    assert_eq!(read_all(&place.store).await, right());
+    // Nobody has it any more: both of the two are others.
+    place.keep_waiting().await;
+    let (answers, written) = tokio::join!(read_all(&place.store), async {
+        place.until_waiting().await;
+        let written = place.store.consume_attempt(attempt(1)).await;
+        place.let_go().await;
+        written
+    });
+    assert_eq!((answers, written), (right(), Ok(true)));
+}
