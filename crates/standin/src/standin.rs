@@ -453,14 +453,14 @@ impl Standin {
     }
 
     async fn settle_refreshes_once(&self, replayed: &mut Replayed) -> Result<(), Error> {
-        let was_replayed = std::mem::take(&mut replayed.since_it_was_away);
+        let mut is_replayed = std::mem::take(&mut replayed.since_it_was_away);
         let timeline = self.0.core.store.timeline().await?;
-        if !was_replayed || timeline != replayed.to {
+        if !is_replayed || timeline != replayed.to {
             self.0.refresher.failed_over(timeline.as_ref());
-            self.0.refresher.replay().await;
+            is_replayed = self.0.refresher.replay().await;
         }
         self.0.refresher.sweep().await?;
-        *replayed = Replayed { to: timeline, since_it_was_away: true };
+        *replayed = Replayed { to: timeline, since_it_was_away: is_replayed };
         Ok(())
     }
 

@@ -1,6 +1,7 @@
 //! What is in the file, as it is looked at without the disk.
 
 use std::cmp::Reverse;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use standin::JournalRecord;
@@ -14,11 +15,12 @@ const AFTER_COMMIT: Duration = Duration::from_mins(10);
 /// What never came to a row is kept for so long, as a spare.
 const SPARE: Duration = Duration::from_hours(24);
 
-/// Every record of the file. Those that wait are few, and asked for often.
+/// Every record of the file, by the grant that it is of: whoever is about to ask looks for one first.
 #[derive(Clone, Default)]
 pub(super) struct Known {
-    waiting: Vec<Kept>,
-    settled: Vec<Kept>,
+    of: BTreeMap<GrantId, Vec<Kept>>,
+    /// How many are not settled.
+    waiting: usize,
 }
 
 impl Known {
@@ -27,36 +29,28 @@ impl Known {
     pub(super) fn of(mut kept: Vec<Kept>) -> Self {
         kept.sort_by_key(|kept| (age(kept), Reverse(kept.settled_at)));
         kept.dedup_by_key(|kept| (kept.record.attempt, kept.record.generation));
-        let mut known = Self::default();
-        for kept in kept {
-            known.add(kept);
-        }
-        known
+        kept.into_iter().collect()
     }
 
     pub(super) fn add(&mut self, kept: Kept) {
-        match kept.settled_at {
-            None => self.waiting.push(kept),
-            Some(_) => self.settled.push(kept),
-        }
+        self.waiting += usize::from(kept.settled_at.is_none());
+        self.of.entry(kept.record.grant).or_default().push(kept);
     }
 
     pub(super) fn worth_keeping(&self, now: Timestamp) -> Self {
-        let worth =
-            |all: &[Kept]| all.iter().filter(|kept| is_worth_keeping(kept, now)).cloned().collect();
-        Self { waiting: worth(&self.waiting), settled: worth(&self.settled) }
+        self.all().filter(|kept| is_worth_keeping(kept, now)).cloned().collect()
     }
 
     pub(super) fn all(&self) -> impl Iterator<Item = &Kept> {
-        self.settled.iter().chain(&self.waiting)
+        self.of.values().flatten()
     }
 
-    pub(super) fn waiting(&self) -> usize {
-        self.waiting.len()
+    pub(super) const fn waiting(&self) -> usize {
+        self.waiting
     }
 
     pub(super) fn waits_for(&self, grant: GrantId, generation: u64) -> bool {
-        self.waiting.iter().any(|kept| is_before(kept, grant, generation))
+        self.grant(grant).any(|kept| is_waiting_before(kept, generation))
     }
 
     /// What has waited for this grant's row to come to `generation` does so no longer. Whose answers they were.
@@ -66,19 +60,22 @@ impl Known {
         generation: u64,
         now: Timestamp,
     ) -> Vec<RefreshId> {
-        let settled = self.waiting.extract_if(.., |kept| is_before(kept, grant, generation));
-        let settled: Vec<Kept> =
-            settled.map(|kept| Kept { settled_at: Some(now), ..kept }).collect();
-        let attempts = settled.iter().map(|kept| kept.record.attempt).collect();
-        self.settled.extend(settled);
-        attempts
+        let of_it = self.of.get_mut(&grant).into_iter().flatten();
+        let waiting = of_it.filter(|kept| is_waiting_before(kept, generation));
+        let settled: Vec<_> = waiting
+            .map(|kept| {
+                kept.settled_at = Some(now);
+                kept.record.attempt
+            })
+            .collect();
+        self.waiting -= settled.len();
+        settled
     }
 
     /// The newest answer to this grant for `generation` or a later one.
     pub(super) fn newest(&self, grant: GrantId, generation: u64) -> Option<JournalRecord> {
-        let is_it =
-            |kept: &&Kept| kept.record.grant == grant && kept.record.generation >= generation;
-        self.all().filter(is_it).max_by_key(|kept| age(kept)).map(|kept| kept.record.clone())
+        let is_it = |kept: &&Kept| kept.record.generation >= generation;
+        self.grant(grant).filter(is_it).max_by_key(|kept| age(kept)).map(|kept| kept.record.clone())
     }
 
     /// Oldest first.
@@ -87,10 +84,22 @@ impl Known {
         all.sort_by_key(|kept| age(kept));
         all.into_iter().map(|kept| kept.record.clone()).collect()
     }
+
+    fn grant(&self, grant: GrantId) -> impl Iterator<Item = &Kept> {
+        self.of.get(&grant).into_iter().flatten()
+    }
 }
 
-fn is_before(kept: &Kept, grant: GrantId, generation: u64) -> bool {
-    kept.record.grant == grant && kept.record.generation < generation
+impl FromIterator<Kept> for Known {
+    fn from_iter<I: IntoIterator<Item = Kept>>(all: I) -> Self {
+        let mut known = Self::default();
+        all.into_iter().for_each(|kept| known.add(kept));
+        known
+    }
+}
+
+fn is_waiting_before(kept: &Kept, generation: u64) -> bool {
+    kept.settled_at.is_none() && kept.record.generation < generation
 }
 
 fn age(kept: &Kept) -> (Timestamp, u64, RefreshId) {

@@ -4,21 +4,22 @@ use async_trait::async_trait;
 use standin::fail_point::FailPoint;
 use standin::id::{GrantId, RefreshId};
 use standin::store::{
-    Claimed, Committed, LeaseEnd, RefreshClaim, RefreshCommit, Refreshes, Result, StoreError,
-    Timeline,
+    Claimed, Committed, HOLD_OFF_MARGIN, LeaseEnd, RefreshClaim, RefreshCommit, Refreshes, Result,
+    StoreError, Timeline,
 };
 use standin::time::Timestamp;
 use standin::verify::ProviderId;
 use tokio_postgres::Row;
 
-use super::connection::Connection;
+use super::connection::{Connection, Mode};
 use super::failovers::{note_timeline, now_ms, timeline};
 use super::rows::{Cells, limit, params};
 use super::work::{Done, work};
 use super::{PostgresStore, cluster, events, grants, scope_ledger};
 
 /// `$4` and `$5` are the claimant's now and its deadline, of which only the distance counts; `$6` says that nothing will
-/// be asked of a provider; `$7` is what the names of timelines begin with.
+/// be asked of a provider; `$7` is what the names of timelines begin with; `$8` is as far from `$4` as nobody asks after a
+/// failover.
 macro_rules! claim {
     ($source:expr) => {
         concat!(
@@ -40,9 +41,9 @@ macro_rules! claim {
         )
     };
 }
-const CLAIM: &str = claim!("$6 OR $7 = ''");
+const CLAIM: &str = claim!("$6 OR $7 = '' OR $8 > 0");
 /// Where a failover can be told: nobody claims, but to bring an answer, until the timeline has been there for as long as
-/// a lease lasts.
+/// a lease lasts, and a margin more. The server before it has let go of every write by then.
 const CLAIM_UNLESS_NEW: &str = concat!(
     "WITH noted AS (",
     note_timeline!("$7"),
@@ -52,9 +53,10 @@ const CLAIM_UNLESS_NEW: &str = concat!(
         timeline!("$7"),
         " AND seen_at <= ",
         now_ms!(),
-        " - ($5 - $4))"
+        " - ($8 - $4))"
     ))
 );
+const _: () = assert!(Mode::Write.limit().as_millis() <= HOLD_OFF_MARGIN.as_millis());
 const UNTIL: &str = "SELECT grant_id, deadline FROM refresh_leases WHERE grant_id = $1";
 const RELEASE: &str = "DELETE FROM refresh_leases WHERE grant_id = $1 AND attempt_id = $2";
 const YIELD: &str = concat!(
@@ -155,6 +157,7 @@ async fn claimed(
         claim.deadline,
         !claim.asks,
         cluster,
+        claim.held_off_until(),
     ];
     if let Some(ours) = connection.one(sql, row, ours_of).await? {
         return Ok(ours);

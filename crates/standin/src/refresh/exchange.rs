@@ -80,6 +80,10 @@ impl Exchange {
     }
 
     /// Whether the provider may replace its refresh token, or has done so before, whatever is known of it.
+    ///
+    /// A new consent begins a generation, too, and nothing in a grant tells that from a rotation: a grant that its user has
+    /// given twice is leased also where it need not be. It costs a statement for each refresh, a wait after a failover, and
+    /// `rotation_lost` for a reason where its user may have taken it back; never a token.
     pub(super) fn may_rotate(&self, grant: &Grant) -> bool {
         let has_rotated = grant.generation > 1;
         has_rotated || self.profile_of(grant).rotates.is_possible()

@@ -105,12 +105,13 @@ impl<'a> Flight<'a> {
         self.exchange.core.vault.learn(grant.tokens.iter()).await;
         self.attempt = record.attempt;
         self.destination = Some(Destination::of(&grant));
-        self.hand = Answer::of_record(record, &grant, &self.exchange.core.vault);
-        if self.hand.is_none() {
+        let Some(answer) = Answer::of_record(record, &grant, &self.exchange.core.vault) else {
             tracing::error!(grant.id = %record.grant, "an answer of the journal does not open; it is left where it is");
             return Err(later(None));
-        }
-        self.fly(Goal::Replay(record.generation)).await
+        };
+        let given = answer.given();
+        self.hand = Some(answer);
+        self.fly(Goal::Replay(given)).await
     }
 
     pub(super) async fn fly(mut self, goal: Goal) -> Outcome {
@@ -164,7 +165,7 @@ impl<'a> Flight<'a> {
             Step::Read => self.read().await,
             Step::Claim { generation, asks } => self.claim(generation, asks).await,
             Step::Ask => Ok(self.ask().await),
-            Step::Keep => Ok(self.keep().await),
+            Step::Keep { unresolved } => Ok(self.keep(unresolved).await),
             Step::Commit { is_in_doubt } => self.commit(is_in_doubt).await,
             Step::Recall { generation } => Ok(self.recall(generation)),
             Step::Bury { rotation_lost } => self.bury(rotation_lost).await,
@@ -248,7 +249,7 @@ impl<'a> Flight<'a> {
                 }
                 (self.claimed_at, self.has_asked) = (Some(claimed_at), false);
                 self.is_record = unresolved > 0;
-                Event::Claimed { generation, unresolved, is_own }
+                Event::Claimed { generation, unresolved }
             }
         })
     }
@@ -291,7 +292,7 @@ impl<'a> Flight<'a> {
         exchange.refuse_another_person(&provider, grant, &tokens)?;
         let rotated = tokens.refresh_token.is_some();
         let (attempt, generation) = (self.attempt, grant.generation);
-        self.hand = Some(Answer { attempt, generation, asked_at, tokens });
+        self.hand = Some(Answer { attempt, generation, asked_at, unresolved: 0, tokens });
         Ok(Event::Answered { rotated })
     }
 
@@ -315,8 +316,9 @@ impl<'a> Flight<'a> {
         }
     }
 
-    async fn keep(&self) -> Event {
-        if let (Some(answer), Some(grant)) = (&self.hand, &self.row) {
+    async fn keep(&mut self, unresolved: u32) -> Event {
+        if let (Some(answer), Some(grant)) = (&mut self.hand, &self.row) {
+            answer.unresolved = unresolved;
             self.exchange.keep(answer, grant).await;
         }
         Event::Kept
@@ -357,12 +359,10 @@ impl<'a> Flight<'a> {
         let answer = record.zip(grant).and_then(|(record, grant)| {
             Answer::of_record(&record, grant, &self.exchange.core.vault)
         });
-        let found = answer.as_ref().map(|answer| (answer.generation, answer.attempt));
+        let found = answer.as_ref().map(Answer::given);
+        self.attempt = answer.as_ref().map_or(self.attempt, |answer| answer.attempt);
         self.hand = answer;
-        if let Some((_, attempt)) = found {
-            self.attempt = attempt;
-        }
-        Event::Recalled(found.map(|(generation, _)| generation))
+        Event::Recalled(found)
     }
 
     async fn bury(&mut self, rotation_lost: bool) -> Result<Event, RefreshFailure> {

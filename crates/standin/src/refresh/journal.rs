@@ -10,6 +10,7 @@ use async_trait::async_trait;
 use data_encoding::BASE64;
 use serde::{Deserialize, Serialize};
 
+use super::protocol::Given;
 use crate::entropy::Entropy;
 use crate::id::{GrantId, RefreshId};
 use crate::provider::{Scopes, TokenResponse};
@@ -86,6 +87,8 @@ pub(super) struct Answer {
     pub(super) attempt: RefreshId,
     pub(super) generation: u64,
     pub(super) asked_at: Timestamp,
+    /// How many attempts at this generation its lease had counted that ended in the dark, when it was asked for.
+    pub(super) unresolved: u32,
     pub(super) tokens: TokenResponse,
 }
 
@@ -99,9 +102,17 @@ struct Body {
     refresh_expires_in_ms: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     scopes: Option<Scopes>,
+    /// None, where nobody has counted.
+    #[serde(default)]
+    unresolved: u32,
 }
 
 impl Answer {
+    /// What it is to the one who decides what becomes of it.
+    pub(super) const fn given(&self) -> Given {
+        Given { generation: self.generation, unresolved: self.unresolved }
+    }
+
     /// The generation that its refresh token begins.
     pub(super) fn next_generation(&self) -> u64 {
         self.generation + u64::from(self.tokens.refresh_token.is_some())
@@ -131,6 +142,7 @@ impl Answer {
             expires_in_ms: self.tokens.expires_in.map(milliseconds),
             refresh_expires_in_ms: self.tokens.refresh_expires_in.map(milliseconds),
             scopes: self.tokens.scopes.clone(),
+            unresolved: self.unresolved,
         };
         Ok(JournalRecord {
             attempt: self.attempt,
@@ -163,7 +175,7 @@ impl Answer {
             unverified_id_token: None,
         };
         let JournalRecord { attempt, generation, asked_at, .. } = *record;
-        Some(Self { attempt, generation, asked_at, tokens })
+        Some(Self { attempt, generation, asked_at, unresolved: body.unresolved, tokens })
     }
 }
 

@@ -361,32 +361,42 @@ impl Refresher {
     ///
     /// Of each grant the newest: with it in its row, the others have nothing to say. Whoever looks after leases waits for
     /// this, so it does not take its time.
-    pub(crate) async fn replay(&self) {
+    ///
+    /// Whether all is done that can be: not so, if the database was away for one of them.
+    pub(crate) async fn replay(&self) -> bool {
         let kept = self.exchange.journal.kept().into_iter();
         let newest: BTreeMap<GrantId, JournalRecord> =
             kept.map(|record| (record.grant, record)).collect();
         let records = futures_util::stream::iter(newest.into_values());
-        records.for_each_concurrent(REPLAYS, |record| self.replay_one(record)).await;
+        let are_done = records.map(|record| self.replay_one(record)).buffer_unordered(REPLAYS);
+        are_done.fold(true, async |all, is_done| all && is_done).await
     }
 
-    async fn replay_one(&self, record: JournalRecord) {
+    async fn replay_one(&self, record: JournalRecord) -> bool {
         if FailPoint::RefreshReplay.reach().await.is_err() {
-            return;
+            return false;
         }
         let settled = self.settle(record.grant, move |exchange, target| {
             Box::pin(async move { Flight::new(exchange, target, ANY, true).replay(&record).await })
         });
         // It stays in the journal.
-        drop(settled.await);
+        let was_away = |failure| {
+            matches!(
+                failure,
+                RefreshFailure::Store(StoreError::Unavailable(_) | StoreError::Unknown(_))
+            )
+        };
+        !settled.await.is_err_and(was_away)
     }
 
-    /// A flight that nobody waits for a token of. One that is in the air already does as well.
+    /// A flight that nobody waits for a token of. One that is in the air already does not do as well: it may find a
+    /// token that lives, and look no further.
     async fn settle<W>(&self, grant: GrantId, work: W) -> Result<(), RefreshFailure>
     where
         W: for<'e> FnOnce(&'e Exchange, &'e Target) -> BoxFuture<'e, Outcome> + Send + 'static,
     {
         let (exchange, target) = (Arc::clone(&self.exchange), Target { grant, narrowed_to: None });
-        let flown = self.flights.fly(grant, || async move {
+        let flown = self.flights.fly_own(grant, || async move {
             let outcome = work(&exchange, &target).await;
             (None, ANY, outcome)
         });

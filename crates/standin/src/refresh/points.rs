@@ -9,7 +9,7 @@ pub(super) const fn around(step: Step) -> Option<(FailPoint, FailPoint)> {
         Step::Read => (FailPoint::RefreshRead, FailPoint::RefreshHasRead),
         Step::Claim { .. } => (FailPoint::RefreshClaim, FailPoint::RefreshHasClaimed),
         Step::Ask => (FailPoint::RefreshAsk, FailPoint::RefreshHasAsked),
-        Step::Keep => (FailPoint::RefreshKeep, FailPoint::RefreshHasKept),
+        Step::Keep { .. } => (FailPoint::RefreshKeep, FailPoint::RefreshHasKept),
         Step::Commit { .. } => (FailPoint::RefreshCommit, FailPoint::RefreshHasCommitted),
         Step::Recall { .. } => (FailPoint::RefreshRecall, FailPoint::RefreshHasRecalled),
         Step::Bury { .. } => (FailPoint::RefreshBury, FailPoint::RefreshHasBuried),

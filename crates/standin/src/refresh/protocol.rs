@@ -21,7 +21,9 @@
 //! - **An answer that was given is never dropped while it may be the newest.** It is in the journal before the
 //!   commit, and whoever wants to claim on that node finds it there first, and takes up the lease it was given under.
 //!   It is applied forward while the row stands at its generation or before and nobody has asked since; where somebody
-//!   has, it is a spare, and a refusal looks for it (`Recall`).
+//!   has, it is a spare, and a refusal looks for it (`Recall`). Whoever asks after it was given has found its lease and
+//!   counts one attempt more, so a lease that counts no more than it did then, also one that a standby brings back, is
+//!   from before.
 //! - **A question whose answer is lost is asked again at once**: a provider with a grace time still takes the old
 //!   token. The lease stays as a record of it (`Yield`), so that whoever is refused later can say that a rotation
 //!   was lost and not that the user took it back.
@@ -42,8 +44,17 @@ pub(super) enum Goal {
     Token,
     /// A lease whose holder has gone: whatever was under way is brought to an end.
     Resolve,
-    /// An answer of the journal, given for this generation, comes to its row.
-    Replay(u64),
+    /// An answer of the journal comes to its row.
+    Replay(Given),
+}
+
+/// An answer of the provider, as far as it matters whether there is a newer one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Given {
+    /// The generation of the refresh token that was spent for it.
+    pub(super) generation: u64,
+    /// How many attempts at it the lease had counted that ended in the dark, when this one asked.
+    pub(super) unresolved: u32,
 }
 
 /// What a row says, as far as a refresh cares.
@@ -72,8 +83,8 @@ pub(super) enum Event {
     /// The row was read; `None` if there is none.
     Read(Option<Row>),
     /// The lease is ours. It is for this generation, the claimed one or a later one that an earlier attempt has
-    /// left; so many earlier attempts at it ended in the dark. `is_own` if it was this attempt's already.
-    Claimed { generation: u64, unresolved: u32, is_own: bool },
+    /// left; so many earlier attempts at it ended in the dark.
+    Claimed { generation: u64, unresolved: u32 },
     /// Somebody else has the lease.
     Held,
     /// So much of the lease is over that the question may not be asked any more.
@@ -90,7 +101,7 @@ pub(super) enum Event {
     Kept,
     /// What the journal has for this generation or a later one: the generation it was given for. It answers a claim,
     /// too, instead of which it was looked for.
-    Recalled(Option<u64>),
+    Recalled(Option<Given>),
     /// The row is written.
     Written,
     /// The row has changed since it was read; nothing was written.
@@ -120,8 +131,8 @@ pub(super) enum Step {
     /// Spend the refresh token: [`Event::Answered`], [`Event::Refused`], [`Event::Lost`], [`Event::Failed`] or,
     /// instead of asking, [`Event::Late`].
     Ask,
-    /// Write the answer to the journal: [`Event::Kept`].
-    Keep,
+    /// Write the answer to the journal, and with it how many attempts before it ended in the dark: [`Event::Kept`].
+    Keep { unresolved: u32 },
     /// Write the answer to the row, under the lease if there is one: [`Event::Written`], [`Event::Moved`] or
     /// [`Event::Fenced`].
     ///
@@ -195,9 +206,12 @@ enum Then {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Lease {
     generation: u64,
+    /// How many attempts at it ended in the dark, as the database counts.
+    counted: u32,
+    /// The same, with what the database does not know of.
     unresolved: u32,
-    /// Whether the answer in hand was given under it: then nobody has asked since.
-    is_own: bool,
+    /// Whether nobody has asked since the answer in hand was given.
+    is_newest: bool,
 }
 
 /// One refresh, from the first read to the end.
@@ -208,8 +222,8 @@ pub(super) struct Machine {
     is_leased: bool,
     phase: Phase,
     lease: Option<Lease>,
-    /// For which generation the answer in hand was given.
-    answer: Option<u64>,
+    /// The answer in hand.
+    answer: Option<Given>,
     /// Whether it was found in the journal.
     is_recalled: bool,
     lost: u8,
@@ -225,7 +239,7 @@ impl Machine {
     /// A machine and its first step.
     pub(super) const fn start(goal: Goal, is_leased: bool) -> (Self, Step) {
         let answer = match goal {
-            Goal::Replay(generation) => Some(generation),
+            Goal::Replay(given) => Some(given),
             Goal::Token | Goal::Resolve => None,
         };
         let phase = Phase::Reading;
@@ -250,11 +264,11 @@ impl Machine {
     pub(super) fn next(&mut self, event: Event) -> Step {
         match (self.phase, event) {
             (Phase::Reading, Event::Read(row)) => self.judge(row),
-            (Phase::Claiming, Event::Claimed { generation, unresolved, is_own }) => {
-                self.claimed(generation, unresolved, is_own)
+            (Phase::Claiming, Event::Claimed { generation, unresolved }) => {
+                self.claimed(generation, unresolved)
             }
-            (Phase::Claiming, Event::Recalled(Some(generation))) => {
-                (self.answer, self.is_recalled) = (Some(generation), true);
+            (Phase::Claiming, Event::Recalled(Some(given))) => {
+                (self.answer, self.is_recalled) = (Some(given), true);
                 self.read()
             }
             (Phase::Claiming, Event::Held) => match self.goal {
@@ -266,9 +280,7 @@ impl Machine {
             (Phase::Waiting, Event::GiveUp) => self.end(End::Later),
             (Phase::Asking { .. }, Event::Late) => self.leave(Then::Read),
             (Phase::Asking { generation }, Event::Answered { rotated }) => {
-                (self.answer, self.is_recalled) = (Some(generation), false);
-                self.lease = self.lease.map(|lease| Lease { is_own: true, ..lease });
-                if rotated { self.go(Phase::Keeping, Step::Keep) } else { self.commit() }
+                self.answered(generation, rotated)
             }
             (Phase::Asking { generation }, Event::Refused) => {
                 self.go(Phase::Confirming { generation }, Step::Read)
@@ -293,8 +305,8 @@ impl Machine {
                     self.judge(row)
                 }
             },
-            (Phase::Recalling { .. }, Event::Recalled(Some(generation))) => {
-                (self.answer, self.is_recalled) = (Some(generation), true);
+            (Phase::Recalling { .. }, Event::Recalled(Some(given))) => {
+                (self.answer, self.is_recalled) = (Some(given), true);
                 self.is_in_doubt = self.is_leased;
                 self.commit()
             }
@@ -313,14 +325,24 @@ impl Machine {
         }
     }
 
-    fn claimed(&mut self, generation: u64, unresolved: u32, is_own: bool) -> Step {
-        let own = u32::from(self.dark == Some(generation));
-        let unresolved = unresolved.max(own);
-        // Whoever takes up an attempt's lease and lets go of it leaves it under the same name. So where anything ended in
-        // the dark, what a journal has from before is not taken for the newest.
-        let is_own = is_own && unresolved == 0;
-        self.lease = Some(Lease { generation, unresolved, is_own });
+    fn claimed(&mut self, generation: u64, counted: u32) -> Step {
+        let has_asked_since = self.dark == Some(generation);
+        let is_newest = !has_asked_since
+            && self
+                .answer
+                .is_some_and(|given| given.generation == generation && counted <= given.unresolved);
+        let unresolved = counted.max(u32::from(has_asked_since));
+        self.lease = Some(Lease { generation, counted, unresolved, is_newest });
         self.read()
+    }
+
+    fn answered(&mut self, generation: u64, rotated: bool) -> Step {
+        let unresolved = self.lease.map_or(0, |lease| lease.counted);
+        (self.answer, self.is_recalled) = (Some(Given { generation, unresolved }), false);
+        self.lease = self.lease.map(|lease| Lease { is_newest: true, ..lease });
+        // Whatever was lost before it was not the newest.
+        self.dark = None;
+        if rotated { self.go(Phase::Keeping, Step::Keep { unresolved }) } else { self.commit() }
     }
 
     fn written(&mut self) -> Step {
@@ -341,7 +363,9 @@ impl Machine {
         let row = row.filter(|row| row.standing != Standing::Gone);
         match (row, self.answer) {
             (None, Some(_)) => self.go(Phase::Discarding, Step::Discard),
-            (Some(row), Some(answer)) if row.generation <= answer => self.apply(row, answer),
+            (Some(row), Some(given)) if row.generation <= given.generation => {
+                self.apply(row, given.generation)
+            }
             (row, _) => {
                 // Somebody else's answer is newer. Ours stays in the journal for a while, as a spare.
                 self.answer = None;
@@ -355,14 +379,12 @@ impl Machine {
         self.is_in_doubt |= self.is_leased && row.standing == Standing::Dead;
         match self.lease {
             None if self.is_leased => self.claim(row.generation),
-            // Who asked for an earlier generation need not have asked since: a failover brings old leases back, too.
-            Some(Lease { generation, unresolved: 1.., is_own: false }) if generation < answer => {
-                self.is_in_doubt = true;
-                self.commit()
-            }
             // Somebody has asked since, and what they were answered is lost: ours is not the newest. Nor is the lease
-            // one for asking.
-            Some(Lease { unresolved: 1.., is_own: false, .. }) => {
+            // one for asking. Who asked for an earlier generation has not asked since: the row had left it behind when
+            // ours was asked for, and a failover has brought both back.
+            Some(Lease { generation, unresolved: 1.., is_newest: false, .. })
+                if generation >= answer =>
+            {
                 self.answer = None;
                 self.leave(match self.goal {
                     Goal::Token | Goal::Resolve => Then::Read,

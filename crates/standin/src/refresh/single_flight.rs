@@ -40,9 +40,25 @@ where
     where
         F: Future<Output = V> + Send + 'static,
     {
-        let mut landing = self.board(key, work);
-        let landed = landing.wait_for(Option::is_some).await.map_err(|_| Crashed)?;
-        landed.clone().ok_or(Crashed)
+        land(self.board(key, work).0).await
+    }
+
+    /// Flies with `work` and nothing else, as soon as no other flight of `key` is in the air.
+    ///
+    /// # Cancel safety
+    /// Dropping this future stops no work that has begun. Work that still waits for another's landing never begins.
+    pub(crate) async fn fly_own<F, W>(&self, key: K, work: W) -> Result<V, Crashed>
+    where
+        W: FnOnce() -> F,
+        F: Future<Output = V> + Send + 'static,
+    {
+        let mut work = work;
+        loop {
+            let (landing, left) = self.board(key.clone(), work);
+            let landed = land(landing).await;
+            let Some(still) = left else { return landed };
+            work = still;
+        }
     }
 
     /// Starts a flight that nobody waits for, unless one is in the air.
@@ -58,13 +74,15 @@ where
         self.flights.lock().unwrap_or_else(PoisonError::into_inner).contains_key(key)
     }
 
-    fn board<F>(&self, key: K, work: impl FnOnce() -> F) -> watch::Receiver<Option<V>>
+    /// The flight of `key`, and `work` if it is somebody else's.
+    fn board<F, W>(&self, key: K, work: W) -> (watch::Receiver<Option<V>>, Option<W>)
     where
+        W: FnOnce() -> F,
         F: Future<Output = V> + Send + 'static,
     {
         let mut flights = self.flights.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(flight) = flights.get(&key) {
-            return flight.clone();
+            return (flight.clone(), Some(work));
         }
         let (answer, landing) = watch::channel(None);
         flights.insert(key.clone(), landing.clone());
@@ -78,8 +96,13 @@ where
             };
             answer.send_replace(Some(value));
         });
-        landing
+        (landing, None)
     }
+}
+
+async fn land<V: Clone>(mut landing: watch::Receiver<Option<V>>) -> Result<V, Crashed> {
+    let landed = landing.wait_for(Option::is_some).await.map_err(|_| Crashed)?;
+    landed.clone().ok_or(Crashed)
 }
 
 /// Takes a flight off the board when its work is over, however it ends.
@@ -149,6 +172,31 @@ mod tests {
         go.notify_one();
         assert_eq!(flights.fly(1, || async { 8 }).await, Ok(7));
         assert!(!flights.is_flying(&1));
+    }
+
+    #[tokio::test]
+    async fn whoever_flies_with_work_of_its_own_waits_for_the_others_and_then_does_it() {
+        let flights = flights();
+        let (go, order) = (Arc::new(Notify::new()), Arc::new(Mutex::new(Vec::new())));
+        let may_go = Arc::clone(&go);
+        flights.launch(1, || async move {
+            may_go.notified().await;
+            7
+        });
+        let own = |number| {
+            let order = Arc::clone(&order);
+            flights.fly_own(1, move || async move {
+                order.lock().unwrap().push(number);
+                number
+            })
+        };
+        let joined = flights.fly(1, || async { panic!("there is one already") });
+        let (first, second, joined, ()) =
+            tokio::join!(own(1), own(2), joined, async { go.notify_one() });
+        assert_eq!((first, second, joined), (Ok(1), Ok(2), Ok(7)));
+        let mut done = order.lock().unwrap().clone();
+        done.sort_unstable();
+        assert_eq!(done, [1, 2]);
     }
 
     #[tokio::test]

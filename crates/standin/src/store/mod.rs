@@ -46,7 +46,9 @@ pub use record::{
     SignIn, SignedIn, SpentKind, StoredEvent, Unlinked, User,
 };
 
-pub use refresh::{Claimed, Committed, LeaseEnd, RefreshClaim, RefreshCommit, Refreshes, Timeline};
+pub use refresh::{
+    Claimed, Committed, HOLD_OFF_MARGIN, LeaseEnd, RefreshClaim, RefreshCommit, Refreshes, Timeline,
+};
 pub use signal::{About, Duties, News, Signal};
 
 /// Why the store did not do it. In every case but [`StoreError::Unknown`] nothing was changed.

@@ -1,5 +1,7 @@
 //! Leases: which node may spend a grant's refresh token, and what became of those that had one.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 
 use super::{Event, Outdated, Result};
@@ -56,6 +58,14 @@ pub struct Timeline {
     pub since: Option<Timestamp>,
 }
 
+/// How much longer than a lease lasts nobody asks after a failover.
+///
+/// Whoever was asking is answered within the time of the lease, and then has to bring the answer to the new server. The
+/// first try may still go to the old one, and hang there for as long as a write may take: no store takes longer than this.
+/// That the clock of a node goes slower than that of the database, by one second in a thousand, or that an instant is
+/// rounded to a millisecond, is nothing beside it. And the nodes have the time to bring their journals.
+pub const HOLD_OFF_MARGIN: Duration = Duration::from_secs(10);
+
 /// Who wants a lease.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RefreshClaim {
@@ -69,9 +79,17 @@ pub struct RefreshClaim {
     pub now: Timestamp,
     /// When it is over.
     pub deadline: Timestamp,
-    /// Whether a provider is going to be asked under it. Nobody may do that for as long as a lease lasts after a
-    /// failover: the lease of somebody who is asking just now may be among the commits that were lost.
+    /// Whether a provider is going to be asked under it. Nobody may do that after a failover for as long as a lease lasts
+    /// and [`HOLD_OFF_MARGIN`] more: the lease of somebody who is asking just now may be among the commits that were lost.
     pub asks: bool,
+}
+
+impl RefreshClaim {
+    /// Until when it would be held if there were a failover now.
+    #[must_use]
+    pub fn held_off_until(&self) -> Timestamp {
+        self.deadline.after(HOLD_OFF_MARGIN)
+    }
 }
 
 /// What came of a claim.

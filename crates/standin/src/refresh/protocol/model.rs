@@ -6,7 +6,7 @@
 
 use stateright::{Model, Property};
 
-use super::{Event, Goal, Machine, Row, Standing, Step};
+use super::{Event, Given, Goal, Machine, Row, Standing, Step};
 
 mod tests;
 
@@ -95,12 +95,20 @@ struct Node {
     must_replay: bool,
 }
 
-/// An answer: under which attempt and for which generation it was given, and the token.
+/// An answer: under which attempt and for which generation it was given, what had ended in the dark by then, and the
+/// token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Kept {
     attempt: u8,
     from: u64,
+    unresolved: u32,
     token: u8,
+}
+
+impl Kept {
+    const fn given(self) -> Given {
+        Given { generation: self.from, unresolved: self.unresolved }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -201,7 +209,7 @@ impl World {
             Some(_) | None => (generation, 0),
         };
         self.lease = Some(Leased { attempt, generation, unresolved, overdue: false });
-        Event::Claimed { generation, unresolved, is_own }
+        Event::Claimed { generation, unresolved }
     }
 
     /// One transaction: the fence, the compare-and-swap, the row.
@@ -228,7 +236,7 @@ impl World {
         let running = self.running(node)?;
         running.hand = found;
         running.attempt = found.map_or(running.attempt, |kept| kept.attempt);
-        Some(Event::Recalled(found.map(|kept| kept.from)))
+        Some(Event::Recalled(found.map(Kept::given)))
     }
 
     /// Does a node's step, and gives what comes of it; `None` for what takes another action.
@@ -255,8 +263,9 @@ impl World {
                 self.send(case, node)?;
                 return None;
             }
-            Step::Keep => {
-                let kept = running.hand?;
+            Step::Keep { unresolved } => {
+                let kept = Kept { unresolved, ..running.hand? };
+                self.running(node)?.hand = Some(kept);
                 if case.journal {
                     self.nodes[node].journal.push(kept);
                 }
@@ -330,7 +339,7 @@ impl World {
         let event = match running.answer.take()? {
             Ok(token) => {
                 let (attempt, from) = (running.attempt, running.read?.generation);
-                running.hand = Some(Kept { attempt, from, token });
+                running.hand = Some(Kept { attempt, from, unresolved: 0, token });
                 Event::Answered { rotated: true }
             }
             Err(()) => Event::Refused,
@@ -372,8 +381,9 @@ impl Model for Case {
                 None => {
                     // It serves requests from the start, and what it has to bring comes whenever it comes.
                     if node.must_replay {
-                        let newest = node.journal.last().map(|kept| kept.from);
-                        actions.extend(newest.map(|from| Action::Start(index, Goal::Replay(from))));
+                        let newest = node.journal.last().copied().map(Kept::given);
+                        actions
+                            .extend(newest.map(|given| Action::Start(index, Goal::Replay(given))));
                     }
                     if !world.row.will_do
                         && world.row.standing == Standing::Usable

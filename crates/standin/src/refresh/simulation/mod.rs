@@ -147,6 +147,20 @@ fn rf_9_what_the_journal_keeps_comes_before_another_question() {
     assert!(in_its_own_time(world::brings_what_it_kept_before_it_asks()));
 }
 
+/// It joined whatever flight was in the air, and if that found a token that lives, the answer never came to its row: the
+/// journal forgets it some minutes later.
+#[test]
+fn rf_9_what_the_journal_keeps_comes_to_its_row_after_a_flight_that_was_in_the_air() {
+    assert!(in_its_own_time(world::brings_what_it_kept_after_another_flight()));
+}
+
+/// The database did not answer one look while the journal was looked through: the answer that it was for waited until the
+/// next restart, and the next to ask spent what it was the answer to.
+#[test]
+fn rf_9_what_the_journal_keeps_is_brought_again_where_the_database_was_away_for_it() {
+    assert!(in_its_own_time(world::brings_what_it_kept_after_a_lost_look()));
+}
+
 #[test]
 fn rf_5_what_a_provider_says_in_an_incident_kills_no_grant() {
     let verdicts = play(&Plan::INCIDENTS, WITHOUT);
@@ -162,14 +176,15 @@ fn rf_5_a_provider_that_means_it_is_asked_five_times_more() {
 
 /// The journals have what the standby has not received, and for the time of a lease nobody spends what the rows say.
 ///
-/// What is left: the standby may bring back an older lease of the generation that was spent, and then nobody can tell
-/// who was the last to ask. With a grace that costs nothing; without one the grant may be lost, and says so.
+/// What is left: the standby may bring back an older lease of the generation that was spent, of somebody who was done
+/// with it and whom nobody has counted, and then nobody can tell who was the last to ask. With a grace that costs nothing;
+/// without one the grant may be lost, and says so.
 #[test]
 fn rf_9_a_failover_to_a_standby_that_lags_loses_nothing_within_a_grace_while_the_nodes_live() {
     nothing_is_lost(&play(&Plan::FAILOVERS, WITH_GRACE));
     let verdicts = play(&Plan::FAILOVERS, WITHOUT);
     let is_whole = |verdict: &&Verdict| verdict.lost == 0;
-    assert!(verdicts.iter().filter(is_whole).count() * 10 > verdicts.len() * 9);
+    assert!(verdicts.iter().filter(is_whole).count() * 100 > verdicts.len() * 98);
     let mut stories = verdicts.iter().flat_map(|verdict| &verdict.story);
     assert!(stories.any(|line| line.ends_with(world::BEHIND)), "nobody was behind");
 }

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -17,7 +18,7 @@ use crate::provider::{
     AnswerForm, Certainty, ClientAuthentication, ProviderConfig, ProviderKind, ProviderProfile,
     RefreshRate, Registration, Scopes, Transport, UserAuthentication,
 };
-use crate::refresh::Need;
+use crate::refresh::{Need, RefreshFailure};
 use crate::secret::{AccessToken, ClientSecret, RefreshToken};
 use crate::store::conformance::samples;
 use crate::store::memory::{MemoryStore, Standby};
@@ -207,6 +208,41 @@ pub(super) async fn brings_what_it_kept_before_it_asks() -> bool {
     let is_answered = world.ask(0).await;
     let refused = world.ground.provider.record().refused;
     is_answered && refused == 0
+}
+
+/// Whether an answer comes to the row that a standby has of before, although a job has a flight in the air that finds a
+/// token when it is to be brought.
+pub(super) async fn brings_what_it_kept_after_another_flight() -> bool {
+    let mut world = World::new(1, WITHOUT).await;
+    world.start(0).await;
+    let Some(node) = &world.nodes[0] else { return false };
+    // What is to be brought is brought by nobody else.
+    node.upkeep.abort();
+    let standby = world.database.standby();
+    let is_answered = world.ask(0).await;
+    let after = world.generations().await;
+    world.database.fail_over(standby, world.ground.now());
+    let (refresher, found) = (node.standin.refresher(), Arc::new(Notify::new()));
+    let may_land = Arc::clone(&found);
+    refresher.flights.launch(samples::grant_id(0), move || async move {
+        may_land.notified().await;
+        (None, Need { min_ttl: Duration::ZERO, stale: None }, Err(RefreshFailure::Gone))
+    });
+    tokio::join!(refresher.replay(), async { found.notify_one() });
+    is_answered && world.generations().await == after
+}
+
+/// Whether an answer comes to the row that a standby has of before, although the node does not hear what it says at first.
+pub(super) async fn brings_what_it_kept_after_a_lost_look() -> bool {
+    let mut world = World::new(1, WITHOUT).await;
+    world.start(0).await;
+    let standby = world.database.standby();
+    let is_answered = world.ask(0).await;
+    let after = world.generations().await;
+    world.database.fail_over(standby, world.ground.now());
+    world.machines[0].lose_answer_to("read");
+    sleep(Duration::from_secs(10)).await;
+    is_answered && world.generations().await == after
 }
 
 /// How often a provider is asked about a grant that its user has taken back, when it is believed, and what the grant says

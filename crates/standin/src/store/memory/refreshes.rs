@@ -129,7 +129,8 @@ fn by_clock_of(claim: RefreshClaim, clock: Option<Timestamp>) -> RefreshClaim {
 
 fn claimed(tables: &mut Tables, claim: RefreshClaim) -> Claimed {
     let failed_over_at = tables.timeline.as_ref().and_then(|timeline| timeline.since);
-    let held_off_until = failed_over_at.map(|at| at.after(claim.deadline.remaining(claim.now)));
+    let hold_off = claim.held_off_until().remaining(claim.now);
+    let held_off_until = failed_over_at.map(|at| at.after(hold_off));
     if let Some(until) = held_off_until.filter(|until| claim.asks && *until > claim.now) {
         return Claimed::Held { until };
     }
@@ -178,4 +179,37 @@ fn committed(
     tables.put_grant(grant);
     tables.events.extend(events);
     Ok(Committed::Written)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::store::HOLD_OFF_MARGIN;
+    use crate::store::conformance::samples::{at, grant_id, refresh_id};
+
+    const LEASE: Duration = Duration::from_secs(12);
+
+    /// Of an attempt at another grant each time, so that no lease is in its way.
+    async fn is_held(store: &MemoryStore, number: u64, asks: bool, now: Timestamp) -> bool {
+        let (grant, attempt, deadline) = (grant_id(number), refresh_id(number), now.after(LEASE));
+        let claim = RefreshClaim { grant, attempt, generation: 1, now, deadline, asks };
+        matches!(store.claim_refresh(claim).await.unwrap(), Claimed::Held { .. })
+    }
+
+    /// Whoever asked just before it is answered when the time of a lease is over, and may not yet have written that down.
+    #[tokio::test]
+    async fn st_5_after_a_failover_nobody_asks_for_a_lease_and_a_margin() {
+        let store = MemoryStore::default();
+        let (failed_over_at, hold_off) = (at(1_000), LEASE + HOLD_OFF_MARGIN);
+        assert!(!is_held(&store, 1, true, failed_over_at).await);
+        store.fail_over(store.standby(), failed_over_at);
+        let over = failed_over_at.after(hold_off);
+        assert!(is_held(&store, 2, true, failed_over_at.after(LEASE)).await);
+        assert!(is_held(&store, 2, true, over.before(Duration::from_millis(1))).await);
+        // Whoever brings an answer asks for nothing.
+        assert!(!is_held(&store, 3, false, failed_over_at).await);
+        assert!(!is_held(&store, 2, true, over).await);
+    }
 }

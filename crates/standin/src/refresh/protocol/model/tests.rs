@@ -2,7 +2,7 @@
 
 use stateright::{Checker as _, Model as _};
 
-use super::super::{Event, Goal, Machine, Row, Standing, Step};
+use super::super::{Event, Given, Goal, Machine, Row, Standing, Step};
 use super::{Case, Faults, NONE};
 
 /// Explores a case whole. Which of the promises do not hold in it, each with the way there.
@@ -116,20 +116,43 @@ fn a_failover_without_hold_off_costs_the_grant_although_there_is_a_journal() {
 #[test]
 fn rf_9_a_lost_answer_is_remembered_although_the_database_was_away() {
     let row = Row { generation: 7, standing: Standing::Usable, will_do: false };
-    let claimed = |is_own| Event::Claimed { generation: 7, unresolved: 0, is_own };
+    let claimed = Event::Claimed { generation: 7, unresolved: 0 };
     let (mut machine, mut step) = Machine::start(Goal::Token, true);
     for event in [
         Event::Read(Some(row)),
-        claimed(false),
+        claimed,
         Event::Read(Some(row)),
         Event::Lost,
         Event::Unavailable,
         Event::Read(Some(row)),
-        claimed(true),
+        claimed,
         Event::Read(Some(row)),
         Event::Failed,
     ] {
         step = machine.next(event);
     }
     assert_eq!(step, Step::Yield);
+}
+
+/// What a journal does with an answer for generation 7, before which two attempts had ended in the dark, when it finds
+/// the row at `row` and takes a lease that counts `unresolved` attempts at it.
+fn brought(row: u64, unresolved: u32) -> Step {
+    let given = Given { generation: 7, unresolved: 2 };
+    let (mut machine, _) = Machine::start(Goal::Replay(given), true);
+    let read =
+        Event::Read(Some(Row { generation: row, standing: Standing::Usable, will_do: false }));
+    machine.next(read);
+    machine.next(Event::Claimed { generation: row, unresolved });
+    machine.next(read)
+}
+
+/// A standby brought back the lease of somebody who had gone before the answer was given, and the answer was taken for an
+/// older one: its token was lost. Found by the simulation.
+#[test]
+fn rf_9_a_lease_of_before_an_answer_does_not_speak_against_it() {
+    let whole = Step::Commit { is_in_doubt: false };
+    assert_eq!([0, 1, 2].map(|unresolved| brought(7, unresolved)), [whole; 3]);
+    assert_eq!(brought(7, 3), Step::Yield);
+    // Of a generation that the row had left behind.
+    assert_eq!(brought(6, 3), whole);
 }
