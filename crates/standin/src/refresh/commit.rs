@@ -9,7 +9,6 @@ use super::lasting;
 use super::{FreshToken, RefreshFailure};
 use crate::id::RefreshId;
 use crate::measure;
-use crate::provider::Scopes;
 use crate::store::{Committed, Event, EventKind, LeaseEnd, RefreshCommit};
 use crate::vault::{Binding, Grant, GrantState, ReauthReason, SealedTokens, VaultError};
 
@@ -25,7 +24,6 @@ impl Exchange {
         &self,
         grant: Grant,
         answer: &Answer,
-        narrowed_to: Option<&Scopes>,
         lease: Lease,
         is_refused: bool,
     ) -> Written<Option<FreshToken>> {
@@ -34,7 +32,7 @@ impl Exchange {
         let was_suspect = grant.state == GrantState::Suspect;
         let profile = *self.profile_of(&grant);
         let outdates = is_refused || profile.refresh_ends_access_tokens.is_certain();
-        let Some(scopes) = narrowed_to else {
+        let Some(scopes) = &answer.narrowed_to else {
             let had = grant.scopes.clone();
             let renewed = self.renewed(grant, answer, Share::Whole)?;
             let token = fresh(&renewed, answer.tokens.access_token.clone(), self.core.now());

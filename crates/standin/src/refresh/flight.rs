@@ -292,7 +292,8 @@ impl<'a> Flight<'a> {
         exchange.refuse_another_person(&provider, grant, &tokens)?;
         let rotated = tokens.refresh_token.is_some();
         let (attempt, generation) = (self.attempt, grant.generation);
-        self.hand = Some(Answer { attempt, generation, asked_at, unresolved: 0, tokens });
+        let (unresolved, narrowed_to) = (0, narrowed_to.cloned());
+        self.hand = Some(Answer { attempt, generation, asked_at, unresolved, narrowed_to, tokens });
         Ok(Event::Answered { rotated })
     }
 
@@ -328,9 +329,8 @@ impl<'a> Flight<'a> {
         let (Some(answer), Some(grant)) = (&self.hand, &self.row) else { return Ok(Event::Failed) };
         let end = if is_in_doubt { LeaseEnd::Record } else { LeaseEnd::Deleted };
         let lease = self.is_leased.then_some((self.attempt, end));
-        let (exchange, narrowed_to) = (self.exchange, self.target.narrowed_to.as_ref());
         let (grant, is_refused) = (grant.clone(), self.need.stale.is_some());
-        let written = exchange.write_answer(grant, answer, narrowed_to, lease, is_refused).await;
+        let written = self.exchange.write_answer(grant, answer, lease, is_refused).await;
         let generation = answer.next_generation();
         Ok(match self.available(written)? {
             None => Event::Unavailable,
@@ -340,11 +340,11 @@ impl<'a> Flight<'a> {
             }
             Some((Committed::Moved, _)) => {
                 // Perhaps nobody wrote it, and it was refused because its key is retired.
-                exchange.core.vault.catch_up().await;
+                self.exchange.core.vault.catch_up().await;
                 Event::Moved
             }
             Some((Committed::Written, token)) => {
-                exchange.journal.settle(self.target.grant, generation).await;
+                self.exchange.journal.settle(self.target.grant, generation).await;
                 self.hand = None;
                 self.failure = token.is_none().then_some(RefreshFailure::Misbehaved);
                 self.token = token;

@@ -89,6 +89,8 @@ pub(super) struct Answer {
     pub(super) asked_at: Timestamp,
     /// How many attempts at this generation its lease had counted that ended in the dark, when it was asked for.
     pub(super) unresolved: u32,
+    /// What it was asked to open at most, if not all of its grant: whoever finds it may have asked for something else.
+    pub(super) narrowed_to: Option<Scopes>,
     pub(super) tokens: TokenResponse,
 }
 
@@ -105,6 +107,8 @@ struct Body {
     /// None, where nobody has counted.
     #[serde(default)]
     unresolved: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    narrowed_to: Option<Scopes>,
 }
 
 impl Answer {
@@ -143,6 +147,7 @@ impl Answer {
             refresh_expires_in_ms: self.tokens.refresh_expires_in.map(milliseconds),
             scopes: self.tokens.scopes.clone(),
             unresolved: self.unresolved,
+            narrowed_to: self.narrowed_to.clone(),
         };
         Ok(JournalRecord {
             attempt: self.attempt,
@@ -171,11 +176,12 @@ impl Answer {
             refresh_token: Some(vault.open_refresh(&as_row).ok()??),
             expires_in: body.expires_in_ms.map(Duration::from_millis),
             refresh_expires_in: body.refresh_expires_in_ms.map(Duration::from_millis),
-            scopes: body.scopes,
+            scopes: body.scopes.clone(),
             unverified_id_token: None,
         };
         let JournalRecord { attempt, generation, asked_at, .. } = *record;
-        Some(Self { attempt, generation, asked_at, unresolved: body.unresolved, tokens })
+        let Body { unresolved, narrowed_to, .. } = body;
+        Some(Self { attempt, generation, asked_at, unresolved, narrowed_to, tokens })
     }
 }
 

@@ -161,6 +161,14 @@ fn rf_9_what_the_journal_keeps_is_brought_again_where_the_database_was_away_for_
     assert!(in_its_own_time(world::brings_what_it_kept_after_a_lost_look()));
 }
 
+/// It was taken for the part that was asked for, since nothing said what it opens, and handed to whoever may have no more
+/// than that.
+#[test]
+fn tv_6_a_whole_token_that_the_journal_keeps_is_not_handed_out_as_a_part_of_it() {
+    let part = in_its_own_time(world::asks_for_a_part_of_what_it_kept_whole());
+    assert_eq!(part.as_deref(), Some("access-family0.2"));
+}
+
 #[test]
 fn rf_5_what_a_provider_says_in_an_incident_kills_no_grant() {
     let verdicts = play(&Plan::INCIDENTS, WITHOUT);

@@ -245,6 +245,25 @@ pub(super) async fn brings_what_it_kept_after_a_lost_look() -> bool {
     is_answered && world.generations().await == after
 }
 
+/// The token for whoever may have a part of what the grant opens, from a node that has died over a whole one and has it in
+/// its journal. The whole one is `access-family0.1`.
+pub(super) async fn asks_for_a_part_of_what_it_kept_whole() -> Option<String> {
+    let mut world = World::new(1, WITHOUT).await;
+    world.start(0).await;
+    world.machines[0].die_before("commit");
+    drop(timeout(Duration::from_secs(5), world.ask(0)).await);
+    world.nodes[0].take()?.upkeep.abort();
+    world.start(0).await;
+    let node = world.nodes[0].as_ref()?;
+    // Nobody else has brought it by then.
+    node.upkeep.abort();
+    let grant = world.grants().await.remove(0);
+    let (part, need) =
+        (Scopes::parse("openid").ok()?, Need { min_ttl: Duration::ZERO, stale: None });
+    let token = node.standin.refresher().ensure_narrow(&grant, part, need).await.ok()?;
+    Some(token.access_token.expose().to_owned())
+}
+
 /// How often a provider is asked about a grant that its user has taken back, when it is believed, and what the grant says
 /// then.
 pub(super) async fn asks_again_about_a_grant_that_was_taken_back() -> (usize, Option<ReauthReason>)
