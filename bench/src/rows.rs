@@ -109,7 +109,10 @@ pub(crate) async fn commit(url: &str, count: u32) -> Result<()> {
 async fn statement(client: &Client) -> Result<String> {
     let rows = client.query_typed("SELECT user_id::text FROM grants LIMIT 1", &[]).await?;
     let user: &str = rows.first().context("a grant")?.try_get(0)?;
-    Ok(format!("SELECT * FROM grants WHERE user_id = '{user}'::uuid AND provider = 'google'"))
+    Ok(format!(
+        "SELECT * FROM grants LEFT JOIN grant_terms USING (terms) \
+         WHERE user_id = '{user}'::uuid AND provider = 'google'"
+    ))
 }
 
 #[expect(clippy::disallowed_methods, reason = "the program ends with its connections")]
