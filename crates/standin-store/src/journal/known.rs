@@ -25,10 +25,10 @@ pub(super) struct Known {
 
 impl Known {
     /// What files have. Somebody who was killed while they took one over has left the same record in two. One attempt
-    /// may have several: whoever takes up an answer goes on under the attempt that it was given to.
+    /// may have several, also at one generation: whoever takes up an answer, or was fenced, goes on under the same attempt.
     pub(super) fn of(mut kept: Vec<Kept>) -> Self {
         kept.sort_by_key(|kept| (age(kept), Reverse(kept.settled_at)));
-        kept.dedup_by_key(|kept| (kept.record.attempt, kept.record.generation));
+        kept.dedup_by_key(|kept| age(kept));
         kept.into_iter().collect()
     }
 
@@ -102,8 +102,9 @@ fn is_waiting_before(kept: &Kept, generation: u64) -> bool {
     kept.settled_at.is_none() && kept.record.generation < generation
 }
 
-fn age(kept: &Kept) -> (Timestamp, u64, RefreshId) {
-    (kept.record.asked_at, kept.record.generation, kept.record.attempt)
+/// The generation first: it goes on also where a clock was set back.
+fn age(kept: &Kept) -> (u64, Timestamp, RefreshId) {
+    (kept.record.generation, kept.record.asked_at, kept.record.attempt)
 }
 
 fn is_worth_keeping(kept: &Kept, now: Timestamp) -> bool {

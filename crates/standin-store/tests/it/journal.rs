@@ -24,6 +24,12 @@ pub(crate) fn record(number: u64) -> JournalRecord {
     }
 }
 
+/// Another answer, that was asked for some seconds later.
+fn asked_later(record: &JournalRecord) -> JournalRecord {
+    let asked_at = record.asked_at.after(Duration::from_secs(13));
+    JournalRecord { asked_at, body: b"{\"answer\":\"later\"}".to_vec(), ..record.clone() }
+}
+
 struct Disk {
     directory: TempDir,
     clock: Arc<MockClock>,
@@ -225,6 +231,32 @@ async fn two_answers_to_one_attempt_are_two() {
     drop(journal);
     let journal = disk.open();
     assert_eq!((journal.waiting(), journal.kept()), (1, vec![record(1), next]));
+}
+
+/// A node that was fenced asks again under the same attempt, and for the same generation.
+#[tokio::test]
+async fn two_answers_to_one_attempt_for_one_generation_are_two_and_the_later_is_the_newest() {
+    let disk = Disk::new();
+    let journal = disk.open();
+    let (first, later) = (record(1), asked_later(&record(1)));
+    journal.append(first.clone()).await.unwrap();
+    journal.append(later.clone()).await.unwrap();
+    drop(journal);
+    let journal = disk.open();
+    assert_eq!((journal.waiting(), journal.kept()), (2, vec![first, later.clone()]));
+    assert_eq!(journal.find(grant_id(1), 1), Some(later));
+}
+
+#[tokio::test]
+async fn a_later_generation_is_newer_whatever_the_clock_said() {
+    let disk = Disk::new();
+    let journal = disk.open();
+    let before = asked_later(&record(1));
+    let next = JournalRecord { generation: before.generation + 1, ..record(1) };
+    journal.append(before.clone()).await.unwrap();
+    journal.append(next.clone()).await.unwrap();
+    assert_eq!(journal.find(grant_id(1), 1), Some(next.clone()));
+    assert_eq!(journal.kept(), [before, next]);
 }
 
 /// In a container each process has the number of the one before it.
