@@ -226,15 +226,21 @@ pub(super) fn read(response: &Response) -> Result<TokenResponse, TokenError> {
     match response.status {
         StatusCode::OK => parse(&response.body),
         StatusCode::TOO_MANY_REQUESTS => Err(throttled(&response.headers)),
-        // A gateway says that it has no answer: the provider behind it may have acted.
-        StatusCode::BAD_GATEWAY | StatusCode::GATEWAY_TIMEOUT => Err(TokenError::Ambiguous),
+        status if says_no_answer_came(status) => Err(TokenError::Ambiguous),
         status if status.is_server_error() => {
             Err(TokenError::Unavailable { retry_after: retry_after(&response.headers) })
         }
         status if status.is_client_error() => Err(refusal(&response.body)),
+        // It has done something, and not said what in a way that can be read.
+        status if status.is_success() => Err(TokenError::Unreadable("its status is not 200")),
         // A redirect is never followed: what we hold goes to the endpoint we know, or nowhere.
         _ => Err(TokenError::Malformed("its status is neither success nor error")),
     }
+}
+
+/// A gateway's words (520 and 524 are those of Cloudflare): the provider behind it may have acted.
+fn says_no_answer_came(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 502 | 504 | 520 | 524)
 }
 
 pub(super) fn throttled(headers: &HeaderMap) -> TokenError {
@@ -422,10 +428,15 @@ mod tests {
                 TokenError::Throttled { retry_after: None },
             ),
             (500, r#"{"error":"invalid_grant"}"#, TokenError::Unavailable { retry_after: None }),
+            (502, "", TokenError::Ambiguous),
+            (504, "", TokenError::Ambiguous),
+            (520, "", TokenError::Ambiguous),
+            (524, "", TokenError::Ambiguous),
             (429, "", TokenError::Throttled { retry_after: None }),
         ] {
             assert_eq!(answer(status, body).unwrap_err(), expected, "{status} {body}");
         }
+        assert!(matches!(answer(201, "{}"), Err(TokenError::Unreadable(_))));
         assert!(matches!(answer(302, ""), Err(TokenError::Malformed(_))));
         assert!(matches!(answer(404, "<html>"), Err(TokenError::Malformed(_))));
     }

@@ -424,9 +424,11 @@ impl<'a> Flight<'a> {
     }
 
     /// Something is wrong with this grant, or with us. A lease under which nothing was asked is of no use to anybody,
-    /// unless it is a record: that stays, and is due when its time is over.
+    /// unless it is a record, or was taken up with an answer that is not in its row: that stays, and is due when its
+    /// time is over.
     async fn abandon(&mut self) {
-        if self.claimed_at.is_some() && !self.has_asked && !self.is_record {
+        let tells_something = self.has_asked || self.is_record || self.hand.is_some();
+        if self.claimed_at.is_some() && !tells_something {
             self.release().await;
         }
     }
