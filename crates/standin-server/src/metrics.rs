@@ -37,7 +37,7 @@ const REFUSED: Metric = Metric::counter(
 pub(crate) const REQUESTS: Metric = Metric::counter(
     "standin_http_requests_total",
     &["method", "route", "status"],
-    "Requests that were answered, by route pattern (`none` for paths that have none) and class of status.",
+    "Requests that were answered, by route pattern (`none` for paths that have none, and for requests that were refused before they were looked at) and class of status.",
 );
 
 /// Every metric of the service: its own, and those of the library.

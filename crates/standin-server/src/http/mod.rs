@@ -23,10 +23,11 @@ use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, OnceLock};
 
 use axum::Router;
+use axum::body::{Body, HttpBody as _};
 use axum::extract::{ConnectInfo, MatchedPath, Request};
 use axum::response::{IntoResponse as _, Response};
 use futures_util::FutureExt as _;
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Version, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version, header};
 use tower::ServiceExt as _;
 use tower::util::MapRequestLayer;
 
@@ -149,8 +150,18 @@ impl Shelled {
         if let Some(id) = entry.end(&method, taken.route(), status) {
             response.headers_mut().insert(REQUEST_ID, id);
         }
-        response
+        if method == Method::HEAD { without_body(response) } else { response }
     }
+}
+
+/// The router does so itself; not so what is said instead of its answers, and hyper over HTTP/2 sends what it is given.
+fn without_body(response: Response) -> Response {
+    let length = response.body().size_hint().exact();
+    let mut response = response.map(|_| Body::empty());
+    if let Some(length) = length.filter(|length| *length > 0) {
+        response.headers_mut().entry(header::CONTENT_LENGTH).or_insert(length.into());
+    }
+    response
 }
 
 /// What a panic leaves behind is dropped with the request. The panic hook has written where it happened; the peer

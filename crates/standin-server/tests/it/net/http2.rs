@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::{Request, Response};
 use standin_server::net::Limits;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -152,19 +151,29 @@ async fn hh_3_http_2_that_has_asked_may_idle_as_long_as_others_and_no_longer() {
 
 /// Asks over HTTP/2, as a client that means well; the answer's head.
 async fn asked(server: &Server, headers: impl Iterator<Item = (String, String)>) -> Response<()> {
+    let mut request = Request::get("http://app.example.com/").body(()).unwrap();
+    for (name, value) in headers {
+        let name: http::HeaderName = name.parse().unwrap();
+        request.headers_mut().append(name, value.parse().unwrap());
+    }
+    let (head, body) = sent(server, request).await;
+    assert!(body.is_ok(), "{body:?}");
+    head
+}
+
+/// The head of the answer to a request, and whether its body came whole.
+async fn sent(server: &Server, request: Request<()>) -> (Response<()>, Result<usize, h2::Error>) {
     let stream = connect(server).await;
     let (client, connection) = h2::client::handshake(stream).await.unwrap();
     let ask = async {
         let mut client = client.ready().await.unwrap();
-        let mut request = Request::get("http://app.example.com/").body(()).unwrap();
-        for (name, value) in headers {
-            let name: http::HeaderName = name.parse().unwrap();
-            request.headers_mut().append(name, value.parse().unwrap());
-        }
         let (answer, _) = client.send_request(request, true).unwrap();
         let (head, mut body) = answer.await.unwrap().into_parts();
-        let _: Option<Result<Bytes, _>> = body.data().await;
-        Response::from_parts(head, ())
+        let mut length = Ok(0);
+        while let (Ok(before), Some(part)) = (&length, body.data().await) {
+            length = part.map(|part| before + part.len());
+        }
+        (Response::from_parts(head, ()), length)
     };
     tokio::select! {
         _ = connection => panic!("the connection ended first"),
@@ -183,5 +192,22 @@ async fn hh_2_http_2_has_the_limits_of_http_1() {
         assert_eq!(answer.status(), 431);
         assert_eq!(answer.headers()["x-content-type-options"], "nosniff");
         assert!(answer.headers().contains_key("strict-transport-security"));
+    }
+}
+
+/// hyper sends over HTTP/2 whatever body it is given, and a client takes that for an error of the stream.
+#[tokio::test]
+async fn hh_1_a_head_over_http_2_is_answered_without_a_body_also_where_it_is_refused() {
+    let server = start(hasty()).await;
+    for (uri, status) in [
+        ("http://app.example.com/", 200),
+        ("http://app.example.com/nothing", 404),
+        ("http://app.example.com/echo", 405),
+        ("http://evil.example/", 421),
+        ("http://app.example.com/panic", 500),
+    ] {
+        let (head, body) = sent(&server, Request::head(uri).body(()).unwrap()).await;
+        assert_eq!((head.status().as_u16(), body.ok()), (status, Some(0)), "{uri}");
+        assert!(head.headers().contains_key("content-length"), "{uri}");
     }
 }
