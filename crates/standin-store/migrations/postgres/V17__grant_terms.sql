@@ -8,13 +8,13 @@ CREATE TABLE grant_terms (
     requested       text   COLLATE "C" NOT NULL
 );
 
+-- A new table, so that the old rows take no room beside the new ones. Its keys have the names of before, so they wait
+-- until those are free. From here on nobody else writes the old one: whatever is copied below sees all of it.
+ALTER TABLE grants RENAME TO grants_before;
+
 INSERT INTO grant_terms (terms, provider_client, token_endpoint, scopes, requested)
 SELECT row_number() OVER (), provider_client, token_endpoint, scopes, requested
-FROM (SELECT DISTINCT provider_client, token_endpoint, scopes, requested FROM grants) AS different;
-
--- A new table, so that the old rows take no room beside the new ones. Its keys have the names of before, so they wait
--- until those are free.
-ALTER TABLE grants RENAME TO grants_before;
+FROM (SELECT DISTINCT provider_client, token_endpoint, scopes, requested FROM grants_before) AS different;
 
 CREATE TABLE grants (
     id                 uuid   NOT NULL,
@@ -50,7 +50,8 @@ INSERT INTO grants (id, user_id, provider, issuer, subject, terms, state, reason
 SELECT id, user_id, provider, issuer, subject, terms, state, reason, version, generation, refusals,
     due_at, sealed_access, sealed_refresh, access_expires_at, refresh_expires_at, created_at, updated_at,
     substr(token_hash, 1, 16), substr(token_prefix, 1, 16), token_given_at
-FROM grants_before JOIN grant_terms USING (provider_client, token_endpoint, scopes, requested);
+-- LEFT: a grant without terms is an error, and not left behind.
+FROM grants_before LEFT JOIN grant_terms USING (provider_client, token_endpoint, scopes, requested);
 
 DROP TABLE grants_before;
 

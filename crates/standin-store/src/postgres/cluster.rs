@@ -78,7 +78,8 @@ impl Cluster for PostgresStore {
         epochs.sort();
         let at = if epochs.is_empty() { 0 } else { epochs.remove(0).1 };
         let since = since.before(LOOKBACK).unix_seconds();
-        let notes = work!(self, Read, |connection| {
+        // Of half a minute, so there may be many.
+        let notes = work!(self, Scan, |connection| {
             connection.all(NOTES, params![since], note_of).await
         })?;
         let notes = notes.into_iter().collect();

@@ -46,7 +46,9 @@ impl Mode {
             ),
             Self::Count => Some("BEGIN READ ONLY; SET LOCAL statement_timeout = '5min'"),
             // Somebody else's migration is waited for.
-            Self::Migration => Some("BEGIN; SET LOCAL lock_timeout = '1min'"),
+            Self::Migration => Some(
+                "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET LOCAL lock_timeout = '1min'",
+            ),
             Self::Write => Some(
                 "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET LOCAL synchronous_commit = on; \
                  SET LOCAL statement_timeout = '5s'; SET LOCAL lock_timeout = '3s'",

@@ -14,7 +14,7 @@ use tokio_postgres::Row;
 use super::accounts::key_of;
 use super::connection::Connection;
 use super::rewraps::none_retired;
-use super::rows::{Cell, Cells, bytes, hash, instant, limit, optional, params, text, word};
+use super::rows::{Cell, Cells, Value, bytes, hash, instant, limit, optional, params, text, word};
 use super::work::{Done, work};
 use super::{PostgresStore, cluster, events, revocations, scope_ledger};
 use crate::terms::Terms;
@@ -40,13 +40,14 @@ const BY_IDENTITY: &str = select!("WHERE provider = $1 AND subject = $2 AND issu
 const AT_PROVIDER: &str = select!("WHERE user_id = $1 AND provider = $2");
 const OF_USER: &str = select!("WHERE user_id = $1");
 const PAGE: &str = select!("WHERE ($1 IS NULL OR id > $1) ORDER BY id LIMIT $2");
-// What is going to be written over is locked: it must not move in between.
+// What is going to be written over is locked: it must not move in between. It is read by a statement of its own: one that
+// has waited for a lock sees the row as it is then, and what it was joined with as it was before.
 const LOCK_BY_IDENTITY: &str =
-    select!("WHERE provider = $1 AND subject = $2 AND issuer = $3 FOR UPDATE OF grants");
+    "SELECT id FROM grants WHERE provider = $1 AND subject = $2 AND issuer = $3 FOR UPDATE";
 const LOCK_BY_TOKEN_HASH: &str =
-    select!("WHERE token_hash = $1 AND provider = $2 ORDER BY id FOR UPDATE OF grants");
+    "SELECT id FROM grants WHERE token_hash = $1 AND provider = $2 ORDER BY id FOR UPDATE";
 const LOCK_BY_TOKEN_PREFIX: &str =
-    select!("WHERE token_prefix = $1 AND provider = $2 ORDER BY id FOR UPDATE OF grants");
+    "SELECT id FROM grants WHERE token_prefix = $1 AND provider = $2 ORDER BY id FOR UPDATE";
 const REMOVE: &str = "DELETE FROM grants WHERE id = $1";
 const DELETE_OF_USER: &str = "DELETE FROM grants WHERE user_id = $1 RETURNING id";
 
@@ -218,7 +219,7 @@ pub(super) async fn lock_of_identity(
     connection: &Connection,
     identity: &Identity,
 ) -> Done<Option<Grant>> {
-    connection.one(LOCK_BY_IDENTITY, &key_of(identity), grant_of).await
+    Ok(locked(connection, LOCK_BY_IDENTITY, &key_of(identity)).await?.pop())
 }
 
 /// The grants that hold a refresh token which their provider names so, locked in the same way.
@@ -231,13 +232,28 @@ pub(super) async fn lock_of_token(
         NamedToken::Hash(hash) => (LOCK_BY_TOKEN_HASH, hash),
         NamedToken::Prefix(prefix) => (LOCK_BY_TOKEN_PREFIX, prefix),
     };
-    connection.all(sql, params![trace.0.as_slice(), provider.as_str()], grant_of).await
+    locked(connection, sql, params![trace.0.as_slice(), provider.as_str()]).await
+}
+
+async fn locked(
+    connection: &Connection,
+    lock: &'static str,
+    params: &[Value<'_>],
+) -> Done<Vec<Grant>> {
+    let mut grants = Vec::new();
+    for id in connection.all(lock, params, id_of).await? {
+        grants.extend(connection.one(BY_ID, params![id.as_bytes()], grant_of).await?);
+    }
+    Ok(grants)
+}
+
+fn id_of(row: &Row) -> Result<GrantId> {
+    Cells::of(row, "grants").id("id")
 }
 
 /// Deletes a user's grants and what hangs on them, after their user was deleted by this transaction.
 pub(super) async fn delete_of_user(connection: &Connection, user: UserId) -> Done<()> {
-    let id = |row: &Row| Cells::of(row, "grants").id::<GrantId>("id");
-    for grant in connection.all(DELETE_OF_USER, params![user.as_bytes()], id).await? {
+    for grant in connection.all(DELETE_OF_USER, params![user.as_bytes()], id_of).await? {
         scope_ledger::forget(connection, grant).await?;
     }
     Ok(())

@@ -29,7 +29,11 @@ use tokio::time::{Instant, timeout_at};
 use tokio_postgres::Error;
 use tokio_util::sync::CancellationToken;
 
+use super::CONNECT;
 use super::failure::Failure;
+
+/// How long making one more may take, where there is one already that can be joined.
+const ANOTHER: Duration = Duration::from_secs(1);
 
 /// A connection of the pool. It goes back there when nobody holds it any more, unless it was given up.
 #[derive(Debug)]
@@ -135,11 +139,11 @@ impl Lines {
         }
     }
 
-    /// Another one, if neither the pool nor another reader has to be waited for.
+    /// Another one, if neither the pool nor another reader has to be waited for, and the server not for long.
     async fn another(&self) -> Option<Arc<Line>> {
         let _turn = self.turn.try_lock().ok()?;
         let is_enough = self.least_busy().1 >= self.most;
-        if is_enough { None } else { self.open(Duration::ZERO).await.ok() }
+        if is_enough { None } else { self.open(Duration::ZERO, ANOTHER).await.ok() }
     }
 
     /// One reader waits for the pool, and the others for it.
@@ -149,12 +153,12 @@ impl Lines {
         let _turn = timeout_at(until, self.turn.lock()).await.map_err(|_| self.none_in_time())?;
         match self.least_busy() {
             (Some(line), _) => Ok(line),
-            (None, _) => self.open(until.saturating_duration_since(Instant::now())).await,
+            (None, _) => self.open(until.saturating_duration_since(Instant::now()), CONNECT).await,
         }
     }
 
-    async fn open(&self, wait: Duration) -> Result<Arc<Line>, PoolError> {
-        let timeouts = Timeouts { wait: Some(wait), ..self.pool.timeouts() };
+    async fn open(&self, wait: Duration, connect: Duration) -> Result<Arc<Line>, PoolError> {
+        let timeouts = Timeouts { wait: Some(wait), create: Some(connect), ..self.pool.timeouts() };
         let line = Line::of(self.pool.timeout_get(&timeouts).await?);
         self.shared().push(Arc::downgrade(&line));
         Ok(line)

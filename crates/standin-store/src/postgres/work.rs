@@ -74,9 +74,8 @@ impl<'s> Tries<'s> {
     }
 
     pub(super) async fn in_time<T>(&self, work: impl Future<Output = Done<T>>) -> Done<T> {
-        let limit = self.mode.limit();
-        let limit = self.left_to_read().map_or(limit, |left| limit.min(left));
-        timeout(limit, work).await.unwrap_or(Err(silence()))
+        // All of it each time: a connection is given up for all its readers only if it was silent for so long.
+        timeout(self.mode.limit(), work).await.unwrap_or(Err(silence()))
     }
 
     /// For a read, which another connection may answer in the time that is left.

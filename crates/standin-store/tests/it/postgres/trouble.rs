@@ -3,8 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use standin::store::conformance::samples::{at, grant, grant_id, next, sign_in, user};
-use standin::store::{DataKeys, Grants, Housekeeping, StoreError, Users};
+use standin::store::conformance::samples::{
+    at, grant, grant_id, hash_bytes, identity, next, sign_in, user,
+};
+use standin::store::{
+    About, DataKeys, Duties, Grants, Housekeeping, News, Signal, Signals, SpentKind, StoreError,
+    Users,
+};
+use standin::vault::GrantState;
 use standin_store::postgres::PostgresStore;
 use standin_store::postgres::testing::{Database, Server};
 use tokio::time::sleep;
@@ -89,6 +95,36 @@ async fn d25_a_transaction_that_is_chosen_in_a_deadlock_is_done_again() {
     assert!(locked.is_ok(), "{locked:?}");
     assert_eq!(deleted, Ok(true));
     assert_eq!(store.grant(grant_id(1)).await, Ok(None));
+}
+
+/// Whoever waits for a row gets it as it is then, and what it was joined with as it was before: terms that are new would be
+/// none.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a PostgreSQL server"]
+async fn d25_a_grant_that_was_waited_for_is_read_with_the_terms_that_it_has_then() {
+    let store = Fixture::fresh().await;
+    store.complete_sign_in(sign_in(1)).await.unwrap();
+    let (mut other, _connection) = connect(&store.database).await;
+    let renewing = other.transaction().await.unwrap();
+    let renew = "INSERT INTO grant_terms SELECT 7, provider_client, token_endpoint, scopes, requested FROM grant_terms; \
+        UPDATE grants SET terms = 7, version = version + 1";
+    renewing.batch_execute(renew).await.unwrap();
+    let duties = Duties { withdraw_grants: true, ..Duties::NONE };
+    let (about, detail) = (About::Identity(identity(1)), "told".to_owned());
+    let signal = Signal {
+        kind: SpentKind::SecurityEvent,
+        sha256: hash_bytes(1),
+        remembered_until: at(9_000),
+        at: at(500),
+        news: vec![News { about, duties, before: at(100), detail }],
+    };
+    let (taken, ()) = tokio::join!(store.take_signal(signal), async {
+        until_waiting(&store.database).await;
+        renewing.commit().await.unwrap();
+    });
+    assert_eq!(taken, Ok(true));
+    let grant = store.grant(grant_id(1)).await.unwrap().unwrap();
+    assert_eq!(grant.state, GrantState::Reauth);
 }
 
 #[tokio::test(flavor = "multi_thread")]
