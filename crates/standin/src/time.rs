@@ -59,11 +59,6 @@ impl Timestamp {
     pub fn remaining(self, now: Self) -> Duration {
         Duration::from_millis(u64::try_from(self.0.saturating_sub(now.0)).unwrap_or(0))
     }
-
-    fn rfc_3339(self) -> Option<String> {
-        let nanoseconds = i128::from(self.0) * 1_000_000;
-        OffsetDateTime::from_unix_timestamp_nanos(nanoseconds).ok()?.format(&Rfc3339).ok()
-    }
 }
 
 fn milliseconds(duration: Duration) -> i64 {
@@ -73,7 +68,10 @@ fn milliseconds(duration: Duration) -> i64 {
 impl fmt::Display for Timestamp {
     /// RFC 3339 in UTC; an instant outside the years RFC 3339 can name is shown in milliseconds.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.rfc_3339() {
+        let text = OffsetDateTime::from_unix_timestamp_nanos(i128::from(self.0) * 1_000_000)
+            .ok()
+            .and_then(|instant| instant.format(&Rfc3339).ok());
+        match text {
             Some(text) => f.write_str(&text),
             None => write!(f, "{} ms", self.0),
         }
@@ -82,10 +80,7 @@ impl fmt::Display for Timestamp {
 
 impl Serialize for Timestamp {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self.rfc_3339() {
-            Some(text) => serializer.serialize_str(&text),
-            None => serializer.collect_str(self),
-        }
+        serializer.collect_str(self)
     }
 }
 

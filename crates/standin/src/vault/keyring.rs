@@ -43,15 +43,15 @@ struct Entry {
     tenant: Option<String>,
     version: u64,
     /// None if it was removed, or was left out.
-    key: Option<DataKey>,
+    key: Option<Extracted>,
     left_out: Option<LeftOut>,
 }
 
-/// Of a data key, what the keys of grants are expanded from. Nothing else of it is kept.
+/// What is kept of a data key: what the keys of grants are expanded from.
 #[derive(Clone)]
-pub(super) struct DataKey(Prk);
+pub(super) struct Extracted(Prk);
 
-impl DataKey {
+impl Extracted {
     /// HKDF-SHA256 without salt: the key is uniformly random already. Its first half is the same for every grant, so
     /// it is done once (RFC 5869 §2.2; no salt is as many zeros as the hash is long).
     pub(super) fn of(unwrapped: &Key) -> Self {
@@ -236,7 +236,7 @@ impl KeyRing {
 
 impl Entry {
     fn of(row: &DataKeyRow, key: Option<&Key>) -> Self {
-        let (tenant, version, key) = (row.tenant.clone(), row.version, key.map(DataKey::of));
+        let (tenant, version, key) = (row.tenant.clone(), row.version, key.map(Extracted::of));
         Self { tenant, version, key, left_out: None }
     }
 

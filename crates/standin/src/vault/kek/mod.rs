@@ -43,7 +43,7 @@ pub use transit::{TransitSettings, VaultToken};
 
 use super::Field;
 use super::envelope::associated_data;
-use super::keyring::DataKey;
+use super::keyring::Extracted;
 use crate::entropy::Entropy;
 use crate::http::HttpError;
 
@@ -293,7 +293,7 @@ fn aws_key(arn: &str) -> Option<Kind> {
 pub(super) fn check_value(id: u32, data_key: &Key) -> Result<[u8; 16], super::VaultError> {
     let mut value = [0; 16];
     let derived =
-        DataKey::of(data_key).derive(&[b"key-check/".as_slice(), &id.to_be_bytes()].concat())?;
+        Extracted::of(data_key).derive(&[b"key-check/".as_slice(), &id.to_be_bytes()].concat())?;
     value.copy_from_slice(&derived[..16]);
     Ok(value)
 }
