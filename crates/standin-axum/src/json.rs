@@ -89,7 +89,7 @@ fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<StrictJson<T>, Problem> {
 }
 
 /// A JSON object that is written member by member. Almost all texts here stand in JSON as they are: it is seen at a
-/// glance which, where `serde_json` looks at each byte by itself, which was half of what a vended token cost.
+/// glance which, where `serde_json` looks at each byte by itself, which was half of what writing an answer cost.
 pub(crate) struct JsonObject(Vec<u8>);
 
 impl JsonObject {
