@@ -2,7 +2,8 @@
 //!
 //! What is lost then are rows that tokens were answered for (the journal of whoever was answered brings them back) and
 //! leases, and without its lease a refresh token that somebody is asking for just now looks free. So nobody claims one
-//! for as long as a lease lasts and a margin more: whoever was asking has ended by then, and written what came of it.
+//! for as long as a lease lasts and a margin more: whoever was asking has ended by then, and as a rule written what came of it
+//! (`HOLD_OFF_MARGIN` says when not).
 //!
 //! ```text
 //! a claim ─▶ which timeline is this? ─ seen there for long ─▶ the lease, or who has it

@@ -41,9 +41,10 @@ macro_rules! claim {
         )
     };
 }
+/// Always so: it says something of each parameter, since both statements take the same ones.
 const CLAIM: &str = claim!("$6 OR $7 = '' OR $8 > 0");
 /// Where a failover can be told: nobody claims, but to bring an answer, until the timeline has been there for as long as
-/// a lease lasts, and a margin more. The server before it has let go of every write by then.
+/// a lease lasts, and a margin more.
 const CLAIM_UNLESS_NEW: &str = concat!(
     "WITH noted AS (",
     note_timeline!("$7"),

@@ -23,7 +23,9 @@
 //!   It is applied forward while the row stands at its generation or before and nobody has asked since; where somebody
 //!   has, it is a spare, and a refusal looks for it (`Recall`). Whoever asks after it was given has found its lease and
 //!   counts one attempt more, so a lease that counts no more than it did then, also one that a standby brings back, is
-//!   from before.
+//!   from before. Two things make the count lie, and then a grant may be lost once its provider's grace is over, which a
+//!   refusal says: a failover that takes the lease away, so that whoever asks next begins to count anew; and a claim that only
+//!   brought an answer, which counts like one that asked.
 //! - **A question whose answer is lost is asked again at once**: a provider with a grace time still takes the old
 //!   token. The lease stays as a record of it (`Yield`), so that whoever is refused later can say that a rotation
 //!   was lost and not that the user took it back.

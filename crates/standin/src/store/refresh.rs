@@ -61,7 +61,9 @@ pub struct Timeline {
 /// How much longer than a lease lasts nobody asks after a failover.
 ///
 /// Whoever was asking is answered within the time of the lease, and then has to bring the answer to the new server. The
-/// first try may still go to the old one, and hang there for as long as a write may take: no store takes longer than this.
+/// first try may still go to the old one, and hang there for as long as the statements of a write may take: in no store
+/// longer than this. A COMMIT that waits for a standby there, and finding out what became of it, may take up to twenty
+/// seconds more; a cluster that demotes its primary before it promotes another ends that wait, and nothing here does.
 /// That the clock of a node goes slower than that of the database, by one second in a thousand, or that an instant is
 /// rounded to a millisecond, is nothing beside it. And the nodes have the time to bring their journals.
 pub const HOLD_OFF_MARGIN: Duration = Duration::from_secs(10);
