@@ -162,7 +162,7 @@ pub(crate) fn request(method: &str, path: &str, host: &str, headers: &[(&str, &s
 }
 
 /// A body for the bare handler: as long as the service's own answer.
-fn json_of_length(address: SocketAddr, request: &[u8]) -> Result<String> {
+pub(crate) fn json_of_length(address: SocketAddr, request: &[u8]) -> Result<String> {
     let length = Connection::open(address)?.length_of_answer(request)?;
     Ok(format!("{{\"x\":\"{}\"}}", "y".repeat(length.saturating_sub(8))))
 }

@@ -58,7 +58,9 @@ fn main() -> Result<()> {
     match arguments[..] {
         // What this program starts itself as, for a raw limit.
         ["bare", body] => runtime.block_on(http::bare(body)),
-        ["read-rows", url] => runtime.block_on(rows::read(url)),
+        ["read-rows", url, user] => runtime.block_on(rows::read(url, user)),
+        ["read-by-store", url, user] => runtime.block_on(rows::read_by_store(url, user)),
+        ["bare-rows", url, user, body] => runtime.block_on(rows::bare(url, user, body)),
         ["postgres-commits", url, count] => runtime.block_on(rows::commit(url, count.parse()?)),
         ["commits", count, rows] => commits::run(count.parse()?, rows.parse()?),
         [] => runtime.block_on(run(&USUAL, &[])),
@@ -81,7 +83,7 @@ async fn measure(part: &str, options: &[&str], binary: &Path) -> Result<Vec<Row>
         "constant-time" => Ok(vec![constant_time::comparison()]),
         "enumeration" => Ok(vec![enumeration::of_answers(binary).await?]),
         "vend" => http::against_bare(binary).await,
-        "postgres" => Ok(rows::from_postgres(binary).await?.into_iter().collect()),
+        "postgres" => rows::from_postgres(binary).await,
         "parallel" => Ok(vec![http::two_hundred_vends(binary).await?]),
         "signin" => {
             Ok([signin::whole(binary).await?, hanging::another_provider(binary).await?].concat())
