@@ -7,10 +7,11 @@
 //!
 //! The read that every request of a browser makes is remembered for a moment, until anything is written
 //! (`recent.rs`). Writes wait for each other anyway; waiting in one queue lets those that came together share the price
-//! of durability. Reads see a snapshot and wait for nobody.
+//! of durability. Reads see a snapshot and wait for nobody; where there are many, they share a lock (`anchor.rs`).
 
 mod accounts;
 mod admission;
+mod anchor;
 mod attempts;
 pub(crate) mod backup;
 mod census;
@@ -47,6 +48,7 @@ use rusqlite::Connection;
 use standin::store::{Marks, Result, SessionHash, SessionView};
 
 use crate::OpenError;
+use anchor::{Anchor, Reads};
 use failure::Failure;
 pub(crate) use file::beside;
 use reader::Readers;
@@ -85,9 +87,11 @@ impl SqliteStore {
         let connection = connection::open_writer(path)?;
         let unavailable = |source| OpenError::CannotOpen { path: path.to_owned(), source };
         let (writes, marks) = (Writes::default(), Arc::new(Marks::default()));
-        let writer = Writer::start(connection, writes.clone(), Arc::clone(&marks));
+        let reads = Reads::default();
+        let anchor = Anchor::new(path, reads.clone());
+        let writer = Writer::start(connection, anchor, writes.clone(), Arc::clone(&marks));
         Ok(Self {
-            readers: Readers::new(path),
+            readers: Readers::new(path, reads),
             writer: writer.map_err(unavailable)?,
             marks,
             views: Recent::new(writes),

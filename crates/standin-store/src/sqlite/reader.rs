@@ -11,11 +11,12 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use rusqlite::Connection;
 use standin::store::{Pool, StoreError};
 
+use super::anchor::Reads;
 use super::connection::open_reader;
 use super::failure::Failure;
 
-const BEGIN: &str = "BEGIN";
-const COMMIT: &str = "COMMIT";
+pub(super) const BEGIN: &str = "BEGIN";
+pub(super) const COMMIT: &str = "COMMIT";
 
 type Slot = Mutex<Option<Connection>>;
 
@@ -23,15 +24,17 @@ type Slot = Mutex<Option<Connection>>;
 #[derive(Debug)]
 pub(super) struct Readers {
     path: PathBuf,
+    reads: Reads,
     slots: Box<[Slot]>,
 }
 
 impl Readers {
     /// Twice as many as there are processors: the threads of a runtime, and some that block.
-    pub(super) fn new(path: &Path) -> Self {
+    pub(super) fn new(path: &Path, reads: Reads) -> Self {
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
         Self {
             path: path.to_owned(),
+            reads,
             slots: (0..processors * 2).map(|_| Mutex::default()).collect(),
         }
     }
@@ -41,6 +44,7 @@ impl Readers {
         &self,
         query: impl FnOnce(&Connection) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
+        self.reads.happen();
         let mut slot = self.slot();
         let connection = match slot.take() {
             Some(connection) => connection,

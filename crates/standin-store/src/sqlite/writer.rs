@@ -10,8 +10,10 @@ use std::thread::{self, JoinHandle};
 
 use rusqlite::Connection;
 use standin::store::{Marks, Result, StoreError};
+use tokio::runtime::{self, Runtime};
 use tokio::sync::{mpsc, oneshot};
 
+use super::anchor::Anchor;
 use super::cluster;
 use super::failure::Failure;
 use super::recent::Writes;
@@ -40,13 +42,15 @@ impl Writer {
     /// Takes the connection to a thread of its own.
     pub(super) fn start(
         connection: Connection,
+        anchor: Anchor,
         writes: Writes,
         marks: Arc<Marks>,
     ) -> io::Result<Self> {
         let (queue, jobs) = mpsc::channel(QUEUE);
+        let runtime = runtime::Builder::new_current_thread().enable_time().build()?;
         let thread = thread::Builder::new()
             .name("standin-sqlite".to_owned())
-            .spawn(move || run_jobs(&connection, jobs, &writes, &marks))?;
+            .spawn(move || run_jobs(&runtime, &connection, anchor, jobs, &writes, &marks))?;
         Ok(Self { queue: Some(queue), thread: Some(thread) })
     }
 
@@ -114,14 +118,17 @@ where
     }
 }
 
+/// The anchor goes before the connection: the last to be closed is the one that writes.
 fn run_jobs(
+    runtime: &Runtime,
     connection: &Connection,
+    mut anchor: Anchor,
     mut jobs: mpsc::Receiver<Box<dyn Job>>,
     writes: &Writes,
     marks: &Marks,
 ) {
     let mut batch = Vec::with_capacity(BATCH);
-    while jobs.blocking_recv_many(&mut batch, BATCH) > 0 {
+    while runtime.block_on(anchor.until(jobs.recv_many(&mut batch, BATCH))) > 0 {
         let committed = commit(connection, &mut batch);
         if let Err(error) = &committed {
             tracing::error!(%error, jobs = batch.len(), "a batch of writes was not committed");
