@@ -2,7 +2,8 @@
 //! axum handler that reads it for each answer.
 //!
 //! Whoever reads runs on the first core and the server wherever it likes. The raw limit reads as the store does: the same
-//! columns, by a statement that nobody has prepared, over as many connections as its readers share.
+//! columns, over as many connections as its readers share, by a statement that nobody has prepared, and then by one that
+//! was.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -20,7 +21,7 @@ use standin::verify::ProviderId;
 use standin_store::postgres::PostgresStore;
 use standin_store::postgres::testing::{Database, is_installed};
 use tokio_postgres::types::Type;
-use tokio_postgres::{Client, NoTls, Row as PgRow};
+use tokio_postgres::{Client, NoTls, Row as PgRow, Statement};
 
 use crate::child::{Running, cpu_ms};
 use crate::http;
@@ -31,29 +32,36 @@ const ROUNDS: usize = 5;
 const TIME: Duration = Duration::from_secs(3);
 const CONNECTIONS: usize = 8;
 const CALLERS: usize = 32;
+/// A parameter of the store's URL.
+const PREPARED: &str = "&prepared=on";
 
 /// Nothing, where no server is installed.
 pub(crate) async fn from_postgres(binary: &Path) -> Result<Vec<Row>> {
     if !is_installed() {
         return Ok(Vec::new());
     }
-    let database = Database::fresh();
-    let world = World::of(Some(&database.url()), 0).await?;
-    let service = world.serve(binary)?;
-    let ada = world.sign_in(&service).await?;
-    let vends = vends(&world, &service, &ada, &database.url())?;
-    drop(service);
-    Ok(vec![reads(&ada, &database.url())?, vends])
+    let mut rows = Vec::new();
+    for (parameter, words) in [("", ""), (PREPARED, ", prepared")] {
+        let database = Database::fresh();
+        let url = format!("{}{parameter}", database.url());
+        let world = World::of(Some(&url), 0).await?;
+        let service = world.serve(binary)?;
+        let ada = world.sign_in(&service).await?;
+        let vends = vends(&world, &service, &ada, (&url, words))?;
+        drop(service);
+        rows.extend([reads(&ada, (&url, words))?, vends]);
+    }
+    Ok(rows)
 }
 
-fn reads(ada: &SignedIn, url: &str) -> Result<Row> {
+fn reads(ada: &SignedIn, (url, words): (&str, &str)) -> Result<Row> {
     let (mut ours, mut raw) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
         ours.push(reads_per_second("read-by-store", &ada.user, url)?);
         raw.push(reads_per_second("read-rows", &ada.user, url)?);
     }
-    let work = "read a grant from PostgreSQL, by the store";
-    Ok(share(work, median(ours), median(raw), "tokio-postgres", 0.7, "≥ 70 %"))
+    let work = format!("read a grant from PostgreSQL, by the store{words}");
+    Ok(share(&work, median(ours), median(raw), "tokio-postgres", 0.7, "≥ 70 %"))
 }
 
 fn reads_per_second(reader: &str, user: &str, url: &str) -> Result<f64> {
@@ -61,7 +69,12 @@ fn reads_per_second(reader: &str, user: &str, url: &str) -> Result<f64> {
     reader.ready["per_second"].as_f64().context("a number")
 }
 
-fn vends(world: &World, service: &Running, ada: &SignedIn, url: &str) -> Result<Row> {
+fn vends(
+    world: &World,
+    service: &Running,
+    ada: &SignedIn,
+    (url, words): (&str, &str),
+) -> Result<Row> {
     let (address, request) = (http::address(service)?, ada.vend_request(world));
     let body = http::json_of_length(address, &request)?;
     let bare = Running::start(&std::env::current_exe()?, &["bare-rows", url, &ada.user, &body])?;
@@ -70,8 +83,8 @@ fn vends(world: &World, service: &Running, ada: &SignedIn, url: &str) -> Result<
         ours.push(http::vends_per_second(address, &request)?);
         raw.push(http::vends_per_second(http::address(&bare)?, &request)?);
     }
-    let work = "vend a live token, row from PostgreSQL";
-    Ok(share(work, median(ours), median(raw), "bare axum and tokio-postgres", 0.7, "≥ 70 %"))
+    let work = format!("vend a live token, row from PostgreSQL{words}");
+    Ok(share(&work, median(ours), median(raw), "bare axum and tokio-postgres", 0.7, "≥ 70 %"))
 }
 
 /// `standin-bench read-by-store URL USER`: how many a second, as a line of JSON.
@@ -131,25 +144,33 @@ pub(crate) async fn bare(url: &str, user: &str, body: &str) -> Result<()> {
 
 /// Reads the row of one grant, over several connections.
 struct Reader {
-    clients: Vec<Client>,
-    statement: String,
+    clients: Vec<(Client, Option<Statement>)>,
+    sql: String,
 }
 
 impl Reader {
     async fn connect(url: &str, user: &str) -> Result<Self> {
-        let clients = (0..CONNECTIONS).map(|_| connect(url));
-        let clients = futures_util::future::try_join_all(clients).await?;
         let user = HEXLOWER.encode(user.parse::<UserId>()?.as_bytes());
-        let statement = format!(
+        let sql = format!(
             "SELECT * FROM grants LEFT JOIN grant_terms USING (terms) \
              WHERE user_id = '{user}' AND provider = 'google'"
         );
-        Ok(Self { clients, statement })
+        let mut clients = Vec::new();
+        for _ in 0..CONNECTIONS {
+            let client = connect(url).await?;
+            let is_prepared = url.ends_with(PREPARED);
+            let statement = if is_prepared { Some(client.prepare(&sql).await?) } else { None };
+            clients.push((client, statement));
+        }
+        Ok(Self { clients, sql })
     }
 
     async fn read(&self, turn: usize) -> Result<Vec<PgRow>> {
-        let client = &self.clients[turn % CONNECTIONS];
-        Ok(client.query_typed(&self.statement, &[]).await?)
+        let (client, statement) = &self.clients[turn % CONNECTIONS];
+        Ok(match statement {
+            Some(statement) => client.query(statement, &[]).await?,
+            None => client.query_typed(&self.sql, &[]).await?,
+        })
     }
 }
 

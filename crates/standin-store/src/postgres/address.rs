@@ -42,6 +42,8 @@ pub(super) struct Address {
     pub(super) pool_size: usize,
     /// How long a caller waits for one of them.
     pub(super) pool_timeout: Duration,
+    /// Whether reads by a key are prepared.
+    pub(super) prepares: bool,
 }
 
 /// How the server proves who it is.
@@ -88,7 +90,7 @@ impl Address {
         }
         let pool_size = ours.pool_size.unwrap_or(POOL_SIZE);
         let pool_timeout = ours.pool_timeout.unwrap_or(POOL_TIMEOUT);
-        Ok(Self { config, tls, pool_size, pool_timeout })
+        Ok(Self { config, tls, pool_size, pool_timeout, prepares: ours.prepares })
     }
 
     /// The server and the database, for messages.
@@ -112,6 +114,7 @@ struct Ours {
     sslrootcert: Option<String>,
     pool_size: Option<usize>,
     pool_timeout: Option<Duration>,
+    prepares: bool,
 }
 
 impl Ours {
@@ -127,9 +130,14 @@ impl Ours {
                 Ok(seconds @ 1..=60) => self.pool_timeout = Some(Duration::from_secs(seconds)),
                 _ => return Err(bad("pool_timeout is a number of seconds from 1 to 60")),
             },
+            "prepared" => match value {
+                "on" => self.prepares = true,
+                "off" => self.prepares = false,
+                _ => return Err(bad("prepared is on or off")),
+            },
             "target_session_attrs" if value == "read-write" => {}
             other => {
-                let known = "sslmode, sslrootcert, pool_size, pool_timeout, application_name, connect_timeout, channel_binding";
+                let known = "sslmode, sslrootcert, pool_size, pool_timeout, prepared, application_name, connect_timeout, channel_binding";
                 return Err(bad(&format!(
                     "it has the parameter `{other}`; understood are {known}"
                 )));
@@ -222,6 +230,7 @@ mod tests {
             ("postgres://ada:hunter2@db/s?sslcert=hunter2", "`sslcert`"),
             ("postgres://ada:hunter2@db/s?options=-c%20x", "`options`"),
             ("postgres://ada:hunter2@db/s?pool_size=0", "pool_size"),
+            ("postgres://ada:hunter2@db/s?prepared=hunter2", "prepared is on or off"),
             ("postgres://ada:hunter2@db:hunter2/s", "URL"),
             ("postgres://ada:hunter2@/s?sslmode=disable", "no host"),
         ] {

@@ -1,7 +1,12 @@
 //! One connection at work: outside of a transaction, or inside one that opens with its first statement.
 //!
-//! Nothing is left behind on the server's side: no prepared statement, no setting, no lock. Whatever is set is set
-//! for one transaction, so that a pooler between us and the server may give each of them to another session.
+//! Nothing is left behind on the server's side: no setting, no lock, and no prepared statement unless the URL asks for
+//! it. Whatever is set is set for one transaction, so that a pooler between us and the server may give each of them to
+//! another session.
+//!
+//! With `prepared=on` the reads by a key are prepared, once on each connection: planning them costs the server more than
+//! carrying them out. Only these: what a statement's name stands for is the server's to know, and one that changes
+//! something must never be mistaken for another.
 
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -72,6 +77,7 @@ impl Mode {
 pub(super) struct Connection {
     line: Arc<Line>,
     mode: Mode,
+    prepares: bool,
     is_open: AtomicBool,
     intent: Intent,
     events: AtomicI64,
@@ -87,7 +93,13 @@ pub(super) enum Noted {
 impl Connection {
     pub(super) fn new(line: Arc<Line>, mode: Mode, intent: Intent) -> Self {
         let (is_open, events) = (AtomicBool::new(false), AtomicI64::new(0));
-        Self { line, mode, is_open, intent, events, noted: Mutex::default() }
+        Self { line, mode, prepares: false, is_open, intent, events, noted: Mutex::default() }
+    }
+
+    /// The same, which prepares what it reads, or not.
+    pub(super) fn preparing(mut self, prepares: bool) -> Self {
+        self.prepares = prepares;
+        self
     }
 
     /// Executes, and gives how many rows it touched.
@@ -123,8 +135,12 @@ impl Connection {
     }
 
     async fn rows(&self, sql: &'static str, params: &[Value<'_>]) -> Result<Vec<Row>, Failure> {
-        let statement = async |client: &Object| client.query_typed(sql, &typed(params)).await;
-        self.ask(statement).await
+        let typed = typed(params);
+        if self.prepares {
+            self.ask(async |client: &Object| prepared(client, sql, &typed).await).await
+        } else {
+            self.ask(async |client: &Object| client.query_typed(sql, &typed).await).await
+        }
     }
 
     /// The first statement of a transaction travels together with what opens it.
@@ -208,6 +224,18 @@ impl Drop for Connection {
             self.line.give_up();
         }
     }
+}
+
+/// The first time on a connection this is one turn more.
+async fn prepared(
+    client: &Object,
+    sql: &str,
+    typed: &[(&(dyn ToSql + Sync), Type)],
+) -> Result<Vec<Row>, tokio_postgres::Error> {
+    let types: Vec<Type> = typed.iter().map(|(_, kind)| kind.clone()).collect();
+    let values: Vec<_> = typed.iter().map(|(value, _)| *value).collect();
+    let statement = client.prepare_typed_cached(sql, &types).await?;
+    client.query(&statement, &values).await
 }
 
 fn typed<'p>(params: &'p [Value<'_>]) -> Vec<(&'p (dyn ToSql + Sync), Type)> {

@@ -75,6 +75,8 @@ pub struct PostgresStore {
     lines: Lines,
     intents: Intents,
     marks: Marks,
+    /// Whether reads by a key are prepared.
+    prepares: bool,
     name: String,
     /// What the names of timelines begin with, if a failover can be told from the server's answers.
     cluster: Option<String>,
@@ -102,7 +104,8 @@ impl PostgresStore {
         }
         let pool = pool_of(&address)?;
         let (lines, marks) = (Lines::new(pool.clone()), Marks::default());
-        let store = Self { pool, lines, intents: Intents::new(), marks, name, cluster: None };
+        let (intents, prepares) = (Intents::new(), address.prepares);
+        let store = Self { pool, lines, intents, marks, prepares, name, cluster: None };
         store.first_connection().await?;
         Ok(store)
     }

@@ -70,7 +70,8 @@ impl<'s> Tries<'s> {
     pub(super) async fn begin(&self) -> Done<Connection> {
         let lines = &self.store.lines;
         let line = if self.mode == Mode::Read { lines.join().await } else { lines.own().await }?;
-        Ok(Connection::new(line, self.mode, self.store.intents.next()))
+        let prepares = self.store.prepares && self.mode == Mode::Read;
+        Ok(Connection::new(line, self.mode, self.store.intents.next()).preparing(prepares))
     }
 
     pub(super) async fn in_time<T>(&self, work: impl Future<Output = Done<T>>) -> Done<T> {

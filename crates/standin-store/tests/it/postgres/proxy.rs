@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 
 use standin_store::postgres::testing::Database;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -26,6 +26,7 @@ pub(super) enum Fate {
 pub(super) struct Proxy {
     address: SocketAddr,
     fate: Arc<AtomicU8>,
+    texts: Arc<AtomicUsize>,
     gone: watch::Sender<bool>,
     task: JoinHandle<()>,
 }
@@ -43,16 +44,25 @@ impl Proxy {
         let address = listener.local_addr().unwrap();
         let (fate, gone) = (Arc::new(AtomicU8::new(0)), watch::Sender::new(false));
         let (server, ours, is_gone) = (database.address(), Arc::clone(&fate), gone.clone());
+        let texts = Arc::<AtomicUsize>::default();
+        let counted = Arc::clone(&texts);
         let task = tokio::spawn(async move {
             loop {
                 let (client, _) = listener.accept().await.unwrap();
                 if !*is_gone.borrow() {
                     let server = TcpStream::connect(server).await.unwrap();
-                    tokio::spawn(relay(client, server, Arc::clone(&ours), is_gone.clone()));
+                    let counted = Arc::clone(&counted);
+                    tokio::spawn(relay(
+                        client,
+                        server,
+                        Arc::clone(&ours),
+                        counted,
+                        is_gone.clone(),
+                    ));
                 }
             }
         });
-        Self { address, fate, gone, task }
+        Self { address, fate, texts, gone, task }
     }
 
     /// The URL of the database behind it.
@@ -70,6 +80,11 @@ impl Proxy {
         self.fate.load(Ordering::SeqCst) == Fate::None as u8
     }
 
+    /// How often the text of a statement that reads grants went through.
+    pub(super) fn texts(&self) -> usize {
+        self.texts.load(Ordering::SeqCst)
+    }
+
     /// Lets everything through again.
     pub(super) fn heal(&self) {
         self.gone.send_replace(false);
@@ -81,6 +96,7 @@ async fn relay(
     mut client: TcpStream,
     mut server: TcpStream,
     fate: Arc<AtomicU8>,
+    texts: Arc<AtomicUsize>,
     gone: watch::Sender<bool>,
 ) {
     let (mut up, mut down) = (vec![0; 65_536], vec![0; 65_536]);
@@ -105,7 +121,10 @@ async fn relay(
                         return;
                     }
                 }
-                Ok(length @ 1..) => server.write_all(&up[..length]).await.unwrap_or(()),
+                Ok(length @ 1..) => {
+                    texts.fetch_add(texts_in(&up[..length]), Ordering::SeqCst);
+                    server.write_all(&up[..length]).await.unwrap_or(());
+                }
                 _ => return,
             },
         }
@@ -114,6 +133,10 @@ async fn relay(
 
 async fn until_gone(is_gone: &mut watch::Receiver<bool>) {
     drop(is_gone.wait_for(|gone| *gone).await);
+}
+
+fn texts_in(bytes: &[u8]) -> usize {
+    bytes.windows(11).filter(|window| *window == b"FROM grants").count()
 }
 
 fn is_commit(bytes: &[u8]) -> bool {

@@ -14,6 +14,7 @@ use tokio::time::{Duration, sleep};
 use tokio_postgres::Client;
 
 use super::fixture::{Connected, Fixture, connect};
+use super::proxy::Proxy;
 
 const PEOPLE: u64 = 8;
 const READERS: u64 = 200;
@@ -116,6 +117,26 @@ async fn readers_behind_a_pooler_get_each_their_own_answer() {
     for _ in 0..5 {
         assert_eq!(read_all(&store).await, right());
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a PostgreSQL server"]
+async fn a_prepared_read_is_sent_once_on_each_connection_also_after_one_was_lost() {
+    const LINES: usize = 8;
+    let database = Database::fresh();
+    let proxy = Proxy::start(&database).await;
+    let url = format!("{}&prepared=on", proxy.url(&database));
+    let store = PostgresStore::open(&url).await.unwrap();
+    sign_in_all(&store).await;
+    let before = proxy.texts();
+    for _ in 0..5 {
+        assert_eq!(read_all(&store).await, right());
+    }
+    assert!((1..=LINES).contains(&(proxy.texts() - before)));
+    let (other, _connected) = connect(&database).await;
+    let kill = format!("SELECT count(pg_terminate_backend(pid)) {OURS}");
+    other.query_typed(&kill, &[]).await.unwrap();
+    assert_eq!(read_all(&store).await, right());
 }
 
 #[tokio::test(flavor = "multi_thread")]
