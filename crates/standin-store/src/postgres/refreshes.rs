@@ -24,20 +24,27 @@ macro_rules! claim {
     ($source:expr) => {
         concat!(
             "INSERT INTO refresh_leases AS held \
-             (grant_id, attempt_id, generation, unresolved, is_reclaimed, deadline) \
-             SELECT $1, $2, $3, 0, false, ",
+             (grant_id, attempt_id, generation, unresolved, question, question_before, \
+             is_reclaimed, deadline) \
+             SELECT $1, $2, $3, 0, CASE WHEN $6 THEN 0 ELSE ",
+            now_ms!(),
+            " END, 0, false, ",
             now_ms!(),
             " + ($5 - $4) WHERE ",
             $source,
             " ON CONFLICT (grant_id) DO UPDATE SET attempt_id = $2, deadline = excluded.deadline, \
              is_reclaimed = held.attempt_id = $2, \
              unresolved = CASE WHEN held.attempt_id = $2 THEN held.unresolved \
-                 WHEN held.generation >= $3 THEN held.unresolved + 1 ELSE 0 END, \
+                 WHEN held.generation >= $3 THEN held.unresolved + (held.question > 0)::integer \
+                 ELSE 0 END, \
+             question = CASE WHEN NOT $6 THEN greatest(excluded.question, held.question + 1) \
+                 WHEN held.generation >= $3 THEN held.question ELSE 0 END, \
+             question_before = CASE WHEN held.generation >= $3 THEN held.question ELSE 0 END, \
              generation = CASE WHEN held.generation >= $3 THEN held.generation ELSE $3 END \
              WHERE held.deadline <= ",
             now_ms!(),
             " OR held.attempt_id = $2 \
-             RETURNING grant_id, generation, unresolved, is_reclaimed"
+             RETURNING grant_id, generation, unresolved, question, is_reclaimed"
         )
     };
 }
@@ -63,12 +70,12 @@ const RELEASE: &str = "DELETE FROM refresh_leases WHERE grant_id = $1 AND attemp
 const YIELD: &str = concat!(
     "UPDATE refresh_leases SET unresolved = unresolved + 1, deadline = ",
     now_ms!(),
-    " WHERE grant_id = $1 AND attempt_id = $2"
+    ", question = CASE WHEN $3 THEN question ELSE question_before END WHERE grant_id = $1 AND attempt_id = $2"
 );
 const RECORD: &str = concat!(
     "UPDATE refresh_leases SET generation = $3, unresolved = 1, deadline = ",
     now_ms!(),
-    " WHERE grant_id = $1 AND attempt_id = $2"
+    ", question = 0, question_before = 0 WHERE grant_id = $1 AND attempt_id = $2"
 );
 const OVERDUE: &str = concat!(
     "SELECT grant_id FROM refresh_leases WHERE deadline <= ",
@@ -101,9 +108,10 @@ impl Refreshes for PostgresStore {
         grant: GrantId,
         attempt: RefreshId,
         _now: Timestamp,
+        has_asked: bool,
     ) -> Result<bool> {
         work!(self, Write, |connection| {
-            let row = params![grant.as_bytes(), attempt.as_bytes()];
+            let row = params![grant.as_bytes(), attempt.as_bytes(), has_asked];
             Ok(connection.execute(YIELD, row).await? == 1)
         })
     }
@@ -171,7 +179,8 @@ fn ours_of(row: &Row) -> Result<Claimed> {
     let mut cells = Cells::of(row, "refresh_leases");
     let _: GrantId = cells.id("grant_id")?;
     let (generation, unresolved) = (cells.number("generation")?, cells.number("unresolved")?);
-    Ok(Claimed::Ours { generation, unresolved, is_own: cells.flag("is_reclaimed")? })
+    let question = cells.number("question")?;
+    Ok(Claimed::Ours { generation, unresolved, question, is_own: cells.flag("is_reclaimed")? })
 }
 
 fn until_of(row: &Row) -> Result<Timestamp> {

@@ -15,21 +15,27 @@ use super::failure::Failure;
 use super::rows::{Cells, all, execute, limit, one};
 use super::{SqliteStore, cluster, events, grants, scope_ledger};
 
+/// `?6` says that a provider is going to be asked.
 const CLAIM: &str = "INSERT INTO refresh_leases \
-    (grant_id, attempt_id, generation, unresolved, is_reclaimed, deadline) \
-    VALUES (?1, ?2, ?3, 0, 0, ?5) \
+    (grant_id, attempt_id, generation, unresolved, question, question_before, is_reclaimed, deadline) \
+    VALUES (?1, ?2, ?3, 0, CASE WHEN ?6 THEN max(?4, 1) ELSE 0 END, 0, 0, ?5) \
     ON CONFLICT (grant_id) DO UPDATE SET attempt_id = ?2, deadline = ?5, \
     is_reclaimed = attempt_id = ?2, \
     unresolved = CASE WHEN attempt_id = ?2 THEN unresolved \
-        WHEN generation >= ?3 THEN unresolved + 1 ELSE 0 END, \
+        WHEN generation >= ?3 THEN unresolved + (question > 0) ELSE 0 END, \
+    question = CASE WHEN ?6 THEN max(?4, question + 1) \
+        WHEN generation >= ?3 THEN question ELSE 0 END, \
+    question_before = CASE WHEN generation >= ?3 THEN question ELSE 0 END, \
     generation = CASE WHEN generation >= ?3 THEN generation ELSE ?3 END \
     WHERE deadline <= ?4 OR attempt_id = ?2 \
-    RETURNING grant_id, generation, unresolved, is_reclaimed";
+    RETURNING grant_id, generation, unresolved, question, is_reclaimed";
 const UNTIL: &str = "SELECT grant_id, deadline FROM refresh_leases WHERE grant_id = ?1";
 const RELEASE: &str = "DELETE FROM refresh_leases WHERE grant_id = ?1 AND attempt_id = ?2";
-const YIELD: &str = "UPDATE refresh_leases SET unresolved = unresolved + 1, deadline = ?3 \
+const YIELD: &str = "UPDATE refresh_leases SET unresolved = unresolved + 1, deadline = ?3, \
+    question = CASE WHEN ?4 THEN question ELSE question_before END \
     WHERE grant_id = ?1 AND attempt_id = ?2";
-const RECORD: &str = "UPDATE refresh_leases SET generation = ?3, unresolved = 1, deadline = ?4 \
+const RECORD: &str = "UPDATE refresh_leases SET generation = ?3, unresolved = 1, deadline = ?4, \
+    question = 0, question_before = 0 \
     WHERE grant_id = ?1 AND attempt_id = ?2";
 const OVERDUE: &str =
     "SELECT grant_id FROM refresh_leases WHERE deadline <= ?1 ORDER BY deadline, grant_id LIMIT ?2";
@@ -55,9 +61,10 @@ impl Refreshes for SqliteStore {
         grant: GrantId,
         attempt: RefreshId,
         now: Timestamp,
+        has_asked: bool,
     ) -> Result<bool> {
         self.write(move |connection| {
-            let row = params![grant.as_bytes(), attempt.as_bytes(), now.unix_ms()];
+            let row = params![grant.as_bytes(), attempt.as_bytes(), now.unix_ms(), has_asked];
             Ok(execute(connection, YIELD, row)? == 1)
         })
         .await
@@ -109,12 +116,14 @@ fn claimed(connection: &Connection, claim: &RefreshClaim) -> Done<Claimed> {
         generation,
         claim.now.unix_ms(),
         claim.deadline.unix_ms(),
+        claim.asks,
     ];
     let ours = one(connection, CLAIM, row, |row| {
         let mut cells = Cells::of(row, "refresh_leases");
         let _: GrantId = cells.id("grant_id")?;
         let (generation, unresolved) = (cells.number("generation")?, cells.number("unresolved")?);
-        Ok(Claimed::Ours { generation, unresolved, is_own: cells.flag("is_reclaimed")? })
+        let question = cells.number("question")?;
+        Ok(Claimed::Ours { generation, unresolved, question, is_own: cells.flag("is_reclaimed")? })
     })?;
     if let Some(ours) = ours {
         return Ok(ours);

@@ -165,13 +165,13 @@ impl<'a> Flight<'a> {
             Step::Read => self.read().await,
             Step::Claim { generation, asks } => self.claim(generation, asks).await,
             Step::Ask => Ok(self.ask().await),
-            Step::Keep { unresolved } => Ok(self.keep(unresolved).await),
+            Step::Keep { question } => Ok(self.keep(question).await),
             Step::Commit { is_in_doubt } => self.commit(is_in_doubt).await,
             Step::Recall { generation } => Ok(self.recall(generation)),
             Step::Bury { rotation_lost } => self.bury(rotation_lost).await,
             Step::Discard => Ok(self.discard().await),
             Step::Release => Ok(self.release().await),
-            Step::Yield => Ok(self.give_way().await),
+            Step::Yield { has_asked } => Ok(self.give_way(has_asked).await),
             Step::Wait => Ok(self.wait().await),
             Step::End(_) => Ok(Event::Done),
         }
@@ -243,13 +243,13 @@ impl<'a> Flight<'a> {
         Ok(match self.available(claimed)? {
             None => Event::Unavailable,
             Some(Claimed::Held { .. }) => Event::Held,
-            Some(Claimed::Ours { generation, unresolved, is_own }) => {
+            Some(Claimed::Ours { generation, unresolved, question, is_own }) => {
                 if unresolved > 0 && !is_own {
                     measure::count(&measure::TAKEOVERS);
                 }
                 (self.claimed_at, self.has_asked) = (Some(claimed_at), false);
                 self.is_record = unresolved > 0;
-                Event::Claimed { generation, unresolved }
+                Event::Claimed { generation, unresolved, question }
             }
         })
     }
@@ -292,8 +292,8 @@ impl<'a> Flight<'a> {
         exchange.refuse_another_person(&provider, grant, &tokens)?;
         let rotated = tokens.refresh_token.is_some();
         let (attempt, generation) = (self.attempt, grant.generation);
-        let (unresolved, narrowed_to) = (0, narrowed_to.cloned());
-        self.hand = Some(Answer { attempt, generation, asked_at, unresolved, narrowed_to, tokens });
+        let (question, narrowed_to) = (0, narrowed_to.cloned());
+        self.hand = Some(Answer { attempt, generation, asked_at, question, narrowed_to, tokens });
         Ok(Event::Answered { rotated })
     }
 
@@ -317,9 +317,9 @@ impl<'a> Flight<'a> {
         }
     }
 
-    async fn keep(&mut self, unresolved: u32) -> Event {
+    async fn keep(&mut self, question: u64) -> Event {
         if let (Some(answer), Some(grant)) = (&mut self.hand, &self.row) {
-            answer.unresolved = unresolved;
+            answer.question = question;
             self.exchange.keep(answer, grant).await;
         }
         Event::Kept
@@ -405,10 +405,10 @@ impl<'a> Flight<'a> {
         Event::Done
     }
 
-    async fn give_way(&mut self) -> Event {
+    async fn give_way(&mut self, has_asked: bool) -> Event {
         self.claimed_at = None;
-        let core = &self.exchange.core;
-        report(core.store.yield_refresh(self.target.grant, self.attempt, core.now()).await);
+        let (core, grant) = (&self.exchange.core, self.target.grant);
+        report(core.store.yield_refresh(grant, self.attempt, core.now(), has_asked).await);
         Event::Done
     }
 

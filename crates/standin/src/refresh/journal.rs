@@ -87,8 +87,8 @@ pub(super) struct Answer {
     pub(super) attempt: RefreshId,
     pub(super) generation: u64,
     pub(super) asked_at: Timestamp,
-    /// How many attempts at this generation its lease had counted that ended in the dark, when it was asked for.
-    pub(super) unresolved: u32,
+    /// The number of the question that it answers ([`Claimed::Ours`](crate::store::Claimed::Ours)).
+    pub(super) question: u64,
     /// What it was asked to open at most, if not all of its grant: whoever finds it may have asked for something else.
     pub(super) narrowed_to: Option<Scopes>,
     pub(super) tokens: TokenResponse,
@@ -104,9 +104,9 @@ struct Body {
     refresh_expires_in_ms: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     scopes: Option<Scopes>,
-    /// None, where nobody has counted.
-    #[serde(default)]
-    unresolved: u32,
+    /// Of before questions had numbers: as a lease of then has it.
+    #[serde(default = "unnumbered")]
+    question: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     narrowed_to: Option<Scopes>,
 }
@@ -114,7 +114,7 @@ struct Body {
 impl Answer {
     /// What it is to the one who decides what becomes of it.
     pub(super) const fn given(&self) -> Given {
-        Given { generation: self.generation, unresolved: self.unresolved }
+        Given { generation: self.generation, question: self.question }
     }
 
     /// The generation that its refresh token begins.
@@ -146,7 +146,7 @@ impl Answer {
             expires_in_ms: self.tokens.expires_in.map(milliseconds),
             refresh_expires_in_ms: self.tokens.refresh_expires_in.map(milliseconds),
             scopes: self.tokens.scopes.clone(),
-            unresolved: self.unresolved,
+            question: self.question,
             narrowed_to: self.narrowed_to.clone(),
         };
         Ok(JournalRecord {
@@ -180,9 +180,13 @@ impl Answer {
             unverified_id_token: None,
         };
         let JournalRecord { attempt, generation, asked_at, .. } = *record;
-        let Body { unresolved, narrowed_to, .. } = body;
-        Some(Self { attempt, generation, asked_at, unresolved, narrowed_to, tokens })
+        let Body { question, narrowed_to, .. } = body;
+        Some(Self { attempt, generation, asked_at, question, narrowed_to, tokens })
     }
+}
+
+const fn unnumbered() -> u64 {
+    1
 }
 
 fn milliseconds(duration: Duration) -> u64 {

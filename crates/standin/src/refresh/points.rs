@@ -15,7 +15,7 @@ pub(super) const fn around(step: Step) -> Option<(FailPoint, FailPoint)> {
         Step::Bury { .. } => (FailPoint::RefreshBury, FailPoint::RefreshHasBuried),
         Step::Discard => (FailPoint::RefreshDiscard, FailPoint::RefreshHasDiscarded),
         Step::Release => (FailPoint::RefreshRelease, FailPoint::RefreshHasReleased),
-        Step::Yield => (FailPoint::RefreshYield, FailPoint::RefreshHasYielded),
+        Step::Yield { .. } => (FailPoint::RefreshYield, FailPoint::RefreshHasYielded),
         Step::Wait => (FailPoint::RefreshWait, FailPoint::RefreshHasWaited),
         Step::End(_) => return None,
     })

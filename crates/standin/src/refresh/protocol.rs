@@ -21,11 +21,11 @@
 //! - **An answer that was given is never dropped while it may be the newest.** It is in the journal before the
 //!   commit, and whoever wants to claim on that node finds it there first, and takes up the lease it was given under.
 //!   It is applied forward while the row stands at its generation or before and nobody has asked since; where somebody
-//!   has, it is a spare, and a refusal looks for it (`Recall`). Whoever asks after it was given has found its lease and
-//!   counts one attempt more, so a lease that counts no more than it did then, also one that a standby brings back, is
-//!   from before. Two things make the count lie, and then a grant may be lost once its provider's grace is over, which a
-//!   refusal says: a failover that takes the lease away, so that whoever asks next begins to count anew; and a claim that only
-//!   brought an answer, which counts like one that asked.
+//!   has, it is a spare, and a refusal looks for it (`Recall`). Questions have numbers for that, later ones higher: a lease
+//!   keeps the newest, an answer that of its own. Whoever only brings an answer counts none, and who surely was not answered
+//!   takes its own back. A number is the database's time, so that a standby which has no lease, or one of before, goes on
+//!   above: nobody asks there for longer than clocks are apart. Who claims and dies before it asks is counted all the same,
+//!   since nobody can tell; an answer of before is a spare then.
 //! - **A question whose answer is lost is asked again at once**: a provider with a grace time still takes the old
 //!   token. The lease stays as a record of it (`Yield`), so that whoever is refused later can say that a rotation
 //!   was lost and not that the user took it back.
@@ -55,8 +55,8 @@ pub(super) enum Goal {
 pub(super) struct Given {
     /// The generation of the refresh token that was spent for it.
     pub(super) generation: u64,
-    /// How many attempts at it the lease had counted that ended in the dark, when this one asked.
-    pub(super) unresolved: u32,
+    /// The number of the question that it answers.
+    pub(super) question: u64,
 }
 
 /// What a row says, as far as a refresh cares.
@@ -85,8 +85,9 @@ pub(super) enum Event {
     /// The row was read; `None` if there is none.
     Read(Option<Row>),
     /// The lease is ours. It is for this generation, the claimed one or a later one that an earlier attempt has
-    /// left; so many earlier attempts at it ended in the dark.
-    Claimed { generation: u64, unresolved: u32 },
+    /// left; so many earlier attempts at it ended in the dark, none if nobody has asked. The newest question that may have
+    /// been asked has this number, and is ours if the claim asks.
+    Claimed { generation: u64, unresolved: u32, question: u64 },
     /// Somebody else has the lease.
     Held,
     /// So much of the lease is over that the question may not be asked any more.
@@ -133,8 +134,8 @@ pub(super) enum Step {
     /// Spend the refresh token: [`Event::Answered`], [`Event::Refused`], [`Event::Lost`], [`Event::Failed`] or,
     /// instead of asking, [`Event::Late`].
     Ask,
-    /// Write the answer to the journal, and with it how many attempts before it ended in the dark: [`Event::Kept`].
-    Keep { unresolved: u32 },
+    /// Write the answer to the journal, and with it the number of its question: [`Event::Kept`].
+    Keep { question: u64 },
     /// Write the answer to the row, under the lease if there is one: [`Event::Written`], [`Event::Moved`] or
     /// [`Event::Fenced`].
     ///
@@ -148,9 +149,9 @@ pub(super) enum Step {
     Discard,
     /// Delete the lease: [`Event::Done`].
     Release,
-    /// Let go of the lease, and leave it as the record of one more question without an answer, due at once:
-    /// [`Event::Done`].
-    Yield,
+    /// Let go of the lease, and leave it as a record that the refresh token may have been spent, due at once:
+    /// [`Event::Done`]. Where we have not asked, or were surely not answered, our question is not counted.
+    Yield { has_asked: bool },
     /// Wait until the row moves, the lease is over, or a while has passed: [`Event::Waited`] or, where nobody waits
     /// any more and nothing would be lost, [`Event::GiveUp`].
     Wait,
@@ -208,10 +209,12 @@ enum Then {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Lease {
     generation: u64,
-    /// How many attempts at it ended in the dark, as the database counts.
-    counted: u32,
-    /// The same, with what the database does not know of.
+    /// How many attempts at it ended in the dark, with what the database does not know of.
     unresolved: u32,
+    /// The number of the newest question.
+    question: u64,
+    /// Whether we have asked under it, and may have been given something.
+    has_asked: bool,
     /// Whether nobody has asked since the answer in hand was given.
     is_newest: bool,
 }
@@ -266,8 +269,8 @@ impl Machine {
     pub(super) fn next(&mut self, event: Event) -> Step {
         match (self.phase, event) {
             (Phase::Reading, Event::Read(row)) => self.judge(row),
-            (Phase::Claiming, Event::Claimed { generation, unresolved }) => {
-                self.claimed(generation, unresolved)
+            (Phase::Claiming, Event::Claimed { generation, unresolved, question }) => {
+                self.claimed(generation, unresolved, question)
             }
             (Phase::Claiming, Event::Recalled(Some(given))) => {
                 (self.answer, self.is_recalled) = (Some(given), true);
@@ -327,24 +330,22 @@ impl Machine {
         }
     }
 
-    fn claimed(&mut self, generation: u64, counted: u32) -> Step {
+    fn claimed(&mut self, generation: u64, unresolved: u32, question: u64) -> Step {
         let has_asked_since = self.dark == Some(generation);
-        let is_newest = !has_asked_since
-            && self
-                .answer
-                .is_some_and(|given| given.generation == generation && counted <= given.unresolved);
-        let unresolved = counted.max(u32::from(has_asked_since));
-        self.lease = Some(Lease { generation, counted, unresolved, is_newest });
+        let is_newest =
+            !has_asked_since && self.answer.is_some_and(|given| question <= given.question);
+        let unresolved = unresolved.max(u32::from(has_asked_since));
+        self.lease = Some(Lease { generation, unresolved, question, has_asked: false, is_newest });
         self.read()
     }
 
     fn answered(&mut self, generation: u64, rotated: bool) -> Step {
-        let unresolved = self.lease.map_or(0, |lease| lease.counted);
-        (self.answer, self.is_recalled) = (Some(Given { generation, unresolved }), false);
-        self.lease = self.lease.map(|lease| Lease { is_newest: true, ..lease });
+        let question = self.lease.map_or(0, |lease| lease.question);
+        (self.answer, self.is_recalled) = (Some(Given { generation, question }), false);
+        self.lease = self.lease.map(|lease| Lease { has_asked: true, is_newest: true, ..lease });
         // Whatever was lost before it was not the newest.
         self.dark = None;
-        if rotated { self.go(Phase::Keeping, Step::Keep { unresolved }) } else { self.commit() }
+        if rotated { self.go(Phase::Keeping, Step::Keep { question }) } else { self.commit() }
     }
 
     fn written(&mut self) -> Step {
@@ -451,7 +452,9 @@ impl Machine {
         (self.lost, self.dark) = (self.lost + 1, Some(generation));
         let then =
             if self.lost < MAX_LOST && self.is_leased { Then::Read } else { Then::End(End::Later) };
-        self.lease = self.lease.map(|lease| Lease { unresolved: lease.unresolved + 1, ..lease });
+        if let Some(lease) = &mut self.lease {
+            (lease.unresolved, lease.has_asked) = (lease.unresolved + 1, true);
+        }
         self.leave(then)
     }
 
@@ -469,7 +472,9 @@ impl Machine {
         match self.lease.take() {
             None => self.then(then),
             Some(Lease { unresolved: 0, .. }) => self.go(Phase::Leaving(then), Step::Release),
-            Some(_) => self.go(Phase::Leaving(then), Step::Yield),
+            Some(Lease { has_asked, .. }) => {
+                self.go(Phase::Leaving(then), Step::Yield { has_asked })
+            }
         }
     }
 

@@ -147,10 +147,13 @@ macro_rules! store_laws {
                 a_commit_over_another_version_writes_nothing,
                 a_lease_is_claimed_by_one_of_fifty_parallel_callers,
                 a_lease_that_is_released_is_gone,
+                a_later_question_has_a_higher_number,
                 a_lease_that_was_yielded_is_taken_and_counted,
                 a_record_of_a_later_generation_stays,
                 an_attempt_claims_its_own_lease_again,
+                who_brought_an_answer_and_is_gone_is_no_attempt_without_one,
                 who_has_lost_the_lease_writes_nothing,
+                who_only_brings_an_answer_or_did_not_ask_counts_no_question,
             }
             revocations {
                 a_postponed_revocation_comes_back_at_its_time_and_counts_its_tries,

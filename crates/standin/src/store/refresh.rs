@@ -25,11 +25,14 @@ pub trait Refreshes {
     async fn release_refresh(&self, grant: GrantId, attempt: RefreshId) -> Result<bool>;
     /// Ends the lease and leaves it as the record of one more attempt without an answer, due at once. `false` if this
     /// attempt has none.
+    ///
+    /// Unless it `has_asked`, the newest question is again the one from before its last claim.
     async fn yield_refresh(
         &self,
         grant: GrantId,
         attempt: RefreshId,
         now: Timestamp,
+        has_asked: bool,
     ) -> Result<bool>;
     /// Grants whose lease is over and still there, the longest first: somebody must find out what became of it.
     async fn overdue_refreshes(&self, now: Timestamp, limit: usize) -> Result<Vec<GrantId>>;
@@ -101,8 +104,16 @@ pub enum Claimed {
     Ours {
         /// The generation that was claimed, or a later one that an earlier attempt has left a record of.
         generation: u64,
-        /// How many earlier attempts at it had no answer.
+        /// How many earlier attempts at it had no answer, those among them that only brought one; none if nobody has asked.
         unresolved: u32,
+        /// The number of the newest question that somebody with the lease may have asked of the provider for that
+        /// generation: this attempt's, if the claim asks. 0 if there is none.
+        ///
+        /// A later question has a higher number: it is the time of the claim by the clock of the store in milliseconds, or
+        /// one more than the number before it. So it goes on above also where a standby does not have the lease, or one of
+        /// before, as long as its clock is less behind the other's than nobody asks after a failover. 1 is a question from
+        /// before they had numbers.
+        question: u64,
         /// Whether it was this attempt's before.
         is_own: bool,
     },

@@ -8,42 +8,12 @@ use stateright::{Model, Property};
 
 use super::{Event, Given, Goal, Machine, Row, Standing, Step};
 
+mod case;
 mod tests;
 
+use self::case::{Case, Faults, Order};
+
 const NODES: usize = 2;
-
-/// Which faults may happen, and what there is against them.
-#[derive(Clone, Copy, Debug)]
-struct Case {
-    /// Whether the provider still takes the token before the newest.
-    grace: bool,
-    /// Whether answers are in a journal before they are committed.
-    journal: bool,
-    /// Whether nobody claims for a while after a failover.
-    hold_off: bool,
-    faults: Faults,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-struct Faults {
-    /// A node dies, wherever it is.
-    crashes: u8,
-    /// A node dies that has its answer in the journal and not in the row.
-    crashes_when_kept: u8,
-    /// An answer of the provider does not arrive.
-    losses: u8,
-    /// A node sleeps for longer than its lease and than any grace.
-    pauses: u8,
-    /// The database forgets its newest commit.
-    failovers: u8,
-}
-
-const NONE: Case = Case {
-    grace: false,
-    journal: false,
-    hold_off: true,
-    faults: Faults { crashes: 0, crashes_when_kept: 0, losses: 0, pauses: 0, failovers: 0 },
-};
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct World {
@@ -60,6 +30,16 @@ struct World {
     holding_off: bool,
     /// Whether a failover was noticed lately: what is refused then may have been rotated before it.
     aftermath: bool,
+    mistakes: Mistakes,
+}
+
+/// Which of two answers was taken for the newer one, where that was wrong.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+struct Mistakes {
+    /// One was taken for an older one than there is, and was the newest.
+    dropped_the_newest: bool,
+    /// One was written that was older than one in a journal.
+    wrote_an_older: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -77,6 +57,8 @@ struct Leased {
     attempt: u8,
     generation: u64,
     unresolved: u32,
+    question: u64,
+    question_before: u64,
     overdue: bool,
 }
 
@@ -95,19 +77,18 @@ struct Node {
     must_replay: bool,
 }
 
-/// An answer: under which attempt and for which generation it was given, what had ended in the dark by then, and the
-/// token.
+/// An answer: under which attempt, for which generation and to which question it was given, and the token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Kept {
     attempt: u8,
     from: u64,
-    unresolved: u32,
+    question: u64,
     token: u8,
 }
 
 impl Kept {
     const fn given(self) -> Given {
-        Given { generation: self.from, unresolved: self.unresolved }
+        Given { generation: self.from, question: self.question }
     }
 }
 
@@ -172,6 +153,11 @@ impl World {
         self.nodes.iter().any(has_it)
     }
 
+    fn may_crash_when_kept(&self) -> bool {
+        let Faults { crashes_when_kept, crashes_in_aftermath, .. } = self.faults;
+        crashes_when_kept > 0 || (self.aftermath && crashes_in_aftermath > 0)
+    }
+
     fn is_quiet(&self) -> bool {
         self.lease.is_none()
             && !self.holding_off
@@ -196,20 +182,57 @@ impl World {
         self.lease.filter(|lease| lease.attempt == attempt)
     }
 
-    fn claim(&mut self, attempt: u8, asks: bool, generation: u64) -> Event {
+    /// Above all there are, also where a failover took the lease of one away: the clock of the databases goes on. As low
+    /// as can be, since nothing but their order counts.
+    fn next_question(&self) -> u64 {
+        let of_lease = self.lease.iter().flat_map(|lease| [lease.question, lease.question_before]);
+        let of_node = |node: &Node| {
+            let running = node.running.iter();
+            let of_running = running.flat_map(|running| {
+                let of_answer = running.machine.answer.map_or(0, |given| given.question);
+                [of_answer, running.machine.lease.map_or(0, |lease| lease.question)]
+            });
+            let of_journal = node.journal.iter().map(|kept| kept.question);
+            of_running.chain(of_journal).max().unwrap_or_default()
+        };
+        let of_nodes = self.nodes.iter().map(of_node);
+        1 + of_lease.chain(of_nodes).max().unwrap_or_default()
+    }
+
+    fn claim(&mut self, case: Case, attempt: u8, asks: bool, generation: u64) -> Event {
         let is_own = self.lease_of(attempt).is_some();
+        let held = self.lease.filter(|lease| lease.generation >= generation);
+        let question_before = held.map_or(0, |lease| lease.question);
         let (generation, unresolved) = match self.lease {
             Some(lease) if is_own => (lease.generation, lease.unresolved),
             Some(lease) if !lease.overdue => return Event::Held,
             // Who only brings an answer asks nothing of the provider.
             _ if self.holding_off && asks => return Event::Held,
             Some(lease) if lease.generation >= generation => {
-                (lease.generation, lease.unresolved + 1)
+                let has_asked = lease.question > 0 || case.order == Order::Count;
+                (lease.generation, lease.unresolved + u32::from(has_asked))
             }
             Some(_) | None => (generation, 0),
         };
-        self.lease = Some(Leased { attempt, generation, unresolved, overdue: false });
-        Event::Claimed { generation, unresolved }
+        let question = match (case.order, asks) {
+            (Order::Count, _) => u64::from(unresolved),
+            (Order::Numbers, true) => self.next_question(),
+            (Order::Numbers, false) => question_before,
+        };
+        let overdue = false;
+        self.lease =
+            Some(Leased { attempt, generation, unresolved, question, question_before, overdue });
+        Event::Claimed { generation, unresolved, question }
+    }
+
+    fn give_way(&mut self, attempt: u8, has_asked: bool) -> Event {
+        if let Some(lease) = self.lease.as_mut().filter(|lease| lease.attempt == attempt) {
+            (lease.overdue, lease.unresolved) = (true, lease.unresolved + 1);
+            if !has_asked {
+                lease.question = lease.question_before;
+            }
+        }
+        Event::Done
     }
 
     /// One transaction: the fence, the compare-and-swap, the row.
@@ -252,7 +275,7 @@ impl World {
             Step::Claim { generation, asks } => {
                 match (running.hand, self.nodes[node].kept_since(generation)) {
                     (None, Some(_)) => self.recall(node, generation)?,
-                    _ => self.claim(attempt, asks, generation),
+                    _ => self.claim(case, attempt, asks, generation),
                 }
             }
             Step::Ask => {
@@ -263,8 +286,8 @@ impl World {
                 self.send(case, node)?;
                 return None;
             }
-            Step::Keep { unresolved } => {
-                let kept = Kept { unresolved, ..running.hand? };
+            Step::Keep { question } => {
+                let kept = Kept { question, ..running.hand? };
                 self.running(node)?.hand = Some(kept);
                 if case.journal {
                     self.nodes[node].journal.push(kept);
@@ -282,10 +305,15 @@ impl World {
                     ..row
                 });
                 if written == Event::Written {
+                    let mut kept = self.nodes.iter().flat_map(|node| &node.journal);
+                    self.mistakes.wrote_an_older |=
+                        kept.any(|kept| kept.from == from && kept.token > token);
                     self.lease = is_in_doubt.then_some(Leased {
                         attempt,
                         generation,
                         unresolved: 1,
+                        question: 0,
+                        question_before: 0,
                         overdue: true,
                     });
                     self.running(node)?.hand = None;
@@ -302,12 +330,7 @@ impl World {
                 self.lease = self.lease.filter(|lease| lease.attempt != attempt);
                 Event::Done
             }
-            Step::Yield => {
-                if let Some(lease) = self.lease.as_mut().filter(|lease| lease.attempt == attempt) {
-                    (lease.overdue, lease.unresolved) = (true, lease.unresolved + 1);
-                }
-                Event::Done
-            }
+            Step::Yield { has_asked } => self.give_way(attempt, has_asked),
             Step::Discard => Event::Done,
             Step::Wait => Event::Waited,
             Step::End(_) => return None,
@@ -327,9 +350,16 @@ impl World {
     }
 
     fn happen(&mut self, node: usize, event: Event) {
+        let (newest, generation) = (self.provider.newest, self.row.generation);
         let Some(running) = self.running(node) else { return };
+        let answer = running.machine.answer;
         running.step = running.machine.next(event);
-        if let Step::End(_) = running.step {
+        let is_dropped = running.machine.answer.is_none()
+            && answer.is_some_and(|given| given.generation >= generation)
+            && running.hand.is_some_and(|kept| kept.token == newest);
+        let is_over = matches!(running.step, Step::End(_));
+        self.mistakes.dropped_the_newest |= is_dropped;
+        if is_over {
             self.nodes[node].running = None;
         }
     }
@@ -339,7 +369,7 @@ impl World {
         let event = match running.answer.take()? {
             Ok(token) => {
                 let (attempt, from) = (running.attempt, running.read?.generation);
-                running.hand = Some(Kept { attempt, from, unresolved: 0, token });
+                running.hand = Some(Kept { attempt, from, question: 0, token });
                 Event::Answered { rotated: true }
             }
             Err(()) => Event::Refused,
@@ -372,6 +402,7 @@ impl Model for Case {
             attempts: 0,
             holding_off: false,
             aftermath: false,
+            mistakes: Mistakes::default(),
         }]
     }
 
@@ -387,7 +418,7 @@ impl Model for Case {
                     }
                     if !world.row.will_do
                         && world.row.standing == Standing::Usable
-                        && world.attempts < 6
+                        && world.attempts < self.attempts
                     {
                         actions.push(Action::Start(index, Goal::Token));
                     }
@@ -395,7 +426,9 @@ impl Model for Case {
                     let may_claim = |lease: Leased| {
                         !world.holding_off || node.kept_since(lease.generation).is_some()
                     };
-                    if world.lease.is_some_and(|lease| lease.overdue && may_claim(lease)) {
+                    if world.attempts < 2 * self.attempts
+                        && world.lease.is_some_and(|lease| lease.overdue && may_claim(lease))
+                    {
                         actions.push(Action::Start(index, Goal::Resolve));
                     }
                 }
@@ -415,14 +448,14 @@ impl Model for Case {
             }
             if let Some(running) = &node.running {
                 let is_kept = running.hand.is_some_and(|hand| node.journal.contains(&hand));
-                if world.faults.crashes > 0 || (is_kept && world.faults.crashes_when_kept > 0) {
+                if world.faults.crashes > 0 || (is_kept && world.may_crash_when_kept()) {
                     actions.push(Action::Crash(index));
                 }
             }
         }
         if let Some(lease) = world.lease.filter(|lease| !lease.overdue)
             && (!world.is_alive(lease.attempt) || world.faults.pauses > 0)
-            && !world.is_coming_back(lease.attempt)
+            && (!world.is_coming_back(lease.attempt) || world.faults.absences > 0)
         {
             actions.push(Action::LeaseEnds);
         }
@@ -437,7 +470,7 @@ impl Model for Case {
         }
         // It is as long as a lease: what was asked is answered by then, and what is in a journal was brought.
         let is_settled = |node: &Node| {
-            !node.must_replay
+            (!node.must_replay || node.running.is_none() && world.faults.absences > 0)
                 && node.running.as_ref().is_none_or(|running| {
                     running.step != Step::Ask && !matches!(running.goal, Goal::Replay(_))
                 })
@@ -476,8 +509,10 @@ impl Model for Case {
                 let faults = &mut world.faults;
                 let budget = if faults.crashes > 0 {
                     &mut faults.crashes
-                } else {
+                } else if faults.crashes_when_kept > 0 {
                     &mut faults.crashes_when_kept
+                } else {
+                    &mut faults.crashes_in_aftermath
                 };
                 *budget -= 1;
                 world.nodes[node].running = None;
@@ -487,6 +522,8 @@ impl Model for Case {
                 let lease = world.lease?;
                 if world.is_alive(lease.attempt) {
                     world.faults.pauses -= 1;
+                } else if world.is_coming_back(lease.attempt) {
+                    world.faults.absences -= 1;
                 }
                 world.lease = Some(Leased { overdue: true, ..lease });
             }
@@ -501,7 +538,11 @@ impl Model for Case {
                     node.must_replay |= !node.journal.is_empty();
                 }
             }
-            Action::HoldOffEnds => world.holding_off = false,
+            Action::HoldOffEnds => {
+                let is_away = |node: &Node| node.must_replay;
+                world.faults.absences -= u8::from(world.nodes.iter().any(is_away));
+                world.holding_off = false;
+            }
             Action::TokenRunsOut => {
                 world.demands -= 1;
                 world.row.will_do = false;
@@ -533,6 +574,12 @@ impl Model for Case {
                 // Whoever is gone has left a lease that ends, and a sweeper that finds it.
                 world.nodes.iter().any(|node| node.running.is_some())
                     || world.lease.is_none_or(|lease| !world.is_alive(lease.attempt))
+            }),
+            Property::always("the newest answer is taken for it", |_: &Case, world: &World| {
+                !world.mistakes.dropped_the_newest
+            }),
+            Property::always("no older answer is written", |_: &Case, world: &World| {
+                !world.mistakes.wrote_an_older
             }),
             Property::sometimes("the token is refreshed twice", |_: &Case, world: &World| {
                 world.row.generation >= 2 && world.row.will_do

@@ -23,8 +23,25 @@ fn claim(number: u64, generation: u64, ms: u64) -> RefreshClaim {
     }
 }
 
-const fn ours(generation: u64, unresolved: u32) -> Claimed {
-    Claimed::Ours { generation, unresolved, is_own: false }
+/// Takes the lease: for which generation, how many at it had no answer, the number of the newest question. `None` if
+/// somebody has it.
+async fn take(store: &dyn Store, claim: RefreshClaim) -> Option<(u64, u32, u64)> {
+    match store.claim_refresh(claim).await.unwrap() {
+        Claimed::Ours { generation, unresolved, question, .. } => {
+            Some((generation, unresolved, question))
+        }
+        Claimed::Held { .. } => None,
+    }
+}
+
+/// The same, without the number, which may be a time.
+async fn counted(store: &dyn Store, claim: RefreshClaim) -> Option<(u64, u32)> {
+    take(store, claim).await.map(|(generation, unresolved, _)| (generation, unresolved))
+}
+
+/// To bring an answer that is there.
+fn bring(number: u64, generation: u64, ms: u64) -> RefreshClaim {
+    RefreshClaim { asks: false, ..claim(number, generation, ms) }
 }
 
 /// The clock of the store may be its own: what is said here is only how long a lease is.
@@ -46,7 +63,10 @@ fn commit(grant: Grant, lease: Option<(u64, LeaseEnd)>) -> RefreshCommit {
 /// However many ask.
 pub async fn a_lease_is_claimed_by_one_of_fifty_parallel_callers(store: &dyn Store) {
     let claims = in_parallel(50, |index| store.claim_refresh(claim(index, 3, 0)));
-    let won = claims.iter().filter(|claimed| **claimed == Ok(ours(3, 0))).count();
+    let is_new = |claimed: &Claimed| {
+        matches!(claimed, Claimed::Ours { generation: 3, unresolved: 0, is_own: false, .. })
+    };
+    let won = claims.iter().filter(|claimed| claimed.as_ref().is_ok_and(is_new)).count();
     let held = claims.iter().filter(|claimed| claimed.as_ref().is_ok_and(is_held)).count();
     assert_eq!((won, held), (1, 49));
     let late = store.claim_refresh(claim(50, 3, 0)).await;
@@ -55,14 +75,14 @@ pub async fn a_lease_is_claimed_by_one_of_fifty_parallel_callers(store: &dyn Sto
 
 /// Whoever takes it knows that somebody was there before and never said how it ended.
 pub async fn a_lease_that_was_yielded_is_taken_and_counted(store: &dyn Store) {
-    assert_eq!(store.claim_refresh(claim(1, 3, 0)).await, Ok(ours(3, 0)));
+    assert_eq!(counted(store, claim(1, 3, 0)).await, Some((3, 0)));
     assert!(is_held(&store.claim_refresh(claim(2, 3, 1)).await.unwrap()));
     assert_eq!(store.overdue_refreshes(at(1), 10).await, Ok(Vec::new()));
-    assert_eq!(store.yield_refresh(grant_id(1), refresh_id(2), at(2)).await, Ok(false));
-    assert_eq!(store.yield_refresh(grant_id(1), refresh_id(1), at(2)).await, Ok(true));
+    assert_eq!(store.yield_refresh(grant_id(1), refresh_id(2), at(2), true).await, Ok(false));
+    assert_eq!(store.yield_refresh(grant_id(1), refresh_id(1), at(2), true).await, Ok(true));
     assert_eq!(store.overdue_refreshes(at(3), 10).await, Ok(vec![grant_id(1)]));
     assert_eq!(store.overdue_refreshes(at(3), 0).await, Ok(Vec::new()));
-    assert_eq!(store.claim_refresh(claim(2, 3, 3)).await, Ok(ours(3, 2)));
+    assert_eq!(counted(store, claim(2, 3, 3)).await, Some((3, 2)));
     assert_eq!(store.overdue_refreshes(at(3), 10).await, Ok(Vec::new()));
 }
 
@@ -70,17 +90,51 @@ pub async fn a_lease_that_was_yielded_is_taken_and_counted(store: &dyn Store) {
 /// is ahead begins anew.
 pub async fn a_record_of_a_later_generation_stays(store: &dyn Store) {
     store.claim_refresh(claim(1, 3, 0)).await.unwrap();
-    store.yield_refresh(grant_id(1), refresh_id(1), at(1)).await.unwrap();
-    assert_eq!(store.claim_refresh(claim(2, 2, 2)).await, Ok(ours(3, 2)));
-    store.yield_refresh(grant_id(1), refresh_id(2), at(3)).await.unwrap();
-    assert_eq!(store.claim_refresh(claim(3, 4, 4)).await, Ok(ours(4, 0)));
+    store.yield_refresh(grant_id(1), refresh_id(1), at(1), true).await.unwrap();
+    assert_eq!(counted(store, claim(2, 2, 2)).await, Some((3, 2)));
+    store.yield_refresh(grant_id(1), refresh_id(2), at(3), true).await.unwrap();
+    assert_eq!(counted(store, claim(3, 4, 4)).await, Some((4, 0)));
+}
+
+/// So that it can be told which of two answers is the newer one, also by a clock that goes back.
+pub async fn a_later_question_has_a_higher_number(store: &dyn Store) {
+    let (_, _, first) = take(store, claim(1, 3, 9)).await.unwrap();
+    assert!(first > 0);
+    let (_, _, again) = take(store, claim(1, 3, 8)).await.unwrap();
+    assert!(again > first);
+    store.yield_refresh(grant_id(1), refresh_id(1), at(8), true).await.unwrap();
+    let (_, _, second) = take(store, claim(2, 3, 8)).await.unwrap();
+    assert!(second > again);
+    // A later generation begins anew.
+    store.yield_refresh(grant_id(1), refresh_id(2), at(8), true).await.unwrap();
+    assert_eq!(take(store, bring(3, 4, 9)).await, Some((4, 0, 0)));
+}
+
+/// Whoever finds its lease does not take the newest answer for an older one.
+pub async fn who_only_brings_an_answer_or_did_not_ask_counts_no_question(store: &dyn Store) {
+    let (_, _, asked) = take(store, claim(1, 3, 0)).await.unwrap();
+    assert_eq!(take(store, bring(1, 3, 1)).await, Some((3, 0, asked)));
+    store.yield_refresh(grant_id(1), refresh_id(1), at(1), false).await.unwrap();
+    assert_eq!(take(store, bring(2, 3, 2)).await, Some((3, 2, asked)));
+    store.yield_refresh(grant_id(1), refresh_id(2), at(2), false).await.unwrap();
+    let (_, _, never_asked) = take(store, claim(3, 3, 3)).await.unwrap();
+    assert!(never_asked > asked);
+    store.yield_refresh(grant_id(1), refresh_id(3), at(3), false).await.unwrap();
+    assert_eq!(take(store, bring(4, 3, 4)).await, Some((3, 6, asked)));
+}
+
+/// It did not spend anything.
+pub async fn who_brought_an_answer_and_is_gone_is_no_attempt_without_one(store: &dyn Store) {
+    let gone = RefreshClaim { deadline: at(1), ..bring(1, 3, 1) };
+    assert_eq!(take(store, gone).await, Some((3, 0, 0)));
+    assert_eq!(take(store, bring(2, 3, 2)).await, Some((3, 0, 0)));
 }
 
 /// A node that comes back goes on where it was.
 pub async fn an_attempt_claims_its_own_lease_again(store: &dyn Store) {
-    assert_eq!(store.claim_refresh(claim(1, 3, 0)).await, Ok(ours(3, 0)));
-    let again = Claimed::Ours { generation: 3, unresolved: 0, is_own: true };
-    assert_eq!(store.claim_refresh(claim(1, 3, 1)).await, Ok(again));
+    assert_eq!(counted(store, claim(1, 3, 0)).await, Some((3, 0)));
+    let again = store.claim_refresh(claim(1, 3, 1)).await;
+    assert!(matches!(again, Ok(Claimed::Ours { generation: 3, unresolved: 0, is_own: true, .. })));
     assert!(is_held(&store.claim_refresh(claim(2, 3, 2)).await.unwrap()));
 }
 
@@ -91,7 +145,7 @@ pub async fn a_lease_that_is_released_is_gone(store: &dyn Store) {
     assert_eq!(store.release_refresh(grant_id(2), refresh_id(1)).await, Ok(false));
     assert_eq!(store.release_refresh(grant_id(1), refresh_id(1)).await, Ok(true));
     assert_eq!(store.release_refresh(grant_id(1), refresh_id(1)).await, Ok(false));
-    assert_eq!(store.claim_refresh(claim(2, 3, 1)).await, Ok(ours(3, 0)));
+    assert_eq!(counted(store, claim(2, 3, 1)).await, Some((3, 0)));
 }
 
 /// All of it at once: the grant, the event, and the end of the lease.
@@ -104,14 +158,14 @@ pub async fn a_commit_ends_the_lease_it_was_made_under(store: &dyn Store) {
     assert_eq!(written, Ok(Committed::Written));
     assert_eq!(store.grant(stored.id).await, Ok(Some(wanted)));
     assert_eq!(store.events(0, 100).await.unwrap().len(), events + 1);
-    assert_eq!(store.claim_refresh(claim(2, 3, 1)).await, Ok(ours(3, 0)));
+    assert_eq!(counted(store, claim(2, 3, 1)).await, Some((3, 0)));
 }
 
 /// Not the grant, not the event.
 pub async fn who_has_lost_the_lease_writes_nothing(store: &dyn Store) {
     let stored = signed_in(store).await;
     store.claim_refresh(claim(1, 3, 0)).await.unwrap();
-    store.yield_refresh(grant_id(1), refresh_id(1), at(1)).await.unwrap();
+    store.yield_refresh(grant_id(1), refresh_id(1), at(1), true).await.unwrap();
     store.claim_refresh(claim(2, 3, 2)).await.unwrap();
     let events = store.events(0, 100).await.unwrap().len();
     for end in [LeaseEnd::Deleted, LeaseEnd::Record] {
@@ -153,7 +207,8 @@ pub async fn a_commit_in_doubt_leaves_a_record(store: &dyn Store) {
     let written = store.commit_refresh(commit(wanted, Some((1, LeaseEnd::Record)))).await;
     assert_eq!(written, Ok(Committed::Written));
     assert_eq!(store.overdue_refreshes(at(6), 10).await, Ok(vec![grant_id(1)]));
-    assert_eq!(store.claim_refresh(claim(2, 7, 6)).await, Ok(ours(7, 2)));
+    // Nobody has asked with what was written.
+    assert_eq!(take(store, bring(2, 7, 6)).await, Some((7, 1, 0)));
 }
 
 /// The longest first, of one provider, and no more than were asked for; whatever has no time is never due.

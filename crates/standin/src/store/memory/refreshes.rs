@@ -21,7 +21,19 @@ pub(super) struct Lease {
     attempt: RefreshId,
     generation: u64,
     unresolved: u32,
+    question: u64,
+    question_before: u64,
     pub(super) deadline: Timestamp,
+}
+
+impl Lease {
+    /// It becomes a record.
+    fn end(&mut self, has_asked: bool, now: Timestamp) {
+        (self.unresolved, self.deadline) = (self.unresolved + 1, now);
+        if !has_asked {
+            self.question = self.question_before;
+        }
+    }
 }
 
 #[async_trait]
@@ -43,13 +55,12 @@ impl Refreshes for MemoryStore {
         grant: GrantId,
         attempt: RefreshId,
         now: Timestamp,
+        has_asked: bool,
     ) -> Result<bool> {
         self.reach("yield", |tables, clock| {
             let now = clock.unwrap_or(now);
             let lease = tables.leases.get_mut(&grant).filter(|lease| lease.attempt == attempt);
-            Ok(lease
-                .map(|lease| (lease.unresolved, lease.deadline) = (lease.unresolved + 1, now))
-                .is_some())
+            Ok(lease.map(|lease| lease.end(has_asked, now)).is_some())
         })
         .await
     }
@@ -136,17 +147,29 @@ fn claimed(tables: &mut Tables, claim: RefreshClaim) -> Claimed {
     }
     let held = tables.leases.get(&claim.grant).copied();
     let is_own = held.is_some_and(|held| held.attempt == claim.attempt);
+    let is_later = held.is_none_or(|held| held.generation < claim.generation);
+    let question_before = held.filter(|_| !is_later).map_or(0, |held| held.question);
+    let next = held.map_or(1, |held| held.question + 1);
+    let question = if claim.asks { number_at(claim.now).max(next) } else { question_before };
     let (generation, unresolved) = match held {
         Some(held) if is_own => (held.generation.max(claim.generation), held.unresolved),
         Some(held) if held.deadline > claim.now => {
             return Claimed::Held { until: held.deadline };
         }
-        Some(held) if held.generation >= claim.generation => (held.generation, held.unresolved + 1),
+        Some(held) if !is_later => {
+            (held.generation, held.unresolved + u32::from(held.question > 0))
+        }
         Some(_) | None => (claim.generation, 0),
     };
     let RefreshClaim { attempt, deadline, .. } = claim;
-    tables.leases.insert(claim.grant, Lease { attempt, generation, unresolved, deadline });
-    Claimed::Ours { generation, unresolved, is_own }
+    let lease = Lease { attempt, generation, unresolved, question, question_before, deadline };
+    tables.leases.insert(claim.grant, lease);
+    Claimed::Ours { generation, unresolved, question, is_own }
+}
+
+/// The number of a question that is asked now.
+fn number_at(now: Timestamp) -> u64 {
+    u64::try_from(now.unix_ms()).unwrap_or_default()
 }
 
 fn committed(
@@ -170,7 +193,9 @@ fn committed(
         Some((attempt, LeaseEnd::Record)) => {
             let generation = grant.generation;
             let deadline = clock.unwrap_or(grant.updated_at);
-            let record = Lease { attempt, generation, unresolved: 1, deadline };
+            let (question, question_before) = (0, 0);
+            let record =
+                Lease { attempt, generation, unresolved: 1, question, question_before, deadline };
             tables.leases.insert(grant.id, record);
         }
         None => {}

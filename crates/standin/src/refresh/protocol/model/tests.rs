@@ -1,9 +1,9 @@
 //! Each row of the table of faults: what costs a grant, what costs none, and that a loss is called one.
 
-use stateright::{Checker as _, Model as _};
+use stateright::{Checker as _, HasDiscoveries, Model as _};
 
 use super::super::{Event, Given, Goal, Machine, Row, Standing, Step};
-use super::{Case, Faults, NONE};
+use super::case::{Case, Faults, NONE, Order};
 
 /// Explores a case whole. Which of the promises do not hold in it, each with the way there.
 fn broken(case: Case) -> Vec<(&'static str, String)> {
@@ -112,11 +112,44 @@ fn a_failover_without_hold_off_costs_the_grant_although_there_is_a_journal() {
     is_lost_and_says_so(Case { journal: true, hold_off: false, faults, ..NONE });
 }
 
+const NEWEST_IS_TAKEN: &str = "the newest answer is taken for it";
+const NO_OLDER_IS_WRITTEN: &str = "no older answer is written";
+
+/// Nodes that died are away for longer than their leases, and come back with their answers. What breaks then, where it is
+/// made sure that this does if a lease only counts attempts.
+#[track_caller]
+fn broken_with_numbers(broken_without: &'static str, faults: Faults) -> Vec<&'static str> {
+    let case = Case { journal: true, attempts: 2, faults, ..WITH_GRACE };
+    let counted = Case { order: Order::Count, ..case };
+    let is_found = HasDiscoveries::AnyOf([broken_without].into());
+    let checker = counted.checker().threads(1).finish_when(is_found).spawn_bfs().join();
+    assert!(checker.discovery(broken_without).is_some(), "{counted:?} is safe");
+    broken(case).into_iter().map(|(name, _)| name).collect()
+}
+
+/// An answer that was brought late counted as a question, and the one that was asked for since was taken for an older one.
+#[test]
+fn rf_9_who_only_brings_an_answer_does_not_make_the_newest_an_older_one() {
+    let faults = Faults { crashes_when_kept: 2, absences: 2, ..Faults::default() };
+    assert_eq!(broken_with_numbers(NEWEST_IS_TAKEN, faults), [""; 0]);
+}
+
+/// After a failover that took the lease away the next to ask began to count anew, and an answer of before was taken for
+/// the newest. So many faults together may cost the grant all the same, and then it says so.
+#[test]
+fn rf_9_a_failover_does_not_make_an_older_answer_the_newest() {
+    let (crashes_in_aftermath, losses, failovers, absences) = (1, 1, 1, 2);
+    let faults = Faults { crashes_in_aftermath, losses, failovers, absences, ..Faults::default() };
+    let broken = broken_with_numbers(NO_OLDER_IS_WRITTEN, faults);
+    let allowed = ["the family lives", "what is stored is what the provider takes"];
+    assert!(broken.iter().all(|name| allowed.contains(name)), "{broken:?}");
+}
+
 /// The database was away when the lost answer was to be left as a record. Found by the simulation.
 #[test]
 fn rf_9_a_lost_answer_is_remembered_although_the_database_was_away() {
     let row = Row { generation: 7, standing: Standing::Usable, will_do: false };
-    let claimed = Event::Claimed { generation: 7, unresolved: 0 };
+    let claimed = Event::Claimed { generation: 7, unresolved: 0, question: 1 };
     let (mut machine, mut step) = Machine::start(Goal::Token, true);
     for event in [
         Event::Read(Some(row)),
@@ -131,18 +164,19 @@ fn rf_9_a_lost_answer_is_remembered_although_the_database_was_away() {
     ] {
         step = machine.next(event);
     }
-    assert_eq!(step, Step::Yield);
+    // What was lost is counted by its own claim; this one asked for nothing that may have been given.
+    assert_eq!(step, Step::Yield { has_asked: false });
 }
 
-/// What a journal does with an answer for generation 7, before which two attempts had ended in the dark, when it finds
-/// the row at `row` and takes a lease that counts `unresolved` attempts at it.
-fn brought(row: u64, unresolved: u32) -> Step {
-    let given = Given { generation: 7, unresolved: 2 };
+/// What a journal does with an answer for generation 7 to question 2, when it finds the row at `row` and takes a lease in
+/// which `question` is the newest.
+fn brought(row: u64, question: u64) -> Step {
+    let given = Given { generation: 7, question: 2 };
     let (mut machine, _) = Machine::start(Goal::Replay(given), true);
     let read =
         Event::Read(Some(Row { generation: row, standing: Standing::Usable, will_do: false }));
     machine.next(read);
-    machine.next(Event::Claimed { generation: row, unresolved });
+    machine.next(Event::Claimed { generation: row, unresolved: 1, question });
     machine.next(read)
 }
 
@@ -151,8 +185,8 @@ fn brought(row: u64, unresolved: u32) -> Step {
 #[test]
 fn rf_9_a_lease_of_before_an_answer_does_not_speak_against_it() {
     let whole = Step::Commit { is_in_doubt: false };
-    assert_eq!([0, 1, 2].map(|unresolved| brought(7, unresolved)), [whole; 3]);
-    assert_eq!(brought(7, 3), Step::Yield);
+    assert_eq!([0, 1, 2].map(|question| brought(7, question)), [whole; 3]);
+    assert_eq!(brought(7, 3), Step::Yield { has_asked: false });
     // Of a generation that the row had left behind.
     assert_eq!(brought(6, 3), whole);
 }
