@@ -170,7 +170,8 @@ pub(super) fn all<T>(
 ) -> Result<Vec<T>, Failure> {
     let mut statement = connection.prepare_cached(sql)?;
     let mut rows = statement.query(params)?;
-    let mut found = Vec::new();
+    // One, as a rule.
+    let mut found = Vec::with_capacity(1);
     while let Some(row) = rows.next()? {
         found.push(read(row)?);
     }

@@ -19,8 +19,7 @@ pub struct Scopes(Arc<str>);
 impl Scopes {
     /// Reads a space-separated list. Whatever is not a scope token of RFC 6749 §3.3 is refused.
     pub fn parse(list: &str) -> Result<Self, InvalidScope> {
-        let as_kept = || list.as_bytes().split(|byte| *byte == b' ');
-        if as_kept().all(is_scope_token) && as_kept().is_sorted_by(|one, next| one < next) {
+        if is_as_kept(list.as_bytes()) {
             return Ok(Self(list.into()));
         }
         let scopes = || list.split_ascii_whitespace();
@@ -126,9 +125,22 @@ impl fmt::Display for Scopes {
 )]
 pub struct InvalidScope;
 
+/// Whether a list is as it is kept. All its bytes are looked at before they are compared: a processor takes many at a
+/// time where nothing ends the look early. Of scopes that are in order and differ, only the first can be empty.
+fn is_as_kept(list: &[u8]) -> bool {
+    let is_known = |byte: u8| (byte == b' ') | is_allowed(byte);
+    let are_known = list.iter().fold(true, |all, byte| all & is_known(*byte));
+    let begins = list.first().is_some_and(|first| *first != b' ');
+    let is_in_order = || list.split(|byte| *byte == b' ').is_sorted_by(|one, next| one < next);
+    are_known && begins && is_in_order()
+}
+
 fn is_scope_token(scope: &[u8]) -> bool {
-    let allowed = |byte: &u8| matches!(byte, 0x21 | 0x23..=0x5b | 0x5d..=0x7e);
-    !scope.is_empty() && scope.iter().all(allowed)
+    !scope.is_empty() && scope.iter().copied().all(is_allowed)
+}
+
+const fn is_allowed(byte: u8) -> bool {
+    matches!(byte, 0x21 | 0x23..=0x5b | 0x5d..=0x7e)
 }
 
 /// Whether two names are of the same scope.

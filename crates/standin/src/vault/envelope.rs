@@ -21,6 +21,8 @@ const FORMAT: u8 = 1;
 const SUITE_AES_256_GCM: u8 = 1;
 /// How many bytes say with what a value was sealed.
 pub const HEADER: usize = 6;
+/// What all associated data begins with.
+const VERSION: &[u8] = b"standin/v1/";
 const NONCE: usize = 12;
 const TAG: usize = 16;
 
@@ -100,8 +102,12 @@ impl Field {
 /// What a ciphertext is bound to: every part with its length before it, so that no two lists of parts
 /// make the same bytes.
 pub(super) fn associated_data(field: Field, parts: &[&[u8]]) -> Vec<u8> {
-    let mut data = b"standin/v1/".to_vec();
-    for part in std::iter::once(field.name().as_bytes()).chain(parts.iter().copied()) {
+    let name = field.name().as_bytes();
+    let length = |part: &[u8]| size_of::<u32>() + part.len();
+    let all = VERSION.len() + length(name) + parts.iter().map(|part| length(part)).sum::<usize>();
+    let mut data = Vec::with_capacity(all);
+    data.extend_from_slice(VERSION);
+    for part in std::iter::once(name).chain(parts.iter().copied()) {
         data.extend_from_slice(&u32::try_from(part.len()).unwrap_or(u32::MAX).to_be_bytes());
         data.extend_from_slice(part);
     }

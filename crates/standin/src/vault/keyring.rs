@@ -144,8 +144,9 @@ impl KeyRing {
     }
 
     /// Whether a key was left out and is worth another try.
-    pub(super) fn is_due(&self, id: u32, now: Timestamp) -> bool {
-        self.keys.get(&id).is_some_and(|entry| entry.is_due(now))
+    pub(super) fn is_due(&self, id: u32, clock: &dyn Clock) -> bool {
+        let left_out = self.keys.get(&id).filter(|entry| entry.left_out.is_some());
+        left_out.is_some_and(|entry| entry.is_due(clock.now()))
     }
 
     /// The keys that were left out and are worth another try.

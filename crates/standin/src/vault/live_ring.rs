@@ -111,13 +111,12 @@ impl LiveRing {
     /// one that was left out again.
     pub(super) async fn learn(
         &self,
-        keys: impl IntoIterator<Item = u32>,
+        keys: impl IntoIterator<Item = u32, IntoIter: Clone>,
     ) -> Result<(), VaultError> {
-        let ring = self.now();
-        let (known, unknown): (Vec<u32>, Vec<u32>) =
-            keys.into_iter().partition(|key| ring.knows(*key));
+        let (ring, mut keys) = (self.now(), keys.into_iter());
+        let unknown: Vec<u32> = keys.clone().filter(|key| !ring.knows(*key)).collect();
         if unknown.is_empty() {
-            let is_due = known.iter().any(|key| ring.is_due(*key, self.clock.now()));
+            let is_due = keys.any(|key| ring.is_due(key, &*self.clock));
             return if is_due { self.try_again().await } else { Ok(()) };
         }
         // Whoever comes while it is read for another key waits for that.

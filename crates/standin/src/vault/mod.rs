@@ -136,7 +136,7 @@ pub struct SealedTokens {
 
 impl SealedTokens {
     /// Those that are there.
-    pub fn iter(&self) -> impl Iterator<Item = &Sealed> {
+    pub fn iter(&self) -> impl Iterator<Item = &Sealed> + Clone {
         [&self.access, &self.refresh].into_iter().flatten()
     }
 }
@@ -284,7 +284,7 @@ impl Vault {
 
     /// To be called with rows that were just read, before their values are opened: a key that was added
     /// since is learned now. If that fails, opening says so.
-    pub async fn learn<'a>(&self, sealed: impl IntoIterator<Item = &'a Sealed>) {
+    pub async fn learn<'a>(&self, sealed: impl IntoIterator<Item = &'a Sealed, IntoIter: Clone>) {
         let keys = sealed.into_iter().filter_map(Sealed::data_key);
         report(self.ring.learn(keys).await);
     }
