@@ -31,8 +31,10 @@ const POOL_SIZE: usize = 16;
 /// waits in front of a page.
 const POOL_TIMEOUT: Duration = Duration::from_secs(2);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
-/// A peer that has vanished without a word is noticed after about half a minute.
+/// A peer that has vanished without a word is noticed after about half a minute, by a connection that waits.
 const KEEPALIVE: Duration = Duration::from_secs(15);
+/// The same for a connection that has sent something: by itself the system would send it again for a quarter of an hour.
+const UNACKNOWLEDGED: Duration = Duration::from_secs(10);
 
 /// Where the database is. Its password is in `config`, which is printed nowhere.
 pub(super) struct Address {
@@ -80,8 +82,6 @@ impl Address {
             Tls::VerifyFull(_) => SslMode::Require,
             Tls::Local | Tls::Plaintext => SslMode::Disable,
         });
-        config.target_session_attrs(TargetSessionAttrs::ReadWrite).keepalives_idle(KEEPALIVE);
-        config.keepalives_interval(KEEPALIVE / 3).keepalives_retries(3);
         if config.get_connect_timeout().is_none() {
             config.connect_timeout(CONNECT_TIMEOUT);
         }
@@ -93,12 +93,39 @@ impl Address {
         Ok(Self { config, tls, pool_size, pool_timeout, prepares: ours.prepares })
     }
 
+    /// The same for each host: tokio-postgres itself would wait for the first that says nothing.
+    pub(super) fn each_host(&self) -> Vec<Config> {
+        let hosts = self.config.get_hosts().iter().enumerate();
+        hosts.map(|(index, host)| self.at(host, self.port(index))).collect()
+    }
+
+    fn at(&self, host: &Host, port: u16) -> Config {
+        let (from, mut config) = (&self.config, Config::new());
+        match host {
+            Host::Tcp(name) => config.host(name),
+            Host::Unix(directory) => config.host_path(directory),
+        };
+        from.get_user().map(|user| config.user(user));
+        from.get_password().map(|password| config.password(password));
+        from.get_dbname().map(|name| config.dbname(name));
+        from.get_application_name().map(|name| config.application_name(name));
+        from.get_connect_timeout().map(|limit| config.connect_timeout(*limit));
+        config.port(port).ssl_mode(from.get_ssl_mode()).channel_binding(from.get_channel_binding());
+        config.target_session_attrs(TargetSessionAttrs::ReadWrite).keepalives_idle(KEEPALIVE);
+        config.keepalives_interval(KEEPALIVE / 3).keepalives_retries(3);
+        config.tcp_user_timeout(UNACKNOWLEDGED);
+        config
+    }
+
+    fn port(&self, index: usize) -> u16 {
+        let ports = self.config.get_ports();
+        ports.get(index).or(ports.first()).copied().unwrap_or(5432)
+    }
+
     /// The server and the database, for messages.
     pub(super) fn name(&self) -> String {
-        let ports = self.config.get_ports();
-        let port = |index: usize| ports.get(index).or(ports.first()).copied().unwrap_or(5432);
         let hosts = self.config.get_hosts().iter().enumerate().map(|(index, host)| match host {
-            Host::Tcp(host) => format!("{host}:{}", port(index)),
+            Host::Tcp(host) => format!("{host}:{}", self.port(index)),
             Host::Unix(path) => path.display().to_string(),
         });
         let hosts: Vec<_> = hosts.collect();
@@ -203,8 +230,10 @@ mod tests {
         let file = tls("postgres://db.example/s?sslrootcert=/etc/my%20ca.pem");
         assert_eq!(file, Tls::VerifyFull(Some("/etc/my ca.pem".into())));
         let address = Address::parse("postgres://db.example/s").unwrap();
-        assert_eq!(address.config.get_ssl_mode(), SslMode::Require);
-        assert_eq!(address.config.get_target_session_attrs(), TargetSessionAttrs::ReadWrite);
+        let [config] = &address.each_host()[..] else { panic!("one host") };
+        assert_eq!(config.get_ssl_mode(), SslMode::Require);
+        assert_eq!(config.get_target_session_attrs(), TargetSessionAttrs::ReadWrite);
+        assert_eq!(config.get_tcp_user_timeout(), Some(&UNACKNOWLEDGED));
     }
 
     #[test]

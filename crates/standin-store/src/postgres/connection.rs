@@ -73,7 +73,8 @@ impl Mode {
     }
 }
 
-/// A connection while it works. Dropped in the middle of a transaction it is closed, and the server rolls back.
+/// A connection while it works. Dropped in the middle of a transaction, or of a scan, it is closed, and the server rolls
+/// back, or stops.
 pub(super) struct Connection {
     line: Arc<Line>,
     mode: Mode,
@@ -212,7 +213,7 @@ impl Connection {
         Ok(())
     }
 
-    /// Closes the connection: it does not answer.
+    /// Closes the connection: it does not answer. What only reads is stopped at the server.
     pub(super) fn give_up(self) {
         self.line.give_up();
     }
@@ -220,7 +221,8 @@ impl Connection {
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        if *self.is_open.get_mut() {
+        let is_scanning = self.mode == Mode::Scan && self.line.unanswered() > 0;
+        if *self.is_open.get_mut() || is_scanning {
             self.line.give_up();
         }
     }

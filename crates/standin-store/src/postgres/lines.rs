@@ -14,8 +14,8 @@
 //! Who waits for whom: the server answers in turn, so an answer waits for those before it on its connection. That is
 //! kept short. Only statements that find rows by their key are sent this way (`Mode::Read`; the others are of
 //! `Mode::Scan`). Whoever comes joins the connection that owes the fewest answers. And one that owes a reader an answer
-//! for two seconds is given up for all of them: nobody joins it any more, it is closed, and whoever waits on it asks
-//! over another, within the five seconds that a read has in all (`work.rs`).
+//! for two seconds is given up for all of them: nobody joins it any more, the server is told to stop (`abandoned.rs`),
+//! it is closed, and whoever waits on it asks over another (`work.rs`).
 //!
 //! A reader that goes away in the middle is in nobody's way: its answer is taken off the wire and thrown away, and
 //! counts as owed until a later one has come.
@@ -30,7 +30,9 @@ use tokio_postgres::Error;
 use tokio_util::sync::CancellationToken;
 
 use super::CONNECT;
+use super::abandoned;
 use super::failure::Failure;
+use super::hosts::Hosts;
 
 /// How long making one more may take, where there is one already that can be joined.
 const ANOTHER: Duration = Duration::from_secs(1);
@@ -40,6 +42,8 @@ const ANOTHER: Duration = Duration::from_secs(1);
 pub(super) struct Line {
     /// There until it is dropped.
     client: Option<Object>,
+    /// Of whoever only reads: where the server is told to stop when the connection is given up.
+    stops_at: Option<Hosts>,
     asked: AtomicU64,
     /// The number of the last statement that was answered, and so were those before it.
     answered: AtomicU64,
@@ -47,10 +51,10 @@ pub(super) struct Line {
 }
 
 impl Line {
-    pub(super) fn of(client: Object) -> Arc<Self> {
+    fn of(client: Object, stops_at: Option<Hosts>) -> Arc<Self> {
         let (asked, answered) = (AtomicU64::new(0), AtomicU64::new(0));
         let given_up = CancellationToken::new();
-        Arc::new(Self { client: Some(client), asked, answered, given_up })
+        Arc::new(Self { client: Some(client), stops_at, asked, answered, given_up })
     }
 
     /// Sends a statement and waits for its answer, or until the connection is given up.
@@ -86,7 +90,7 @@ impl Line {
     }
 
     /// Also counts those whose readers have gone.
-    fn unanswered(&self) -> u64 {
+    pub(super) fn unanswered(&self) -> u64 {
         let answered = self.answered.load(Ordering::Relaxed);
         self.asked.load(Ordering::Relaxed).saturating_sub(answered)
     }
@@ -94,9 +98,13 @@ impl Line {
 
 impl Drop for Line {
     fn drop(&mut self) {
-        if self.given_up.is_cancelled() {
-            // Taken out of the pool, which makes another, it is closed.
-            drop(self.client.take().map(Object::take));
+        if self.given_up.is_cancelled()
+            && let Some(client) = self.client.take()
+        {
+            match self.stops_at.take() {
+                Some(hosts) => abandoned::stop(client, hosts),
+                None => abandoned::close(client),
+            }
         }
     }
 }
@@ -109,6 +117,7 @@ const fn given_up() -> Failure {
 #[derive(Debug)]
 pub(super) struct Lines {
     pool: Pool,
+    hosts: Hosts,
     /// How many there are at most. None of a pool of one: whoever writes would never find it free.
     most: usize,
     shared: Mutex<Vec<Weak<Line>>>,
@@ -117,14 +126,19 @@ pub(super) struct Lines {
 }
 
 impl Lines {
-    pub(super) fn new(pool: Pool) -> Self {
+    pub(super) fn new(pool: Pool, hosts: Hosts) -> Self {
         let most = pool.status().max_size / 2;
-        Self { pool, most, shared: Mutex::default(), turn: tokio::sync::Mutex::new(()) }
+        Self { pool, hosts, most, shared: Mutex::default(), turn: tokio::sync::Mutex::new(()) }
     }
 
     /// For whoever does more than one read: nobody joins it.
     pub(super) async fn own(&self) -> Result<Arc<Line>, PoolError> {
-        Ok(Line::of(self.pool.get().await?))
+        Ok(Line::of(self.pool.get().await?, Some(self.hosts.clone())))
+    }
+
+    /// For whoever writes: what is asked on it is never cancelled.
+    pub(super) async fn writer(&self) -> Result<Arc<Line>, PoolError> {
+        Ok(Line::of(self.pool.get().await?, None))
     }
 
     /// For one read.
@@ -159,7 +173,8 @@ impl Lines {
 
     async fn open(&self, wait: Duration, connect: Duration) -> Result<Arc<Line>, PoolError> {
         let timeouts = Timeouts { wait: Some(wait), create: Some(connect), ..self.pool.timeouts() };
-        let line = Line::of(self.pool.timeout_get(&timeouts).await?);
+        let client = self.pool.timeout_get(&timeouts).await?;
+        let line = Line::of(client, Some(self.hosts.clone()));
         self.shared().push(Arc::downgrade(&line));
         Ok(line)
     }

@@ -18,6 +18,7 @@
 //! `events.rs`. There are no references between tables: whoever writes rows that hang on a user or a grant writes
 //! that row first and so holds its lock, and whoever deletes a user or a grant deletes that row first.
 
+mod abandoned;
 mod accounts;
 mod address;
 mod admission;
@@ -32,10 +33,12 @@ mod failed_requests;
 mod failovers;
 mod failure;
 mod grants;
+mod hosts;
 mod housekeeping;
 pub(crate) mod inspect;
 mod intents;
 mod lines;
+mod patient;
 mod receipts;
 mod refreshes;
 mod refusal;
@@ -61,6 +64,7 @@ use standin::store::{Marks, StoreError};
 
 use address::{Address, Tls};
 use connection::Noted;
+use hosts::Hosts;
 use intents::Intents;
 use lines::Lines;
 pub use refusal::ServerError;
@@ -102,8 +106,9 @@ impl PostgresStore {
                 "the connection to the database is not encrypted: whoever listens reads every row and the password"
             );
         }
-        let pool = pool_of(&address)?;
-        let (lines, marks) = (Lines::new(pool.clone()), Marks::default());
+        let hosts = Hosts::new(address.each_host(), tls::connector(&address.tls)?);
+        let pool = pool_of(&address, hosts.clone())?;
+        let (lines, marks) = (Lines::new(pool.clone(), hosts), Marks::default());
         let (intents, prepares) = (Intents::new(), address.prepares);
         let store = Self { pool, lines, intents, marks, prepares, name, cluster: None };
         store.first_connection().await?;
@@ -135,11 +140,10 @@ impl PostgresStore {
     }
 }
 
-fn pool_of(address: &Address) -> Result<Pool, ServerError> {
+fn pool_of(address: &Address, hosts: Hosts) -> Result<Pool, ServerError> {
     // Whether a connection still stands is seen from here; to ask the server each time would double every read.
     let settings = ManagerConfig { recycling_method: RecyclingMethod::Fast };
-    let connector = tls::connector(&address.tls)?;
-    let manager = Manager::from_config(address.config.clone(), connector, settings);
+    let manager = Manager::from_connect(address.config.clone(), hosts, settings);
     Pool::builder(manager)
         .max_size(address.pool_size)
         .wait_timeout(Some(address.pool_timeout))

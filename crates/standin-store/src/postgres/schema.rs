@@ -111,7 +111,7 @@ async fn applied(store: &PostgresStore) -> standin::store::Result<BTreeSet<i64>>
 
 /// One transaction, which is not tried again by itself: what is pending may be another matter by then.
 async fn apply(store: &PostgresStore, pending: &[Migration]) -> Done<()> {
-    let line = store.lines.own().await?;
+    let line = store.lines.writer().await?;
     let connection = Connection::new(line, Mode::Migration, store.intents.next());
     let applied = apply_all(&connection, pending).await;
     match applied {

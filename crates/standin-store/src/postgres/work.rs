@@ -18,6 +18,8 @@ const FIRST_PAUSE: Duration = Duration::from_millis(10);
 const READ_LIMIT: Duration = Duration::from_secs(5);
 /// How long a COMMIT may take: it may wait for a standby.
 const COMMIT_LIMIT: Duration = Duration::from_secs(10);
+/// How long a ROLLBACK may take.
+const ROLLBACK_LIMIT: Duration = Duration::from_secs(1);
 /// How long it is tried to find out what became of one, in all: others count on hearing of a write by then
 /// (`standin::store::LOOKBACK`).
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -69,7 +71,11 @@ impl<'s> Tries<'s> {
 
     pub(super) async fn begin(&self) -> Done<Connection> {
         let lines = &self.store.lines;
-        let line = if self.mode == Mode::Read { lines.join().await } else { lines.own().await }?;
+        let line = match self.mode {
+            Mode::Read => lines.join().await,
+            Mode::Scan | Mode::Snapshot | Mode::Count => lines.own().await,
+            Mode::Write | Mode::Migration => lines.writer().await,
+        }?;
         let prepares = self.store.prepares && self.mode == Mode::Read;
         Ok(Connection::new(line, self.mode, self.store.intents.next()).preparing(prepares))
     }
@@ -94,14 +100,16 @@ impl<'s> Tries<'s> {
                 self.store.strike(noted);
                 committed.map(|()| value)
             }
-            Ok(value) => connection.end().await.map(|()| value),
+            Ok(value) => {
+                end(connection).await;
+                Ok(value)
+            }
             Err(failure @ Failure::Late(_)) => {
                 connection.give_up();
                 Err(failure)
             }
             Err(failure) => {
-                // A connection that cannot even do this is closed, and the server rolls back.
-                drop(timeout(COMMIT_LIMIT, connection.end()).await);
+                end(connection).await;
                 Err(failure)
             }
         }
@@ -154,6 +162,11 @@ impl<'s> Tries<'s> {
             pause = (pause * 2).min(Duration::from_millis(500));
         }
     }
+}
+
+/// What became of the work is known. A connection that cannot even end is closed, and the server rolls back.
+async fn end(connection: Connection) {
+    drop(timeout(ROLLBACK_LIMIT, connection.end()).await);
 }
 
 const fn silence() -> Failure {

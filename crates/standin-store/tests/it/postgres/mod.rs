@@ -1,5 +1,6 @@
 //! PostgreSQL. Whoever has a server installed runs these with `--run-ignored all`, as `./test` does.
 
+mod abandoned;
 mod cluster;
 mod commits;
 mod events;

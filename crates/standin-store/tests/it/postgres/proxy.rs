@@ -10,7 +10,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-/// What happens to the next COMMIT.
+/// What happens to the next COMMIT, or ROLLBACK.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fate {
     /// It goes through.
@@ -21,6 +21,8 @@ pub(super) enum Fate {
     CutAfter = 2,
     /// The same, and nothing is let through any more.
     CutAfterForGood = 3,
+    /// A ROLLBACK is lost on its way, and the connection stands.
+    LoseRollback = 4,
 }
 
 pub(super) struct Proxy {
@@ -70,7 +72,7 @@ impl Proxy {
         format!("{}&sslmode=disable", database.url_at(self.address))
     }
 
-    /// What happens to the next COMMIT.
+    /// What happens to the next COMMIT, or ROLLBACK.
     pub(super) fn next_commit(&self, fate: Fate) {
         self.fate.store(fate as u8, Ordering::SeqCst);
     }
@@ -109,6 +111,9 @@ async fn relay(
                 _ => return,
             },
             read = client.read(&mut up) => match read {
+                Ok(length @ 1..) if is_lost(&up[..length], &fate) => {
+                    fate.store(Fate::None as u8, Ordering::SeqCst);
+                }
                 Ok(length @ 1..) if is_commit(&up[..length]) => {
                     let decided = fate.swap(Fate::None as u8, Ordering::SeqCst);
                     if decided == Fate::CutBefore as u8 {
@@ -141,6 +146,11 @@ fn texts_in(bytes: &[u8]) -> usize {
 
 fn is_commit(bytes: &[u8]) -> bool {
     bytes.windows(7).any(|window| window == b"COMMIT\0")
+}
+
+fn is_lost(bytes: &[u8], fate: &AtomicU8) -> bool {
+    let is_rollback = bytes.windows(9).any(|window| window == b"ROLLBACK\0");
+    is_rollback && fate.load(Ordering::SeqCst) == Fate::LoseRollback as u8
 }
 
 /// Until the server says that it has committed.

@@ -22,9 +22,9 @@ const OURS: &str =
     "FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'standin'";
 
 /// A store of two connections, one of which is for readers, and somebody else who can keep them waiting.
-struct Place {
+pub(super) struct Place {
     // Before the database: what is dropped first lets go of it.
-    store: PostgresStore,
+    pub(super) store: PostgresStore,
     other: Client,
     _connected: Connected,
     _database: Database,
@@ -32,15 +32,19 @@ struct Place {
 
 impl Place {
     async fn new() -> Self {
+        Self::reached(Database::url).await
+    }
+
+    pub(super) async fn reached(at: impl Fn(&Database) -> String) -> Self {
         let database = Database::fresh();
-        let url = database.url().replace("pool_timeout=60", "pool_timeout=2&pool_size=2");
+        let url = at(&database).replace("pool_timeout=60", "pool_timeout=2&pool_size=2");
         let store = PostgresStore::open(&url).await.unwrap();
         sign_in_all(&store).await;
         let (other, connected) = connect(&database).await;
         Self { store, other, _connected: connected, _database: database }
     }
 
-    async fn keep_waiting(&self) {
+    pub(super) async fn keep_waiting(&self) {
         self.other
             .batch_execute("BEGIN; LOCK TABLE grants IN ACCESS EXCLUSIVE MODE")
             .await
@@ -48,7 +52,7 @@ impl Place {
         assert_eq!(self.waiting().await, 0);
     }
 
-    async fn let_go(&self) {
+    pub(super) async fn let_go(&self) {
         self.other.batch_execute("ROLLBACK").await.unwrap();
     }
 
@@ -59,8 +63,15 @@ impl Place {
         self.count(&format!("SELECT count(*) {OURS} AND wait_event_type = 'Lock'")).await
     }
 
-    async fn until_waiting(&self) {
+    pub(super) async fn until_waiting(&self) {
         while self.waiting().await == 0 {
+            sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    /// Until nothing of ours waits any more, while it is still kept from what it wanted.
+    pub(super) async fn until_stopped(&self) {
+        while self.waiting().await > 0 {
             sleep(Duration::from_millis(10)).await;
         }
     }
@@ -84,7 +95,7 @@ async fn sign_in_all(store: &PostgresStore) {
 }
 
 /// All at once. What they get is to be [`right`].
-async fn read_all(store: &PostgresStore) -> Vec<Result<Option<Grant>>> {
+pub(super) async fn read_all(store: &PostgresStore) -> Vec<Result<Option<Grant>>> {
     join_all((0..READERS).map(|number| store.grant(grant_id(number % PEOPLE)))).await
 }
 

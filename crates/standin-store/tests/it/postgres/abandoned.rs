@@ -1,0 +1,74 @@
+//! Nothing that nobody waits for any more goes on at the server (faults D25 and D28).
+
+use standin::store::conformance::samples::{grant_id, hash, sign_in};
+use standin::store::{Grants, Result, Sessions, StoreError, Users};
+use standin::vault::Grant;
+use standin_store::postgres::PostgresStore;
+use standin_store::postgres::testing::Database;
+
+use super::proxy::{Fate, Proxy};
+use super::reads::{Place, read_all};
+
+fn is_unavailable(answer: &Result<Option<Grant>>) -> bool {
+    matches!(answer, Err(StoreError::Unavailable(_)))
+}
+
+fn over_tcp(database: &Database) -> String {
+    format!("{}&sslmode=disable", database.url_at(database.address()))
+}
+
+async fn many_readers_are_stopped(place: Place) {
+    place.keep_waiting().await;
+    let answers = read_all(&place.store).await;
+    assert!(answers.iter().all(is_unavailable), "{answers:?}");
+    place.until_stopped().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a PostgreSQL server"]
+async fn d25_reads_that_were_given_up_do_not_go_on_at_the_server() {
+    many_readers_are_stopped(Place::reached(Database::url).await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a PostgreSQL server"]
+async fn d25_reads_that_were_given_up_do_not_go_on_at_a_server_over_a_network() {
+    many_readers_are_stopped(Place::reached(over_tcp).await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a PostgreSQL server"]
+async fn d25_a_read_that_was_given_up_does_not_go_on_behind_a_pooler() {
+    let place = Place::reached(Database::pooled_url).await;
+    place.keep_waiting().await;
+    assert!(is_unavailable(&place.store.grant(grant_id(1)).await));
+    place.until_stopped().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a PostgreSQL server"]
+async fn d28_a_scan_whose_caller_has_gone_is_stopped_and_its_connection_is_closed() {
+    let place = Place::reached(Database::url).await;
+    place.keep_waiting().await;
+    tokio::select! {
+        biased;
+        answer = place.store.list_grants(None, 10) => panic!("{answer:?}"),
+        () = place.until_waiting() => {}
+    }
+    place.until_stopped().await;
+    place.let_go().await;
+    assert!(place.store.list_grants(None, 10).await.is_ok());
+}
+
+/// As if the server's host had gone when it had answered.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a PostgreSQL server"]
+async fn d28_what_was_read_is_answered_whatever_becomes_of_the_end_of_its_transaction() {
+    let database = Database::fresh();
+    let proxy = Proxy::start(&database).await;
+    let store = PostgresStore::open(&proxy.url(&database)).await.unwrap();
+    store.complete_sign_in(sign_in(1)).await.unwrap();
+    proxy.next_commit(Fate::LoseRollback);
+    assert!(store.session_view(&hash(1)).await.unwrap().is_some());
+    assert!(proxy.has_happened());
+}
