@@ -31,6 +31,8 @@ const POOL_SIZE: usize = 16;
 /// waits in front of a page.
 const POOL_TIMEOUT: Duration = Duration::from_secs(2);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+/// How long TLS and the password may take.
+const GREETING: Duration = Duration::from_secs(2);
 /// A peer that has vanished without a word is noticed after about half a minute, by a connection that waits.
 const KEEPALIVE: Duration = Duration::from_secs(15);
 /// The same for a connection that has sent something: by itself the system would send it again for a quarter of an hour.
@@ -91,6 +93,11 @@ impl Address {
         let pool_size = ours.pool_size.unwrap_or(POOL_SIZE);
         let pool_timeout = ours.pool_timeout.unwrap_or(POOL_TIMEOUT);
         Ok(Self { config, tls, pool_size, pool_timeout, prepares: ours.prepares })
+    }
+
+    /// How long making a connection may take, with whichever host: TLS and the password take time as well.
+    pub(super) fn connect_limit(&self) -> Duration {
+        self.config.get_connect_timeout().copied().unwrap_or(CONNECT_TIMEOUT) + GREETING
     }
 
     /// The same for each host: tokio-postgres itself would wait for the first that says nothing.

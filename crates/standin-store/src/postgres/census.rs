@@ -45,7 +45,7 @@ impl Census for PostgresStore {
             most: status.max_size as u64,
             open: status.size as u64,
             busy: status.size.saturating_sub(status.available) as u64,
-            waiting: status.waiting as u64,
+            waiting: (status.waiting + self.lines.waiting()) as u64,
         }
     }
 }

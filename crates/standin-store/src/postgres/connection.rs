@@ -42,7 +42,9 @@ pub(super) enum Mode {
 
 impl Mode {
     /// The statements that open the transaction. A commit that was acknowledged is on the disk of the server, and of
-    /// its synchronous standbys, whatever the server's default is (requirement ST-4).
+    /// its synchronous standbys, whatever the server's default is (requirement ST-4). Whether the database may be written
+    /// is its owner's to say: `READ WRITE` would overrule them, and on a standby fail the BEGIN itself, so that the
+    /// statement behind it stood in no transaction.
     const fn opening(self) -> Option<&'static str> {
         match self {
             Self::Read | Self::Scan => None,
@@ -51,11 +53,11 @@ impl Mode {
             ),
             Self::Count => Some("BEGIN READ ONLY; SET LOCAL statement_timeout = '5min'"),
             // Somebody else's migration is waited for.
-            Self::Migration => Some(
-                "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET LOCAL lock_timeout = '1min'",
-            ),
+            Self::Migration => {
+                Some("BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = '1min'")
+            }
             Self::Write => Some(
-                "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET LOCAL synchronous_commit = on; \
+                "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL synchronous_commit = on; \
                  SET LOCAL statement_timeout = '5s'; SET LOCAL lock_timeout = '3s'",
             ),
         }
@@ -196,9 +198,9 @@ impl Connection {
         Ok(())
     }
 
-    /// Commits tables. There may be none yet to put an intent into, and no need of it: whoever lost the connection
-    /// looks at the history.
-    pub(super) async fn commit_schema(mut self) -> Result<(), Failure> {
+    /// Commits what needs no intent: tables, whose history is looked at by whoever lost the connection, and a fence,
+    /// which is put in again.
+    pub(super) async fn commit_alone(mut self) -> Result<(), Failure> {
         self.line.client()?.batch_execute("COMMIT").await?;
         *self.is_open.get_mut() = false;
         Ok(())

@@ -109,7 +109,10 @@ fn words(error: &Error) -> String {
         Some("25006") => "the server takes no writes: it is not the primary, or was made read-only",
         Some("53100") => "the server's disk is full",
         Some("53300") => "the server has no connection left",
-        Some("55P03") => "another transaction holds the row",
+        Some("55P03") => "another transaction holds the row, or its table",
+        Some("42703" | "42P01") => {
+            "its tables are of another release: restart with the one that has migrated them"
+        }
         Some("57014") => "the server took too long",
         Some(code) if code.starts_with("57P") => "the server stops or starts",
         Some(_) => "the server refuses",
@@ -123,7 +126,9 @@ fn pool_words(error: &PoolError) -> String {
         PoolError::Timeout(TimeoutType::Wait) => {
             "all connections to the server are in use (pool_size in the database URL)".to_owned()
         }
-        PoolError::Timeout(_) => "the server does not answer".to_owned(),
+        PoolError::Timeout(_) => {
+            "no host let us in in time (connect_timeout in the database URL)".to_owned()
+        }
         PoolError::Backend(error) => words(error),
         other => other.to_string(),
     }

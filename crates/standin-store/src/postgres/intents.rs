@@ -9,7 +9,8 @@
 //! no answer            ─▶ it is not known, and said so
 //! ```
 //!
-//! A transaction that the server still works on makes the fence wait for it. So nothing is ever repeated that may
+//! A transaction that the server still works on makes the fence wait for it. The fence is a write like any other: its
+//! COMMIT waits for the standbys that the server waits for, and they have what was before it, too. So nothing is ever repeated that may
 //! have been done, and nothing is reported as failed that was.
 
 use std::sync::atomic::{AtomicU16, Ordering};
@@ -18,11 +19,13 @@ use std::time::Duration;
 use deadpool_postgres::Object;
 use standin::entropy::{SystemEntropy, random_bytes};
 use standin::time::{Clock as _, SystemClock, Timestamp};
-use tokio_postgres::Error;
 use tokio_postgres::types::Type;
+use tokio_postgres::{Error, Row};
 
+use super::connection::Connection;
 use super::failure::Failure;
-use super::rows::Value;
+use super::rows::{Cells, Value, params};
+use super::work::Done;
 
 const PUT_IN: &str = "INSERT INTO write_intents (id, is_fence) VALUES ($1, false)";
 /// Changes nothing if there is a row, and gives it.
@@ -81,10 +84,10 @@ impl Intent {
     }
 
     /// Whether the transaction was committed. It never will be if this is `false`.
-    pub(super) async fn was_committed(&self, client: &Object) -> Result<bool, Failure> {
-        let rows = client.query_typed(FENCE, &[(&Value::Id(Some(self.0)), Type::UUID)]).await?;
-        let row = rows.first().ok_or(Failure::Late("the fence has no row"))?;
-        let is_fence: bool = row.try_get(0)?;
-        Ok(!is_fence)
+    pub(super) async fn was_committed(&self, connection: Connection) -> Done<bool> {
+        let is_fence = |row: &Row| Cells::of(row, "write_intents").flag("is_fence");
+        let is_fence = connection.one(FENCE, params![&self.0], is_fence).await?;
+        connection.commit_alone().await?;
+        is_fence.map(|is_fence| !is_fence).ok_or(Failure::Late("the fence has no row"))
     }
 }

@@ -9,7 +9,8 @@
 //! the last reader leaves ─▶ back to the pool; it is closed instead if it was given up
 //! ```
 //!
-//! The other half of the pool is for whoever writes, and of all readers one at a time stands in its queue.
+//! Whoever writes holds no more than the other half, and of all readers one at a time stands in the pool's queue. So
+//! writers all of whom wait for something, a standby that does not answer say, keep nobody from reading.
 //!
 //! Who waits for whom: the server answers in turn, so an answer waits for those before it on its connection. That is
 //! kept short. Only statements that find rows by their key are sent this way (`Mode::Read`; the others are of
@@ -25,16 +26,17 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use deadpool_postgres::{Object, Pool, PoolError, TimeoutType, Timeouts};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout_at};
 use tokio_postgres::Error;
 use tokio_util::sync::CancellationToken;
 
-use super::CONNECT;
 use super::abandoned;
 use super::failure::Failure;
 use super::hosts::Hosts;
 
-/// How long making one more may take, where there is one already that can be joined.
+/// How long making one more may take, where there is one already that can be joined; and how long nobody tries again when
+/// none could be made.
 const ANOTHER: Duration = Duration::from_secs(1);
 
 /// A connection of the pool. It goes back there when nobody holds it any more, unless it was given up.
@@ -48,13 +50,27 @@ pub(super) struct Line {
     /// The number of the last statement that was answered, and so were those before it.
     answered: AtomicU64,
     given_up: CancellationToken,
+    /// Among those who write.
+    _place: Option<OwnedSemaphorePermit>,
 }
 
 impl Line {
-    fn of(client: Object, stops_at: Option<Hosts>) -> Arc<Self> {
+    fn of_reader(client: Object, hosts: Hosts) -> Arc<Self> {
+        Self::of(client, Some(hosts), None)
+    }
+
+    fn of_writer(client: Object, place: OwnedSemaphorePermit) -> Arc<Self> {
+        Self::of(client, None, Some(place))
+    }
+
+    fn of(
+        client: Object,
+        stops_at: Option<Hosts>,
+        place: Option<OwnedSemaphorePermit>,
+    ) -> Arc<Self> {
         let (asked, answered) = (AtomicU64::new(0), AtomicU64::new(0));
-        let given_up = CancellationToken::new();
-        Arc::new(Self { client: Some(client), stops_at, asked, answered, given_up })
+        let (client, given_up) = (Some(client), CancellationToken::new());
+        Arc::new(Self { client, stops_at, asked, answered, given_up, _place: place })
     }
 
     /// Sends a statement and waits for its answer, or until the connection is given up.
@@ -118,27 +134,46 @@ const fn given_up() -> Failure {
 pub(super) struct Lines {
     pool: Pool,
     hosts: Hosts,
-    /// How many there are at most. None of a pool of one: whoever writes would never find it free.
+    /// How many readers share at most. None of a pool of one: whoever writes would never find it free.
     most: usize,
     shared: Mutex<Vec<Weak<Line>>>,
-    /// Of whoever asks the pool for one.
-    turn: tokio::sync::Mutex<()>,
+    /// Of whoever asks the pool for one. It says when none could be made.
+    turn: tokio::sync::Mutex<Option<Instant>>,
+    /// Of those who write: what readers may not share.
+    places: Arc<Semaphore>,
+    /// Held by each who waits for such a place, and by this.
+    waiting: Arc<()>,
 }
 
 impl Lines {
     pub(super) fn new(pool: Pool, hosts: Hosts) -> Self {
-        let most = pool.status().max_size / 2;
-        Self { pool, hosts, most, shared: Mutex::default(), turn: tokio::sync::Mutex::new(()) }
+        let all = pool.status().max_size;
+        let most = all / 2;
+        let places = Arc::new(Semaphore::new(all - most));
+        let (shared, turn) = (Mutex::default(), tokio::sync::Mutex::default());
+        Self { pool, hosts, most, shared, turn, places, waiting: Arc::default() }
     }
 
     /// For whoever does more than one read: nobody joins it.
     pub(super) async fn own(&self) -> Result<Arc<Line>, PoolError> {
-        Ok(Line::of(self.pool.get().await?, Some(self.hosts.clone())))
+        Ok(Line::of_reader(self.pool.get().await?, self.hosts.clone()))
     }
 
     /// For whoever writes: what is asked on it is never cancelled.
     pub(super) async fn writer(&self) -> Result<Arc<Line>, PoolError> {
-        Ok(Line::of(self.pool.get().await?, None))
+        let until = self.until();
+        let place = {
+            let _waits = Arc::clone(&self.waiting);
+            let place = timeout_at(until, Arc::clone(&self.places).acquire_owned()).await;
+            place.map_err(|_| PoolError::Timeout(TimeoutType::Wait))?
+        };
+        let client = self.take(left(until), self.pool.timeouts().create).await?;
+        Ok(Line::of_writer(client, place.map_err(|_| PoolError::Closed)?))
+    }
+
+    /// How many wait for a place among those who write.
+    pub(super) fn waiting(&self) -> usize {
+        Arc::strong_count(&self.waiting) - 1
     }
 
     /// For one read.
@@ -155,28 +190,41 @@ impl Lines {
 
     /// Another one, if neither the pool nor another reader has to be waited for, and the server not for long.
     async fn another(&self) -> Option<Arc<Line>> {
-        let _turn = self.turn.try_lock().ok()?;
-        let is_enough = self.least_busy().1 >= self.most;
-        if is_enough { None } else { self.open(Duration::ZERO, ANOTHER).await.ok() }
+        let mut failed = self.turn.try_lock().ok()?;
+        let is_too_soon = failed.is_some_and(|failed| failed.elapsed() < ANOTHER);
+        if is_too_soon || self.least_busy().1 >= self.most {
+            return None;
+        }
+        let opened = self.open(Duration::ZERO, Some(ANOTHER)).await;
+        let is_failure = opened.as_ref().is_err_and(|error| !is_in_use(error));
+        *failed = is_failure.then(Instant::now);
+        opened.ok()
     }
 
     /// One reader waits for the pool, and the others for it.
     async fn first(&self) -> Result<Arc<Line>, PoolError> {
-        let patience = self.pool.timeouts().wait.unwrap_or_default();
-        let until = Instant::now() + patience;
+        let until = self.until();
         let _turn = timeout_at(until, self.turn.lock()).await.map_err(|_| self.none_in_time())?;
         match self.least_busy() {
             (Some(line), _) => Ok(line),
-            (None, _) => self.open(until.saturating_duration_since(Instant::now()), CONNECT).await,
+            (None, _) => self.open(left(until), self.pool.timeouts().create).await,
         }
     }
 
-    async fn open(&self, wait: Duration, connect: Duration) -> Result<Arc<Line>, PoolError> {
-        let timeouts = Timeouts { wait: Some(wait), create: Some(connect), ..self.pool.timeouts() };
-        let client = self.pool.timeout_get(&timeouts).await?;
-        let line = Line::of(client, Some(self.hosts.clone()));
+    async fn open(&self, wait: Duration, create: Option<Duration>) -> Result<Arc<Line>, PoolError> {
+        let line = Line::of_reader(self.take(wait, create).await?, self.hosts.clone());
         self.shared().push(Arc::downgrade(&line));
         Ok(line)
+    }
+
+    async fn take(&self, wait: Duration, create: Option<Duration>) -> Result<Object, PoolError> {
+        let timeouts = Timeouts { wait: Some(wait), create, ..self.pool.timeouts() };
+        self.pool.timeout_get(&timeouts).await
+    }
+
+    /// How long a caller waits for a connection that is in use.
+    fn until(&self) -> Instant {
+        Instant::now() + self.pool.timeouts().wait.unwrap_or_default()
     }
 
     /// The one with the fewest unanswered statements, and how many there are.
@@ -205,4 +253,12 @@ impl Lines {
     fn shared(&self) -> MutexGuard<'_, Vec<Weak<Line>>> {
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+const fn is_in_use(error: &PoolError) -> bool {
+    matches!(error, PoolError::Timeout(TimeoutType::Wait))
+}
+
+fn left(until: Instant) -> Duration {
+    until.saturating_duration_since(Instant::now())
 }

@@ -9,7 +9,7 @@
 //!
 //! Every statement brings the types of its parameters along and is prepared nowhere, and every setting is one of a
 //! transaction: there is no state in a session, so a pooler such as PgBouncer may stand in between in transaction
-//! mode, in any version. What was measured: see `docs/`. Reads go to the primary, as writes do, and nothing is
+//! mode, in any version. What was measured: see `bench/README.md`. Reads go to the primary, as writes do, and nothing is
 //! remembered of them: what another process wrote is seen by the next read.
 //!
 //! Rows are written over the version that was read, by the statement that writes them; PostgreSQL waits for whoever
@@ -57,8 +57,6 @@ mod work;
 #[cfg(feature = "testing")]
 pub mod testing;
 
-use std::time::Duration;
-
 use deadpool_postgres::{Manager, ManagerConfig, Pool, PoolError, RecyclingMethod, Runtime};
 use standin::store::{Marks, StoreError};
 
@@ -68,9 +66,6 @@ use hosts::Hosts;
 use intents::Intents;
 use lines::Lines;
 pub use refusal::ServerError;
-
-/// How long making a connection may take, TLS and password included.
-const CONNECT: Duration = Duration::from_secs(5);
 
 /// A database, reached through a pool of connections.
 #[derive(Debug)]
@@ -147,7 +142,7 @@ fn pool_of(address: &Address, hosts: Hosts) -> Result<Pool, ServerError> {
     Pool::builder(manager)
         .max_size(address.pool_size)
         .wait_timeout(Some(address.pool_timeout))
-        .create_timeout(Some(CONNECT))
+        .create_timeout(Some(address.connect_limit()))
         .runtime(Runtime::Tokio1)
         .build()
         .map_err(|error| ServerError::Address(error.to_string()))

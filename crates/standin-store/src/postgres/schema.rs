@@ -115,7 +115,7 @@ async fn apply(store: &PostgresStore, pending: &[Migration]) -> Done<()> {
     let connection = Connection::new(line, Mode::Migration, store.intents.next());
     let applied = apply_all(&connection, pending).await;
     match applied {
-        Ok(()) => connection.commit_schema().await,
+        Ok(()) => connection.commit_alone().await,
         Err(failure) => {
             connection.give_up();
             Err(failure)

@@ -154,7 +154,7 @@ impl<'s> Tries<'s> {
     async fn until_known(&self, intent: Intent) -> bool {
         let mut pause = FIRST_PAUSE;
         loop {
-            let asked = async { intent.was_committed(&self.store.pool.get().await?).await };
+            let asked = async { intent.was_committed(self.begin().await?).await };
             if let Ok(was_committed) = asked.await {
                 return was_committed;
             }

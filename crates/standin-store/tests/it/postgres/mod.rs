@@ -12,5 +12,6 @@ mod proxy;
 mod reads;
 mod schema;
 mod servers;
+mod standby;
 mod statements;
 mod trouble;

@@ -1,5 +1,8 @@
 //! What an operator is told of a server that is not used, and which server is trusted.
 
+use std::net::TcpListener;
+
+use futures_util::future::join_all;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use standin::store::Housekeeping;
 use standin_store::postgres::testing::{Database, PASSWORD_IN_URL, Server};
@@ -40,6 +43,23 @@ async fn a_server_that_takes_no_writes_is_not_the_primary() {
     database.psql(&format!("ALTER DATABASE {name} SET default_transaction_read_only = on"));
     let standby = refused(&database.url()).await;
     assert!(matches!(standby, ServerError::NotPrimary { .. }), "{standby}");
+}
+
+/// The kernel takes a connection for whoever listens, and nobody looks after it.
+#[tokio::test]
+#[ignore = "needs a PostgreSQL server"]
+async fn d25_a_host_that_says_nothing_does_not_hide_the_one_behind_it_and_is_asked_once() {
+    let database = Database::fresh();
+    let silent = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    silent.set_nonblocking(true).unwrap();
+    let (address, server) = (silent.local_addr().unwrap(), database.address());
+    let url = format!("{}&sslmode=disable", database.url_at(server));
+    let both = url.replace(&server.to_string(), &format!("{address},{server}"));
+    let store = PostgresStore::open(&both).await.unwrap();
+    let pings = join_all((0..20).map(|_| store.ping())).await;
+    assert_eq!(pings, [const { Ok(()) }; 20]);
+    assert!(silent.accept().is_ok());
+    assert!(silent.accept().is_err(), "the host that answers is asked first from then on");
 }
 
 #[tokio::test]

@@ -38,6 +38,24 @@ async fn d25_a_server_that_stops_is_reported_and_used_again_when_it_is_back() {
     assert_eq!(store.replace_grant(next(&grant(1), at(9)), None).await, Ok(()));
 }
 
+/// As whoever moves the database elsewhere does: what is written here from now on would be lost.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a PostgreSQL server"]
+async fn d25_a_database_that_its_owner_makes_read_only_is_not_written_any_more() {
+    let server = Server::private(&[]);
+    let url = server.url("postgres").replace("pool_timeout=60", "pool_timeout=60&pool_size=1");
+    let store = PostgresStore::open(&url).await.unwrap();
+    store.complete_sign_in(sign_in(1)).await.unwrap();
+    server.psql("postgres", "ALTER SYSTEM SET default_transaction_read_only = on");
+    server.reload();
+    while store.ping().await.is_ok() {
+        sleep(Duration::from_millis(10)).await;
+    }
+    let words = unavailable(store.replace_grant(next(&grant(1), at(9)), None).await);
+    assert!(words.contains("the server takes no writes"), "{words}");
+    assert_eq!(store.grant(grant_id(1)).await, Ok(Some(grant(1))));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs a PostgreSQL server"]
 async fn d28_connections_that_were_cut_while_idle_are_noticed_before_they_are_used() {
@@ -205,8 +223,7 @@ async fn d25_a_server_that_has_no_connection_left_is_reported_and_used_again_whe
     while let Ok(other) = connect_to(url).await {
         others.push(other);
     }
-    let ours =
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'standin'";
+    let ours = "SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity WHERE application_name = 'standin'";
     others[0].0.batch_execute(ours).await.unwrap();
     // Somebody else is faster.
     while let Ok(other) = connect_to(url).await {
