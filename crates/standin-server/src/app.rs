@@ -60,6 +60,11 @@ pub async fn open_store(config: &Config) -> Result<Arc<dyn Store>, AppError> {
     Ok(standin_store::open(config.database_url.expose_secret()).await?)
 }
 
+/// Opens the database for a command that stands beside the service, which alone brings tables up to date.
+pub async fn open_store_beside(config: &Config) -> Result<Arc<dyn Store>, AppError> {
+    Ok(standin_store::open_beside(config.database_url.expose_secret()).await?)
+}
+
 /// Builds the routers and what is behind them; nothing listens yet.
 pub async fn build(config: &Config) -> Result<App, AppError> {
     // Without its keys the database is not even opened.

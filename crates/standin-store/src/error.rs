@@ -41,10 +41,14 @@ pub enum OpenError {
         known: i64,
     },
     /// It was asked to be opened as it is, and its schema is old.
-    #[error("the database {} needs {pending} migrations: run `standin migrate`", path.display())]
+    #[error(
+        "the database {database} is one of an older release: {pending} migrations are missing, and processes of that \
+         release can no longer read it once they are applied. Stop those, take a backup and run `standin migrate`; or \
+         use the program of that release"
+    )]
     NeedsMigration {
         /// Which.
-        path: PathBuf,
+        database: String,
         /// How many.
         pending: usize,
     },

@@ -58,6 +58,22 @@ pub async fn open(url: &str) -> Result<Arc<dyn Store>, OpenError> {
     }
 }
 
+/// Opens it for a program that stands beside the service: as [`open`] does where there are no tables yet, and otherwise
+/// as it is. One that an older release has made is refused ([`OpenError::NeedsMigration`]): processes of that release may
+/// be at work on it.
+pub async fn open_beside(url: &str) -> Result<Arc<dyn Store>, OpenError> {
+    let pending = pending_migrations(url).await?;
+    let is_new = pending.first().is_some_and(|first| first.starts_with("V1__"));
+    if !pending.is_empty() && !is_new {
+        let database = match url.parse()? {
+            Location::Sqlite(path) => path.display().to_string(),
+            Location::Postgres => postgres::name_of(url)?,
+        };
+        return Err(OpenError::NeedsMigration { database, pending: pending.len() });
+    }
+    open(url).await
+}
+
 /// Brings the schema of the database that `url` names up to date. The migrations that were applied.
 pub async fn migrate(url: &str) -> Result<Vec<String>, OpenError> {
     match url.parse()? {

@@ -34,7 +34,7 @@ impl ConfigFile {
     /// The database alone, for commands that work on rows.
     pub(super) async fn open_store(&self) -> anyhow::Result<Arc<dyn Store>> {
         let config = self.load(Flags::default())?;
-        Ok(app::open_store(&config).await?)
+        Ok(app::open_store_beside(&config).await?)
     }
 
     /// The whole service, for commands that ask providers: without its listeners, and without the journal, which is a
@@ -44,7 +44,7 @@ impl ConfigFile {
     }
 
     pub(super) async fn services_of(&self, config: &Config) -> anyhow::Result<Standin> {
-        let store = app::open_store(config).await?;
+        let store = app::open_store_beside(config).await?;
         let standin = app::standin(config, store, SystemClock).await;
         standin.context("the service cannot be built")
     }

@@ -24,7 +24,9 @@ fn address(config: &Config) -> Finding {
         return Finding::warning(ADDRESS, format!("{url} is for development"), action);
     }
     let is_example = match config.public_url.host() {
-        Some(Host::Domain(name)) => name.ends_with("example.com") || name.ends_with(".example"),
+        Some(Host::Domain(name)) => {
+            ["example.com", "example"].into_iter().any(|example| is_within(name, example))
+        }
         _ => false,
     };
     if is_example {
@@ -32,6 +34,11 @@ fn address(config: &Config) -> Finding {
         return Finding::warning(ADDRESS, format!("{url} is nobody's address"), action);
     }
     Finding::ok(ADDRESS, url.to_owned())
+}
+
+/// `name` is `domain`, or below it.
+fn is_within(name: &str, domain: &str) -> bool {
+    name.strip_suffix(domain).is_some_and(|above| above.is_empty() || above.ends_with('.'))
 }
 
 fn client(config: &Config, provider: &Provider) -> Finding {

@@ -26,7 +26,7 @@ pub(super) async fn look(config: &Config) -> (Option<Arc<dyn Store>>, Finding) {
             "take a backup, then run `standin migrate`, or start `standin serve`, which does it";
         return (None, Finding::error(CHECK, detail, action));
     }
-    match app::open_store(config).await {
+    match app::open_store_beside(config).await {
         Ok(store) => (Some(store), Finding::ok(CHECK, "the tables are those of this program")),
         Err(error) => {
             let action = "make the database usable as the message says";

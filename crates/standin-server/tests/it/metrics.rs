@@ -167,6 +167,19 @@ fn vends_from_memory_providers_left_alone_and_deaths_are_counted() {
 
     let deaths = "standin_grant_deaths_total";
     is(deaths, &[], 0.0);
+    // An alarm sees the first only if there was a series before it.
+    let (_, all) = scrape(&job.cluster.nodes[0].operator);
+    for (name, label) in [
+        (deaths, Some("rotation_lost")),
+        ("standin_refreshes_total", Some("no_answer")),
+        ("standin_journal_failures_total", None),
+    ] {
+        let is_it = |sample: &&Sample| {
+            sample.name == name
+                && label.is_none_or(|word| sample.labels.values().any(|value| value == word))
+        };
+        assert!(all.iter().any(|sample| is_it(&sample)), "{name} {label:?}");
+    }
     // Its answer is lost, and it takes the token no second time.
     job.cluster.control("PUT", "profile", r#"{"rotate_refresh_tokens":true}"#);
     let stale = crate::refresh_nodes::stale(&job.token(0, &json!({})));

@@ -153,6 +153,11 @@ pub fn check_url(url: &str) -> Result<(), ServerError> {
     Address::parse(url).map(|_| ())
 }
 
+/// The server and the database, for messages.
+pub(crate) fn name_of(url: &str) -> Result<String, ServerError> {
+    Address::parse(url).map(|address| address.name())
+}
+
 /// Brings the schema up to date. The migrations that were applied.
 pub async fn migrate(url: &str) -> Result<Vec<String>, ServerError> {
     let store = PostgresStore::connect(url).await?;

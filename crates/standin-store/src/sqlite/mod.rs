@@ -79,7 +79,10 @@ impl SqliteStore {
         let path = file::existing_private(path)?;
         match schema::pending(&path)?.len() {
             0 => Self::start(&path),
-            pending => Err(OpenError::NeedsMigration { path, pending }),
+            pending => {
+                let database = path.display().to_string();
+                Err(OpenError::NeedsMigration { database, pending })
+            }
         }
     }
 

@@ -241,6 +241,24 @@ pub(crate) fn died(core: &Core, provider: &ProviderId, reason: ReauthReason) {
     metrics::counter!(DEATHS.name, "provider" => provider, "reason" => reason).increment(1);
 }
 
+/// Lets what alarms look for begin at 0: whoever reads a series that is born with 1 sees no increase.
+pub(crate) fn begin(core: &Core) {
+    for metric in [TAKEOVERS, FENCED, JOURNAL_FAILURES] {
+        metrics::counter!(metric.name).increment(0);
+    }
+    for provider in core.providers.keys() {
+        let provider = provider.to_string();
+        for reason in ReauthReason::ALL {
+            let labels = [("provider", provider.clone()), ("reason", reason.to_string())];
+            metrics::counter!(DEATHS.name, &labels).increment(0);
+        }
+        for outcome in OUTCOMES {
+            let labels = [("provider", provider.clone()), ("outcome", outcome.to_owned())];
+            metrics::counter!(REFRESHES.name, &labels).increment(0);
+        }
+    }
+}
+
 /// Which providers of the configuration are left alone, and why.
 pub(crate) fn breakers(core: &Core, open: &BTreeSet<(ProviderId, Why)>) {
     for provider in core.providers.keys() {
@@ -273,6 +291,20 @@ pub(crate) fn count(metric: &Metric) {
 fn word(result: Result<(), &Error>) -> &'static str {
     result.map_or_else(Error::code, |()| "ok")
 }
+
+/// What [`outcome`] says.
+const OUTCOMES: [&str; 10] = [
+    "address_refused",
+    "invalid_client",
+    "invalid_grant",
+    "malformed",
+    "no_answer",
+    "ok",
+    "refused",
+    "rotated",
+    "throttled",
+    "unavailable",
+];
 
 fn outcome(answer: &Result<TokenResponse, TokenError>) -> &'static str {
     match answer {

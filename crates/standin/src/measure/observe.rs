@@ -42,6 +42,7 @@ impl Observer {
         journal: &dyn Journal,
         tasks: &TaskTracker,
     ) {
+        super::begin(core);
         show_pool(core.store.pool());
         metrics::gauge!(JOURNAL.name).set(number(journal.waiting() as u64));
         if self.is_due() {

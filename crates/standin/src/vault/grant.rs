@@ -91,6 +91,11 @@ pub enum ReauthReason {
     Unknown,
 }
 
+impl ReauthReason {
+    pub(crate) const ALL: [Self; 5] =
+        [Self::ExpiredIdle, Self::Revoked, Self::RotationLost, Self::ScopeRemoved, Self::Unknown];
+}
+
 impl fmt::Display for ReauthReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

@@ -85,7 +85,7 @@ impl Which {
 /// The configuration and the database of a command.
 async fn open(file: &ConfigFile) -> anyhow::Result<(Config, Arc<dyn Store>)> {
     let config = file.load(Flags::default())?;
-    let store = app::open_store(&config).await?;
+    let store = app::open_store_beside(&config).await?;
     Ok((config, store))
 }
 

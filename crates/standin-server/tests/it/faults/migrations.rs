@@ -38,6 +38,52 @@ fn succeeds(child: Child) {
     assert!(output.status.success(), "{output:?}");
 }
 
+/// What a release before this one has left: its newest migration is missing.
+const OLDER: &str = "DELETE FROM refinery_schema_history \
+    WHERE version = (SELECT max(version) FROM refinery_schema_history WHERE version < 1000)";
+
+/// Processes of that release may be at work on it, and can no longer read it once it is migrated.
+fn is_left_alone(place: &Path, versions: impl Fn() -> i64) {
+    let before = versions();
+    for command in [
+        &["users", "list"][..],
+        &["grants", "list"],
+        &["clients", "add", "x"],
+        &["keys", "list"],
+        &["check"],
+        &["doctor"],
+    ] {
+        let output = standin(place, command).stdout(Stdio::piped()).output().unwrap();
+        let said = [output.stdout, output.stderr].concat();
+        let said = String::from_utf8(said).unwrap();
+        assert!(!output.status.success(), "{command:?}: {said}");
+        assert!(said.contains("standin migrate"), "{command:?}: {said}");
+        assert_eq!(versions(), before, "{command:?}");
+    }
+}
+
+#[test]
+fn a_command_beside_the_service_leaves_a_file_of_an_older_release_as_it_is() {
+    let place = place(None);
+    succeeds(migrate(place.path()));
+    let file = place.path().join("standin.db");
+    let open = || rusqlite::Connection::open(&file).unwrap();
+    open().execute(OLDER, []).unwrap();
+    let count = "SELECT count(*) FROM refinery_schema_history";
+    is_left_alone(place.path(), || open().query_row(count, [], |row| row.get(0)).unwrap());
+}
+
+#[test]
+#[ignore = "needs a PostgreSQL server"]
+fn a_command_beside_the_service_leaves_a_database_of_an_older_release_as_it_is() {
+    let database = Database::fresh();
+    let place = place(Some(&database.url()));
+    succeeds(migrate(place.path()));
+    database.psql(OLDER);
+    let count = "SELECT count(*) FROM refinery_schema_history";
+    is_left_alone(place.path(), || database.psql(count).parse().unwrap());
+}
+
 /// Killed at another moment each time, from before its first statement to after its last.
 #[test]
 fn d31_a_migration_of_a_file_that_is_killed_at_any_moment_is_made_whole_by_the_next() {
