@@ -1,0 +1,58 @@
+//! What waits for a synchronous standby, and what does not (fault D25, requirement ST-4).
+
+use futures_util::future::join_all;
+use standin::store::conformance::samples::{at, attempt, grant, grant_id, hash, sign_in};
+use standin::store::{Attempts, Event, EventKind, Events, Grants, Housekeeping, Sessions, Users};
+use standin_store::postgres::PostgresStore;
+use standin_store::postgres::testing::{Database, Server};
+use tokio::time::{Duration, sleep};
+
+use super::proxy::{Fate, Proxy};
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a PostgreSQL server"]
+async fn d25_writers_who_all_wait_for_a_standby_keep_nobody_from_reading() {
+    let server = Server::private(&[]);
+    let url = server.url("postgres").replace("pool_timeout=60", "pool_timeout=2&pool_size=4");
+    let store = PostgresStore::open(&url).await.unwrap();
+    store.complete_sign_in(sign_in(1)).await.unwrap();
+    server.psql("postgres", "ALTER SYSTEM SET synchronous_standby_names = 'nobody'");
+    server.reload();
+    let waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'";
+    let written = join_all((1..20).map(|number| store.consume_attempt(attempt(number))));
+    tokio::select! {
+        biased;
+        written = written => panic!("{written:?}"),
+        () = async {
+            while server.psql("postgres", waiting) != "2" {
+                sleep(Duration::from_millis(10)).await;
+            }
+            assert_eq!(store.grant(grant_id(1)).await, Ok(Some(grant(1))));
+            assert!(store.session_view(&hash(1)).await.unwrap().is_some());
+        } => {}
+    }
+}
+
+/// A fence that did not wait would say that a write is there which only the primary has.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a PostgreSQL server"]
+async fn st_4_what_is_said_of_a_commit_is_as_durable_as_the_commit() {
+    let database = Database::fresh();
+    let proxy = Proxy::start(&database).await;
+    PostgresStore::open(&proxy.url(&database)).await.unwrap();
+    let name = database.psql("SELECT current_database()");
+    database.psql(&format!("ALTER DATABASE {name} SET synchronous_commit = off"));
+    database.psql(
+        "CREATE TABLE noted (setting text); CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS \
+         $$ BEGIN INSERT INTO noted VALUES (current_setting('synchronous_commit') || ' ' || \
+         current_setting('lock_timeout')); RETURN NEW; END $$; \
+         CREATE TRIGGER note BEFORE UPDATE ON write_intents FOR EACH ROW EXECUTE FUNCTION note()",
+    );
+    let store = PostgresStore::open(&proxy.url(&database)).await.unwrap();
+    proxy.next_commit(Fate::CutAfter);
+    let event = Event::new(EventKind::TokenRefreshed, at(1));
+    assert_eq!(store.append_events(vec![event]).await, Ok(()));
+    assert!(proxy.has_happened());
+    assert_eq!(store.ping().await, Ok(()));
+    assert_eq!(database.psql("SELECT setting FROM noted"), "on 3s");
+}
