@@ -3,7 +3,9 @@
 use async_trait::async_trait;
 use standin::id::{GrantId, UserId};
 use standin::provider::Scopes;
-use standin::store::{Damaged, Event, Grants, Listed, Outdated, Result, RevocationRow, StoreError};
+use standin::store::{
+    Damaged, Event, Grants, Listed, Outdated, Page, Result, RevocationRow, StoreError,
+};
 use standin::time::Timestamp;
 use standin::vault::{
     Grant, NamedToken, ScopeRecord, Sealed, SealedTokens, TokenTrace, TraceHash, header,
@@ -51,9 +53,13 @@ const LOCK_BY_TOKEN_PREFIX: &str =
 const REMOVE: &str = "DELETE FROM grants WHERE id = $1";
 const DELETE_OF_USER: &str = "DELETE FROM grants WHERE user_id = $1 RETURNING id";
 
+/// The last of the rows that are looked at.
+const LAST_OF_PAGE: &str = "SELECT id FROM (SELECT id FROM grants WHERE $1 IS NULL OR id > $1 \
+    ORDER BY id LIMIT $2) AS page ORDER BY id DESC LIMIT 1";
+/// Of those that are looked at, and of no others: most rows may be well.
 const TO_REWRAP: &str = select!(
-    "WHERE ($1 IS NULL OR id > $1) AND (substr(sealed_access, 1, 6) <> $3 OR substr(sealed_refresh, 1, 6) <> $3) \
-     ORDER BY id LIMIT $2"
+    "WHERE ($1 IS NULL OR id > $1) AND id <= $2 \
+     AND (substr(sealed_access, 1, 6) <> $3 OR substr(sealed_refresh, 1, 6) <> $3) ORDER BY id"
 );
 
 /// Whether the terms that are written are there, and say what they are to say.
@@ -200,11 +206,16 @@ pub(super) async fn to_rewrap(
     connection: &Connection,
     active: u32,
     after: Option<GrantId>,
-    rows: usize,
-) -> Done<Vec<Listed<Grant, GrantId>>> {
+    look_at: usize,
+) -> Done<Page<Grant, GrantId>> {
     let (after, header) = (after.as_ref().map(GrantId::as_bytes), header(active));
-    let page = params![after, limit(rows), header.as_slice()];
-    connection.all(TO_REWRAP, page, listed).await
+    let next = params![after, limit(look_at.max(1))];
+    let Some(last) = connection.one(LAST_OF_PAGE, next, id_of).await? else {
+        return Ok(Page { rows: Vec::new(), last: None });
+    };
+    let page = params![after, last.as_bytes(), header.as_slice()];
+    let rows = connection.all(TO_REWRAP, page, listed).await?;
+    Ok(Page { rows, last: Some(last) })
 }
 
 /// A user's grants, oldest first, inside whatever snapshot is open.
@@ -316,7 +327,7 @@ async fn add(connection: &Connection, terms: &Terms<'_>) -> Done<()> {
 
 /// One that cannot be read is in nobody's way, unless it has no id.
 fn listed(row: &Row) -> Result<Listed<Grant, GrantId>> {
-    let key = Cells::of(row, "grants").id("id")?;
+    let key = id_of(row)?;
     Ok(grant_of(row).map_err(|error| Damaged { key, error }))
 }
 

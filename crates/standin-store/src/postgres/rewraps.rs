@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use standin::id::GrantId;
-use standin::store::{Listed, Result, RevocationRow, RewrappedGrant, Rewraps};
+use standin::store::{Page, Result, RevocationRow, RewrappedGrant, Rewraps};
 use standin::time::Timestamp;
 use standin::vault::{Grant, Sealed};
 
@@ -40,9 +40,9 @@ impl Rewraps for PostgresStore {
         &self,
         active: u32,
         after: Option<GrantId>,
-        rows: usize,
-    ) -> Result<Vec<Listed<Grant, GrantId>>> {
-        work!(self, Scan, |connection| grants::to_rewrap(connection, active, after, rows).await)
+        look_at: usize,
+    ) -> Result<Page<Grant, GrantId>> {
+        work!(self, Scan, |connection| grants::to_rewrap(connection, active, after, look_at).await)
     }
 
     async fn rewrap_grants(&self, grants: Vec<RewrappedGrant>) -> Result<usize> {
@@ -59,10 +59,10 @@ impl Rewraps for PostgresStore {
         &self,
         active: u32,
         after: Option<(Timestamp, GrantId)>,
-        rows: usize,
-    ) -> Result<Vec<Listed<RevocationRow, (Timestamp, GrantId)>>> {
+        look_at: usize,
+    ) -> Result<Page<RevocationRow, (Timestamp, GrantId)>> {
         work!(self, Scan, |connection| {
-            revocations::to_rewrap(connection, active, after, rows).await
+            revocations::to_rewrap(connection, active, after, look_at).await
         })
     }
 

@@ -5,7 +5,9 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row, ToSql, params};
 use standin::id::{GrantId, UserId};
 use standin::provider::Scopes;
-use standin::store::{Damaged, Event, Grants, Listed, Outdated, Result, RevocationRow, StoreError};
+use standin::store::{
+    Damaged, Event, Grants, Listed, Outdated, Page, Result, RevocationRow, StoreError,
+};
 use standin::time::Timestamp;
 use standin::vault::{
     Grant, NamedToken, ScopeRecord, Sealed, SealedTokens, TokenTrace, TraceHash, header,
@@ -42,9 +44,13 @@ const BY_TOKEN_HASH: &str = select!("WHERE token_hash = ?1 AND provider = ?2");
 const BY_TOKEN_PREFIX: &str = select!("WHERE token_prefix = ?1 AND provider = ?2");
 const PAGE: &str = select!("WHERE id > ?1 ORDER BY id LIMIT ?2");
 
+/// The last of the rows that are looked at.
+const LAST_OF_PAGE: &str = "SELECT id FROM (SELECT id FROM grants WHERE id > ?1 ORDER BY id LIMIT ?2) \
+    ORDER BY id DESC LIMIT 1";
+/// Of those that are looked at, and of no others: most rows may be well.
 const TO_REWRAP: &str = select!(
-    "WHERE id > ?1 AND (substr(sealed_access, 1, 6) <> ?3 OR substr(sealed_refresh, 1, 6) <> ?3) \
-     ORDER BY id LIMIT ?2"
+    "WHERE id > ?1 AND id <= ?2 \
+     AND (substr(sealed_access, 1, 6) <> ?3 OR substr(sealed_refresh, 1, 6) <> ?3) ORDER BY id"
 );
 
 /// Whether the terms that are written are there, and say what they are to say.
@@ -187,10 +193,20 @@ pub(super) fn to_rewrap(
     connection: &Connection,
     active: u32,
     after: Option<GrantId>,
-    rows: usize,
-) -> std::result::Result<Vec<Listed<Grant, GrantId>>, Failure> {
+    look_at: usize,
+) -> std::result::Result<Page<Grant, GrantId>, Failure> {
     let after: &[u8] = after.as_ref().map_or(&[], |id| id.as_bytes());
-    all(connection, TO_REWRAP, params![after, limit(rows), header(active)], listed)
+    let next = params![after, limit(look_at.max(1))];
+    let Some(last) = one(connection, LAST_OF_PAGE, next, id_of)? else {
+        return Ok(Page { rows: Vec::new(), last: None });
+    };
+    let page = params![after, last.as_bytes(), header(active)];
+    let rows = all(connection, TO_REWRAP, page, listed)?;
+    Ok(Page { rows, last: Some(last) })
+}
+
+fn id_of(row: &Row<'_>) -> Result<GrantId> {
+    Cells::of(row, "grants").id("id")
 }
 
 /// A user's grants, oldest first, inside whatever snapshot is open.
@@ -286,7 +302,7 @@ fn add(connection: &Connection, terms: &Terms<'_>) -> std::result::Result<(), Fa
 
 /// One that cannot be read is in nobody's way, unless it has no id.
 fn listed(row: &Row<'_>) -> Result<Listed<Grant, GrantId>> {
-    let key = Cells::of(row, "grants").id("id")?;
+    let key = id_of(row)?;
     Ok(grant_of(row).map_err(|error| Damaged { key, error }))
 }
 

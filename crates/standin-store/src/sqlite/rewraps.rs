@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use rusqlite::{Connection, params};
 use standin::id::GrantId;
-use standin::store::{Listed, Result, RevocationRow, RewrappedGrant, Rewraps};
+use standin::store::{Page, Result, RevocationRow, RewrappedGrant, Rewraps};
 use standin::time::Timestamp;
 use standin::vault::{Grant, Sealed};
 
@@ -39,9 +39,9 @@ impl Rewraps for SqliteStore {
         &self,
         active: u32,
         after: Option<GrantId>,
-        rows: usize,
-    ) -> Result<Vec<Listed<Grant, GrantId>>> {
-        self.read(|connection| grants::to_rewrap(connection, active, after, rows))
+        look_at: usize,
+    ) -> Result<Page<Grant, GrantId>> {
+        self.read(|connection| grants::to_rewrap(connection, active, after, look_at))
     }
 
     async fn rewrap_grants(&self, grants: Vec<RewrappedGrant>) -> Result<usize> {
@@ -52,9 +52,9 @@ impl Rewraps for SqliteStore {
         &self,
         active: u32,
         after: Option<(Timestamp, GrantId)>,
-        rows: usize,
-    ) -> Result<Vec<Listed<RevocationRow, (Timestamp, GrantId)>>> {
-        self.read(|connection| revocations::to_rewrap(connection, active, after, rows))
+        look_at: usize,
+    ) -> Result<Page<RevocationRow, (Timestamp, GrantId)>> {
+        self.read(|connection| revocations::to_rewrap(connection, active, after, look_at))
     }
 
     async fn rewrap_revocations(&self, revocations: Vec<RevocationRow>) -> Result<usize> {

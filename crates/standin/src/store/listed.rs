@@ -14,6 +14,15 @@ pub struct Damaged<K> {
     pub error: StoreError,
 }
 
+/// Those that are wanted of the rows that were looked at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Page<T, K> {
+    /// In the order of their keys.
+    pub rows: Vec<Listed<T, K>>,
+    /// The key of the last that was looked at, behind which the next page begins. `None` if nothing is there.
+    pub last: Option<K>,
+}
+
 /// The rows, if all of them can be read.
 ///
 /// # Errors

@@ -23,8 +23,9 @@ use async_trait::async_trait;
 use super::{
     Account, AttemptOutcome, AttemptRow, Attempts, ClientRow, Clients, DataKeyRow, DataKeyUse,
     DataKeys, Event, Events, FailedInWindow, Grants, Housekeeping, Listed, Marks, Network,
-    NewSession, Outdated, ReceiptRow, Result, RevocationRow, RewrappedGrant, Rewraps, SessionHash,
-    SessionRow, SessionView, Sessions, Spent, SpentKind, StoreError, StoredEvent, Timeline, User,
+    NewSession, Outdated, Page, ReceiptRow, Result, RevocationRow, RewrappedGrant, Rewraps,
+    SessionHash, SessionRow, SessionView, Sessions, Spent, SpentKind, StoreError, StoredEvent,
+    Timeline, User,
 };
 use crate::id::{AttemptId, ClientId, GrantId, SessionId, UserId};
 use crate::time::Timestamp;
@@ -197,6 +198,18 @@ impl Tables {
 /// What the sealed values of a grant name, each once.
 fn keys_of(tokens: &SealedTokens) -> BTreeSet<Option<u32>> {
     tokens.iter().map(Sealed::data_key).collect()
+}
+
+/// Those of the next rows that need something.
+fn page<'r, T: Clone + 'r, K: Copy + 'r>(
+    rest: impl Iterator<Item = (&'r K, &'r T)>,
+    look_at: usize,
+    needs_it: impl Fn(&T) -> bool,
+) -> Page<T, K> {
+    let looked_at: Vec<_> = rest.take(look_at.max(1)).collect();
+    let last = looked_at.last().map(|(key, _)| **key);
+    let rows = looked_at.into_iter().map(|(_, row)| row).filter(|row| needs_it(row));
+    Page { rows: rows.cloned().map(Ok).collect(), last }
 }
 
 fn key_of(revocation: &RevocationRow) -> Option<u32> {
@@ -483,12 +496,12 @@ impl Rewraps for MemoryStore {
         &self,
         active: u32,
         after: Option<GrantId>,
-        limit: usize,
-    ) -> Result<Vec<Listed<Grant, GrantId>>> {
+        look_at: usize,
+    ) -> Result<Page<Grant, GrantId>> {
         let tables = self.tables();
-        let needs_it = |row: &&Grant| keys_of(&row.tokens).iter().any(|key| *key != Some(active));
-        let rest = tables.grants.values().filter(|row| Some(row.id) > after).filter(needs_it);
-        Ok(rest.take(limit).cloned().map(Ok).collect())
+        let rest = tables.grants.iter().filter(|(id, _)| Some(**id) > after);
+        let needs_it = |row: &Grant| keys_of(&row.tokens).iter().any(|key| *key != Some(active));
+        Ok(page(rest, look_at, needs_it))
     }
 
     async fn rewrap_grants(&self, grants: Vec<RewrappedGrant>) -> Result<usize> {
@@ -512,12 +525,11 @@ impl Rewraps for MemoryStore {
         &self,
         active: u32,
         after: Option<(Timestamp, GrantId)>,
-        limit: usize,
-    ) -> Result<Vec<Listed<RevocationRow, (Timestamp, GrantId)>>> {
+        look_at: usize,
+    ) -> Result<Page<RevocationRow, (Timestamp, GrantId)>> {
         let tables = self.tables();
-        let needs_it = |row: &&RevocationRow| key_of(row) != Some(active);
         let rest = tables.revocations.iter().filter(|(key, _)| Some(**key) > after);
-        Ok(rest.map(|(_, row)| row).filter(needs_it).take(limit).cloned().map(Ok).collect())
+        Ok(page(rest, look_at, |row| key_of(row) != Some(active)))
     }
 
     async fn rewrap_revocations(&self, revocations: Vec<RevocationRow>) -> Result<usize> {

@@ -37,7 +37,7 @@ pub use cluster::{
     SubjectId, UnknownEpoch,
 };
 pub use failed_requests::{FailedInWindow, FailedRequests, Network};
-pub use listed::{Damaged, Listed, whole};
+pub use listed::{Damaged, Listed, Page, whole};
 pub use marks::{Mark, Marks, Place, Watch};
 pub use receipt::{ReceiptFilter, ReceiptKind, ReceiptRow};
 pub use record::{
@@ -285,14 +285,15 @@ pub trait DataKeys {
 /// Sealing again what other data keys have sealed, some rows at a time.
 #[async_trait]
 pub trait Rewraps {
-    /// Grants that hold a value sealed with another data key than `active`, or in another format, by id,
-    /// after `after`; also those whose rows cannot be read.
+    /// Looks at up to `look_at` grants after `after`, by id: those that hold a value sealed with another data key
+    /// than `active`, or in another format; also those whose rows cannot be read. However many need nothing, it
+    /// reads no more than that: at least one.
     async fn grants_to_rewrap(
         &self,
         active: u32,
         after: Option<GrantId>,
-        limit: usize,
-    ) -> Result<Vec<Listed<Grant, GrantId>>>;
+        look_at: usize,
+    ) -> Result<Page<Grant, GrantId>>;
     /// One transaction: puts the tokens into each grant whose version is still what was read, and counts
     /// that as a write of the row. A grant that has moved, is gone, or would be sealed with a retired key
     /// is left as it is. How many were written.
@@ -302,8 +303,8 @@ pub trait Rewraps {
         &self,
         active: u32,
         after: Option<(Timestamp, GrantId)>,
-        limit: usize,
-    ) -> Result<Vec<Listed<RevocationRow, (Timestamp, GrantId)>>>;
+        look_at: usize,
+    ) -> Result<Page<RevocationRow, (Timestamp, GrantId)>>;
     /// One transaction: puts `sealed_token` into each row that is still there, and changes nothing else of
     /// it. How many were written.
     async fn rewrap_revocations(&self, revocations: Vec<RevocationRow>) -> Result<usize>;

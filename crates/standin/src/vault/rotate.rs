@@ -27,7 +27,7 @@ use crate::entropy::Entropy;
 use crate::id::GrantId;
 use crate::signin::ATTEMPT_LIFETIME;
 use crate::store::{
-    Damaged, DataKeyRow, DataKeyUse, Listed, RevocationRow, RewrappedGrant, Store, StoreError,
+    Damaged, DataKeyRow, DataKeyUse, Page, RevocationRow, RewrappedGrant, Store, StoreError,
 };
 use crate::time::{Clock, Timestamp};
 
@@ -458,7 +458,8 @@ impl Rewrap<'_> {
         Rewrapped { unreadable: self.unreadable.len() as u64, ..self.done }
     }
 
-    /// Seals up to `rows` rows again, in one transaction. `false` when nothing is left to do.
+    /// Looks at up to `rows` rows, and seals those that need it again, in one transaction. `false` when nothing is
+    /// left to do.
     ///
     /// # Errors
     /// Those of the store. What was committed stays.
@@ -470,27 +471,25 @@ impl Rewrap<'_> {
         let active = self.rotation.vault.ring.now().active();
         match self.at {
             Position::Grants(after) => {
-                let batch = self.rotation.store.grants_to_rewrap(active, after, rows).await?;
-                self.grants(batch).await?;
+                let page = self.rotation.store.grants_to_rewrap(active, after, rows).await?;
+                self.grants(page).await?;
             }
             Position::Revocations(after) => {
-                let batch = self.rotation.store.revocations_to_rewrap(active, after, rows).await?;
-                self.revocations(batch).await?;
+                let page = self.rotation.store.revocations_to_rewrap(active, after, rows).await?;
+                self.revocations(page).await?;
             }
             Position::Over => {}
         }
         Ok(!matches!(self.at, Position::Over))
     }
 
-    async fn grants(&mut self, batch: Vec<Listed<Grant, GrantId>>) -> Result<()> {
-        self.at = match batch.last() {
-            Some(Ok(Grant { id: last, .. }) | Err(Damaged { key: last, .. })) => {
-                Position::Grants(Some(*last))
-            }
+    async fn grants(&mut self, page: Page<Grant, GrantId>) -> Result<()> {
+        self.at = match page.last {
+            Some(last) => Position::Grants(Some(last)),
             None => Position::Revocations(None),
         };
         let mut give_up = |damaged: Damaged<_>| self.give_up(None, damaged.key, &damaged.error);
-        let read = batch.into_iter().filter_map(|row| row.map_err(&mut give_up).ok());
+        let read = page.rows.into_iter().filter_map(|row| row.map_err(&mut give_up).ok());
         let batch: Vec<Grant> = read.collect();
         self.rotation.vault.learn(batch.iter().flat_map(|grant| grant.tokens.iter())).await;
         let mut rewrapped = Vec::with_capacity(batch.len());
@@ -511,19 +510,15 @@ impl Rewrap<'_> {
         Ok(())
     }
 
-    async fn revocations(
-        &mut self,
-        batch: Vec<Listed<RevocationRow, (Timestamp, GrantId)>>,
-    ) -> Result<()> {
-        self.at = match batch.last() {
-            Some(Ok(last)) => Position::Revocations(Some((last.queued_at, last.grant))),
-            Some(Err(damaged)) => Position::Revocations(Some(damaged.key)),
+    async fn revocations(&mut self, page: Page<RevocationRow, (Timestamp, GrantId)>) -> Result<()> {
+        self.at = match page.last {
+            Some(last) => Position::Revocations(Some(last)),
             // Whoever moved while it was read is found in another round, unless they are well by then.
             None if std::mem::take(&mut self.moved) > 0 => Position::Grants(None),
             None => Position::Over,
         };
-        let mut rewrapped = Vec::with_capacity(batch.len());
-        for row in batch {
+        let mut rewrapped = Vec::with_capacity(page.rows.len());
+        for row in page.rows {
             let row = match row {
                 Ok(row) => row,
                 Err(Damaged { key: (queued_at, grant), error }) => {

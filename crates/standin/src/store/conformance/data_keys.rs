@@ -131,7 +131,7 @@ pub async fn the_use_of_data_keys_is_counted_from_the_rows(store: &dyn Store) {
     assert_eq!(store.data_key_use().await, Ok(wanted));
 }
 
-/// By id, a page at a time; one token under another key is enough.
+/// By id, a page at a time; one token under another key is enough. What needs nothing is looked at all the same.
 pub async fn grants_to_rewrap_are_those_with_any_other_key(store: &dyn Store) {
     let access_only = SealedTokens { access: Some(sealed(1)), ..SealedTokens::default() };
     let mut others = Vec::new();
@@ -148,15 +148,20 @@ pub async fn grants_to_rewrap_are_those_with_any_other_key(store: &dyn Store) {
         others.extend(is_other.then_some(grant));
     }
     others.sort_by_key(|grant| grant.id);
-    assert_eq!(store.grants_to_rewrap(2, None, 10).await.and_then(whole), Ok(others.clone()));
-    assert_eq!(store.grants_to_rewrap(2, None, 2).await.and_then(whole), Ok(others[..2].to_vec()));
-    let rest = store.grants_to_rewrap(2, Some(grant_id(3)), 10).await.and_then(whole);
-    assert_eq!(rest, Ok(others[2..].to_vec()));
-    assert_eq!(
-        store.grants_to_rewrap(2, Some(grant_id(300)), 10).await.and_then(whole),
-        Ok(Vec::new())
-    );
-    assert_eq!(store.grants_to_rewrap(2, None, 0).await.and_then(whole), Ok(Vec::new()));
+    for (after, look_at, wanted, last) in [
+        (None, 10, &others[..], Some(300)),
+        (None, 2, &others[..1], Some(2)),
+        (Some(1), 1, &[], Some(2)),
+        (Some(2), 2, &others[1..3], Some(4)),
+        (Some(4), 2, &[], Some(6)),
+        (Some(3), 10, &others[2..], Some(300)),
+        (Some(6), 0, &others[3..], Some(300)),
+        (Some(300), 10, &[], None),
+    ] {
+        let page = store.grants_to_rewrap(2, after.map(grant_id), look_at).await.unwrap();
+        assert_eq!(whole(page.rows), Ok(wanted.to_vec()), "{look_at} after {after:?}");
+        assert_eq!(page.last, last.map(grant_id), "{look_at} after {after:?}");
+    }
 }
 
 /// Whoever read it before loses, in both directions; and nothing but the tokens changes.
@@ -192,10 +197,16 @@ pub async fn a_revocation_is_rewrapped_where_it_still_waits(store: &dyn Store) {
     for row in [old(3), old(1), new(2), old(4)] {
         assert_eq!(store.queue_revocation(row).await, Ok(()));
     }
-    let found = store.revocations_to_rewrap(2, None, 10).await.and_then(whole);
-    assert_eq!(found, Ok(vec![old(1), old(3), old(4)]));
-    let page = store.revocations_to_rewrap(2, Some((at(1), grant_id(1))), 1).await.and_then(whole);
-    assert_eq!(page, Ok(vec![old(3)]));
+    let found = store.revocations_to_rewrap(2, None, 10).await.unwrap();
+    assert_eq!(whole(found.rows), Ok(vec![old(1), old(3), old(4)]));
+    let first = (at(1), grant_id(1));
+    for (look_at, wanted, last) in [(1, Vec::new(), 2), (2, vec![old(3)], 3)] {
+        let page = store.revocations_to_rewrap(2, Some(first), look_at).await.unwrap();
+        assert_eq!(whole(page.rows), Ok(wanted));
+        assert_eq!(page.last, Some((at(last), grant_id(last))));
+    }
+    let behind = store.revocations_to_rewrap(2, Some((at(4), grant_id(4))), 10).await.unwrap();
+    assert_eq!((behind.rows, behind.last), (Vec::new(), None));
 
     assert_eq!(store.finish_revocation(grant_id(3), at(3)).await, Ok(()));
     assert_eq!(store.postpone_revocation(grant_id(1), at(1), at(70)).await, Ok(()));
@@ -204,7 +215,8 @@ pub async fn a_revocation_is_rewrapped_where_it_still_waits(store: &dyn Store) {
     let first = RevocationRow { retry_at: at(70), attempts: 1, ..new(1) };
     let due = store.due_revocations(at(99), 10).await;
     assert_eq!(due, Ok(vec![first, new(2), new(4)]));
-    assert_eq!(store.revocations_to_rewrap(2, None, 10).await.and_then(whole), Ok(Vec::new()));
+    let left = store.revocations_to_rewrap(2, None, 10).await.unwrap();
+    assert_eq!(whole(left.rows), Ok(Vec::new()));
 }
 
 /// By no door: a process that was asleep while its key was retired seals again with another.

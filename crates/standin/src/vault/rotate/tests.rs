@@ -161,7 +161,7 @@ async fn vc_6_a_refresh_during_a_batch_is_never_overwritten() {
     place.change_key().await;
     place.rotation.vault.keep_up().await;
     let read = place.store.grants_to_rewrap(2, None, 10).await.unwrap();
-    let batch = whole(read.clone()).unwrap();
+    let batch = whole(read.rows.clone()).unwrap();
     let mut rewrap = place.rotation.rewrap();
 
     place.refresh(&batch[0], "rotated").await.unwrap();
@@ -183,11 +183,12 @@ async fn vc_6_a_key_is_needed_until_its_last_row_is_rewrapped() {
     let place = Place::with_grants(2).await;
     let id = place.change_key().await;
     place.clock.advance(ATTEMPT_LIFETIME + SETTLED);
+    let mut rewrap = place.rotation.rewrap();
     for grants in [2, 1] {
         let in_use = RotationError::InUse { key: 1, grants, revocations: 0 };
         let retired = place.rotation.retire(1, UnderWay::LetFinish).await;
         assert_eq!(retired, Err(in_use));
-        place.rotation.rewrap().next_batch(1).await.unwrap();
+        rewrap.next_batch(1).await.unwrap();
     }
     assert_eq!(place.rotation.retire(id, UnderWay::CutOff).await, Err(RotationError::IsActive(id)));
     assert_eq!(place.rotation.remove(1).await, Err(RotationError::NotRetired(1)));
