@@ -47,7 +47,8 @@ const BEHIND: &str = concat!(
     now_s!(),
     " - $2 ORDER BY id"
 );
-/// Notes and nodes that are too old to mean anything.
+/// Notes and nodes that are too old to mean anything. A node may say that it is there just now, and is looked at again
+/// then; the second of a note never changes.
 pub(super) const PRUNE_NOTES: &str = concat!(
     "DELETE FROM inval_log WHERE (bucket_s, kind, id) IN \
      (SELECT bucket_s, kind, id FROM inval_log WHERE bucket_s < ",
@@ -57,7 +58,9 @@ pub(super) const PRUNE_NOTES: &str = concat!(
 pub(super) const PRUNE_NODES: &str = concat!(
     "DELETE FROM nodes WHERE id IN (SELECT id FROM nodes WHERE seen_at_s < ",
     now_s!(),
-    " - $1 LIMIT $2)"
+    " - $1 LIMIT $2) AND seen_at_s < ",
+    now_s!(),
+    " - $1"
 );
 /// Whether the grant is about to become another one than its tokens say.
 const CHANGES: &str = "SELECT id FROM grants LEFT JOIN grant_terms USING (terms) \

@@ -13,14 +13,16 @@ use super::{PostgresStore, cluster};
 /// be longer the next time.
 pub(super) const CHUNK: usize = 500;
 
+// What makes a row one to be forgotten is said twice: whoever waited for somebody who was writing the row looks at it
+// again, but at what stands outside of the subselect alone.
 const PRUNE_ATTEMPTS: &str = "DELETE FROM attempts WHERE id IN \
-    (SELECT id FROM attempts WHERE expires_at <= $1 LIMIT $2)";
+    (SELECT id FROM attempts WHERE expires_at <= $1 LIMIT $2) AND expires_at <= $1";
 const PRUNE_SESSIONS: &str = "DELETE FROM sessions WHERE hash IN \
-    (SELECT hash FROM sessions WHERE expires_at <= $1 LIMIT $2)";
+    (SELECT hash FROM sessions WHERE expires_at <= $1 LIMIT $2) AND expires_at <= $1";
 const PRUNE_SPENT: &str = "DELETE FROM spent WHERE (sha256, kind) IN \
-    (SELECT sha256, kind FROM spent WHERE until_ms <= $1 LIMIT $2)";
+    (SELECT sha256, kind FROM spent WHERE until_ms <= $1 LIMIT $2) AND until_ms <= $1";
 const PRUNE_FAILED: &str = "DELETE FROM failed_requests WHERE network IN \
-    (SELECT network FROM failed_requests WHERE until_ms <= $1 LIMIT $2)";
+    (SELECT network FROM failed_requests WHERE until_ms <= $1 LIMIT $2) AND until_ms <= $1";
 /// A server that has become a standby, or that its owner has made read-only, is of no use.
 const PING: &str = "SELECT current_setting('transaction_read_only') AS read_only";
 

@@ -31,8 +31,9 @@ const PUT_IN: &str = "INSERT INTO write_intents (id, is_fence) VALUES ($1, false
 /// Changes nothing if there is a row, and gives it.
 const FENCE: &str = "INSERT INTO write_intents (id, is_fence) VALUES ($1, true) \
     ON CONFLICT (id) DO UPDATE SET is_fence = write_intents.is_fence RETURNING is_fence";
-/// Rows of this age are asked for by nobody.
-pub(super) const KEPT_FOR: Duration = Duration::from_hours(1);
+/// Rows of this age are asked for by nobody. They are asked for within seconds; but whoever forgets them goes by a clock
+/// that is not that of whoever put them in, and a row that is missed makes a write that was committed one that was not.
+pub(super) const KEPT_FOR: Duration = Duration::from_hours(24);
 pub(super) const PRUNE: &str = "DELETE FROM write_intents WHERE id IN \
     (SELECT id FROM write_intents WHERE id < $1 LIMIT $2)";
 

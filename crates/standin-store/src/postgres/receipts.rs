@@ -38,8 +38,10 @@ const NEWEST: &str = concat!(
 );
 const FIRST_TO_GO: &str = "SELECT ended_at FROM receipts WHERE kind = $1 \
     ORDER BY ended_at DESC LIMIT 1 OFFSET $2";
+/// An attempt that goes on meanwhile has another kind then (`housekeeping.rs`).
 const PRUNE: &str = "DELETE FROM receipts WHERE attempt_id IN \
-    (SELECT attempt_id FROM receipts WHERE kind = $1 AND ended_at <= $2 LIMIT $3)";
+    (SELECT attempt_id FROM receipts WHERE kind = $1 AND ended_at <= $2 LIMIT $3) \
+    AND kind = $1 AND ended_at <= $2";
 const FORGET: &str = "DELETE FROM receipts WHERE user_id = $1";
 
 #[async_trait]

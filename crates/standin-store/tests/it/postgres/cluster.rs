@@ -2,10 +2,10 @@
 
 use standin::id::UserId;
 use standin::store::conformance::samples::at;
-use standin::store::{Cluster, Housekeeping, LOOKBACK, Outdated};
+use standin::store::{Cluster, Housekeeping, LOOKBACK, Outdated, ReceiptKind, Receipts};
 use standin::time::Timestamp;
 
-use super::fixture::{Fixture, connect};
+use super::fixture::{Fixture, connect, until_waiting};
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs a PostgreSQL server"]
@@ -79,4 +79,43 @@ async fn a_backlog_is_forgotten_a_few_rows_at_a_time() {
     let left =
         "SELECT count(*) FROM write_intents WHERE id < '00000001-0000-0000-0000-000000000000'";
     assert_eq!(psql(left), "0");
+}
+
+/// Whoever forgets waits for whoever is writing, and looks again at what was written.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a PostgreSQL server"]
+async fn what_begins_anew_while_it_is_forgotten_stays() {
+    let store = Fixture::fresh().await;
+    let (other, _connected) = connect(&store.database).await;
+    for (table, row, begins_anew) in [
+        (
+            "failed_requests",
+            "VALUES ('\\x0102030405060708090a0b0c0d0e0f10', 60, 5)",
+            "until_ms = 9000000000000",
+        ),
+        (
+            "nodes",
+            "VALUES ('07070707-0707-0707-0707-070707070707', 5, 0)",
+            "seen_at_s = floor(extract(epoch FROM now()))::bigint",
+        ),
+        (
+            "receipts",
+            "(attempt_id, provider, kind, is_new_user, begun_at, ended_at, steps) VALUES \
+             ('07070707-0707-0707-0707-070707070707', 'google', 'turned_away', false, 1, 5, '[]')",
+            "kind = 'done'",
+        ),
+    ] {
+        store.database.psql(&format!("INSERT INTO {table} {row}"));
+        other.batch_execute(&format!("BEGIN; UPDATE {table} SET {begins_anew}")).await.unwrap();
+        let forget = async {
+            store.prune(at(10)).await.unwrap();
+            store.prune_receipts(ReceiptKind::TurnedAway, at(10), 100).await.unwrap();
+        };
+        tokio::join!(forget, async {
+            until_waiting(&store.database).await;
+            other.batch_execute("COMMIT").await.unwrap();
+        });
+        let left = store.database.psql(&format!("SELECT count(*) FROM {table}"));
+        assert_eq!(left, "1", "{table}");
+    }
 }
