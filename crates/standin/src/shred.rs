@@ -233,6 +233,7 @@ impl Revocations {
 
     /// Whether there is a row that one of these keys has sealed.
     async fn is_needed(&self, keys: &BTreeSet<u32>) -> Result<bool, StoreError> {
+        self.core.store.let_writers_finish().await?;
         let counts = self.core.store.data_key_use().await?;
         let is_one = |key: Option<u32>| key.is_some_and(|key| keys.contains(&key));
         Ok(counts.iter().any(|count| is_one(count.key) && count.grants + count.revocations > 0))

@@ -28,13 +28,15 @@ const REPLACE: &str = "UPDATE data_keys SET version = ?2, wrapped_by = ?3, wrapp
     activated_at = ?6, retired_at = ?7, removed_at = ?8, key_check = ?9 \
     WHERE id = ?1 AND version = ?2 - 1 AND ?5 IS NOT NULL AND tenant IS ?10";
 
-/// The first six bytes of a value name its key (`standin::vault::header`). A grant counts once for each key.
-const USE: &str = "SELECT header, sum(is_grant) AS grants, sum(1 - is_grant) AS revocations FROM (\
-    SELECT substr(sealed_access, 1, 6) AS header, 1 AS is_grant FROM grants \
-    WHERE sealed_access IS NOT NULL \
-    UNION ALL SELECT substr(sealed_refresh, 1, 6), 1 FROM grants \
-    WHERE sealed_refresh IS NOT NULL AND substr(sealed_refresh, 1, 6) IS NOT substr(sealed_access, 1, 6) \
-    UNION ALL SELECT substr(sealed_token, 1, 6), 0 FROM revocations) \
+/// The first six bytes of a value name its key (`standin::vault::header`). A grant counts once for each key. Every
+/// grant is looked at once.
+const USE: &str = "WITH pairs AS (SELECT substr(sealed_access, 1, 6) AS access, \
+    substr(sealed_refresh, 1, 6) AS refresh, count(*) AS grants FROM grants GROUP BY 1, 2) \
+    SELECT header, sum(grants) AS grants, sum(revocations) AS revocations FROM (\
+    SELECT access AS header, grants, 0 AS revocations FROM pairs WHERE access IS NOT NULL \
+    UNION ALL SELECT refresh, grants, 0 FROM pairs \
+    WHERE refresh IS NOT NULL AND refresh IS NOT access \
+    UNION ALL SELECT substr(sealed_token, 1, 6), 0, count(*) FROM revocations GROUP BY 1) AS headers \
     GROUP BY header ORDER BY header";
 
 #[async_trait]

@@ -278,8 +278,16 @@ pub trait DataKeys {
     /// is another tenant's. When it was made never changes.
     async fn replace_data_key(&self, key: DataKeyRow) -> Result<()>;
     /// Which keys the rows need, in the order of their ids, values in no format of ours first. It reads
-    /// every row: not for the way of a request.
+    /// every row: not for the way of a request. Nobody is waited for: what is being written just now may not count.
     async fn data_key_use(&self) -> Result<Vec<DataKeyUse>>;
+    /// Waits for whoever has begun to write what a key seals that was in use then. Whoever begins later sees that a
+    /// key is retired: what is counted of it afterwards does not grow any more.
+    ///
+    /// For decisions that rest on a count, and not for lists: others wait meanwhile. Where writers take turns, nobody
+    /// has begun and not finished.
+    async fn let_writers_finish(&self) -> Result<()> {
+        Ok(())
+    }
 }
 
 /// Sealing again what other data keys have sealed, some rows at a time.

@@ -403,6 +403,7 @@ impl Rotation {
     }
 
     async fn refuse_if_in_use(&self, key: u32) -> Result<()> {
+        self.store.let_writers_finish().await?;
         let DataKeyUse { grants, revocations, .. } = use_of(&self.store.data_key_use().await?, key);
         if grants + revocations == 0 {
             return Ok(());

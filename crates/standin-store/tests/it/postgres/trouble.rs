@@ -158,7 +158,12 @@ async fn data_keys_are_counted_after_whoever_was_writing_has_finished() {
     )
     .await
     .unwrap();
-    let (after, ()) = tokio::join!(store.data_key_use(), async {
+    assert_eq!(store.data_key_use().await.unwrap(), before, "a list waits for nobody");
+    let finished = async {
+        store.let_writers_finish().await?;
+        store.data_key_use().await
+    };
+    let (after, ()) = tokio::join!(finished, async {
         until_waiting(&store.database).await;
         late.commit().await.unwrap();
     });
