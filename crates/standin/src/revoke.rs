@@ -257,7 +257,8 @@ impl Revocations {
 
     async fn postpone(&self, row: &RevocationRow) -> Result<(), StoreError> {
         let retry_at = self.core.now().after(delay(row.attempts));
-        self.core.store.postpone_revocation(row.grant, row.queued_at, retry_at).await
+        let RevocationRow { grant, queued_at, attempts, .. } = *row;
+        self.core.store.postpone_revocation(grant, queued_at, attempts, retry_at).await
     }
 }
 

@@ -181,10 +181,11 @@ impl Grants for PostgresStore {
         &self,
         grant: GrantId,
         queued_at: Timestamp,
+        attempts: u32,
         retry_at: Timestamp,
     ) -> Result<()> {
         work!(self, Write, |connection| {
-            revocations::postpone(connection, grant, queued_at, retry_at).await
+            revocations::postpone(connection, grant, queued_at, attempts, retry_at).await
         })
     }
 }

@@ -18,7 +18,7 @@ const QUEUE: &str = concat!(
     none_retired!("$7")
 );
 const DUE: &str = "SELECT grant_id, queued_at, provider, sealed_token, retry_at, attempts \
-    FROM revocations WHERE retry_at <= $1 ORDER BY queued_at, grant_id LIMIT $2";
+    FROM revocations WHERE retry_at <= $1 ORDER BY retry_at, queued_at, grant_id LIMIT $2";
 /// The last of the rows that are looked at.
 const LAST_OF_PAGE: &str = "SELECT grant_id, queued_at FROM (SELECT grant_id, queued_at FROM revocations \
     WHERE (queued_at, grant_id) > ($1, $2) ORDER BY queued_at, grant_id LIMIT $3) AS page \
@@ -29,7 +29,7 @@ const TO_REWRAP: &str = "SELECT grant_id, queued_at, provider, sealed_token, ret
     AND substr(sealed_token, 1, 6) <> $5 ORDER BY queued_at, grant_id";
 const FINISH: &str = "DELETE FROM revocations WHERE grant_id = $1 AND queued_at = $2";
 const POSTPONE: &str = "UPDATE revocations SET retry_at = $3, attempts = attempts + 1 \
-    WHERE grant_id = $1 AND queued_at = $2";
+    WHERE grant_id = $1 AND queued_at = $2 AND attempts = $4";
 
 pub(super) async fn queue(connection: &Connection, revocation: &RevocationRow) -> Done<()> {
     let row = params![
@@ -91,9 +91,11 @@ pub(super) async fn postpone(
     connection: &Connection,
     grant: GrantId,
     queued_at: Timestamp,
+    attempts: u32,
     retry_at: Timestamp,
 ) -> Done<()> {
-    connection.execute(POSTPONE, params![grant.as_bytes(), queued_at, retry_at]).await?;
+    let row = params![grant.as_bytes(), queued_at, retry_at, attempts];
+    connection.execute(POSTPONE, row).await?;
     Ok(())
 }
 

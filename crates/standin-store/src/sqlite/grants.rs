@@ -169,10 +169,13 @@ impl Grants for SqliteStore {
         &self,
         grant: GrantId,
         queued_at: Timestamp,
+        attempts: u32,
         retry_at: Timestamp,
     ) -> Result<()> {
-        self.write(move |connection| revocations::postpone(connection, grant, queued_at, retry_at))
-            .await
+        self.write(move |connection| {
+            revocations::postpone(connection, grant, queued_at, attempts, retry_at)
+        })
+        .await
     }
 }
 

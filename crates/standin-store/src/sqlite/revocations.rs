@@ -17,7 +17,7 @@ const QUEUE: &str = concat!(
     none_retired!("?7")
 );
 const DUE: &str = "SELECT grant_id, queued_at, provider, sealed_token, retry_at, attempts \
-    FROM revocations WHERE retry_at <= ?1 ORDER BY queued_at, grant_id LIMIT ?2";
+    FROM revocations WHERE retry_at <= ?1 ORDER BY retry_at, queued_at, grant_id LIMIT ?2";
 /// The last of the rows that are looked at.
 const LAST_OF_PAGE: &str = "SELECT grant_id, queued_at FROM (SELECT grant_id, queued_at FROM revocations \
     WHERE (queued_at, grant_id) > (?1, ?2) ORDER BY queued_at, grant_id LIMIT ?3) AS page \
@@ -28,7 +28,7 @@ const TO_REWRAP: &str = "SELECT grant_id, queued_at, provider, sealed_token, ret
     AND substr(sealed_token, 1, 6) <> ?5 ORDER BY queued_at, grant_id";
 const FINISH: &str = "DELETE FROM revocations WHERE grant_id = ?1 AND queued_at = ?2";
 const POSTPONE: &str = "UPDATE revocations SET retry_at = ?3, attempts = attempts + 1 \
-    WHERE grant_id = ?1 AND queued_at = ?2";
+    WHERE grant_id = ?1 AND queued_at = ?2 AND attempts = ?4";
 
 pub(super) fn queue(connection: &Connection, revocation: &RevocationRow) -> Result<(), Failure> {
     let row = params![
@@ -89,9 +89,10 @@ pub(super) fn postpone(
     connection: &Connection,
     grant: GrantId,
     queued_at: Timestamp,
+    attempts: u32,
     retry_at: Timestamp,
 ) -> Result<(), Failure> {
-    let row = params![grant.as_bytes(), queued_at.unix_ms(), retry_at.unix_ms()];
+    let row = params![grant.as_bytes(), queued_at.unix_ms(), retry_at.unix_ms(), attempts];
     execute(connection, POSTPONE, row)?;
     Ok(())
 }

@@ -320,8 +320,10 @@ impl Grants for MemoryStore {
 
     async fn due_revocations(&self, now: Timestamp, limit: usize) -> Result<Vec<RevocationRow>> {
         let tables = self.tables();
-        let due = tables.revocations.values().filter(|row| row.retry_at <= now);
-        Ok(due.take(limit).cloned().collect())
+        let mut due: Vec<_> =
+            tables.revocations.values().filter(|row| row.retry_at <= now).collect();
+        due.sort_by_key(|row| row.retry_at);
+        Ok(due.into_iter().take(limit).cloned().collect())
     }
 
     async fn finish_revocation(&self, grant: GrantId, queued_at: Timestamp) -> Result<()> {
@@ -333,9 +335,12 @@ impl Grants for MemoryStore {
         &self,
         grant: GrantId,
         queued_at: Timestamp,
+        attempts: u32,
         retry_at: Timestamp,
     ) -> Result<()> {
-        if let Some(row) = self.tables().revocations.get_mut(&(queued_at, grant)) {
+        let mut tables = self.tables();
+        let row = tables.revocations.get_mut(&(queued_at, grant));
+        if let Some(row) = row.filter(|row| row.attempts == attempts) {
             row.retry_at = retry_at;
             row.attempts += 1;
         }

@@ -197,15 +197,17 @@ pub trait Grants {
     async fn scope_ledger(&self, grant: GrantId) -> Result<Vec<ScopeRecord>>;
     /// A token to be revoked at the provider, now or later. [`StoreError::Conflict`] if its key is taken.
     async fn queue_revocation(&self, revocation: RevocationRow) -> Result<()>;
-    /// Revocations whose time has come, oldest first.
+    /// Revocations whose time has come, first whose time came first.
     async fn due_revocations(&self, now: Timestamp, limit: usize) -> Result<Vec<RevocationRow>>;
     /// The provider has confirmed it (or never will).
     async fn finish_revocation(&self, grant: GrantId, queued_at: Timestamp) -> Result<()>;
-    /// It did not work: try again at `retry_at`.
+    /// It did not work: try again at `retry_at`. Nothing if it is gone, or has been tried since it was read with so
+    /// many `attempts`.
     async fn postpone_revocation(
         &self,
         grant: GrantId,
         queued_at: Timestamp,
+        attempts: u32,
         retry_at: Timestamp,
     ) -> Result<()>;
 }

@@ -209,12 +209,12 @@ pub async fn a_revocation_is_rewrapped_where_it_still_waits(store: &dyn Store) {
     assert_eq!((behind.rows, behind.last), (Vec::new(), None));
 
     assert_eq!(store.finish_revocation(grant_id(3), at(3)).await, Ok(()));
-    assert_eq!(store.postpone_revocation(grant_id(1), at(1), at(70)).await, Ok(()));
+    assert_eq!(store.postpone_revocation(grant_id(1), at(1), 0, at(70)).await, Ok(()));
     let batch = [1, 3, 4].map(new).to_vec();
     assert_eq!(store.rewrap_revocations(batch).await, Ok(2));
     let first = RevocationRow { retry_at: at(70), attempts: 1, ..new(1) };
     let due = store.due_revocations(at(99), 10).await;
-    assert_eq!(due, Ok(vec![first, new(2), new(4)]));
+    assert_eq!(due, Ok(vec![new(2), new(4), first]));
     let left = store.revocations_to_rewrap(2, None, 10).await.unwrap();
     assert_eq!(whole(left.rows), Ok(Vec::new()));
 }
