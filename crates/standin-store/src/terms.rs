@@ -7,7 +7,7 @@
 //! A row of it is never changed and never removed. Its number is made from what it says, so whoever writes a grant knows
 //! it without asking, and two who write the same terms at the same time write the same row. The statement that writes a
 //! grant compares the whole row: terms that are not there yet are put in, and the grant is written again; should another
-//! row ever have their number, no grant is written.
+//! row have their number, or somebody have changed it, no grant is written, and whoever writes one is told so.
 
 use standin::secret::sha256;
 use standin::vault::Grant;
@@ -30,8 +30,11 @@ impl<'g> Terms<'g> {
     }
 }
 
-/// 63 bits of a hash. Those that a migration has numbered from 1 on are out of the way of any of these.
-fn number_of(texts: [&str; 4]) -> i64 {
+/// The migration V17 has numbered those that it found from 1 on. None of these numbers is a hash of anything.
+pub(crate) const LAST_OF_MIGRATION: i64 = 1 << 32;
+
+/// 63 bits of a hash. Hardly ever one of the first numbers, which a migration has given.
+pub(crate) fn number_of(texts: [&str; 4]) -> i64 {
     let mut hashed = b"grant terms\n".to_vec();
     for text in texts {
         let length = u64::try_from(text.len()).unwrap_or(u64::MAX);

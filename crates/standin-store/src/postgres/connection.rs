@@ -137,7 +137,12 @@ impl Connection {
         Ok(rows.iter().map(read).collect::<Result<_, _>>()?)
     }
 
-    async fn rows(&self, sql: &'static str, params: &[Value<'_>]) -> Result<Vec<Row>, Failure> {
+    /// All rows, as they came.
+    pub(super) async fn rows(
+        &self,
+        sql: &'static str,
+        params: &[Value<'_>],
+    ) -> Result<Vec<Row>, Failure> {
         let typed = typed(params);
         if self.prepares {
             self.ask(async |client: &Object| prepared(client, sql, &typed).await).await

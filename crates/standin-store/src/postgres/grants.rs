@@ -2,7 +2,6 @@
 
 use async_trait::async_trait;
 use standin::id::{GrantId, UserId};
-use standin::provider::Scopes;
 use standin::store::{
     Damaged, Event, Grants, Listed, Outdated, Page, Result, RevocationRow, StoreError,
 };
@@ -16,21 +15,20 @@ use tokio_postgres::Row;
 use super::accounts::key_of;
 use super::connection::Connection;
 use super::rewraps::none_retired;
-use super::rows::{Cell, Cells, Value, bytes, hash, instant, limit, optional, params, text, word};
+use super::rows::{Cell, Cells, Value, bytes, hash, instant, limit, optional, params, word};
+use super::terms::Found;
 use super::work::{Done, work};
 use super::{PostgresStore, cluster, events, revocations, scope_ledger};
 use crate::terms::Terms;
 use crate::words::{Word, state_of};
 
-/// A grant that has lost its terms is found all the same, and is refused.
+/// Their terms are kept in the process (`terms.rs`). A grant that has lost its own is found all the same, and is refused.
 macro_rules! select {
     ($rest:literal) => {
         concat!(
-            "SELECT id, user_id, provider, issuer, subject, created_at, version, provider_client, \
-             token_endpoint, scopes, requested, state, reason, generation, sealed_access, \
-             sealed_refresh, access_expires_at, refresh_expires_at, updated_at, token_hash, \
-             token_prefix, token_given_at, refusals, due_at \
-             FROM grants LEFT JOIN grant_terms USING (terms) ",
+            "SELECT id, terms, user_id, provider, issuer, subject, created_at, version, state, reason, \
+             generation, sealed_access, sealed_refresh, access_expires_at, refresh_expires_at, \
+             updated_at, token_hash, token_prefix, token_given_at, refusals, due_at FROM grants ",
             $rest
         )
     };
@@ -42,14 +40,14 @@ const BY_IDENTITY: &str = select!("WHERE provider = $1 AND subject = $2 AND issu
 const AT_PROVIDER: &str = select!("WHERE user_id = $1 AND provider = $2");
 const OF_USER: &str = select!("WHERE user_id = $1");
 const PAGE: &str = select!("WHERE ($1 IS NULL OR id > $1) ORDER BY id LIMIT $2");
-// What is going to be written over is locked: it must not move in between. It is read by a statement of its own: one that
-// has waited for a lock sees the row as it is then, and what it was joined with as it was before.
+// What is going to be written over is locked: it must not move in between. A statement that has waited for a lock sees
+// the row as it is then.
 const LOCK_BY_IDENTITY: &str =
-    "SELECT id FROM grants WHERE provider = $1 AND subject = $2 AND issuer = $3 FOR UPDATE";
+    select!("WHERE provider = $1 AND subject = $2 AND issuer = $3 FOR UPDATE");
 const LOCK_BY_TOKEN_HASH: &str =
-    "SELECT id FROM grants WHERE token_hash = $1 AND provider = $2 ORDER BY id FOR UPDATE";
+    select!("WHERE token_hash = $1 AND provider = $2 ORDER BY id FOR UPDATE");
 const LOCK_BY_TOKEN_PREFIX: &str =
-    "SELECT id FROM grants WHERE token_prefix = $1 AND provider = $2 ORDER BY id FOR UPDATE";
+    select!("WHERE token_prefix = $1 AND provider = $2 ORDER BY id FOR UPDATE");
 const REMOVE: &str = "DELETE FROM grants WHERE id = $1";
 const DELETE_OF_USER: &str = "DELETE FROM grants WHERE user_id = $1 RETURNING id";
 
@@ -69,6 +67,9 @@ macro_rules! has_terms {
          AND token_endpoint = $25 AND scopes = $26 AND requested = $27)"
     };
 }
+
+const HAS_TERMS: &str = "SELECT terms FROM grant_terms WHERE terms = $1 AND provider_client = $2 \
+    AND token_endpoint = $3 AND scopes = $4 AND requested = $5";
 
 const ADD_TERMS: &str = "INSERT INTO grant_terms \
     (terms, provider_client, token_endpoint, scopes, requested) VALUES ($1, $2, $3, $4, $5) \
@@ -106,20 +107,20 @@ const REPLACE: &str = concat!(
 impl Grants for PostgresStore {
     async fn grant(&self, id: GrantId) -> Result<Option<Grant>> {
         work!(self, Read, |connection| {
-            connection.one(BY_ID, params![id.as_bytes()], grant_of).await
+            Ok(read(connection, BY_ID, params![id.as_bytes()], grant_of).await?.pop())
         })
     }
 
     async fn grant_of_identity(&self, identity: &Identity) -> Result<Option<Grant>> {
         work!(self, Read, |connection| {
-            connection.one(BY_IDENTITY, &key_of(identity), grant_of).await
+            Ok(read(connection, BY_IDENTITY, &key_of(identity), grant_of).await?.pop())
         })
     }
 
     async fn grant_at(&self, user: UserId, provider: &ProviderId) -> Result<Option<Grant>> {
         let grants = work!(self, Read, |connection| {
             let key = params![user.as_bytes(), provider.as_str()];
-            connection.all(AT_PROVIDER, key, grant_of).await
+            read(connection, AT_PROVIDER, key, grant_of).await
         })?;
         Ok(grants.into_iter().min_by_key(Grant::precedence))
     }
@@ -135,7 +136,7 @@ impl Grants for PostgresStore {
     ) -> Result<Vec<Listed<Grant, GrantId>>> {
         let after = after.as_ref().map(GrantId::as_bytes);
         work!(self, Scan, |connection| {
-            connection.all(PAGE, params![after, limit(rows)], listed).await
+            read(connection, PAGE, params![after, limit(rows)], listed).await
         })
     }
 
@@ -215,13 +216,13 @@ pub(super) async fn to_rewrap(
         return Ok(Page { rows: Vec::new(), last: None });
     };
     let page = params![after, last.as_bytes(), header.as_slice()];
-    let rows = connection.all(TO_REWRAP, page, listed).await?;
+    let rows = read(connection, TO_REWRAP, page, listed).await?;
     Ok(Page { rows, last: Some(last) })
 }
 
 /// A user's grants, oldest first, inside whatever snapshot is open.
 pub(super) async fn of_user(connection: &Connection, user: UserId) -> Done<Vec<Grant>> {
-    let mut grants = connection.all(OF_USER, params![user.as_bytes()], grant_of).await?;
+    let mut grants = read(connection, OF_USER, params![user.as_bytes()], grant_of).await?;
     grants.sort_by_key(|grant| grant.id);
     Ok(grants)
 }
@@ -231,7 +232,7 @@ pub(super) async fn lock_of_identity(
     connection: &Connection,
     identity: &Identity,
 ) -> Done<Option<Grant>> {
-    Ok(locked(connection, LOCK_BY_IDENTITY, &key_of(identity)).await?.pop())
+    Ok(read(connection, LOCK_BY_IDENTITY, &key_of(identity), grant_of).await?.pop())
 }
 
 /// The grants that hold a refresh token which their provider names so, locked in the same way.
@@ -244,19 +245,19 @@ pub(super) async fn lock_of_token(
         NamedToken::Hash(hash) => (LOCK_BY_TOKEN_HASH, hash),
         NamedToken::Prefix(prefix) => (LOCK_BY_TOKEN_PREFIX, prefix),
     };
-    locked(connection, sql, params![trace.0.as_slice(), provider.as_str()]).await
+    read(connection, sql, params![trace.0.as_slice(), provider.as_str()], grant_of).await
 }
 
-async fn locked(
+/// The rows of a statement, read together with their terms.
+async fn read<T>(
     connection: &Connection,
-    lock: &'static str,
+    sql: &'static str,
     params: &[Value<'_>],
-) -> Done<Vec<Grant>> {
-    let mut grants = Vec::new();
-    for id in connection.all(lock, params, id_of).await? {
-        grants.extend(connection.one(BY_ID, params![id.as_bytes()], grant_of).await?);
-    }
-    Ok(grants)
+    read: impl Fn(&Row, &Found) -> Result<T>,
+) -> Done<Vec<T>> {
+    let rows = connection.rows(sql, params).await?;
+    let terms = Found::of(connection, &rows).await?;
+    Ok(rows.iter().map(|row| read(row, &terms)).collect::<Result<_>>()?)
 }
 
 fn id_of(row: &Row) -> Result<GrantId> {
@@ -308,34 +309,38 @@ async fn write(connection: &Connection, sql: &'static str, grant: &Grant) -> Don
         return Ok(());
     }
     // Hardly ever the first grant with these terms. Somebody else may have put them in just now.
-    add(connection, &terms).await?;
-    match connection.execute(sql, row).await? {
-        1 => Ok(()),
-        _ => Err(StoreError::Conflict.into()),
-    }
-}
-
-async fn add(connection: &Connection, terms: &Terms<'_>) -> Done<()> {
-    let row = params![
+    let terms = params![
         terms.number,
         terms.provider_client,
         terms.token_endpoint,
         &terms.scopes,
         &terms.requested,
     ];
-    connection.execute(ADD_TERMS, row).await.map(drop)
+    connection.execute(ADD_TERMS, terms).await?;
+    if connection.execute(sql, row).await? == 1 {
+        return Ok(());
+    }
+    let row = grant.id.to_string();
+    match connection.one(HAS_TERMS, terms, |_| Ok(())).await? {
+        Some(()) => Err(StoreError::Conflict.into()),
+        // Reading again would help nobody.
+        None => Err(StoreError::Inconsistent { table: "grants", column: "terms", row }.into()),
+    }
 }
 
 /// One that cannot be read is in nobody's way, unless it has no id.
-fn listed(row: &Row) -> Result<Listed<Grant, GrantId>> {
+fn listed(row: &Row, terms: &Found) -> Result<Listed<Grant, GrantId>> {
     let key = id_of(row)?;
-    Ok(grant_of(row).map_err(|error| Damaged { key, error }))
+    Ok(grant_of(row, terms).map_err(|error| Damaged { key, error }))
 }
 
-fn grant_of(row: &Row) -> Result<Grant> {
+fn grant_of(row: &Row, terms: &Found) -> Result<Grant> {
     let mut cells = Cells::of(row, "grants");
+    let id = cells.id("id")?;
+    let number = cells.number("terms")?;
+    let terms = terms.get(number).ok_or_else(|| cells.inconsistent("terms"))?;
     let mut grant = Grant {
-        id: cells.id("id")?,
+        id,
         user: cells.id("user_id")?,
         identity: Identity {
             provider: cells.parsed("provider")?,
@@ -344,10 +349,10 @@ fn grant_of(row: &Row) -> Result<Grant> {
         },
         created_at: cells.instant("created_at")?,
         version: cells.number("version")?,
-        provider_client: cells.text("provider_client")?,
-        token_endpoint: cells.text("token_endpoint")?,
-        scopes: cells.take("scopes", scopes)?,
-        requested: cells.take("requested", scopes)?,
+        provider_client: terms.provider_client.clone(),
+        token_endpoint: terms.token_endpoint.clone(),
+        scopes: terms.scopes.clone(),
+        requested: terms.requested.clone(),
         state: cells.word("state")?,
         reason: cells.take("reason", optional(word))?,
         generation: cells.number("generation")?,
@@ -385,10 +390,6 @@ fn trace_of(cells: &mut Cells<'_>) -> Result<Option<TokenTrace>> {
 
 fn trace_hash(cell: Cell<'_>) -> Option<TraceHash> {
     hash(cell).map(TraceHash)
-}
-
-fn scopes(cell: Cell<'_>) -> Option<Scopes> {
-    Scopes::parse(&text(cell)?).ok()
 }
 
 fn sealed(cell: Cell<'_>) -> Option<Sealed> {

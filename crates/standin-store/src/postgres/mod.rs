@@ -50,6 +50,7 @@ mod scope_ledger;
 mod sessions;
 mod signals;
 mod spent;
+mod terms;
 mod tls;
 mod users;
 mod work;

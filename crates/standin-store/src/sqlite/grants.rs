@@ -61,6 +61,9 @@ macro_rules! has_terms {
     };
 }
 
+const HAS_TERMS: &str = "SELECT terms FROM grant_terms WHERE terms = ?1 AND provider_client = ?2 \
+    AND token_endpoint = ?3 AND scopes = ?4 AND requested = ?5";
+
 const ADD_TERMS: &str = "INSERT INTO grant_terms \
     (terms, provider_client, token_endpoint, scopes, requested) VALUES (?1, ?2, ?3, ?4, ?5) \
     ON CONFLICT DO NOTHING";
@@ -285,22 +288,23 @@ fn write(
         return Ok(());
     }
     // Hardly ever the first grant with these terms.
-    add(connection, &terms)?;
-    match execute(connection, sql, row)? {
-        1 => Ok(()),
-        _ => Err(StoreError::Conflict.into()),
-    }
-}
-
-fn add(connection: &Connection, terms: &Terms<'_>) -> std::result::Result<(), Failure> {
-    let row = params![
+    let terms: &[&dyn ToSql] = params![
         terms.number,
         terms.provider_client,
         terms.token_endpoint,
         terms.scopes,
         terms.requested
     ];
-    execute(connection, ADD_TERMS, row).map(drop)
+    execute(connection, ADD_TERMS, terms)?;
+    if execute(connection, sql, row)? == 1 {
+        return Ok(());
+    }
+    let row = grant.id.to_string();
+    match one(connection, HAS_TERMS, terms, |_| Ok(()))? {
+        Some(()) => Err(StoreError::Conflict.into()),
+        // Reading again would help nobody.
+        None => Err(StoreError::Inconsistent { table: "grants", column: "terms", row }.into()),
+    }
 }
 
 /// One that cannot be read is in nobody's way, unless it has no id.

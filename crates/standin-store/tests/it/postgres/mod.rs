@@ -14,4 +14,5 @@ mod schema;
 mod servers;
 mod standby;
 mod statements;
+mod terms;
 mod trouble;
