@@ -52,9 +52,9 @@ impl Mode {
                 "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL statement_timeout = '5s'",
             ),
             Self::Count => Some("BEGIN READ ONLY; SET LOCAL statement_timeout = '5min'"),
-            // Somebody else's migration is waited for.
+            // Whoever comes after it waits behind it while it waits: it tries again instead (`schema.rs`).
             Self::Migration => {
-                Some("BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = '1min'")
+                Some("BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = '1s'")
             }
             Self::Write => Some(
                 "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL synchronous_commit = on; \

@@ -61,6 +61,14 @@ pub enum ServerError {
         /// What it says.
         detail: String,
     },
+    /// Nothing stands against bringing it up to date, but it could not be done now. It is as it was.
+    #[error("the database {server} was not brought up to date, and is as it was: {detail}")]
+    NotMigrated {
+        /// Which.
+        server: String,
+        /// What went wrong, or who is in the way.
+        detail: String,
+    },
     /// Whoever answers has not proved to be the server, or has no TLS at all.
     #[error(
         "the PostgreSQL server {server} is not trusted ({detail}): it needs a certificate for this host name from \

@@ -3,13 +3,21 @@
 //! All that is missing is done in one transaction, which PostgreSQL can: whoever is killed in the middle has done
 //! nothing. Each migration first puts its number into the history, so that of two processes that do this at the same
 //! time one waits for the other's transaction and then finds it done. No other lock is needed.
+//!
+//! ```text
+//! a table is in use ─▶ waits a second, in which others wait behind it ─▶ takes all back ─▶ a pause, for others ─▶ again
+//! ```
+//!
+//! Whoever is in the way is named in the log, and at the end in the error.
 
 use std::collections::BTreeSet;
+use std::convert::Infallible;
 use std::time::Duration;
 
 use refinery::Migration;
 use standin::store::StoreError;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep, timeout};
+use tokio_postgres::Row;
 use tokio_postgres::error::SqlState;
 
 use super::PostgresStore;
@@ -33,9 +41,21 @@ const NOTE: &str = "INSERT INTO refinery_schema_history (version, name, applied_
     VALUES ($1::bigint::integer, $2, \
     to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), $3)";
 
-/// How often somebody else is let finish.
-const TRIES: u32 = 20;
+/// How often it is tried again because somebody else makes the same tables.
+const RACES: u32 = 20;
 const PAUSE: Duration = Duration::from_millis(100);
+/// For how long it is tried again because somebody holds a table: as long as a migration of another process may take.
+const PATIENCE: Duration = Mode::Migration.limit();
+/// How long whoever waited behind us has before we wait again.
+const LET_OTHERS: Duration = Duration::from_secs(3);
+/// How often it is looked who is in the way.
+const LOOK: Duration = Duration::from_millis(300);
+
+const OUR_PROCESS: &str = "SELECT pg_backend_pid()::bigint AS pid";
+/// Of a session without a name its user.
+const IN_THE_WAY: &str = "SELECT pid::bigint AS pid, \
+    coalesce(nullif(application_name, ''), usename::text, '?')::text AS name FROM pg_stat_activity \
+    WHERE pid = ANY (pg_blocking_pids($1::bigint::integer)) ORDER BY pid";
 
 /// The migrations that the database still needs, by name.
 pub(super) async fn pending(store: &PostgresStore) -> Result<Vec<Migration>, ServerError> {
@@ -61,30 +81,40 @@ const FIRST_OF_POSTGRES: i64 = 1001;
 
 /// Applies them, all or none.
 pub(super) async fn migrate(store: &PostgresStore) -> Result<Vec<String>, ServerError> {
-    for _ in 1..TRIES {
-        match try_to_migrate(store).await? {
-            Some(applied) => return Ok(applied),
-            None => sleep(PAUSE).await,
+    let until = Instant::now() + PATIENCE;
+    let (mut races, mut in_the_way) = (0, String::new());
+    loop {
+        let pending = pending(store).await?;
+        if pending.is_empty() {
+            return Ok(Vec::new());
+        }
+        match apply(store, &pending, &mut in_the_way).await {
+            Ok(()) => return Ok(names(&pending)),
+            Err(failure) if is_locked(&failure) && Instant::now() < until => {
+                sleep(LET_OTHERS).await;
+            }
+            Err(failure) if is_a_race(&failure) && races < RACES => {
+                races += 1;
+                sleep(PAUSE).await;
+            }
+            Err(failure) => return Err(refused(store, failure, &in_the_way)),
         }
     }
-    let detail = "other processes that do the same are always in the way".to_owned();
-    Err(ServerError::Schema { server: store.name.clone(), detail })
 }
 
-/// `None` if another process was faster: look again.
-async fn try_to_migrate(store: &PostgresStore) -> Result<Option<Vec<String>>, ServerError> {
-    let pending = pending(store).await?;
-    if pending.is_empty() {
-        return Ok(Some(Vec::new()));
+/// Nothing was done: all of it is one transaction.
+fn refused(store: &PostgresStore, failure: Failure, in_the_way: &str) -> ServerError {
+    let (server, needs_its_own) = (store.name.clone(), needs_its_own(&failure));
+    let mut detail = StoreError::from(failure).to_string();
+    if needs_its_own {
+        return ServerError::Schema { server, detail };
     }
-    match apply(store, &pending).await {
-        Ok(()) => Ok(Some(names(&pending))),
-        Err(failure) if is_in_the_way(&failure) => Ok(None),
-        Err(failure) => {
-            let detail = StoreError::from(failure).to_string();
-            Err(ServerError::Schema { server: store.name.clone(), detail })
-        }
+    if !in_the_way.is_empty() {
+        detail = format!(
+            "{detail}; in the way was {in_the_way}: let it end, or end it, and run this again"
+        );
     }
+    ServerError::NotMigrated { server, detail }
 }
 
 pub(super) fn names(migrations: &[Migration]) -> Vec<String> {
@@ -92,11 +122,8 @@ pub(super) fn names(migrations: &[Migration]) -> Vec<String> {
 }
 
 async fn applied(store: &PostgresStore) -> standin::store::Result<BTreeSet<i64>> {
-    let number = |column| {
-        move |row: &tokio_postgres::Row| {
-            Cells::of(row, "refinery_schema_history").number::<i64>(column)
-        }
-    };
+    let number =
+        |column| move |row: &Row| Cells::of(row, "refinery_schema_history").number::<i64>(column);
     let tables = work!(store, Read, |connection| {
         connection.one(HAS_HISTORY, params![], number("tables")).await
     })?;
@@ -110,17 +137,54 @@ async fn applied(store: &PostgresStore) -> standin::store::Result<BTreeSet<i64>>
 }
 
 /// One transaction, which is not tried again by itself: what is pending may be another matter by then.
-async fn apply(store: &PostgresStore, pending: &[Migration]) -> Done<()> {
+async fn apply(store: &PostgresStore, pending: &[Migration], in_the_way: &mut String) -> Done<()> {
     let line = store.lines.writer().await?;
     let connection = Connection::new(line, Mode::Migration, store.intents.next());
-    let applied = apply_all(&connection, pending).await;
-    match applied {
+    let applied = async {
+        let pid = connection.one(OUR_PROCESS, params![], pid_of).await?.unwrap_or_default();
+        tokio::select! {
+            applied = apply_all(&connection, pending) => applied,
+            never = watch(store, pid, in_the_way) => match never {},
+        }
+    };
+    let applied = timeout(Mode::Migration.limit(), applied).await;
+    match applied.unwrap_or(Err(Failure::Late("the migration took too long"))) {
         Ok(()) => connection.commit_alone().await,
         Err(failure) => {
             connection.give_up();
             Err(failure)
         }
     }
+}
+
+/// Says in the log who holds what the migration waits for, whenever it is somebody else. Behind a pool of one connection
+/// nobody can be asked.
+async fn watch(store: &PostgresStore, pid: i64, in_the_way: &mut String) -> Infallible {
+    loop {
+        sleep(LOOK).await;
+        let found = work!(store, Scan, |connection| {
+            connection.all(IN_THE_WAY, params![pid], named).await
+        });
+        let found = found.unwrap_or_default().join(", ");
+        if !found.is_empty() && found != *in_the_way {
+            tracing::warn!(
+                server = store.name,
+                in_the_way = found,
+                "somebody uses a table that a migration changes: it is tried again until they have ended"
+            );
+            *in_the_way = found;
+        }
+    }
+}
+
+fn pid_of(row: &Row) -> standin::store::Result<i64> {
+    Cells::of(row, "pg_stat_activity").number("pid")
+}
+
+fn named(row: &Row) -> standin::store::Result<String> {
+    let mut cells = Cells::of(row, "pg_stat_activity");
+    let pid: i64 = cells.number("pid")?;
+    Ok(format!("{} (process {pid})", cells.text("name")?))
 }
 
 async fn apply_all(connection: &Connection, pending: &[Migration]) -> Done<()> {
@@ -135,16 +199,32 @@ async fn apply_all(connection: &Connection, pending: &[Migration]) -> Done<()> {
     Ok(())
 }
 
-/// Somebody else makes the same tables, or has just made them.
-fn is_in_the_way(failure: &Failure) -> bool {
-    let Failure::Postgres(error) = failure else { return false };
+/// Somebody holds a table, or is making the same ones.
+fn is_locked(failure: &Failure) -> bool {
+    failure.state() == Some(&SqlState::LOCK_NOT_AVAILABLE)
+}
+
+/// Somebody else has just made the same tables.
+fn is_a_race(failure: &Failure) -> bool {
     let states = [
         &SqlState::UNIQUE_VIOLATION,
         &SqlState::T_R_SERIALIZATION_FAILURE,
         &SqlState::T_R_DEADLOCK_DETECTED,
-        &SqlState::LOCK_NOT_AVAILABLE,
         // "tuple concurrently updated", of the catalogue.
         &SqlState::INTERNAL_ERROR,
     ];
-    error.code().is_some_and(|code| states.contains(&code))
+    failure.state().is_some_and(|state| states.contains(&state))
+}
+
+/// Tables are in the way, or the user may not make any.
+fn needs_its_own(failure: &Failure) -> bool {
+    let states = [
+        &SqlState::INSUFFICIENT_PRIVILEGE,
+        &SqlState::DUPLICATE_TABLE,
+        &SqlState::DUPLICATE_OBJECT,
+        &SqlState::WRONG_OBJECT_TYPE,
+        &SqlState::UNDEFINED_TABLE,
+        &SqlState::UNDEFINED_COLUMN,
+    ];
+    failure.state().is_some_and(|state| states.contains(&state))
 }

@@ -1,6 +1,7 @@
 //! Bringing a schema up to date; and that it is the one of SQLite.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use rusqlite::Connection;
 use standin::store::Users;
@@ -8,8 +9,10 @@ use standin::store::conformance::samples::sign_in;
 use standin_store::postgres::testing::Database;
 use standin_store::postgres::{PostgresStore, ServerError, migrate, pending_migrations};
 use tokio::task::JoinSet;
+use tokio::time::sleep;
+use tokio_postgres::Client;
 
-use super::fixture::Fixture;
+use super::fixture::{Connected, Fixture, connect, until_waiting};
 use crate::before_terms;
 use crate::fixture::{Fixture as Sqlite, hex, migrations};
 
@@ -109,10 +112,8 @@ async fn rows_from_before_there_were_partitions_are_in_them() {
     assert!(database.psql(room).contains("fillfactor=75"), "{}", database.psql(room));
 }
 
-/// In a database that has had all the others, as one has that was in use.
-#[tokio::test]
-#[ignore = "needs a PostgreSQL server"]
-async fn grants_from_before_their_terms_were_apart_go_on_on_postgresql() {
+/// A database that has had all the others, as one has that was in use.
+fn from_before_terms() -> Database {
     let database = Database::fresh();
     database.psql("CREATE TABLE refinery_schema_history (version integer PRIMARY KEY, name text, applied_on text, checksum text)");
     let had = |number: &u32| *number <= before_terms::BEFORE || (1001..=1003).contains(number);
@@ -121,6 +122,62 @@ async fn grants_from_before_their_terms_were_apart_go_on_on_postgresql() {
         database
             .psql(&format!("INSERT INTO refinery_schema_history VALUES ({number}, '', '', '')"));
     }
+    database
+}
+
+/// Somebody who reads grants for as long as a dump does.
+async fn a_dump(database: &Database) -> (Client, Connected) {
+    let (dump, connected) = connect(database).await;
+    let reads = "SET application_name = 'a dump'; BEGIN; SELECT count(*) FROM grants";
+    dump.batch_execute(reads).await.unwrap();
+    (dump, connected)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a PostgreSQL server"]
+async fn others_read_a_table_that_a_migration_waits_for() {
+    let database = from_before_terms();
+    let (dump, _dumping) = a_dump(&database).await;
+    let (reader, _reading) = connect(&database).await;
+    let url = database.url();
+    let (applied, ()) = tokio::join!(migrate(&url), async {
+        until_waiting(&database).await;
+        let read = "SET statement_timeout = '20s'; SELECT count(*) FROM grants";
+        reader.batch_execute(read).await.unwrap();
+        dump.batch_execute("COMMIT").await.unwrap();
+    });
+    assert_eq!(applied.unwrap()[0], "V17__grant_terms");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a PostgreSQL server"]
+async fn a_migration_that_is_cut_off_says_so_and_who_was_in_the_way() {
+    let database = from_before_terms();
+    let (_dump, _dumping) = a_dump(&database).await;
+    let url = database.url();
+    let (migrated, ()) = tokio::join!(migrate(&url), async {
+        let looked = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
+            AND state = 'idle' AND query LIKE '%pg_blocking_pids%'";
+        while database.psql(looked) == "0" {
+            sleep(Duration::from_millis(10)).await;
+        }
+        until_waiting(&database).await;
+        database.psql(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+             WHERE datname = current_database() AND wait_event_type = 'Lock'",
+        );
+    });
+    let refused = migrated.unwrap_err();
+    assert!(matches!(refused, ServerError::NotMigrated { .. }), "{refused}");
+    assert!(refused.to_string().contains("in the way was a dump (process "), "{refused}");
+    assert!(pending_migrations(&database.url()).await.unwrap().len() > 1);
+}
+
+/// In a database that has had all the others, as one has that was in use.
+#[tokio::test]
+#[ignore = "needs a PostgreSQL server"]
+async fn grants_from_before_their_terms_were_apart_go_on_on_postgresql() {
+    let database = from_before_terms();
     let id = |bytes: &[u8]| format!("'{}'::uuid", hex(bytes));
     let blob = |bytes: &[u8]| format!("'\\x{}'::bytea", hex(bytes));
     for grant in &before_terms::grants() {

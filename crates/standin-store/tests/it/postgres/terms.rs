@@ -1,6 +1,8 @@
 //! The terms of grants, which a process keeps, and what becomes of grants whose terms somebody has changed.
 
-use standin::store::conformance::samples::{at, google, grant, grant_id, hash, next, sign_in, user};
+use standin::store::conformance::samples::{
+    at, google, grant, grant_id, hash, next, sign_in, user,
+};
 use standin::store::{Grants, Sessions, StoreError, Users};
 use standin::vault::Grant;
 
