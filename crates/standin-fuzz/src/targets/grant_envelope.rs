@@ -39,7 +39,9 @@ pub(crate) fn run(bytes: &[u8]) -> bool {
     let opened = vault.open_refresh(&grant);
     assert_eq!(opened.is_ok(), is_whole);
     assert!(opened.iter().flatten().all(|token| token.expose() == REFRESH));
-    // The same bytes in the other column, or at another time, are nobody's.
+    // The same bytes as another user's, in the other column, or at another time, are nobody's.
+    let of_another_user = Grant { user: UserId::from_bytes([3; 16]), ..grant.clone() };
+    assert!(vault.open_refresh(&of_another_user).is_err());
     grant.tokens.access.clone_from(&grant.tokens.refresh);
     assert_eq!(vault.open_access(&grant).is_ok(), grant.tokens.access == *access);
     grant.generation += 1;

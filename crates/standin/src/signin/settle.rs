@@ -344,7 +344,8 @@ impl Settling<'_> {
     fn binding<'b>(&'b self, stored: &'b Grant) -> Binding<'b> {
         let generation = stored.generation + u64::from(self.brings_refresh_token());
         let endpoint = self.endpoint(stored);
-        Binding::new(stored.id, &self.proved.identity, self.client_id, endpoint, generation)
+        let (place, identity) = ((stored.id, stored.user), &self.proved.identity);
+        Binding::new(place, identity, self.client_id, endpoint, generation)
     }
 
     /// Whether the stored refresh token stays: one that was given to another registration of ours is no

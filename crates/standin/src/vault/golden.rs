@@ -1,7 +1,7 @@
 //! Rows as format 1 wrote them, opened through the vault (requirement VC-5).
 //!
-//! The vectors were made by another implementation (Python's `cryptography`), from the layout that
-//! [`envelope`](super::envelope) describes: they fail as soon as any part of any binding changes.
+//! The vectors were made by another implementation (`vault_v1.py` beside them: Python's `cryptography`), from the layout
+//! that [`envelope`](super::envelope) describes: they fail as soon as any part of any binding changes.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 use super::{Destination, KeyFile, Sealed, SealedTokens, Vault, VaultError};
 use crate::entropy::SystemEntropy;
-use crate::store::conformance::samples::{at, grant, revocation};
+use crate::store::conformance::samples::{at, grant, revocation, user};
 use crate::store::memory::MemoryStore;
 use crate::store::{DataKeyRow, DataKeys as _, RevocationRow};
 use crate::time::MockClock;
@@ -75,6 +75,11 @@ async fn vc_5_golden_rows_of_format_1_open_for_ever_through_the_vault() {
 async fn vc_5_a_golden_row_that_was_moved_does_not_open() {
     let golden = Golden::read();
     let (vault, grant) = (golden.vault().await, golden.grant());
-    let elsewhere = Grant { token_endpoint: "https://evil.example/token".to_owned(), ..grant };
-    assert_eq!(vault.open_refresh(&elsewhere).err(), Some(VaultError::DoesNotOpen));
+    let elsewhere =
+        Grant { token_endpoint: "https://evil.example/token".to_owned(), ..grant.clone() };
+    let of_another_user = Grant { user: user(2), ..grant };
+    for moved in [elsewhere, of_another_user] {
+        assert_eq!(vault.open_refresh(&moved).err(), Some(VaultError::DoesNotOpen));
+        assert_eq!(vault.open_access(&moved).err(), Some(VaultError::DoesNotOpen));
+    }
 }

@@ -4,9 +4,9 @@
 //! KEK, anywhere ──wraps──▶ data key (row) ──HKDF(grant id)──▶ per-grant key ──AES-256-GCM──▶ ciphertext
 //! ```
 //!
-//! A ciphertext is bound to its place: grant, identity, field, our registration at the provider, where the
-//! refresh token may be sent, and its generation. Moved to another row, column or time, it does not open. There is no
-//! trying of keys, no pass-through of plain text, and no making of keys for a vault that has lost its own.
+//! A ciphertext is bound to its place: grant, user, identity, field, our registration at the provider, where the
+//! refresh token may be sent, and its generation. Moved to another row, user, column or time, it does not open. There
+//! is no trying of keys, no pass-through of plain text, and no making of keys for a vault that has lost its own.
 //! Keys change while the vault is in use: [`Rotation`].
 
 mod data_key;
@@ -47,7 +47,7 @@ use zeroize::Zeroizing;
 use self::kek::Key;
 use self::live_ring::LiveRing;
 use crate::entropy::Entropy;
-use crate::id::{AttemptId, GrantId};
+use crate::id::{AttemptId, GrantId, UserId};
 use crate::secret::{AccessToken, RefreshToken};
 use crate::store::{RevocationRow, Store, StoreError};
 use crate::time::{Clock, Timestamp};
@@ -150,6 +150,7 @@ pub struct Binding<'a> {
     token_endpoint: &'a str,
     generation: u64,
     holder: Holder<'a>,
+    user: UserId,
 }
 
 /// Whose key seals.
@@ -165,7 +166,7 @@ impl<'a> Binding<'a> {
     /// `token_endpoint`: whoever can write a row must not be able to send its token elsewhere.
     #[must_use]
     pub fn new(
-        grant: GrantId,
+        (grant, user): (GrantId, UserId),
         verified: &'a VerifiedIdentity,
         provider_client: &'a str,
         token_endpoint: &'a str,
@@ -173,7 +174,7 @@ impl<'a> Binding<'a> {
     ) -> Self {
         let identity = verified.identity();
         let holder = Holder::Tenant(None);
-        Self { grant, identity, provider_client, token_endpoint, generation, holder }
+        Self { grant, user, identity, provider_client, token_endpoint, generation, holder }
     }
 
     /// To be sealed with the key of this tenant ([`Vault::prepare`]), and not with everybody's.
@@ -193,6 +194,7 @@ impl<'a> Binding<'a> {
             generation,
             holder: Holder::Of(&grant.tokens),
         }
+            user: grant.user,
     }
 
     fn associated_data(&self, field: Field) -> Vec<u8> {
@@ -206,6 +208,7 @@ impl<'a> Binding<'a> {
                 self.provider_client.as_bytes(),
                 self.token_endpoint.as_bytes(),
                 &self.generation.to_be_bytes(),
+                self.user.as_bytes(),
             ],
         )
     }

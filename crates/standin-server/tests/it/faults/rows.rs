@@ -129,8 +129,44 @@ fn edited_by_hand(place: &Place) {
     is_told_once(place, &ada);
 }
 
-/// One alarm, which names the grant, in the log and among the events; the refusals are counted as all are.
-fn is_told_once(place: &Place, ada: &Person) {
+/// Whoever can write the database hands nobody's token to somebody else.
+#[test]
+fn vc_2_a_grant_that_was_given_to_another_user_opens_for_nobody() {
+    given_to_another_user(&Place::on_sqlite());
+}
+
+#[test]
+#[ignore = "needs a PostgreSQL server"]
+fn vc_2_a_grant_that_was_given_to_another_user_opens_for_nobody_on_postgresql() {
+    given_to_another_user(&Place::on_postgres());
+}
+
+fn given_to_another_user(place: &Place) {
+    let world = &place.world;
+    let emails = ["ada@example.com", "mallory@example.com", "grace@example.com"];
+    let [ada, mallory, grace] = emails.map(|email| world.sign_in(0, email));
+    let [hers, _, others] = [&ada, &mallory, &grace].map(|person| world.refresh(0, person));
+    place.without_checks();
+    // It is older than Mallory's own: the one that is meant where none is named.
+    let given = "user_id = (SELECT id FROM users WHERE email = 'mallory@example.com')";
+    place.edit(&ada, given, "");
+    forget(place);
+    world.until("it opens no more", || world.vend(0, &mallory, &json!({})).status() != 200);
+    for request in [json!({}), stale(&hers)] {
+        let answer = world.vend(0, &mallory, &request);
+        assert_eq!((answer.status(), code(&answer).as_str()), (500, "vault_error"), "{}", answer.0);
+        assert!(!answer.0.contains(&hers), "{}", answer.0);
+    }
+    assert_eq!(code(&world.vend(0, &ada, &json!({}))), "no_grant");
+    assert_eq!(world.token(0, &grace, &json!({})), others);
+    is_told_once(place, &mallory);
+    undo(place);
+    world.until("it is as it was", || world.vend(0, &ada, &json!({})).status() == 200);
+    assert_eq!(world.token(0, &ada, &json!({})), hers);
+}
+
+/// One alarm, which names the grant and whose it is by the row, in the log and among the events; the refusals are counted as all are.
+fn is_told_once(place: &Place, person: &Person) {
     let alarms = place.world.cluster.log().matches("a grant is not as it was written").count();
     assert_eq!(alarms, 1);
     let url = &place.world.cluster.database_url;
@@ -145,7 +181,7 @@ fn is_told_once(place: &Place, ada: &Person) {
     place.world.until("it is among the events", || !events().is_empty());
     let events = events();
     assert_eq!(events.len(), 1, "{events:?}");
-    assert_eq!(events[0].event.user.unwrap().to_string(), ada.user);
+    assert_eq!(events[0].event.user.unwrap().to_string(), person.user);
     assert!(events[0].event.grant.is_some());
 }
 
