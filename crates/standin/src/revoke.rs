@@ -117,7 +117,7 @@ impl Revocations {
         while let Some(grant) = next {
             match self.queue(&grant).await {
                 Ok(row) => queued.extend(row),
-                Err(Error::Vault(error)) if never_opens(&error) => {
+                Err(Error::Vault(error)) if error.is_for_ever() => {
                     tracing::error!(grant.id = %grant.id, %error, "a token is wiped that cannot be revoked at its provider");
                     revoked = Revoked::Untold;
                 }
@@ -260,11 +260,6 @@ impl Revocations {
         let RevocationRow { grant, queued_at, attempts, .. } = *row;
         self.core.store.postpone_revocation(grant, queued_at, attempts, retry_at).await
     }
-}
-
-/// What no restart and no other moment mends.
-fn never_opens(error: &VaultError) -> bool {
-    *error == VaultError::KeyDestroyed || error.is_damage()
 }
 
 /// More than there can be tokens of one grant in one millisecond.

@@ -214,9 +214,17 @@ impl KeyRing {
         tenant: Option<&str>,
         context: &[u8],
     ) -> Result<(u32, Key), VaultError> {
-        let active = self.active.get(&tenant.map(str::to_owned));
-        let id = *active.ok_or(VaultError::TenantKeyMissing)?;
+        let id = self.sealing_id(tenant).ok_or(VaultError::TenantKeyMissing)?;
         Ok((id, self.key(id, context)?))
+    }
+
+    /// Whether a value is sealed with the key that seals now for this tenant.
+    pub(super) fn is_sealing(&self, tenant: Option<&str>, sealed: &Sealed) -> bool {
+        sealed.data_key().is_some_and(|key| self.sealing_id(tenant) == Some(key))
+    }
+
+    fn sealing_id(&self, tenant: Option<&str>) -> Option<u32> {
+        self.active.get(&tenant.map(str::to_owned)).copied()
     }
 
     /// The key that `sealed` names, for the thing called `context`.

@@ -115,6 +115,11 @@ impl VaultError {
                 && self.reason().is_some_and(KekError::is_damage))
     }
 
+    /// Whether what this was said of never opens again: no restart and no other moment mends it.
+    pub(crate) fn is_for_ever(&self) -> bool {
+        *self == Self::KeyDestroyed || self.is_damage()
+    }
+
     fn reason(&self) -> Option<&KekError> {
         match self {
             Self::Unwrap { reason, .. } | Self::Wrap { reason, .. } => Some(reason),
@@ -145,12 +150,12 @@ impl SealedTokens {
 /// given, or from a [`Grant`] that was: there is no third way to seal a token.
 pub struct Binding<'a> {
     grant: GrantId,
+    user: UserId,
     identity: &'a Identity,
     provider_client: &'a str,
     token_endpoint: &'a str,
     generation: u64,
     holder: Holder<'a>,
-    user: UserId,
 }
 
 /// Whose key seals.
@@ -162,8 +167,9 @@ enum Holder<'a> {
 }
 
 impl<'a> Binding<'a> {
-    /// For the grant that this person is giving to our registration `provider_client`, to be refreshed at
-    /// `token_endpoint`: whoever can write a row must not be able to send its token elsewhere.
+    /// For the grant that this person is giving to our registration `provider_client` as this user of ours, to be
+    /// refreshed at `token_endpoint`: whoever can write a row must be able neither to hand its token to somebody
+    /// else nor to send it elsewhere.
     #[must_use]
     pub fn new(
         (grant, user): (GrantId, UserId),
@@ -188,13 +194,13 @@ impl<'a> Binding<'a> {
     pub fn of(grant: &'a Grant, generation: u64) -> Self {
         Self {
             grant: grant.id,
+            user: grant.user,
             identity: &grant.identity,
             provider_client: &grant.provider_client,
             token_endpoint: &grant.token_endpoint,
             generation,
             holder: Holder::Of(&grant.tokens),
         }
-            user: grant.user,
     }
 
     fn associated_data(&self, field: Field) -> Vec<u8> {
@@ -202,13 +208,13 @@ impl<'a> Binding<'a> {
             field,
             &[
                 self.grant.as_bytes(),
+                self.user.as_bytes(),
                 self.identity.provider.as_str().as_bytes(),
                 self.identity.issuer.as_bytes(),
                 self.identity.subject.as_bytes(),
                 self.provider_client.as_bytes(),
                 self.token_endpoint.as_bytes(),
                 &self.generation.to_be_bytes(),
-                self.user.as_bytes(),
             ],
         )
     }
@@ -405,7 +411,12 @@ impl Vault {
         entropy: &dyn Entropy,
     ) -> Result<SealedTokens, VaultError> {
         let ring = self.ring.now();
-        let target = ring.sealing_key(ring.tenant_of(grant.tokens.iter()), grant.id.as_bytes())?;
+        let tenant = ring.tenant_of(grant.tokens.iter());
+        // Nothing is to be done: the key need not be at hand for that.
+        if grant.tokens.iter().all(|sealed| ring.is_sealing(tenant, sealed)) {
+            return Ok(grant.tokens.clone());
+        }
+        let target = ring.sealing_key(tenant, grant.id.as_bytes())?;
         let reseal = |field, sealed: &Option<Sealed>| {
             let parts = Binding::of(grant, grant.generation).associated_data(field);
             let old = |sealed: &Sealed| ring.opening_key(sealed, grant.id.as_bytes());

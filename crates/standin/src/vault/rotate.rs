@@ -380,6 +380,7 @@ impl Rotation {
             moved: 0,
             done: Rewrapped::default(),
             unreadable: BTreeSet::new(),
+            put_off: BTreeSet::new(),
         }
     }
 
@@ -433,6 +434,8 @@ pub struct Rewrapped {
     pub rows: u64,
     /// Rows that cannot be read or do not open, and stay as they are: they were changed or moved. Each is in the log.
     pub unreadable: u64,
+    /// Rows that stay as they are because a key of theirs cannot be had now: nothing is wrong with them.
+    pub put_off: u64,
 }
 
 /// A rewrap under way. Dropping it at any point is safe: another one goes on where it stopped.
@@ -443,6 +446,7 @@ pub struct Rewrap<'a> {
     moved: usize,
     done: Rewrapped,
     unreadable: BTreeSet<(Option<Timestamp>, GrantId)>,
+    put_off: BTreeSet<(Option<Timestamp>, GrantId)>,
 }
 
 #[derive(Clone, Copy)]
@@ -456,7 +460,8 @@ impl Rewrap<'_> {
     /// How far it has come.
     #[must_use]
     pub fn done(&self) -> Rewrapped {
-        Rewrapped { unreadable: self.unreadable.len() as u64, ..self.done }
+        let [unreadable, put_off] = [&self.unreadable, &self.put_off].map(|rows| rows.len() as u64);
+        Rewrapped { unreadable, put_off, ..self.done }
     }
 
     /// Looks at up to `rows` rows, and seals those that need it again, in one transaction. `false` when nothing is
@@ -469,6 +474,7 @@ impl Rewrap<'_> {
     /// A batch is written or it is not.
     pub async fn next_batch(&mut self, rows: usize) -> Result<bool> {
         self.rotation.vault.keep_up().await;
+        self.rotation.vault.try_again().await;
         let active = self.rotation.vault.ring.now().active();
         match self.at {
             Position::Grants(after) => {
@@ -502,7 +508,7 @@ impl Rewrap<'_> {
                     let (id, version) = (grant.id, grant.version);
                     rewrapped.push(RewrappedGrant { id, version, tokens });
                 }
-                Err(error) => self.give_up(None, grant.id, &error),
+                Err(error) => self.leave(None, grant.id, &error),
             }
         }
         let (read, written) =
@@ -532,7 +538,7 @@ impl Rewrap<'_> {
                     let sealed_token = sealed.as_bytes().to_vec();
                     rewrapped.push(RevocationRow { sealed_token, ..row });
                 }
-                Err(error) => self.give_up(Some(row.queued_at), row.grant, &error),
+                Err(error) => self.leave(Some(row.queued_at), row.grant, &error),
             }
         }
         let (read, written) =
@@ -544,6 +550,15 @@ impl Rewrap<'_> {
     fn count(&mut self, read: usize, written: usize) {
         self.done.rows += written as u64;
         self.moved += read.saturating_sub(written);
+    }
+
+    /// A key that cannot be had now says nothing against the row.
+    fn leave(&mut self, queued_at: Option<Timestamp>, grant: GrantId, error: &VaultError) {
+        if error.is_for_ever() {
+            self.give_up(queued_at, grant, error);
+        } else if self.put_off.insert((queued_at, grant)) {
+            tracing::warn!(grant.id = %grant, %error, "a row cannot be sealed again now, and stays as it is");
+        }
     }
 
     fn give_up(&mut self, queued_at: Option<Timestamp>, grant: GrantId, error: &dyn Display) {

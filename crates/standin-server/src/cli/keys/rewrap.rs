@@ -36,7 +36,8 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     super::record(&*store, what).await?;
     if args.json {
         output::json(&json!({
-            "data_keys": data_keys, "rows": done.rows, "unreadable": done.unreadable, "left": left,
+            "data_keys": data_keys, "rows": done.rows, "unreadable": done.unreadable,
+            "put_off": done.put_off, "left": left,
         }))?;
     } else {
         output::line(&format!(
@@ -48,11 +49,14 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
         is_over,
         "interrupted; what is done is done, and `standin keys rewrap` goes on from there"
     );
-    match (done.unreadable, left) {
-        (0, 0) => Ok(()),
-        (0, left) => bail!("{left} rows were sealed with another key meanwhile; run it again"),
-        (unreadable, _) => bail!(
-            "{unreadable} rows cannot be read or do not open, and stay as they are; the log above names their grants: mend their rows, or revoke them"
+    match (done.unreadable, done.put_off, left) {
+        (0, 0, 0) => Ok(()),
+        (0, 0, left) => bail!("{left} rows were sealed with another key meanwhile; run it again"),
+        (0, put_off, _) => bail!(
+            "{put_off} rows were put off: their keys cannot be had now, as the log above says; nothing is wrong with them, run it again"
+        ),
+        (unreadable, put_off, _) => bail!(
+            "{unreadable} rows cannot be read or do not open, and stay as they are; the log above names their grants: mend their rows, or revoke them ({put_off} others were put off, since their keys cannot be had now)"
         ),
     }
 }

@@ -110,7 +110,7 @@ async fn vc_6_the_whole_way_ends_with_no_row_under_the_old_key_and_all_opens() {
     let place = Place::with_grants(10).await;
     assert_eq!(place.change_key().await, 2);
     assert_eq!(place.rotation.left().await, Ok(10));
-    assert_eq!(place.rewrap_all().await, Rewrapped { rows: 10, unreadable: 0 });
+    assert_eq!(place.rewrap_all().await, Rewrapped { rows: 10, ..Rewrapped::default() });
     assert_eq!(place.rotation.left().await, Ok(0));
     place.clock.advance(ATTEMPT_LIFETIME + SETTLED);
     place.rotation.retire(1, UnderWay::LetFinish).await.unwrap();
@@ -309,7 +309,7 @@ async fn vc_6_a_row_that_does_not_open_is_left_as_it_is_and_keeps_its_key() {
     damaged.tokens.refresh = place.grant(1).await.tokens.refresh;
     place.store.replace_grant(damaged.clone(), None).await.unwrap();
     place.change_key().await;
-    assert_eq!(place.rewrap_all().await, Rewrapped { rows: 2, unreadable: 1 });
+    assert_eq!(place.rewrap_all().await, Rewrapped { rows: 2, unreadable: 1, put_off: 0 });
     assert_eq!(place.grant(2).await, damaged);
     place.clock.advance(ATTEMPT_LIFETIME + SETTLED);
     let in_use = RotationError::InUse { key: 1, grants: 1, revocations: 0 };

@@ -10,7 +10,9 @@ use crate::store::{DataKeyRow, DataKeys as _, Grants as _, StoreError, Users as 
 use crate::time::MockClock;
 use crate::vault::kek::KekError;
 use crate::vault::kek::stand_in::{Mood, StandIn};
-use crate::vault::{Binding, DataKeyState, KeyFile, Rotation, UnderWay, Vault, VaultError};
+use crate::vault::{
+    Binding, DataKeyState, KeyFile, Rewrapped, Rotation, UnderWay, Vault, VaultError,
+};
 
 fn identity(provider: &str, issuer: &str) -> Identity {
     let (provider, issuer) = (provider.parse().unwrap(), issuer.to_owned());
@@ -332,6 +334,40 @@ async fn vc_15_a_tenants_key_that_cannot_be_had_at_the_start_is_had_later() {
         matches!(refused, Err(VaultError::Unwrap { key: 1, .. })),
         "everybody's is needed: {refused:?}"
     );
+}
+
+/// A key service that is away for a moment must not have an operator revoke what is whole.
+#[tokio::test]
+async fn vc_6_a_key_that_cannot_be_had_now_is_no_reason_to_revoke_what_it_has_sealed() {
+    let (place, _) = Place::at_a_service();
+    let (vault, elsewhere) = (place.vault().await, place.rotation().await);
+    place.sign_in(&vault, 1, None).await;
+    place.sign_in(&vault, 2, CORP).await;
+    let way = StandIn::new();
+    let keys = place.keys.clone().reaching(way.keys(place.clock.clone()));
+    let place = Place { keys, ..place };
+    let rotation = place.rotation().await;
+    let rewrapped = async |rotation: &Rotation| {
+        let mut rewrap = rotation.rewrap();
+        while rewrap.next_batch(10).await.unwrap() {}
+        (rewrap.done(), rotation.left().await.unwrap())
+    };
+    // Another process makes keys while the way to the service is barred here.
+    way.is(Mood::Away);
+    place.sign_in(&vault, 3, Some("other.example")).await;
+    place.clock.advance(Duration::from_secs(5));
+    let nothing_to_do = (Rewrapped::default(), 0);
+    assert_eq!(rewrapped(&rotation).await, nothing_to_do, "each is under its tenant's key");
+
+    assert_eq!(elsewhere.add_for("other.example").await, Ok(4));
+    place.clock.advance(Duration::from_secs(10));
+    elsewhere.activate(4).await.unwrap();
+    let put_off = Rewrapped { put_off: 1, ..Rewrapped::default() };
+    assert_eq!(rewrapped(&rotation).await, (put_off, 1));
+
+    way.is(Mood::Works);
+    place.clock.advance(Duration::from_mins(1));
+    assert_eq!(rewrapped(&rotation).await, (Rewrapped { rows: 1, ..Rewrapped::default() }, 0));
 }
 
 /// Before 1.13, Vault ignores what it does not know.
