@@ -10,8 +10,11 @@
 //! Nothing can be sealed with the keys any more before the first grant is looked at, so none slips through. What
 //! waits to be revoked is sealed with everybody's key, since it must outlive the tenant's. Nothing here remembers how
 //! far it has come: as long as a key is not destroyed, doing it again goes on from there.
+//!
+//! A row that cannot be read is in nobody else's way: it is passed over, and counted. It keeps the keys only if it is
+//! sealed with one of them, which its ciphertext says however damaged the rest is.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, join_all};
@@ -20,7 +23,7 @@ use crate::error::Error;
 use crate::id::GrantId;
 use crate::provider::ProviderKind;
 use crate::revoke::{AT_A_TIME, Revocations, Revoked};
-use crate::store::{DataKeyRow, Event, EventKind, RevocationRow, StoreError};
+use crate::store::{Damaged, DataKeyRow, Event, EventKind, Listed, RevocationRow, StoreError};
 use crate::vault::{Grant, Sealed, data_key_destroyed, data_key_retired};
 use crate::verify::Profile;
 
@@ -38,16 +41,40 @@ pub struct Shredded {
     pub grants: usize,
     /// Grants whose provider has not confirmed that their tokens are revoked, yet or ever.
     pub unconfirmed: usize,
+    /// Grants whose rows cannot be read. None of the tenant's keys has sealed them; whether they are the tenant's by the
+    /// rule that is in force, nobody can say. Each is in the log.
+    pub unreadable: usize,
 }
 
 /// What is gone here already.
 #[derive(Default)]
 struct Wiped {
     grants: usize,
+    /// What is wrong with rows that cannot be read.
+    unreadable: BTreeMap<GrantId, StoreError>,
     /// What the providers are to be asked for.
     queued: Vec<RevocationRow>,
     /// Grants with a token that does not open.
     untold: BTreeSet<GrantId>,
+}
+
+impl Wiped {
+    fn pass_over(&mut self, unreadable: Vec<Damaged<GrantId>>) {
+        for Damaged { key, error } in unreadable {
+            if !self.unreadable.contains_key(&key) {
+                tracing::error!(grant.id = %key, %error, "a grant is passed over: its row cannot be read");
+            }
+            self.unreadable.insert(key, error);
+        }
+    }
+}
+
+/// A page of grants.
+struct Page {
+    /// The tenant's.
+    own: Vec<Grant>,
+    unreadable: Vec<Damaged<GrantId>>,
+    last: GrantId,
 }
 
 impl Revocations {
@@ -59,7 +86,8 @@ impl Revocations {
     ///
     /// # Errors
     /// Those of the store and of the keys. [`StoreError::Conflict`] if grants are still being written under the tenant's
-    /// keys after many rounds: no key is destroyed then. What was wiped stays so; go on by calling it again.
+    /// keys after many rounds, and [`StoreError::Inconsistent`] if one of them has sealed a row that cannot be read: no
+    /// key is destroyed then. What was wiped stays so; go on by calling it again.
     ///
     /// # Cancel safety
     /// May be begun again at any point. What has been wiped is queued, and is revoked later if it is not now.
@@ -71,10 +99,10 @@ impl Revocations {
         let mut wiped = Wiped::default();
         self.wipe_all_of(tenant, &keys, &mut wiped).await?;
         self.destroy(tenant, &keys).await?;
-        let (keys, grants) = (keys.len(), wiped.grants);
+        let (keys, grants, unreadable) = (keys.len(), wiped.grants, wiped.unreadable.len());
         let mut unconfirmed = wiped.untold;
         unconfirmed.extend(self.ask_while_they_answer(wiped.queued).await);
-        Ok(Some(Shredded { keys, grants, unconfirmed: unconfirmed.len() }))
+        Ok(Some(Shredded { keys, grants, unconfirmed: unconfirmed.len(), unreadable }))
     }
 
     /// Until nothing is left that one of these keys has sealed.
@@ -85,19 +113,25 @@ impl Revocations {
         wiped: &mut Wiped,
     ) -> Result<(), Error> {
         for _ in 0..MAX_ROUNDS {
-            let mut after = None;
-            while let Some((grants, last)) = self.grants_of(tenant, keys, after).await? {
-                for grant in grants {
+            let (mut after, before) = (None, wiped.grants);
+            while let Some(page) = self.grants_of(tenant, keys, after).await? {
+                wiped.pass_over(page.unreadable);
+                for grant in page.own {
                     let id = grant.id;
                     wiped.grants += 1;
                     if self.wipe_all(grant, &mut wiped.queued).await? != Revoked::Confirmed {
                         wiped.untold.insert(id);
                     }
                 }
-                after = Some(last);
+                after = Some(page.last);
             }
             if !self.is_needed(keys).await? {
                 return Ok(());
+            }
+            // Nobody writes, so it is one of these: another round would find no more.
+            let why = wiped.unreadable.values().next().filter(|_| wiped.grants == before);
+            if let Some(error) = why {
+                return Err(error.clone().into());
             }
         }
         Err(StoreError::Conflict.into())
@@ -155,9 +189,10 @@ impl Revocations {
         }
         let mut shredded = Shredded { keys: keys.len(), ..Shredded::default() };
         let mut after = None;
-        while let Some((grants, last)) = self.grants_of(tenant, &keys, after).await? {
-            shredded.grants += grants.len();
-            after = Some(last);
+        while let Some(page) = self.grants_of(tenant, &keys, after).await? {
+            shredded.grants += page.own.len();
+            shredded.unreadable += page.unreadable.len();
+            after = Some(page.last);
         }
         Ok(Some(shredded))
     }
@@ -187,24 +222,41 @@ impl Revocations {
         Err(StoreError::Conflict.into())
     }
 
-    /// Of the next page of grants those of the tenant, and where the page ends.
+    /// Of the next page of grants those of the tenant, and those of which nobody can say whose they are.
     async fn grants_of(
         &self,
         tenant: &str,
         keys: &BTreeSet<u32>,
         after: Option<GrantId>,
-    ) -> Result<Option<(Vec<Grant>, GrantId)>, StoreError> {
+    ) -> Result<Option<Page>, StoreError> {
         let rows = self.core.store.data_keys().await?;
         let of_nobody = rows.iter().filter(|row| row.tenant.is_none()).map(|row| row.id).collect();
-        let page = self.core.store.grants(after, PAGE).await?;
-        let Some(last) = page.last().map(|grant| grant.id) else { return Ok(None) };
-        let mut own = Vec::new();
-        for grant in page {
-            if self.is_of(tenant, (keys, &of_nobody), &grant).await? {
-                own.push(grant);
+        let listed = self.core.store.list_grants(after, PAGE).await?;
+        let key_of = |row: &Listed<Grant, GrantId>| match row {
+            Ok(grant) => grant.id,
+            Err(damaged) => damaged.key,
+        };
+        let Some(last) = listed.last().map(key_of) else { return Ok(None) };
+        let mut page = Page { own: Vec::new(), unreadable: Vec::new(), last };
+        for row in listed {
+            let grant = match row {
+                Ok(grant) => grant,
+                Err(damaged) => {
+                    page.unreadable.push(damaged);
+                    continue;
+                }
+            };
+            match self.is_of(tenant, (keys, &of_nobody), &grant).await {
+                Ok(true) => page.own.push(grant),
+                Ok(false) => {}
+                // Its user's row.
+                Err(error @ StoreError::Inconsistent { .. }) => {
+                    page.unreadable.push(Damaged { key: grant.id, error });
+                }
+                Err(error) => return Err(error),
             }
         }
-        Ok(Some((own, last)))
+        Ok(Some(page))
     }
 
     async fn is_of(

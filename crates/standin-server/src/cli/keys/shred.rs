@@ -1,6 +1,6 @@
 //! `standin keys shred`: a tenant's data, gone for good.
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use serde_json::json;
 use standin::Shredded;
 
@@ -31,24 +31,28 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     } else {
         revocations.would_shred(tenant).await?
     };
-    let Shredded { keys, grants, unconfirmed } = shredded.with_context(|| {
+    let Shredded { keys, grants, unconfirmed, unreadable } = shredded.with_context(|| {
         format!("tenant `{tenant}` has no data key: `standin keys list` names those that have")
     })?;
     if args.json {
-        return output::json(&json!({
+        output::json(&json!({
             "tenant": tenant, "done": args.yes, "keys": keys, "grants": grants,
-            "unconfirmed": unconfirmed,
-        }));
-    }
-    output::line(&if args.yes {
-        format!(
+            "unconfirmed": unconfirmed, "unreadable": unreadable,
+        }))?;
+    } else if args.yes {
+        output::line(&format!(
             "{keys} data keys of tenant `{tenant}` are destroyed, and {grants} grants are taken back; {unconfirmed} of the \
              revocations are not confirmed by the provider: `standin grants list` and the log say more"
-        )
+        ))?;
     } else {
-        format!(
+        output::line(&format!(
             "this would take back {grants} grants of tenant `{tenant}`, and destroy {keys} data keys: nothing that they \
              sealed opens again. Nothing was done; if that is meant, say it with --yes"
-        )
-    })
+        ))?;
+    }
+    ensure!(
+        unreadable == 0,
+        "{unreadable} rows of grants cannot be read, so nobody can say whether they are the tenant's; `standin grants list` names them: mend each, and revoke those that are"
+    );
+    Ok(())
 }

@@ -31,6 +31,16 @@ impl World {
         String::from_utf8(output.stderr).unwrap()
     }
 
+    /// Past whatever says what may stand there.
+    fn write_into_grant_of(&self, person: &str, state: &str) {
+        let file = rusqlite::Connection::open(self.place.path().join("standin.db")).unwrap();
+        let edit = format!(
+            "PRAGMA ignore_check_constraints = ON; UPDATE grants SET state = '{state}' \
+             WHERE user_id = (SELECT id FROM users WHERE email = '{person}')"
+        );
+        file.execute_batch(&edit).unwrap();
+    }
+
     async fn revoked(&self) -> usize {
         let ledger = self.control(Method::GET, "ledger", Value::Null).await;
         let events = ledger["events"].as_array().unwrap().iter();
@@ -76,13 +86,13 @@ async fn a_tenant_is_shredded(world: World) {
 
     let (before, _) = world.vault().await;
     let would = json_of(&run(&world.place, &["keys", "shred", CORP, "--json"]));
-    let wanted = json!({ "tenant": CORP, "done": false, "keys": 2, "grants": 1, "unconfirmed": 0 });
+    let wanted = json!({ "tenant": CORP, "done": false, "keys": 2, "grants": 1, "unconfirmed": 0, "unreadable": 0 });
     assert_eq!(would, wanted);
     assert!(world.refusal(&["keys", "shred", "none.example", "--yes"]).contains("no data key"));
     assert_eq!((world.vend(&key, &linus).await, world.revoked().await), (200, 0));
 
     let shredded = json_of(&run(&world.place, &["keys", "shred", CORP, "--yes", "--json"]));
-    let wanted = json!({ "tenant": CORP, "done": true, "keys": 2, "grants": 1, "unconfirmed": 0 });
+    let wanted = json!({ "tenant": CORP, "done": true, "keys": 2, "grants": 1, "unconfirmed": 0, "unreadable": 0 });
     assert_eq!(shredded, wanted);
     world.until_answer("shredded", &key, &linus, 404).await;
     assert_eq!((world.vend(&key, &ada).await, world.revoked().await), (200, 1));
@@ -101,6 +111,43 @@ async fn a_tenant_is_shredded(world: World) {
     world.signed_in(LINUS).await;
     world.until_answer("given again", &key, &linus, 200).await;
     assert_eq!(world.keys()[3], (4, json!(CORP), json!("active"), json!(1)));
+}
+
+/// Somebody else's row that is damaged is passed over; one of the tenant's own keeps its keys, and is named.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn vc_15_a_row_that_cannot_be_read_keeps_no_other_tenant_from_being_shredded() {
+    let world = World::start_with(PER_DOMAIN).await;
+    let (_, key) = world.client();
+    let linus = world.user(&world.signed_in(LINUS).await).await;
+    let ada = world.user(&world.signed_in(ADA).await).await;
+    let shred = |confirmed: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_standin"));
+        command.current_dir(world.place.path()).env_clear().args(["keys", "shred", CORP, "--json"]);
+        let output = command.args(confirmed).output().unwrap();
+        let told = serde_json::from_slice::<Value>(&output.stdout).unwrap_or_default();
+        (output.status.code(), told, String::from_utf8(output.stderr).unwrap())
+    };
+    world.write_into_grant_of(LINUS, "sleeping");
+    world.write_into_grant_of(ADA, "sleeping");
+    let (code, told, said) = shred(&["--yes"]);
+    assert_eq!((code, told), (Some(1), Value::Null), "{said}");
+    assert!(said.contains("grants.state"), "{said}");
+    let own = (2, json!(CORP), json!("retired"), json!(1));
+    assert_eq!(world.keys(), [(1, Value::Null, json!("active"), json!(1)), own]);
+
+    world.write_into_grant_of(LINUS, "active");
+    for (confirmed, done) in [(&[][..], false), (&["--yes"][..], true)] {
+        let (code, told, said) = shred(confirmed);
+        let wanted = json!({
+            "tenant": CORP, "done": done, "keys": 1, "grants": 1, "unconfirmed": 0, "unreadable": 1,
+        });
+        assert_eq!((code, told), (Some(1), wanted), "{said}");
+        assert!(said.contains("1 rows of grants cannot be read"), "{said}");
+    }
+    world.until_answer("shredded", &key, &linus, 404).await;
+    assert_eq!(world.keys()[1], (2, json!(CORP), json!("removed"), json!(0)));
+    world.write_into_grant_of(ADA, "active");
+    assert_eq!((world.vend(&key, &ada).await, world.revoked().await), (200, 1));
 }
 
 /// Who signed in before tenants were told apart has everybody's key, and is found by the rule all the same.
