@@ -31,6 +31,9 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long it is left alone before it is tried again.
 const PAUSE: Duration = Duration::from_millis(10);
 
+/// How long readers are waited for at a time while the log is emptied: nobody can write meanwhile.
+const DRAIN: Duration = Duration::from_millis(250);
+
 /// More than there are statements.
 const STATEMENTS: usize = 64;
 
@@ -80,6 +83,24 @@ pub(super) fn open_copy(path: &Path) -> Result<Connection, OpenError> {
 /// One of those that read.
 pub(super) fn open_reader(path: &Path) -> Result<Connection, OpenError> {
     open(path, OpenFlags::SQLITE_OPEN_READ_ONLY, READER)
+}
+
+/// Works the log into the file, and cuts it to nothing: what was overwritten stands in neither then. `false` if somebody
+/// has read or written in it for as long as a writer waits.
+pub(super) fn empty_log(path: &Path) -> Result<bool, OpenError> {
+    let refused = |error| OpenError::from_sqlite(path, &error);
+    let connection = open_writer(path)?;
+    connection.busy_timeout(DRAIN).map_err(refused)?;
+    let begun_at = Instant::now();
+    loop {
+        let checkpoint = "PRAGMA wal_checkpoint(TRUNCATE)";
+        let is_busy: bool =
+            connection.query_row(checkpoint, [], |row| row.get(0)).map_err(refused)?;
+        if !is_busy || begun_at.elapsed() >= BUSY_TIMEOUT {
+            return Ok(!is_busy);
+        }
+        std::thread::sleep(PAUSE);
+    }
 }
 
 fn open(path: &Path, access: OpenFlags, settings: &[Setting]) -> Result<Connection, OpenError> {

@@ -6,6 +6,7 @@ use standin::store::{DataKeyRow, DataKeyUse, DataKeys, Epoch, Result, StoreError
 use standin::time::Timestamp;
 use standin::vault::Sealed;
 
+use super::connection::empty_log;
 use super::failure::Failure;
 use super::rows::{Cells, all, execute, hash, instant, optional, text};
 use super::{SqliteStore, cluster};
@@ -50,19 +51,40 @@ impl DataKeys for SqliteStore {
     }
 
     async fn replace_data_key(&self, key: DataKeyRow) -> Result<()> {
-        self.write(move |connection| {
+        let is_destroyed = key.removed_at.is_some();
+        let written = self.write(move |connection| {
             write(connection, REPLACE, &key)?;
-            if key.removed_at.is_some() {
+            if is_destroyed {
                 cluster::begin_epoch(connection, Epoch::Everything)?;
             }
             Ok(())
-        })
-        .await
+        });
+        written.await?;
+        if is_destroyed {
+            self.empty_log().await;
+        }
+        Ok(())
     }
 
     async fn data_key_use(&self) -> Result<Vec<DataKeyUse>> {
         let counts = self.read(|connection| all(connection, USE, [], use_of))?;
         Ok(by_key(counts))
+    }
+}
+
+impl SqliteStore {
+    /// What was overwritten stands in the log until the log is begun anew, which may be never. The change stands, whether
+    /// this goes well or not.
+    async fn empty_log(&self) {
+        let path = self.readers.path().to_owned();
+        let emptied = tokio::task::spawn_blocking(move || empty_log(&path)).await;
+        if !matches!(emptied, Ok(Ok(true))) {
+            tracing::warn!(
+                ?emptied,
+                "a data key was destroyed, and its row of before still stands in the write-ahead log, which others use; it \
+                 is gone once all processes that use the database have stopped"
+            );
+        }
     }
 }
 

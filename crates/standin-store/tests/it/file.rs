@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
 use standin::store::conformance::samples::{at, grant, grant_id, hash, next, sign_in, user};
-use standin::store::{Events, Grants, Housekeeping, Sessions, Users};
+use standin::store::{DataKeyRow, DataKeys, Events, Grants, Housekeeping, Sessions, Users};
 use standin_store::OpenError;
 use standin_store::sqlite::SqliteStore;
 
@@ -31,6 +31,71 @@ async fn is_refused_when_others_may_use_it() {
     }
     fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
     assert!(SqliteStore::open(&path).is_ok());
+}
+
+/// As the files lie there: nobody has folded the log by hand.
+fn stands_in_a_file(store: &Fixture, bytes: &[u8]) -> bool {
+    let files =
+        [store.path(), store.path().with_extension("db-wal")].map(|path| fs::read(path).unwrap());
+    files.iter().any(|file| file.windows(bytes.len()).any(|window| window == bytes))
+}
+
+/// Tokens that were wiped before it, too: nobody would look for them with a key that is gone.
+#[tokio::test]
+async fn vc_11_a_data_key_that_was_destroyed_stands_neither_in_the_file_nor_in_its_log() {
+    let store = Fixture::fresh();
+    let another_process = SqliteStore::open(&store.path()).unwrap();
+    store.complete_sign_in(sign_in(1)).await.unwrap();
+    let key = data_key();
+    store.add_data_key(key.clone()).await.unwrap();
+    let retired = DataKeyRow { version: 2, retired_at: Some(at(2)), ..key.clone() };
+    store.replace_data_key(retired.clone()).await.unwrap();
+    let sealed = store.grant(grant_id(1)).await.unwrap().unwrap();
+    store.replace_grant(sealed.clone().revoked(at(3)), None).await.unwrap();
+    let refresh = sealed.tokens.refresh.unwrap();
+    assert!(stands_in_a_file(&store, &key.wrapped) && stands_in_a_file(&store, refresh.as_bytes()));
+    // Many read, so that the store holds the log.
+    for _ in 0..100 {
+        another_process.data_keys().await.unwrap();
+    }
+
+    let destroyed = DataKeyRow { version: 3, removed_at: Some(at(4)), wrapped: vec![], ..retired };
+    store.replace_data_key(destroyed).await.unwrap();
+
+    assert!(
+        !stands_in_a_file(&store, &key.wrapped) && !stands_in_a_file(&store, refresh.as_bytes())
+    );
+    assert!(another_process.data_keys().await.unwrap()[0].wrapped.is_empty());
+}
+
+/// It is gone all the same, and whoever reads is not cut off.
+#[tokio::test]
+async fn vc_11_a_log_that_somebody_reads_in_keeps_no_data_key_from_being_destroyed() {
+    let store = Fixture::fresh();
+    let key = data_key();
+    store.add_data_key(key.clone()).await.unwrap();
+    let reader = rusqlite::Connection::open(store.path()).unwrap();
+    reader.execute_batch("BEGIN; SELECT * FROM data_keys").unwrap();
+    let gone = DataKeyRow { version: 2, retired_at: Some(at(2)), ..key };
+    store.replace_data_key(gone.clone()).await.unwrap();
+    let gone = DataKeyRow { version: 3, removed_at: Some(at(3)), wrapped: vec![], ..gone };
+    assert_eq!(store.replace_data_key(gone.clone()).await, Ok(()));
+    assert_eq!(store.data_keys().await, Ok(vec![gone]));
+}
+
+fn data_key() -> DataKeyRow {
+    DataKeyRow {
+        id: 2,
+        version: 1,
+        wrapped_by: "k1".to_owned(),
+        wrapped: b"a data key, wrapped: forty-odd bytes of it".to_vec(),
+        key_check: None,
+        tenant: Some("corp.example".to_owned()),
+        created_at: at(1),
+        activated_at: Some(at(1)),
+        retired_at: None,
+        removed_at: None,
+    }
 }
 
 #[tokio::test]
