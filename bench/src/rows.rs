@@ -151,10 +151,7 @@ struct Reader {
 impl Reader {
     async fn connect(url: &str, user: &str) -> Result<Self> {
         let user = HEXLOWER.encode(user.parse::<UserId>()?.as_bytes());
-        let sql = format!(
-            "SELECT * FROM grants LEFT JOIN grant_terms USING (terms) \
-             WHERE user_id = '{user}' AND provider = 'google'"
-        );
+        let sql = format!("SELECT * FROM grants WHERE user_id = '{user}' AND provider = 'google'");
         let mut clients = Vec::new();
         for _ in 0..CONNECTIONS {
             let client = connect(url).await?;
