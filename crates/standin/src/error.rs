@@ -182,8 +182,9 @@ impl Error {
             TokenError::Refused(_) | TokenError::Malformed(_) | TokenError::Unreadable(_) => {
                 Self::ProviderMisbehaved
             }
-            TokenError::Ambiguous => Self::unavailable(),
-            TokenError::Throttled { retry_after } | TokenError::Unavailable { retry_after } => {
+            TokenError::Ambiguous { retry_after }
+            | TokenError::Throttled { retry_after }
+            | TokenError::Unavailable { retry_after } => {
                 Self::ProviderUnavailable { retry_after: retry_after.unwrap_or(DEFAULT_RETRY) }
             }
         }

@@ -133,9 +133,12 @@ pub enum TokenError {
     /// The endpoint's address must not be talked to (requirement HH-7): nothing was sent.
     #[error("the token endpoint is not asked: {0}")]
     AddressRefused(RefusedAddress),
-    /// Bytes may have left, and no answer came: the provider may have acted.
-    #[error("the token endpoint may have heard the question, and no answer came")]
-    Ambiguous,
+    /// The provider may have acted: no answer came, or it failed over it.
+    #[error("the token endpoint may have acted, and does not say so")]
+    Ambiguous {
+        /// How long to wait, if it says; at most an hour.
+        retry_after: Option<Duration>,
+    },
     /// The answer is neither a token nor a refusal of RFC 6749 §5.
     #[error("the token endpoint's answer cannot be read: {0}")]
     Malformed(&'static str),
@@ -171,7 +174,7 @@ pub(super) async fn post(
     let request = request(endpoint, registration, form);
     let response = http.send(request).await.map_err(|error| match error {
         HttpError::AddressRefused(refused) => TokenError::AddressRefused(refused),
-        HttpError::Ambiguous => TokenError::Ambiguous,
+        HttpError::Ambiguous => TokenError::Ambiguous { retry_after: None },
         HttpError::TooLarge(_) => TokenError::Unreadable("it is too large"),
         HttpError::Unsent | HttpError::Untrusted(_) => {
             TokenError::Unavailable { retry_after: None }
@@ -226,10 +229,7 @@ pub(super) fn read(response: &Response) -> Result<TokenResponse, TokenError> {
     match response.status {
         StatusCode::OK => parse(&response.body),
         StatusCode::TOO_MANY_REQUESTS => Err(throttled(&response.headers)),
-        status if says_no_answer_came(status) => Err(TokenError::Ambiguous),
-        status if status.is_server_error() => {
-            Err(TokenError::Unavailable { retry_after: retry_after(&response.headers) })
-        }
+        status if status.is_server_error() => Err(failure(response)),
         status if status.is_client_error() => Err(refusal(&response.body)),
         // It has done something, and not said what in a way that can be read.
         status if status.is_success() => Err(TokenError::Unreadable("its status is not 200")),
@@ -238,9 +238,17 @@ pub(super) fn read(response: &Response) -> Result<TokenResponse, TokenError> {
     }
 }
 
-/// A gateway's words (520 and 524 are those of Cloudflare): the provider behind it may have acted.
-fn says_no_answer_came(status: StatusCode) -> bool {
-    matches!(status.as_u16(), 502 | 504 | 520 | 524)
+/// Who is not available has not begun. Any other failure may come after a refresh token was replaced, and a gateway
+/// cannot know what the server behind it has done.
+fn failure(response: &Response) -> TokenError {
+    let retry_after = retry_after(&response.headers);
+    let has_begun = response.status != StatusCode::SERVICE_UNAVAILABLE
+        || matches!(refusal(&response.body), TokenError::Ambiguous { .. });
+    if has_begun {
+        TokenError::Ambiguous { retry_after }
+    } else {
+        TokenError::Unavailable { retry_after }
+    }
 }
 
 pub(super) fn throttled(headers: &HeaderMap) -> TokenError {
@@ -293,9 +301,9 @@ pub(super) fn refusal_of(word: &str) -> TokenError {
         "invalid_scope" => OAuthError::InvalidScope,
         "unauthorized_client" => OAuthError::UnauthorizedClient,
         // What a provider may say when it is only short of breath.
-        "temporarily_unavailable" | "server_error" | "internal_failure" => {
-            return TokenError::Unavailable { retry_after: None };
-        }
+        "temporarily_unavailable" => return TokenError::Unavailable { retry_after: None },
+        // It has stumbled, and need not have stumbled before it acted.
+        "server_error" | "internal_failure" => return TokenError::Ambiguous { retry_after: None },
         "slow_down" | "rate_limit_exceeded" => {
             return TokenError::Throttled { retry_after: None };
         }
@@ -427,11 +435,12 @@ mod tests {
                 r#"{"error":"rate_limit_exceeded"}"#,
                 TokenError::Throttled { retry_after: None },
             ),
-            (500, r#"{"error":"invalid_grant"}"#, TokenError::Unavailable { retry_after: None }),
-            (502, "", TokenError::Ambiguous),
-            (504, "", TokenError::Ambiguous),
-            (520, "", TokenError::Ambiguous),
-            (524, "", TokenError::Ambiguous),
+            (503, "", TokenError::Unavailable { retry_after: None }),
+            (
+                400,
+                r#"{"error":"temporarily_unavailable"}"#,
+                TokenError::Unavailable { retry_after: None },
+            ),
             (429, "", TokenError::Throttled { retry_after: None }),
         ] {
             assert_eq!(answer(status, body).unwrap_err(), expected, "{status} {body}");
@@ -439,6 +448,33 @@ mod tests {
         assert!(matches!(answer(201, "{}"), Err(TokenError::Unreadable(_))));
         assert!(matches!(answer(302, ""), Err(TokenError::Malformed(_))));
         assert!(matches!(answer(404, "<html>"), Err(TokenError::Malformed(_))));
+    }
+
+    /// Only a 502, 504, 520 or 524 was taken for that: after a 500 a rotation that was lost was named `revoked`.
+    #[test]
+    fn rf_9_who_fails_may_have_acted() {
+        let ambiguous = TokenError::Ambiguous { retry_after: None };
+        for status in [500, 501, 502, 504, 520, 524] {
+            assert_eq!(answer(status, "").unwrap_err(), ambiguous, "{status}");
+        }
+        assert_eq!(answer(500, r#"{"error":"invalid_grant"}"#).unwrap_err(), ambiguous);
+        for (status, word) in [(400, "server_error"), (400, "internal_failure"), (503, "server_error")]
+        {
+            let body = format!(r#"{{"error":"{word}"}}"#);
+            assert_eq!(answer(status, &body).unwrap_err(), ambiguous, "{status} {word}");
+        }
+    }
+
+    #[test]
+    fn d2_who_fails_says_how_long_to_wait() {
+        let in_9_s = Some(Duration::from_secs(9));
+        let fails = |status: u16| {
+            let headers = HeaderMap::from_iter([(RETRY_AFTER, HeaderValue::from_static("9"))]);
+            let status = StatusCode::from_u16(status).unwrap();
+            read(&Response { status, headers, body: Bytes::new() }).unwrap_err()
+        };
+        assert_eq!(fails(500), TokenError::Ambiguous { retry_after: in_9_s });
+        assert_eq!(fails(503), TokenError::Unavailable { retry_after: in_9_s });
     }
 
     #[test]

@@ -33,9 +33,11 @@ const fn fault(error: TokenError) -> (Rule, &'static str, &'static str) {
         TokenError::AddressRefused(_) => {
             (rules::ANSWERED, "an address that may be talked to", "one that may not")
         }
-        TokenError::Ambiguous => (rules::ANSWERED, "an answer", "none, and it may have heard us"),
+        TokenError::Ambiguous { .. } => {
+            (rules::ANSWERED, "an answer", "none, or 5xx, and it may have acted")
+        }
         TokenError::Throttled { .. } => (rules::ANSWERED, "an answer", "429, or \"slow down\""),
-        TokenError::Unavailable { .. } => (rules::ANSWERED, "an answer", "5xx, or no connection"),
+        TokenError::Unavailable { .. } => (rules::ANSWERED, "an answer", "503, or no connection"),
         TokenError::Malformed(what) | TokenError::Unreadable(what) => {
             (rules::TOKEN_ANSWER, "RFC 6749 §5.1", what)
         }

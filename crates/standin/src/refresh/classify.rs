@@ -14,7 +14,10 @@ pub(crate) enum Fate {
     /// Nothing was sent, since the endpoint's address must not be talked to: an operator must act.
     AddressRefused(RefusedAddress),
     /// The provider may have acted: with a rotating provider the old token may be spent.
-    Ambiguous,
+    Ambiguous {
+        /// How long the provider wants us to wait.
+        retry_after: Option<Duration>,
+    },
     /// Our registration is wrong, for every grant alike: an operator must act.
     ClientRefused,
     /// The grant is dead, unless the row has moved on since it was read.
@@ -29,7 +32,8 @@ pub(crate) enum Fate {
 pub(crate) fn classify(error: TokenError) -> Fate {
     match error {
         TokenError::AddressRefused(refused) => Fate::AddressRefused(refused),
-        TokenError::Ambiguous | TokenError::Unreadable(_) => Fate::Ambiguous,
+        TokenError::Ambiguous { retry_after } => Fate::Ambiguous { retry_after },
+        TokenError::Unreadable(_) => Fate::Ambiguous { retry_after: None },
         TokenError::Refused(OAuthError::InvalidGrant) => Fate::Dead,
         TokenError::Refused(OAuthError::InvalidClient | OAuthError::UnauthorizedClient) => {
             Fate::ClientRefused
@@ -61,9 +65,13 @@ mod tests {
         let refused = AddressPolicy::public().judge([127, 0, 0, 1].into()).unwrap_err();
         for (error, fate) in [
             (TokenError::AddressRefused(refused), Fate::AddressRefused(refused)),
-            (TokenError::Ambiguous, Fate::Ambiguous),
+            (TokenError::Ambiguous { retry_after: None }, Fate::Ambiguous { retry_after: None }),
+            (
+                TokenError::Ambiguous { retry_after: in_9_s },
+                Fate::Ambiguous { retry_after: in_9_s },
+            ),
             (TokenError::Malformed("html"), later),
-            (TokenError::Unreadable("html"), Fate::Ambiguous),
+            (TokenError::Unreadable("html"), Fate::Ambiguous { retry_after: None }),
             (TokenError::Refused(InvalidClient), Fate::ClientRefused),
             (TokenError::Refused(InvalidGrant), Fate::Dead),
             (TokenError::Refused(InvalidScope), later),

@@ -157,7 +157,9 @@ impl Exchange {
             Fate::Later { retry_after } => {
                 later(Some(self.holds.hold(id, retry_after, self.core.now())))
             }
-            Fate::Ambiguous => later(Some(self.holds.hold_unknown(id, self.core.now()))),
+            Fate::Ambiguous { retry_after } => {
+                later(Some(self.holds.hold_unknown(id, retry_after, self.core.now())))
+            }
         }
     }
 }

@@ -282,7 +282,7 @@ impl<'a> Flight<'a> {
         let answer = FailPoint::RefreshHasAnswer
             .reach()
             .await
-            .map_or(Err(TokenError::Ambiguous), |()| answer);
+            .map_or(Err(TokenError::Ambiguous { retry_after: None }), |()| answer);
         let is_believed = exchange.report(pass, Asked::of(&answer)).await;
         let tokens = match answer {
             Ok(tokens) => tokens,
@@ -309,10 +309,15 @@ impl<'a> Flight<'a> {
         match classify(error) {
             Fate::Dead if is_believed => Event::Refused,
             // Under a lease it is asked again at once; the hold comes with the end.
-            Fate::Ambiguous if self.is_leased => Event::Lost,
+            Fate::Ambiguous { retry_after: None } if self.is_leased => {
+                Event::Lost { ask_again: true }
+            }
             fate => {
                 self.failure = Some(self.exchange.hold(id, fate));
-                if fate == Fate::Ambiguous { Event::Lost } else { Event::Failed }
+                match fate {
+                    Fate::Ambiguous { .. } => Event::Lost { ask_again: false },
+                    _ => Event::Failed,
+                }
             }
         }
     }
@@ -449,7 +454,7 @@ impl<'a> Flight<'a> {
             }
             End::Gone => Err(RefreshFailure::Gone),
             End::Later if self.failure.is_none() && self.has_asked => {
-                Err(self.exchange.hold(id, Fate::Ambiguous))
+                Err(self.exchange.hold(id, Fate::Ambiguous { retry_after: None }))
             }
             End::Later | End::Unavailable => Err(self.failure.unwrap_or_else(|| later(None))),
         }

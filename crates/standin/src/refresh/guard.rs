@@ -80,10 +80,12 @@ impl Outcome {
         match *answer {
             Ok(_) => Self::Granted,
             Err(TokenError::AddressRefused(_)) => Self::NotAsked,
-            Err(TokenError::Ambiguous | TokenError::Malformed(_) | TokenError::Unreadable(_)) => {
+            Err(TokenError::Malformed(_) | TokenError::Unreadable(_)) => {
                 Self::Failed { retry_after: None }
             }
-            Err(TokenError::Unavailable { retry_after }) => Self::Failed { retry_after },
+            Err(
+                TokenError::Ambiguous { retry_after } | TokenError::Unavailable { retry_after },
+            ) => Self::Failed { retry_after },
             Err(TokenError::Throttled { retry_after }) => Self::Throttled { retry_after },
             Err(TokenError::Refused(OAuthError::InvalidGrant)) => Self::GrantRefused,
             Err(TokenError::Refused(

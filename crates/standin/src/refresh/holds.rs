@@ -64,8 +64,13 @@ impl Holds {
     }
 
     /// The same, after a question that may have been heard and was not answered.
-    pub(super) fn hold_unknown(&self, grant: GrantId, now: Timestamp) -> Duration {
-        let wait = self.hold(grant, None, now);
+    pub(super) fn hold_unknown(
+        &self,
+        grant: GrantId,
+        retry_after: Option<Duration>,
+        now: Timestamp,
+    ) -> Duration {
+        let wait = self.hold(grant, retry_after, now);
         if let Some(hold) = self.0.get(&grant) {
             let outcome_unknown = true;
             self.0.insert(grant, Hold { outcome_unknown, ..hold });
@@ -109,7 +114,7 @@ mod tests {
         let now = Timestamp::from_unix_seconds(1000);
         holds.hold(grant, None, now);
         assert!(!holds.is_outcome_unknown(grant));
-        holds.hold_unknown(grant, now);
+        holds.hold_unknown(grant, None, now);
         holds.hold(grant, None, now);
         assert!(holds.is_outcome_unknown(grant));
         holds.release(grant);

@@ -26,8 +26,8 @@
 //!   takes its own back. A number is the database's time, so that a standby which has no lease, or one of before, goes on
 //!   above: nobody asks there for longer than clocks are apart. Who claims and dies before it asks is counted all the same,
 //!   since nobody can tell; an answer of before is a spare then.
-//! - **A question whose answer is lost is asked again at once**: a provider with a grace time still takes the old
-//!   token. The lease stays as a record of it (`Yield`), so that whoever is refused later can say that a rotation
+//! - **A question whose answer is lost is asked again at once**, unless the provider wants to be left alone: one with a
+//!   grace time still takes the old token. The lease stays as a record of it (`Yield`), so that whoever is refused later can say that a rotation
 //!   was lost and not that the user took it back.
 //! - **Where two may have spent one token, the provider is asked at once whether the newest still lives.** Whoever was
 //!   fenced, or was refused for a token that the row has left behind, leaves a record at the row's generation
@@ -96,8 +96,9 @@ pub(super) enum Event {
     Answered { rotated: bool },
     /// The provider says that the refresh token is dead.
     Refused,
-    /// The provider may have acted; what it answered is lost.
-    Lost,
+    /// The provider may have acted; what it answered is lost. It wants to be left alone for a while, or may be asked
+    /// again at once.
+    Lost { ask_again: bool },
     /// The provider has surely not acted.
     Failed,
     /// The journal has it.
@@ -290,7 +291,7 @@ impl Machine {
             (Phase::Asking { generation }, Event::Refused) => {
                 self.go(Phase::Confirming { generation }, Step::Read)
             }
-            (Phase::Asking { generation }, Event::Lost) => self.lost(generation),
+            (Phase::Asking { generation }, Event::Lost { ask_again }) => self.lost(generation, ask_again),
             (Phase::Asking { .. }, Event::Failed) => self.leave(Then::End(End::Later)),
             (Phase::Keeping, Event::Kept) => self.commit(),
             (Phase::Committing, Event::Written) => self.written(),
@@ -448,10 +449,10 @@ impl Machine {
         }
     }
 
-    fn lost(&mut self, generation: u64) -> Step {
+    fn lost(&mut self, generation: u64, ask_again: bool) -> Step {
         (self.lost, self.dark) = (self.lost + 1, Some(generation));
-        let then =
-            if self.lost < MAX_LOST && self.is_leased { Then::Read } else { Then::End(End::Later) };
+        let may_ask = ask_again && self.lost < MAX_LOST && self.is_leased;
+        let then = if may_ask { Then::Read } else { Then::End(End::Later) };
         if let Some(lease) = &mut self.lease {
             (lease.unresolved, lease.has_asked) = (lease.unresolved + 1, true);
         }

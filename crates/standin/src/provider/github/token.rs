@@ -149,7 +149,7 @@ mod tests {
         let limited = answer(403, r#"{"message":"API rate limit exceeded"}"#).unwrap_err();
         assert_eq!(limited, TokenError::Throttled { retry_after: None });
         assert!(matches!(answer(302, "").unwrap_err(), TokenError::Malformed(_)));
-        assert!(matches!(answer(502, "").unwrap_err(), TokenError::Ambiguous));
+        assert!(matches!(answer(502, "").unwrap_err(), TokenError::Ambiguous { .. }));
     }
 
     #[test]

@@ -503,7 +503,7 @@ impl Model for Case {
             Action::Lose(node) => {
                 world.faults.losses -= 1;
                 world.running(node)?.answer = None;
-                world.happen(node, Event::Lost);
+                world.happen(node, Event::Lost { ask_again: true });
             }
             Action::Crash(node) => {
                 let faults = &mut world.faults;

@@ -155,7 +155,7 @@ fn rf_9_a_lost_answer_is_remembered_although_the_database_was_away() {
         Event::Read(Some(row)),
         claimed,
         Event::Read(Some(row)),
-        Event::Lost,
+        Event::Lost { ask_again: true },
         Event::Unavailable,
         Event::Read(Some(row)),
         claimed,
