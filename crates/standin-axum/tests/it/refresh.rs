@@ -335,6 +335,29 @@ async fn rf_11_a_refresh_about_somebody_else_is_thrown_away_whole() {
     caller.token().await;
 }
 
+/// Nothing was left that said so, and the next refusal was taken for the user's.
+#[tokio::test]
+async fn rf_11_a_rotation_that_was_about_somebody_else_is_named_when_its_token_is_refused() {
+    let world = World::start().await;
+    world.google.control("PUT", "profile", json!({ "rotate_refresh_tokens": true })).await;
+    let (caller, _) = world.away(ADA, "").await;
+    // From now on it is known to rotate.
+    caller.token().await;
+    world.google.advance(3600).await;
+    world.google.fault("token", "other_subject", json!({})).await;
+    caller.ask(json!({})).await.assert_refused(502, "provider_misbehaved");
+    assert_eq!(world.google.count("refresh_refused").await, 0, "it was asked again at once");
+    world.google.advance(60).await;
+
+    let answer = caller.ask(json!({})).await;
+
+    answer.assert_refused(409, "reauth_required");
+    assert_eq!(answer.json()["reason"], "rotation_lost");
+    world.standin.flush_audit().await.unwrap();
+    let told = "SELECT count(*) FROM events WHERE kind = 'refresh_failed' AND detail = 'provider_misbehaved'";
+    assert_eq!(world.value::<i64>(told), 1);
+}
+
 #[tokio::test]
 async fn rf_11_an_id_token_that_is_merely_bad_costs_no_rotated_token() {
     let world = World::start().await;

@@ -292,6 +292,28 @@ async fn d11_rf_9_a_rotation_whose_answer_is_lost_is_tried_once_and_named() {
     assert_eq!(world.value::<String>("SELECT reason FROM grants"), "rotation_lost");
 }
 
+/// A provider that fails over a refresh may have replaced the token first.
+#[tokio::test]
+async fn d1_rf_9_a_500_of_a_provider_that_rotates_is_a_lost_answer() {
+    let world = World::start().await;
+    world.google.control("PUT", "profile", json!({ "rotate_refresh_tokens": true })).await;
+    let (caller, _) = world.away(ADA, "").await;
+    // From now on it is known to rotate.
+    caller.token().await;
+    world.google.advance(3600).await;
+    world.google.fault("token", "status", json!({ "status": 500, "retry_after": 20 })).await;
+    let answer = caller.ask(json!({})).await;
+    answer.assert_refused(503, "provider_unavailable");
+    assert_eq!(retry_after(&answer), 20);
+    world.google.fault("token", "invalid_grant", json!({})).await;
+    world.google.advance(20).await;
+
+    let answer = caller.ask(json!({})).await;
+
+    answer.assert_refused(409, "reauth_required");
+    assert_eq!(answer.json()["reason"], "rotation_lost");
+}
+
 /// A provider that gives no other refresh token cannot have lost one on the way.
 #[tokio::test]
 async fn d11_rf_5_after_a_lost_answer_a_provider_that_does_not_rotate_is_not_believed_at_once() {

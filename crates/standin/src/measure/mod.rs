@@ -311,7 +311,7 @@ fn outcome(answer: &Result<TokenResponse, TokenError>) -> &'static str {
         Ok(tokens) if tokens.refresh_token.is_some() => "rotated",
         Ok(_) => "ok",
         Err(TokenError::AddressRefused(_)) => "address_refused",
-        Err(TokenError::Ambiguous) => "no_answer",
+        Err(TokenError::Ambiguous { .. }) => "no_answer",
         Err(TokenError::Malformed(_) | TokenError::Unreadable(_)) => "malformed",
         Err(TokenError::Refused(OAuthError::InvalidGrant)) => "invalid_grant",
         Err(TokenError::Refused(OAuthError::InvalidClient | OAuthError::UnauthorizedClient)) => {

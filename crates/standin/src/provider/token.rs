@@ -458,7 +458,8 @@ mod tests {
             assert_eq!(answer(status, "").unwrap_err(), ambiguous, "{status}");
         }
         assert_eq!(answer(500, r#"{"error":"invalid_grant"}"#).unwrap_err(), ambiguous);
-        for (status, word) in [(400, "server_error"), (400, "internal_failure"), (503, "server_error")]
+        for (status, word) in
+            [(400, "server_error"), (400, "internal_failure"), (503, "server_error")]
         {
             let body = format!(r#"{{"error":"{word}"}}"#);
             assert_eq!(answer(status, &body).unwrap_err(), ambiguous, "{status} {word}");

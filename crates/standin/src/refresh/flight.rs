@@ -288,9 +288,17 @@ impl<'a> Flight<'a> {
             Ok(tokens) => tokens,
             Err(error) => return Ok(self.refused(error, is_believed)),
         };
-        exchange.holds.release(id);
-        exchange.refuse_another_person(&provider, grant, &tokens)?;
         let rotated = tokens.refresh_token.is_some();
+        if let Err(failure) = exchange.refuse_another_person(&provider, grant, &tokens) {
+            if !rotated {
+                return Err(failure);
+            }
+            // The token that it took is spent, and the one that it gave is nobody's.
+            exchange.holds.hold_unknown(id, None, exchange.now());
+            self.failure = Some(failure);
+            return Ok(Event::Lost { ask_again: false });
+        }
+        exchange.holds.release(id);
         let (attempt, generation) = (self.attempt, grant.generation);
         let (question, narrowed_to) = (0, narrowed_to.cloned());
         self.hand = Some(Answer { attempt, generation, asked_at, question, narrowed_to, tokens });

@@ -96,8 +96,8 @@ pub(super) enum Event {
     Answered { rotated: bool },
     /// The provider says that the refresh token is dead.
     Refused,
-    /// The provider may have acted; what it answered is lost. It wants to be left alone for a while, or may be asked
-    /// again at once.
+    /// The provider may have acted; what it answered is lost, or may not be used. It may be asked again at once, or is
+    /// left alone for a while.
     Lost { ask_again: bool },
     /// The provider has surely not acted.
     Failed,
@@ -291,7 +291,9 @@ impl Machine {
             (Phase::Asking { generation }, Event::Refused) => {
                 self.go(Phase::Confirming { generation }, Step::Read)
             }
-            (Phase::Asking { generation }, Event::Lost { ask_again }) => self.lost(generation, ask_again),
+            (Phase::Asking { generation }, Event::Lost { ask_again }) => {
+                self.lost(generation, ask_again)
+            }
             (Phase::Asking { .. }, Event::Failed) => self.leave(Then::End(End::Later)),
             (Phase::Keeping, Event::Kept) => self.commit(),
             (Phase::Committing, Event::Written) => self.written(),

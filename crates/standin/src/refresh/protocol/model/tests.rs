@@ -2,7 +2,7 @@
 
 use stateright::{Checker as _, HasDiscoveries, Model as _};
 
-use super::super::{Event, Given, Goal, Machine, Row, Standing, Step};
+use super::super::{End, Event, Given, Goal, Machine, Row, Standing, Step};
 use super::case::{Case, Faults, NONE, Order};
 
 /// Explores a case whole. Which of the promises do not hold in it, each with the way there.
@@ -166,6 +166,19 @@ fn rf_9_a_lost_answer_is_remembered_although_the_database_was_away() {
     }
     // What was lost is counted by its own claim; this one asked for nothing that may have been given.
     assert_eq!(step, Step::Yield { has_asked: false });
+}
+
+/// Whoever was answered about another person gave the lease back, and nothing said that a rotation was lost.
+#[test]
+fn rf_11_an_answer_that_may_not_be_used_leaves_a_record_and_asks_nothing_at_once() {
+    let row = Row { generation: 7, standing: Standing::Usable, will_do: false };
+    let (mut machine, _) = Machine::start(Goal::Token, true);
+    machine.next(Event::Read(Some(row)));
+    machine.next(Event::Claimed { generation: 7, unresolved: 0, question: 1 });
+    machine.next(Event::Read(Some(row)));
+    let left = machine.next(Event::Lost { ask_again: false });
+    assert_eq!(left, Step::Yield { has_asked: true });
+    assert_eq!(machine.next(Event::Done), Step::End(End::Later));
 }
 
 /// What a journal does with an answer for generation 7 to question 2, when it finds the row at `row` and takes a lease in
