@@ -15,7 +15,8 @@ use tokio_postgres::Row;
 
 use super::PostgresStore;
 use super::connection::{Connection, Noted};
-use super::rows::{Cells, params, uuid};
+use super::reports::Report;
+use super::rows::{Cells, number, optional, params, text, uuid};
 use super::work::{Done, work};
 
 /// The second in which the transaction began.
@@ -25,21 +26,21 @@ macro_rules! now_s {
     };
 }
 
-const NOTE: &str = concat!(
-    "INSERT INTO inval_log (bucket_s, kind, id, changes) VALUES (",
-    now_s!(),
-    ", $1, $2, 1) ON CONFLICT (bucket_s, kind, id) DO UPDATE SET changes = inval_log.changes + 1"
-);
+/// The second of this statement: the transaction may have begun long before, and its process been stopped since.
+const NOTE: &str = "INSERT INTO inval_log (bucket_s, kind, id, changes) \
+    VALUES (floor(extract(epoch FROM clock_timestamp()))::bigint, $1, $2, 1) \
+    ON CONFLICT (bucket_s, kind, id) DO UPDATE SET changes = inval_log.changes + 1";
 const NOTES: &str = "SELECT bucket_s, kind, id, changes FROM inval_log WHERE bucket_s >= $1";
-/// One row for each epoch, and one for the clock.
-const EPOCHS: &str =
-    concat!("SELECT '' AS name, ", now_s!(), " AS epoch UNION ALL SELECT name, epoch FROM epochs");
+/// The oldest transaction that is not over, beside each epoch, and once if there is none.
+const EPOCHS: &str = "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS oldest, name, epoch \
+    FROM (VALUES (0)) AS always LEFT JOIN epochs ON true";
 const BEGIN_EPOCH: &str = "INSERT INTO epochs (name, epoch) VALUES ($1, 1) \
     ON CONFLICT (name) DO UPDATE SET epoch = epochs.epoch + 1 RETURNING name, epoch";
 const REPORT: &str = concat!(
     "INSERT INTO nodes (id, seen_at_s, heard) VALUES ($1, ",
     now_s!(),
-    ", $2) ON CONFLICT (id) DO UPDATE SET seen_at_s = excluded.seen_at_s, heard = excluded.heard"
+    ", $2) ON CONFLICT (id) DO UPDATE SET seen_at_s = excluded.seen_at_s, heard = excluded.heard \
+    RETURNING seen_at_s, pg_current_xact_id()::text::bigint AS number"
 );
 const REMOVE: &str = "DELETE FROM nodes WHERE id = $1";
 const BEHIND: &str = concat!(
@@ -72,22 +73,24 @@ impl Cluster for PostgresStore {
         &self.marks
     }
 
-    /// Two statements, each of which sees what is committed when it begins. The clock and the epochs are read before
-    /// the notes: whoever has seen a roll call has seen what was noted before it.
+    /// Two statements, each of which sees what is committed when it begins. What is under way and the epochs are read
+    /// before the notes: whoever has seen a roll call has seen what was noted before it.
     async fn bulletin(&self, since: Timestamp) -> Result<Bulletin> {
-        let mut epochs = work!(self, Read, |connection| {
-            connection.all(EPOCHS, params![], named_number).await
+        let rows = work!(self, Read, |connection| {
+            connection.all(EPOCHS, params![], oldest_and_epoch).await
         })?;
+        let settled = rows.first().map_or(0, |(oldest, _)| self.reports.settled(*oldest));
+        let mut epochs: Vec<_> = rows.into_iter().filter_map(|(_, epoch)| epoch).collect();
         epochs.sort();
-        let at = if epochs.is_empty() { 0 } else { epochs.remove(0).1 };
         let since = since.before(LOOKBACK).unix_seconds();
-        // Of half a minute, so there may be many.
+        // Of half a minute at least, so there may be many.
         let notes = work!(self, Scan, |connection| {
             connection.all(NOTES, params![since], note_of).await
         })?;
         let notes = notes.into_iter().collect();
-        let at = Timestamp::from_unix_seconds(at);
-        Ok(Bulletin { at, epochs: epochs.into_iter().map(epoch).collect::<Result<_>>()?, notes })
+        let settled = Timestamp::from_unix_seconds(settled);
+        let epochs = epochs.into_iter().map(epoch).collect::<Result<_>>()?;
+        Ok(Bulletin { settled, epochs, notes })
     }
 
     async fn begin_epoch(&self, epoch: &Epoch) -> Result<u64> {
@@ -96,9 +99,13 @@ impl Cluster for PostgresStore {
 
     async fn report_node(&self, node: NodeId, heard: u64) -> Result<()> {
         let heard = i64::try_from(heard).unwrap_or(i64::MAX);
-        work!(self, Write, |connection| {
-            connection.execute(REPORT, params![node.as_bytes(), heard]).await.map(drop)
-        })
+        let report = work!(self, Write, |connection| {
+            connection.one(REPORT, params![node.as_bytes(), heard], report_of).await
+        })?;
+        if let Some(report) = report {
+            self.reports.add(report);
+        }
+        Ok(())
     }
 
     async fn remove_node(&self, node: NodeId) -> Result<()> {
@@ -158,6 +165,19 @@ async fn changes(connection: &Connection, grant: &Grant) -> Done<bool> {
     }
     let row = params![grant.id.as_bytes(), grant.scopes.to_string()];
     Ok(connection.one(CHANGES, row, |_| Ok(())).await?.is_some())
+}
+
+fn report_of(row: &Row) -> Result<Report> {
+    let mut cells = Cells::of(row, "nodes");
+    Ok(Report { at_s: cells.number("seen_at_s")?, number: cells.number("number")? })
+}
+
+fn oldest_and_epoch(row: &Row) -> Result<(i64, Option<(String, i64)>)> {
+    let oldest = Cells::of(row, "transactions").number("oldest")?;
+    let mut cells = Cells::from(row, "epochs", 1);
+    let name = cells.take("name", optional(text))?;
+    let epoch = cells.take("epoch", optional(number))?;
+    Ok((oldest, name.zip(epoch)))
 }
 
 fn named_number(row: &Row) -> Result<(String, i64)> {

@@ -42,6 +42,7 @@ mod patient;
 mod receipts;
 mod refreshes;
 mod refusal;
+mod reports;
 mod revocations;
 mod rewraps;
 mod rows;
@@ -67,6 +68,7 @@ use hosts::Hosts;
 use intents::Intents;
 use lines::Lines;
 pub use refusal::ServerError;
+use reports::Reports;
 
 /// A database, reached through a pool of connections.
 #[derive(Debug)]
@@ -75,6 +77,7 @@ pub struct PostgresStore {
     lines: Lines,
     intents: Intents,
     marks: Marks,
+    reports: Reports,
     /// Whether reads by a key are prepared.
     prepares: bool,
     name: String,
@@ -105,8 +108,9 @@ impl PostgresStore {
         let hosts = Hosts::new(address.each_host(), tls::connector(&address.tls)?);
         let pool = pool_of(&address, hosts.clone())?;
         let (lines, marks) = (Lines::new(pool.clone(), hosts), Marks::default());
+        let reports = Reports::default();
         let (intents, prepares) = (Intents::new(), address.prepares);
-        let store = Self { pool, lines, intents, marks, prepares, name, cluster: None };
+        let store = Self { pool, lines, intents, marks, reports, prepares, name, cluster: None };
         store.first_connection().await?;
         Ok(store)
     }

@@ -329,7 +329,7 @@ pub(super) fn text(cell: Cell<'_>) -> Option<String> {
     unescaped(std::str::from_utf8(cell.of(Kind::Text)?).ok()?)
 }
 
-fn number(cell: Cell<'_>) -> Option<i64> {
+pub(super) fn number(cell: Cell<'_>) -> Option<i64> {
     cell.of(Kind::Number)?.try_into().ok().map(i64::from_be_bytes)
 }
 

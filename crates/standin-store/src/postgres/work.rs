@@ -20,8 +20,7 @@ const READ_LIMIT: Duration = Duration::from_secs(5);
 const COMMIT_LIMIT: Duration = Duration::from_secs(10);
 /// How long a ROLLBACK may take.
 const ROLLBACK_LIMIT: Duration = Duration::from_secs(1);
-/// How long it is tried to find out what became of one, in all: others count on hearing of a write by then
-/// (`standin::store::LOOKBACK`).
+/// How long it is tried to find out what became of one, in all.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 pub(super) type Done<T> = std::result::Result<T, Failure>;

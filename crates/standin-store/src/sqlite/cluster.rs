@@ -25,7 +25,10 @@ const NOTE: &str = "INSERT INTO inval_log (bucket_s, kind, id, changes) \
     VALUES (unixepoch(), ?1, ?2, 1) \
     ON CONFLICT (bucket_s, kind, id) DO UPDATE SET changes = changes + 1";
 const NOTES: &str = "SELECT bucket_s, kind, id, changes FROM inval_log WHERE bucket_s >= ?1";
-const NOW: &str = "SELECT unixepoch() AS now_s";
+/// When a node last said that it is there, as far as this snapshot goes. One process writes at a time: what is not in
+/// the snapshot was begun after that, however long its process may be held up on the way to its COMMIT.
+const SETTLED: &str =
+    "SELECT min(unixepoch(), coalesce(max(seen_at_s), 0)) AS settled_s FROM nodes";
 const EPOCHS: &str = "SELECT name, epoch FROM epochs ORDER BY name";
 const BEGIN_EPOCH: &str = "INSERT INTO epochs (name, epoch) VALUES (?1, 1) \
     ON CONFLICT (name) DO UPDATE SET epoch = epoch + 1 RETURNING name, epoch";
@@ -90,11 +93,10 @@ impl Cluster for SqliteStore {
     }
 }
 
-/// The notes are read after the clock: what is visible by then is in the snapshot.
 fn read_bulletin(snapshot: &Connection, since: i64) -> Done<Bulletin> {
-    let now = one(snapshot, NOW, [], |row| Cells::of(row, "clock").number("now_s"))?;
+    let settled = one(snapshot, SETTLED, [], |row| Cells::of(row, "nodes").number("settled_s"))?;
     Ok(Bulletin {
-        at: Timestamp::from_unix_seconds(now.unwrap_or_default()),
+        settled: Timestamp::from_unix_seconds(settled.unwrap_or_default()),
         epochs: all(snapshot, EPOCHS, [], epoch_of)?,
         notes: all(snapshot, NOTES, [since], note_of)?.into_iter().collect(),
     })

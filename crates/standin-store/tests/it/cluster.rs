@@ -1,7 +1,9 @@
 //! Notes for other processes: two stores on one file, and what becomes of old notes.
 
+use std::time::Duration;
+
 use rusqlite::Connection;
-use standin::id::UserId;
+use standin::id::{NodeId, UserId};
 use standin::store::conformance::samples::{at, sign_in, user};
 use standin::store::{Cluster, Housekeeping, Outdated, Users, Watch};
 use standin::time::Timestamp;
@@ -25,8 +27,33 @@ async fn rf_10_what_one_process_takes_back_is_told_to_another_and_struck_there_o
     here.delete_user(user(1)).await.unwrap();
     assert!(!here.marks().stand(&kept_here));
     assert!(there.marks().stand(&kept_there));
-    let told = there.bulletin(heard.at).await.unwrap();
+    let told = there.bulletin(heard.settled).await.unwrap();
     assert!(told.news(&heard).any(|outdated| outdated == deleted), "{told:?}");
+}
+
+/// Its process was stopped between its statement and its COMMIT, and nobody can tell how long: other looks go well
+/// meanwhile, as long as nothing is to be reported.
+#[tokio::test]
+async fn rf_10_a_note_is_heard_however_long_after_its_second_it_becomes_visible() {
+    let store = Fixture::fresh();
+    let stopped = Connection::open(store.path()).unwrap();
+    let ten_minutes_ago = "UPDATE nodes SET seen_at_s = seen_at_s - 600";
+    store.report_node(NodeId::from_bytes([1; 16]), 0).await.unwrap();
+    stopped.execute(ten_minutes_ago, []).unwrap();
+    stopped.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let note = "INSERT INTO inval_log (bucket_s, kind, id) VALUES (unixepoch() - 599, 'user', ?1)";
+    stopped.execute(note, [[7_u8; 16]]).unwrap();
+    let before = store.bulletin(Timestamp::default()).await.unwrap();
+    let meanwhile = store.bulletin(before.settled).await.unwrap();
+    assert_eq!(meanwhile.news(&before).collect::<Vec<_>>(), []);
+    stopped.execute_batch("COMMIT").unwrap();
+    let after = store.bulletin(meanwhile.settled).await.unwrap();
+    let user = UserId::from_bytes([7; 16]);
+    assert_eq!(after.news(&meanwhile).collect::<Vec<_>>(), [Outdated::User(user)]);
+    // Whoever goes on reporting does not go on reading what is long past.
+    store.report_node(NodeId::from_bytes([1; 16]), 0).await.unwrap();
+    let settled = store.bulletin(after.settled).await.unwrap().settled;
+    assert!(settled > after.settled.after(Duration::from_secs(590)));
 }
 
 #[tokio::test]

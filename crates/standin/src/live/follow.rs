@@ -43,19 +43,27 @@ pub(super) struct Follower<'l> {
     /// What was heard last.
     pub(super) last: Option<Bulletin>,
     /// When it was last said that this node is there, and has heard which roll call.
-    pub(super) reported: Option<(Instant, u64)>,
+    pub(super) reported: Option<(Began, u64)>,
 }
 
 impl Follower<'_> {
-    /// In this order: what was heard is struck before it is said that it was heard, and both before it counts. A node
+    /// In this order: it is said that this node is there before it listens, for nobody waits until one has heard that is
+    /// taken for dead. What was heard is struck before it is said that it was heard, and both before it counts. A node
     /// that cannot say so counts for others as gone, and must not go on believing what it keeps.
     pub(super) async fn look(&mut self) -> Result<(), StoreError> {
-        let began = Began { instant: Instant::now(), at: self.live.clock.now() };
+        let began = self.now();
+        let (reported, heard) = self.reported.unzip();
+        if reported.is_none_or(|reported: Began| reported.age(began) >= REPORT) {
+            self.report(heard.unwrap_or_default()).await?;
+        }
         // At first nothing is kept yet that notes could be about.
-        let since = self.last.as_ref().map_or(Timestamp::NEVER, |last| last.at);
+        let since = self.last.as_ref().map_or(Timestamp::NEVER, |last| last.settled);
         let bulletin = self.live.store.bulletin(since).await?;
         self.strike(&bulletin);
-        self.report(bulletin.roll_calls()).await?;
+        let roll_calls = bulletin.roll_calls();
+        if self.reported.is_none_or(|(_, heard)| heard != roll_calls) {
+            self.report(roll_calls).await?;
+        }
         self.last = Some(bulletin);
         self.live.hearing.heard(began);
         Ok(())
@@ -80,18 +88,18 @@ impl Follower<'_> {
     }
 
     async fn report(&mut self, roll_calls: u64) -> Result<(), StoreError> {
-        let is_said = |&(at, heard): &(Instant, u64)| heard == roll_calls && at.elapsed() < REPORT;
-        if self.reported.as_ref().is_some_and(is_said) {
-            return Ok(());
-        }
-        let now = Instant::now();
+        let now = self.now();
         self.live.store.report_node(self.node, roll_calls).await?;
         self.reported = Some((now, roll_calls));
         Ok(())
+    }
+
+    fn now(&self) -> Began {
+        Began { instant: Instant::now(), at: self.live.clock.now() }
     }
 }
 
 /// Whether the notes in between are all there: the clock of the database goes on, and has not leapt.
 fn follows(bulletin: &Bulletin, last: &Bulletin) -> bool {
-    bulletin.at >= last.at && bulletin.at.remaining(last.at) < LONGEST_GAP
+    bulletin.settled >= last.settled && bulletin.settled.remaining(last.settled) < LONGEST_GAP
 }

@@ -1,7 +1,8 @@
 //! Whether this process knows what others have changed: when it last looked.
 //!
 //! Two clocks are asked. One that nobody sets, but that stands still while a machine sleeps; and the wall clock, which
-//! goes on then. Whichever says that it has been too long is believed.
+//! goes on then. Whichever says that it has been too long is believed. A virtual machine that its host pauses may find
+//! both where they were, until its wall clock is set again: for so long it believes what it kept before.
 
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
@@ -28,6 +29,14 @@ pub(super) struct Hearing {
 pub(super) struct Began {
     pub(super) instant: Instant,
     pub(super) at: Timestamp,
+}
+
+impl Began {
+    /// How long before `now`, by the clock that says more.
+    pub(super) fn age(&self, now: Self) -> Duration {
+        let by_the_wall = Duration::from_millis(now.at.unix_ms().abs_diff(self.at.unix_ms()));
+        now.instant.duration_since(self.instant).max(by_the_wall)
+    }
 }
 
 const NEVER: u64 = u64::MAX;

@@ -1,5 +1,8 @@
 //! What is kept is believed as long as it may be, and no longer.
 
+use std::sync::Mutex;
+
+use async_trait::async_trait;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -12,8 +15,10 @@ use crate::secret::AccessToken;
 use crate::store::conformance::samples::{
     at, client, google, grant, grant_id, identity, next, sign_in, user,
 };
-use crate::store::memory::MemoryStore;
-use crate::store::{Bulletin, Clients as _, Cluster as _, Epoch, Grants as _, Note, Users as _};
+use crate::store::memory::{MemoryStore, Wire};
+use crate::store::{
+    Bulletin, Clients as _, Cluster as _, Epoch, Grants as _, Note, StoreError, Users as _,
+};
 use crate::time::MockClock;
 
 const NODE: NodeId = NodeId::from_bytes([7; 16]);
@@ -96,7 +101,7 @@ fn bulletin(seconds: i64, epochs: &[(Epoch, u64)], outdated: &[Outdated]) -> Bul
     let second = 1_000_000 + seconds;
     let note = |&outdated| Note { second, outdated, changes: 1 };
     let (epochs, notes) = (epochs.to_vec(), outdated.iter().map(note).collect());
-    Bulletin { at: Timestamp::from_unix_seconds(second), epochs, notes }
+    Bulletin { settled: Timestamp::from_unix_seconds(second), epochs, notes }
 }
 
 #[tokio::test]
@@ -311,6 +316,59 @@ async fn nothing_is_believed_after_a_gap_that_notes_may_have_fallen_into() {
         follower.last = last.map(|seconds| bulletin(seconds, &[], &[]));
         follower.strike(&bulletin(0, &[], &[]));
         assert_eq!(place.finds(&request()), is_found, "{last:?}");
+    }
+}
+
+/// Otherwise whoever takes something back in between would be told that it was heard everywhere.
+#[tokio::test]
+async fn rf_10_a_node_says_that_it_is_there_before_it_listens() {
+    let tap = Arc::new(Tap::default());
+    let store = Arc::new(MemoryStore::default().over(Arc::clone(&tap) as Arc<dyn Wire>));
+    let live = live(&store, 0);
+    let mut follower = Follower { live: &live, node: NODE, last: None, reported: None };
+    follower.look().await.unwrap();
+    assert_eq!(tap.take(), ["report_node", "bulletin"]);
+    follower.look().await.unwrap();
+    assert_eq!(tap.take(), ["bulletin"]);
+    store.begin_epoch(&Epoch::RollCall).await.unwrap();
+    follower.look().await.unwrap();
+    assert_eq!(tap.take(), ["bulletin", "report_node"]);
+    assert_eq!(store.nodes_behind(1).await, Ok(Vec::new()));
+    // And when it has not said so for a while, by either clock.
+    let awhile = Duration::from_secs(2);
+    let by_the_wall = heard(at(0).before(awhile));
+    let by_the_other = Began { instant: Instant::now() - awhile, at: at(0) };
+    for reported in [by_the_wall, by_the_other] {
+        follower.reported = Some((reported, 1));
+        follower.look().await.unwrap();
+        assert_eq!(tap.take(), ["report_node", "bulletin"]);
+    }
+    assert_eq!(store.nodes_behind(1).await, Ok(Vec::new()));
+}
+
+/// What a node asks of its database, in turn.
+#[derive(Debug, Default)]
+struct Tap(Mutex<Vec<&'static str>>);
+
+impl Tap {
+    fn take(&self) -> Vec<&'static str> {
+        std::mem::take(&mut self.0.lock().unwrap())
+    }
+}
+
+#[async_trait]
+impl Wire for Tap {
+    async fn there(&self, what: &'static str) -> Result<(), StoreError> {
+        self.0.lock().unwrap().push(what);
+        Ok(())
+    }
+
+    async fn back(&self, _: &'static str) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    fn now(&self) -> Timestamp {
+        at(0)
     }
 }
 

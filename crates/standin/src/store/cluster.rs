@@ -4,11 +4,12 @@
 //! a change ─▶ the same transaction: inval_log ─▶ bulletin, looked at by every node a few times a second ─▶ Marks
 //! ```
 //!
-//! Nothing is sent. A note stands in the bucket of the second in which its transaction began, and may become visible
-//! when that second is long over; so each look goes back by [`LOOKBACK`], which is longer than any transaction of
-//! ours takes, and finds again what it has found before. So each note counts the changes that it stands for, and
-//! whoever looks strikes what was not noted, or less often, when they looked before. What was changed is struck once,
-//! and may be remembered again from then on.
+//! Nothing is sent. A note stands in the bucket of the second in which it was written, and may become visible when that
+//! second is long over: its process was stopped before the COMMIT, or the COMMIT waits for a standby. Nobody can say how
+//! long that takes. So a look tells how far the next one must go back, to before whatever was still under way
+//! ([`Bulletin::settled`]), and the next finds again what was found before. So each note counts the changes that it
+//! stands for, and whoever looks strikes what was not noted, or less often, when they looked before. What was changed is
+//! struck once, and may be remembered again from then on.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -23,9 +24,8 @@ use crate::secret::sha256;
 use crate::time::Timestamp;
 use crate::verify::ProviderId;
 
-/// How far a look goes back behind the one before it. A write that is acknowledged has taken no longer than this from
-/// its first statement on: in PostgreSQL ten seconds for its work, ten for its COMMIT, and ten for finding out what
-/// became of that (`standin-store/src/postgres/work.rs`); in SQLite its place in one commit.
+/// How far a look goes back behind what the one before it calls settled: longer than between a note's second and the
+/// moment in which the database counts its transaction among those that are under way, which is within one statement.
 pub const LOOKBACK: Duration = Duration::from_secs(31);
 /// A node that has not been heard of for so long is taken for dead. Long before that it believes nothing that it
 /// remembers, since it cannot have looked either.
@@ -141,8 +141,9 @@ pub struct Note {
 /// What there is to hear at one moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Bulletin {
-    /// When that was, by the clock of the database. What was committed before it is in here.
-    pub at: Timestamp,
+    /// A moment ago by the clock of the database, or long ago if something is under way since then: what is not in
+    /// here and becomes visible later was noted after it, or less than [`LOOKBACK`] before.
+    pub settled: Timestamp,
     /// Every epoch that was ever begun, in their order.
     pub epochs: Vec<(Epoch, u64)>,
     /// What was outdated lately, also what earlier bulletins have told.
@@ -181,8 +182,8 @@ impl Bulletin {
 pub trait Cluster {
     /// What this process knows to be outdated.
     fn marks(&self) -> &Marks;
-    /// What there is to hear, in one look. Of what was outdated, at least everything that became visible after `since`,
-    /// the time of an earlier bulletin.
+    /// What there is to hear, in one look. Of what was outdated, at least everything that became visible after an
+    /// earlier bulletin that was settled at `since`, however long ago it was written.
     async fn bulletin(&self, since: Timestamp) -> Result<Bulletin>;
     /// Begins another epoch, and gives its number.
     async fn begin_epoch(&self, epoch: &Epoch) -> Result<u64>;

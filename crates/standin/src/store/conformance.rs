@@ -87,7 +87,7 @@ macro_rules! store_laws {
                 a_data_key_that_is_removed_outdates_everything,
                 a_grant_that_is_replaced_is_outdated,
                 a_grant_that_is_withdrawn_is_outdated,
-                a_look_goes_back_further_than_any_write_takes,
+                a_look_goes_back_further_than_any_statement_takes,
                 every_change_is_news_once,
                 a_new_identity_outdates_its_subject,
                 a_node_is_behind_until_it_has_heard_the_roll_call,

@@ -40,7 +40,7 @@ pub struct MemoryStore {
     marks: Marks,
 }
 
-/// What lies between a node and its database, for simulations: what refreshes do goes over it.
+/// What lies between a node and its database, for simulations: what refreshes do goes over it, and what nodes hear.
 #[async_trait]
 pub(crate) trait Wire: std::fmt::Debug + Send + Sync {
     /// The way there. An error says that nothing was done.

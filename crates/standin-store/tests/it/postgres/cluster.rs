@@ -1,9 +1,9 @@
 //! Transactions that are slower than the second in which they began.
 
-use standin::id::UserId;
+use standin::id::{NodeId, UserId};
 use standin::store::conformance::samples::at;
-use standin::store::{Cluster, Housekeeping, LOOKBACK, Outdated, ReceiptKind, Receipts};
-use standin::time::Timestamp;
+use standin::store::{Cluster, Housekeeping, Outdated, ReceiptKind, Receipts};
+use standin::time::{Clock as _, SystemClock, Timestamp};
 
 use super::fixture::{Fixture, connect, until_waiting};
 
@@ -11,21 +11,30 @@ use super::fixture::{Fixture, connect, until_waiting};
 #[ignore = "needs a PostgreSQL server"]
 async fn rf_10_a_note_that_becomes_visible_long_after_its_second_is_heard() {
     let store = Fixture::fresh().await;
+    let node = NodeId::from_bytes([1; 16]);
     let (slow, _connected) = connect(&store.database).await;
-    // As slow as a write of ours may be before it is given up.
-    let begun = LOOKBACK.as_secs() - 1;
+    // Its process is stopped, or its COMMIT waits for a standby.
+    let begun = 600;
     let user = UserId::from_bytes([7; 16]);
     let note = format!(
         "BEGIN; INSERT INTO inval_log (bucket_s, kind, id) VALUES \
          (floor(extract(epoch FROM now()))::bigint - {begun}, 'user', '07070707-0707-0707-0707-070707070707')"
     );
     slow.batch_execute(&note).await.unwrap();
+    store.report_node(node, 0).await.unwrap();
     let before = store.bulletin(Timestamp::NEVER).await.unwrap();
-    let meanwhile = store.bulletin(before.at).await.unwrap();
+    let meanwhile = store.bulletin(before.settled).await.unwrap();
     assert_eq!(meanwhile.news(&before).collect::<Vec<_>>(), []);
     slow.batch_execute("COMMIT").await.unwrap();
-    let after = store.bulletin(meanwhile.at).await.unwrap();
+    let after = store.bulletin(meanwhile.settled).await.unwrap();
     assert_eq!(after.news(&meanwhile).collect::<Vec<_>>(), [Outdated::User(user)]);
+    // Whoever goes on reporting does not go on reading what is long past: once what was under way is over.
+    store.report_node(node, 0).await.unwrap();
+    let mut settled = Timestamp::default();
+    while settled == Timestamp::default() {
+        settled = store.bulletin(after.settled).await.unwrap().settled;
+    }
+    assert!(settled <= SystemClock.now());
 }
 
 /// What is committed is struck in the process that did it, whether or not it heard so.
@@ -48,7 +57,7 @@ async fn rf_10_every_store_on_a_database_has_marks_of_its_own() {
     let (kept_here, kept_there) = (watch(&here), watch(&there));
     here.revoke_client(client(1).id, at(9)).await.unwrap();
     assert!(!here.marks().stand(&kept_here) && there.marks().stand(&kept_there));
-    let told = there.bulletin(heard.at).await.unwrap();
+    let told = there.bulletin(heard.settled).await.unwrap();
     assert_eq!(told.news(&heard).collect::<Vec<_>>(), [revoked]);
 }
 

@@ -19,6 +19,19 @@ pub(super) struct Notes {
     nodes: BTreeMap<NodeId, (Timestamp, u64)>,
 }
 
+impl Notes {
+    /// Nothing is ever under way here.
+    fn since(&self, since: i64) -> Bulletin {
+        let found = self.outdated.iter().filter(|((second, _), _)| *second >= since);
+        let note = |(&(second, outdated), &changes)| Note { second, outdated, changes };
+        Bulletin {
+            settled: SystemClock.now(),
+            epochs: self.epochs.iter().map(|(epoch, count)| (epoch.clone(), *count)).collect(),
+            notes: found.map(note).collect(),
+        }
+    }
+}
+
 impl MemoryStore {
     pub(super) fn note(&self, tables: &mut Tables, outdated: Outdated) {
         let second = SystemClock.now().unix_seconds();
@@ -39,15 +52,8 @@ impl Cluster for MemoryStore {
     }
 
     async fn bulletin(&self, since: Timestamp) -> Result<Bulletin> {
-        let (tables, since) = (self.tables(), since.before(LOOKBACK).unix_seconds());
-        let notes = &tables.notes;
-        let found = notes.outdated.iter().filter(|((second, _), _)| *second >= since);
-        let note = |(&(second, outdated), &changes)| Note { second, outdated, changes };
-        Ok(Bulletin {
-            at: SystemClock.now(),
-            epochs: notes.epochs.iter().map(|(epoch, count)| (epoch.clone(), *count)).collect(),
-            notes: found.map(note).collect(),
-        })
+        let since = since.before(LOOKBACK).unix_seconds();
+        self.reach("bulletin", |tables, _| Ok(tables.notes.since(since))).await
     }
 
     async fn begin_epoch(&self, epoch: &Epoch) -> Result<u64> {
@@ -59,8 +65,11 @@ impl Cluster for MemoryStore {
     }
 
     async fn report_node(&self, node: NodeId, heard: u64) -> Result<()> {
-        self.tables().notes.nodes.insert(node, (SystemClock.now(), heard));
-        Ok(())
+        self.reach("report_node", |tables, _| {
+            tables.notes.nodes.insert(node, (SystemClock.now(), heard));
+            Ok(())
+        })
+        .await
     }
 
     async fn remove_node(&self, node: NodeId) -> Result<()> {
