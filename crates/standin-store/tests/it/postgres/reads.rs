@@ -8,8 +8,8 @@ use futures_util::future::join_all;
 use standin::store::conformance::samples::{attempt, grant, grant_id, sign_in};
 use standin::store::{Attempts, Grants, Result, Users};
 use standin::vault::Grant;
-use standin_store::postgres::PostgresStore;
 use standin_store::postgres::testing::Database;
+use standin_store::postgres::{PostgresStore, migrate};
 use tokio::time::{Duration, sleep};
 use tokio_postgres::Client;
 
@@ -38,6 +38,8 @@ impl Place {
     pub(super) async fn reached(at: impl Fn(&Database) -> String) -> Self {
         let database = Database::fresh();
         let url = at(&database).replace("pool_timeout=60", "pool_timeout=2&pool_size=2");
+        // By another pool: a migration that takes its time opens a second connection, to look who is in the way.
+        migrate(&url).await.unwrap();
         let store = PostgresStore::open(&url).await.unwrap();
         sign_in_all(&store).await;
         let (other, connected) = connect(&database).await;

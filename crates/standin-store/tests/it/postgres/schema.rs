@@ -156,16 +156,13 @@ async fn a_migration_that_is_cut_off_says_so_and_who_was_in_the_way() {
     let (_dump, _dumping) = a_dump(&database).await;
     let url = database.url();
     let (migrated, ()) = tokio::join!(migrate(&url), async {
-        let looked = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
-            AND state = 'idle' AND query LIKE '%pg_blocking_pids%'";
-        while database.psql(looked) == "0" {
+        // While it waits, and after it has looked for whom.
+        let cut_off = "SELECT pg_terminate_backend(waits.pid) FROM pg_locks AS waits, pg_stat_activity AS looked \
+            WHERE NOT granted AND database = looked.datid AND datname = current_database() \
+            AND state = 'idle' AND query LIKE '%pg_blocking_pids%' AND query_start > waitstart";
+        while database.psql(cut_off).is_empty() {
             sleep(Duration::from_millis(10)).await;
         }
-        until_waiting(&database).await;
-        database.psql(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
-             WHERE datname = current_database() AND wait_event_type = 'Lock'",
-        );
     });
     let refused = migrated.unwrap_err();
     assert!(matches!(refused, ServerError::NotMigrated { .. }), "{refused}");
