@@ -221,7 +221,7 @@ async fn vc_7_a_vault_does_not_open_with_another_key_and_is_left_as_it_was() {
     std::fs::write(&path, other.to_toml().unwrap().replace("k1", "k2")).unwrap();
     restrict(&path);
     let renamed = KeyFile::read(&path).unwrap();
-    assert!(matches!(open_with(&world, &renamed).await, Err(VaultError::KeyMissing)));
+    assert!(matches!(open_with(&world, &renamed).await, Err(VaultError::NotNamed { .. })));
 
     assert_eq!(world.database_dump(), dump);
     assert!(file() == before, "not a byte is changed");

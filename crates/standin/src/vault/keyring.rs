@@ -88,10 +88,10 @@ impl KeyRing {
     /// Unwraps the data keys of `store` with the keys of `file`; makes the first data key of an empty vault.
     ///
     /// # Errors
-    /// [`VaultError::KeyMissing`] when a data key is wrapped by a key that the file does not name,
+    /// [`VaultError::NotNamed`] when a data key is wrapped by a key that the file does not name,
     /// [`VaultError::Unwrap`] when that key is another one under the same name, or is not to be had: in each case
-    /// nothing is written. A tenant's key that cannot be unwrapped is none: what it sealed does not open, and the rest
-    /// does.
+    /// nothing is written. A tenant's key that cannot be had is none ([`KeyRing::left_out`]): what it sealed does not
+    /// open, and the rest does.
     pub async fn load(
         file: &KeyFile,
         store: &dyn Store,
@@ -130,17 +130,25 @@ impl KeyRing {
         }
         if !new.is_empty() {
             for (row, tried) in Wrapping::try_all(wrapping(), new).await {
-                let stops = |error: &VaultError| match old {
+                let stops = match old {
                     Some(_) => row.id == everybodys,
-                    None => row.tenant.is_none() || !matches!(error, VaultError::Unwrap { .. }),
+                    None => row.tenant.is_none(),
                 };
                 match tried {
-                    Err(error) if stops(&error) => return Err(error),
+                    Err(error) if stops => return Err(error),
                     tried => keys.insert(row.id, Entry::tried(row, tried, now)),
                 };
             }
         }
         Ok(Self { active, keys })
+    }
+
+    /// The data keys that could not be had: which, whose, and why. What they sealed does not open.
+    pub fn left_out(&self) -> impl Iterator<Item = (u32, Option<&str>, &VaultError)> {
+        self.keys.iter().filter_map(|(id, entry)| {
+            let left_out = entry.left_out.as_ref()?;
+            Some((*id, entry.tenant.as_deref(), &left_out.error))
+        })
     }
 
     /// Whether a key was left out and is worth another try.
@@ -259,8 +267,10 @@ impl Entry {
                     data_key = row.id, tenant, %error,
                     "a data key is left out; nothing that it sealed opens until it can be had"
                 );
-                let error =
-                    if error == VaultError::KeyMissing { named_nowhere(row) } else { error };
+                let error = match error {
+                    VaultError::NotNamed { .. } => named_nowhere(row),
+                    error => error,
+                };
                 let left_out = Some(LeftOut { error, tried_at: now });
                 Self { left_out, ..Self::of(row, None) }
             }
@@ -386,7 +396,7 @@ impl Wrapping {
             let kek = place.kek.to_owned();
             VaultError::Wrap { kek, reason: Box::new(reason) }
         };
-        let kek = self.kek(place.kek)?.map_err(failed)?;
+        let kek = self.kek(place.kek).ok_or(VaultError::KeyMissing)?.map_err(failed)?;
         let wrapped = kek.wrap(data_key, place, entropy).await.map_err(failed)?;
         let again = kek.unwrap(&wrapped, place).await.map_err(failed)?;
         if !same_bytes(again.as_slice(), data_key.as_slice()) {
@@ -424,7 +434,7 @@ impl Wrapping {
     /// The data key of a row.
     ///
     /// # Errors
-    /// [`VaultError::KeyMissing`], [`VaultError::Unwrap`].
+    /// [`VaultError::NotNamed`], [`VaultError::Unwrap`].
     pub(super) async fn unwrap(&self, row: &DataKeyRow) -> Result<Key, VaultError> {
         let failed = |reason| {
             let (key, kek) = (row.id, row.wrapped_by.clone());
@@ -432,7 +442,8 @@ impl Wrapping {
         };
         let tenant = row.tenant.as_deref();
         let place = Place { data_key: row.id, kek: &row.wrapped_by, tenant };
-        let kek = self.kek(&row.wrapped_by)?.map_err(failed)?;
+        let not_named = || VaultError::NotNamed { key: row.id, kek: row.wrapped_by.clone() };
+        let kek = self.kek(&row.wrapped_by).ok_or_else(not_named)?.map_err(failed)?;
         let key = kek.unwrap(&row.wrapped, &place).await.map_err(failed)?;
         let check = check_value(row.id, &key)?;
         match row.key_check {
@@ -446,10 +457,10 @@ impl Wrapping {
         self.keks.iter().any(|(known, _)| known == id)
     }
 
-    fn kek(&self, id: &str) -> Result<Result<Arc<dyn KeyWrap>, KekError>, VaultError> {
-        let (_, kek) =
-            self.keks.iter().find(|(known, _)| known == id).ok_or(VaultError::KeyMissing)?;
-        Ok(match (kek, &self.external) {
+    /// `None` if nothing names it.
+    fn kek(&self, id: &str) -> Option<Result<Arc<dyn KeyWrap>, KekError>> {
+        let (_, kek) = self.keks.iter().find(|(known, _)| known == id)?;
+        Some(match (kek, &self.external) {
             (Kek::Local(key), _) => Ok(Arc::clone(key) as Arc<dyn KeyWrap>),
             (Kek::External(name), Some(external)) => external.find(name),
             (Kek::External(_), None) => Err(KekError::NotConfigured(

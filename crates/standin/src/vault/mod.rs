@@ -65,11 +65,21 @@ pub enum VaultError {
     /// The key that a value names was a tenant's, and was destroyed for good.
     #[error("the key of this value was destroyed with its tenant's data: it never opens again")]
     KeyDestroyed,
-    /// The key that a value names is not in the ring, or is wrapped by one that nothing at hand names.
+    /// The key that a value names is not in the ring, or the key-encryption key that was named is not in the list.
     #[error(
         "a key is missing from the key ring: restore the key file that this vault was made with, or name that key-encryption key again"
     )]
     KeyMissing,
+    /// A data key is wrapped by a key-encryption key that nothing at hand names.
+    #[error(
+        "data key {key} is wrapped by key-encryption key `{kek}`, which neither the key file nor the configuration names: restore the key file that this vault was made with, or name that key again"
+    )]
+    NotNamed {
+        /// Which data key.
+        key: u32,
+        /// What it is wrapped by.
+        kek: String,
+    },
     /// The rows cannot be read or written.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -110,9 +120,13 @@ impl VaultError {
 
     /// Whether it is what is stored that is wrong: no restart and no other moment mends it.
     pub(crate) fn is_damage(&self) -> bool {
-        matches!(self, Self::DoesNotOpen | Self::KeyMissing | Self::UnknownFormat)
-            || (matches!(self, Self::Unwrap { .. })
-                && self.reason().is_some_and(KekError::is_damage))
+        match self {
+            Self::DoesNotOpen | Self::KeyMissing | Self::NotNamed { .. } | Self::UnknownFormat => {
+                true
+            }
+            Self::Unwrap { reason, .. } => reason.is_damage(),
+            _ => false,
+        }
     }
 
     /// Whether what this was said of never opens again: no restart and no other moment mends it.
