@@ -12,7 +12,8 @@ use secrecy::SecretString;
 use standin::http::{AddressPolicy, HttpClient, HttpError, Request, ReqwestClient, Response};
 use standin::time::SystemClock;
 use standin::vault::{
-    AwsSettings, Environment, ExternalKeys, GoogleSettings, KeyFile, TransitSettings, VaultToken,
+    AwsSettings, Environment, ExternalKeys, GoogleSettings, KeyFile, KeyRing, TransitSettings,
+    VaultError, VaultToken,
 };
 
 use crate::config::{self, ConfigError, Keys, origin};
@@ -22,6 +23,16 @@ const CERTIFICATE: &[u8] = b"-----BEGIN CERTIFICATE-----";
 /// Reads the list of key-encryption keys.
 pub fn read(keys: &Keys) -> Result<KeyFile, ConfigError> {
     Ok(keys.read()?.reaching(external(keys, config::of_others())?))
+}
+
+/// What is wrong with the data keys that cannot be had; `None` if all can.
+pub(crate) fn left_out(ring: &KeyRing) -> Option<String> {
+    let whose = |(_, tenant, error): (u32, Option<&str>, &VaultError)| {
+        let tenant = tenant.map_or_else(String::new, |tenant| format!("tenant `{tenant}`: "));
+        format!("{tenant}{error}")
+    };
+    let words: Vec<_> = ring.left_out().map(whose).collect();
+    (!words.is_empty()).then(|| words.join("; "))
 }
 
 /// The way to those that are kept elsewhere.

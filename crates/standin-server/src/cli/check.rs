@@ -4,7 +4,7 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use anyhow::{Context as _, ensure};
+use anyhow::{Context as _, bail, ensure};
 use secrecy::ExposeSecret as _;
 use serde::Serialize;
 use standin::entropy::SystemEntropy;
@@ -142,7 +142,10 @@ async fn database(config: &Config) -> anyhow::Result<Arc<dyn Store>> {
 /// `serve` to do.
 async fn vault(keys: &KeyFile, store: &dyn Store) -> anyhow::Result<()> {
     if !store.data_keys().await?.is_empty() {
-        KeyRing::load(keys, store, &SystemClock, &SystemEntropy).await?;
+        let ring = KeyRing::load(keys, store, &SystemClock, &SystemEntropy).await?;
+        if let Some(left_out) = keys::left_out(&ring) {
+            bail!("not all data keys open: {left_out}");
+        }
     }
     Ok(())
 }

@@ -45,7 +45,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
         restored => restored.context("nothing was restored")?,
     };
     open(&config).await.with_context(|| {
-        format!("{} is there, and the service cannot use it yet", restored.path.display())
+        format!("{} is there, and not all of it can be used yet", restored.path.display())
     })?;
     if args.json {
         return output::json(&json!({ "path": restored.path, "bytes": restored.bytes }));
@@ -58,11 +58,14 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
 
 /// Brings the tables up to date, and opens every data key.
 async fn open(config: &Config) -> anyhow::Result<()> {
-    let (keys, store) = (keys::read(&config.keys)?, app::open_store(config).await?);
+    let (list, store) = (keys::read(&config.keys)?, app::open_store(config).await?);
     if !store.data_keys().await?.is_empty() {
-        KeyRing::load(&keys, &*store, &SystemClock, &SystemEntropy).await.context(
+        let ring = KeyRing::load(&list, &*store, &SystemClock, &SystemEntropy).await.context(
             "its data keys do not open: put the key file of that time back at [keys] file",
         )?;
+        if let Some(left_out) = keys::left_out(&ring) {
+            bail!("not all of its data keys open: {left_out}");
+        }
     }
     Ok(())
 }

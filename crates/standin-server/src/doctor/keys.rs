@@ -61,9 +61,13 @@ pub(super) async fn look(patient: &Patient) -> Vec<Finding> {
     }
 }
 
-async fn opens(keys: &KeyFile, store: &dyn Store, rows: &[DataKeyRow]) -> Finding {
-    match KeyRing::load(keys, store, &SystemClock, &SystemEntropy).await {
-        Ok(_) => {
+async fn opens(list: &KeyFile, store: &dyn Store, rows: &[DataKeyRow]) -> Finding {
+    match KeyRing::load(list, store, &SystemClock, &SystemEntropy).await {
+        Ok(ring) => {
+            if let Some(detail) = keys::left_out(&ring) {
+                let action = "what these sealed does not open, and everything else does: make their key-encryption key reachable, or restore their rows from a backup";
+                return Finding::error(KEYS, detail, action);
+            }
             let live = rows.iter().filter(|row| row.removed_at.is_none()).count();
             Finding::ok(KEYS, format!("all {live} data keys open"))
         }
@@ -71,7 +75,7 @@ async fn opens(keys: &KeyFile, store: &dyn Store, rows: &[DataKeyRow]) -> Findin
             let missing: Vec<_> = rows
                 .iter()
                 .filter(|row| row.removed_at.is_none())
-                .filter(|row| !keys.ids().any(|id| id == row.wrapped_by))
+                .filter(|row| !list.ids().any(|id| id == row.wrapped_by))
                 .map(|row| format!("data key {} needs `{}`", row.id, row.wrapped_by))
                 .collect();
             let detail = match missing.as_slice() {

@@ -82,6 +82,30 @@ fn a_client_that_cannot_be_right_is_found() {
     }
 }
 
+/// A service starts without a tenant's key; whoever looks at the vault must hear of it.
+#[test]
+fn vc_15_a_tenants_data_key_that_does_not_open_is_found_and_named_by_all_who_look() {
+    let place = Place::new();
+    drop(place.serve());
+    place.with_store(async |store| {
+        let everybodys = store.data_keys().await.unwrap().remove(0);
+        let tenant = Some("corp.example".to_owned());
+        store.add_data_key(DataKeyRow { id: 2, version: 1, tenant, ..everybodys }).await.unwrap();
+    });
+    assert_found(&place.finding("keys"), "error", "tenant `corp.example`: data key 2 cannot be");
+    let checked = place.run(&["check"]);
+    assert_eq!(checked.status.code(), Some(1), "{checked:?}");
+    assert!(format!("{checked:?}").contains("data key 2 cannot be"), "{checked:?}");
+
+    assert!(place.run(&["backup", "--to", "copy.db"]).status.success());
+    place.lose_database();
+    let restored = place.run(&["restore", "copy.db"]);
+    assert_eq!(restored.status.code(), Some(1), "{restored:?}");
+    let words = String::from_utf8(restored.stderr).unwrap();
+    assert!(words.contains("data key 2 cannot be") && words.contains("corp.example"), "{words}");
+    assert!(place.path("standin.db").exists(), "it is there all the same");
+}
+
 #[test]
 fn keys_that_others_may_read_or_that_are_not_the_vaults_are_found() {
     let place = Place::new();
