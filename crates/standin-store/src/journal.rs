@@ -84,6 +84,22 @@ impl FileJournal {
         Ok(Self { shared, clock })
     }
 
+    /// What has waited of this grant's and is such does so no longer.
+    async fn settle_those(
+        &self,
+        grant: GrantId,
+        is_it: impl Fn(&JournalRecord) -> bool + Send + 'static,
+    ) {
+        if !held(&self.shared.known).waits_for(grant, &is_it) {
+            return;
+        }
+        let settled = self.on_disk(move |shared, now| shared.settle(grant, &is_it, now)).await;
+        // Should it not be written, the answer is brought to its row once more, which has it already.
+        if let Err(error) = settled {
+            tracing::warn!(%error, "the journal does not note that an answer is stored");
+        }
+    }
+
     /// On a thread that may wait. What was begun is done also where nobody waits for it any more.
     async fn on_disk(
         &self,
@@ -102,22 +118,25 @@ impl Journal for FileJournal {
     }
 
     async fn settle(&self, grant: GrantId, generation: u64) {
-        if !held(&self.shared.known).waits_for(grant, generation) {
-            return;
-        }
-        let settled = self.on_disk(move |shared, now| shared.settle(grant, generation, now)).await;
-        // Should it not be written, the answer is brought to its row once more, which has it already.
-        if let Err(error) = settled {
-            tracing::warn!(%error, "the journal does not note that an answer is stored");
-        }
+        self.settle_those(grant, move |record| record.generation < generation).await;
     }
 
-    fn find(&self, grant: GrantId, generation: u64) -> Option<JournalRecord> {
-        held(&self.shared.known).newest(grant, generation)
+    async fn outdate(&self, grant: GrantId, since: Timestamp) {
+        self.settle_those(grant, move |record| record.asked_at < since).await;
+    }
+
+    fn find(&self, grant: GrantId, generation: u64) -> Vec<JournalRecord> {
+        held(&self.shared.known).newest(grant, generation, self.clock.now())
     }
 
     fn kept(&self) -> Vec<JournalRecord> {
-        held(&self.shared.known).records()
+        held(&self.shared.known).records(self.clock.now())
+    }
+
+    async fn tidy(&self) {
+        if let Err(error) = self.on_disk(Shared::tidy).await {
+            tracing::warn!(%error, "the journal keeps what is past its time");
+        }
     }
 
     fn waiting(&self) -> usize {
@@ -141,9 +160,14 @@ impl Shared {
         Ok(())
     }
 
-    fn settle(&self, grant: GrantId, generation: u64, now: Timestamp) -> io::Result<()> {
+    fn settle(
+        &self,
+        grant: GrantId,
+        is_it: impl Fn(&JournalRecord) -> bool,
+        now: Timestamp,
+    ) -> io::Result<()> {
         let mut writer = held(&self.writer);
-        let settled = held(&self.known).settle(grant, generation, now);
+        let settled = held(&self.known).settle(grant, is_it, now);
         if settled.is_empty() {
             return Ok(());
         }
@@ -153,6 +177,15 @@ impl Shared {
             return self.begin_anew(&mut writer, now);
         }
         settled.into_iter().try_for_each(|attempt| writer.file.settle(attempt, now))
+    }
+
+    /// A file never loses a record: what is past its time goes with the whole file.
+    fn tidy(&self, now: Timestamp) -> io::Result<()> {
+        let mut writer = held(&self.writer);
+        if !held(&self.known).is_past(now) {
+            return Ok(());
+        }
+        self.begin_anew(&mut writer, now)
     }
 
     fn begin_anew(&self, writer: &mut Writer, now: Timestamp) -> io::Result<()> {

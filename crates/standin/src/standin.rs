@@ -504,6 +504,7 @@ impl Standin {
     /// [`Error::Store`]; what was forgotten until then is forgotten.
     pub async fn prune(&self) -> Result<(), Error> {
         let (store, now) = (&self.0.core.store, self.0.core.now());
+        self.0.refresher.tidy().await;
         store.prune(now).await?;
         for kind in ReceiptKind::ALL {
             let most = self.0.receipts.most(kind);

@@ -49,19 +49,24 @@ impl Known {
         self.waiting
     }
 
-    pub(super) fn waits_for(&self, grant: GrantId, generation: u64) -> bool {
-        self.grant(grant).any(|kept| is_waiting_before(kept, generation))
+    /// Whether anything in it is past its time.
+    pub(super) fn is_past(&self, now: Timestamp) -> bool {
+        self.all().any(|kept| !is_worth_keeping(kept, now))
     }
 
-    /// What has waited for this grant's row to come to `generation` does so no longer. Whose answers they were.
+    pub(super) fn waits_for(&self, grant: GrantId, is_it: impl Fn(&JournalRecord) -> bool) -> bool {
+        self.grant(grant).any(|kept| kept.settled_at.is_none() && is_it(&kept.record))
+    }
+
+    /// What has waited of this grant's and is such does so no longer. Whose answers they were.
     pub(super) fn settle(
         &mut self,
         grant: GrantId,
-        generation: u64,
+        is_it: impl Fn(&JournalRecord) -> bool,
         now: Timestamp,
     ) -> Vec<RefreshId> {
         let of_it = self.of.get_mut(&grant).into_iter().flatten();
-        let waiting = of_it.filter(|kept| is_waiting_before(kept, generation));
+        let waiting = of_it.filter(|kept| kept.settled_at.is_none() && is_it(&kept.record));
         let settled: Vec<_> = waiting
             .map(|kept| {
                 kept.settled_at = Some(now);
@@ -72,17 +77,22 @@ impl Known {
         settled
     }
 
-    /// The newest answer to this grant for `generation` or a later one.
-    pub(super) fn newest(&self, grant: GrantId, generation: u64) -> Option<JournalRecord> {
-        let is_it = |kept: &&Kept| kept.record.generation >= generation;
-        self.grant(grant).filter(is_it).max_by_key(|kept| age(kept)).map(|kept| kept.record.clone())
+    /// The answers to this grant for `generation` or a later one, newest first, but those that are past their time.
+    pub(super) fn newest(
+        &self,
+        grant: GrantId,
+        generation: u64,
+        now: Timestamp,
+    ) -> Vec<JournalRecord> {
+        let of_it = self.grant(grant).filter(|kept| kept.record.generation >= generation);
+        let mut newest = by_age(of_it, now);
+        newest.reverse();
+        newest
     }
 
-    /// Oldest first.
-    pub(super) fn records(&self) -> Vec<JournalRecord> {
-        let mut all: Vec<&Kept> = self.all().collect();
-        all.sort_by_key(|kept| age(kept));
-        all.into_iter().map(|kept| kept.record.clone()).collect()
+    /// Oldest first, but those that are past their time.
+    pub(super) fn records(&self, now: Timestamp) -> Vec<JournalRecord> {
+        by_age(self.all(), now)
     }
 
     fn grant(&self, grant: GrantId) -> impl Iterator<Item = &Kept> {
@@ -98,8 +108,10 @@ impl FromIterator<Kept> for Known {
     }
 }
 
-fn is_waiting_before(kept: &Kept, generation: u64) -> bool {
-    kept.settled_at.is_none() && kept.record.generation < generation
+fn by_age<'k>(all: impl Iterator<Item = &'k Kept>, now: Timestamp) -> Vec<JournalRecord> {
+    let mut all: Vec<&Kept> = all.filter(|kept| is_worth_keeping(kept, now)).collect();
+    all.sort_by_key(|kept| age(kept));
+    all.into_iter().map(|kept| kept.record.clone()).collect()
 }
 
 /// The generation first: it goes on also where a clock was set back.

@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep};
 use super::classify::{Fate, classify};
 use super::exchange::Exchange;
 use super::guard::Outcome as Asked;
-use super::journal::{Answer, JournalRecord};
+use super::journal::Answer;
 use super::protocol::{End, Event, Goal, Machine, Row, Standing, Step};
 use super::{FreshToken, Need, Outcome, RefreshFailure, Target, later};
 use super::{lasting, points};
@@ -96,17 +96,21 @@ impl<'a> Flight<'a> {
         Self { unless_past: Some(version), ..self }
     }
 
-    /// Brings an answer of the journal to its row.
-    pub(super) async fn replay(mut self, record: &JournalRecord) -> Outcome {
-        let Some(grant) = self.exchange.core.store.grant(record.grant).await? else {
-            self.exchange.journal.settle(record.grant, record.generation + 1).await;
+    /// Brings the newest answer of the journal to its row.
+    pub(super) async fn replay(mut self) -> Outcome {
+        let id = self.target.grant;
+        let Some(grant) = self.exchange.core.store.grant(id).await? else {
+            self.exchange.journal.settle(id, u64::MAX).await;
             return Err(RefreshFailure::Gone);
         };
         self.exchange.core.vault.learn(grant.tokens.iter()).await;
-        self.attempt = record.attempt;
         self.destination = Some(Destination::of(&grant));
-        let Some(answer) = Answer::of_record(record, &grant, &self.exchange.core.vault) else {
-            tracing::error!(grant.id = %record.grant, "an answer of the journal does not open; it is left where it is");
+        let Some(record) = self.exchange.newest_kept(&grant, 0).await? else {
+            return Err(later(None));
+        };
+        self.attempt = record.attempt;
+        let Some(answer) = Answer::of_record(&record, &grant, &self.exchange.core.vault) else {
+            tracing::error!(grant.id = %id, "an answer of the journal does not open; it is left where it is");
             return Err(later(None));
         };
         let given = answer.given();
@@ -167,7 +171,7 @@ impl<'a> Flight<'a> {
             Step::Ask => Ok(self.ask().await),
             Step::Keep { question } => Ok(self.keep(question).await),
             Step::Commit { is_in_doubt } => self.commit(is_in_doubt).await,
-            Step::Recall { generation } => Ok(self.recall(generation)),
+            Step::Recall { generation } => self.recall(generation).await,
             Step::Bury { rotation_lost } => self.bury(rotation_lost).await,
             Step::Discard => Ok(self.discard().await),
             Step::Release => Ok(self.release().await),
@@ -193,6 +197,9 @@ impl<'a> Flight<'a> {
             // The row has it, or has gone past it: of no use to anybody, unless the row of before comes back.
             self.exchange.journal.settle(grant.id, grant.generation).await;
         }
+        let Some(outdates) = self.drop_outdated(&grant).await? else {
+            return Ok(Event::Unavailable);
+        };
         self.token = self.exchange.at_hand(&grant, self.target, self.need)?;
         let standing = match grant.state {
             GrantState::Revoked => Standing::Gone,
@@ -203,10 +210,25 @@ impl<'a> Flight<'a> {
             Some(version) => grant.version > version,
             None => self.token.is_some(),
         };
-        let row = Row { generation: grant.generation, standing, will_do };
+        let row = Row { generation: grant.generation, standing, will_do, outdates };
         self.destination = Some(Destination::of(&grant));
         self.row = Some(grant);
         Ok(Event::Read(Some(row)))
+    }
+
+    /// Whether the user has given others since the tokens in hand were asked for. Nobody needs those any more.
+    async fn drop_outdated(&mut self, grant: &Grant) -> Result<Option<bool>, RefreshFailure> {
+        let Some(asked_at) = self.hand.as_ref().map(|answer| answer.asked_at) else {
+            return Ok(Some(false));
+        };
+        let since = self.exchange.given_since(grant).await;
+        let Some(since) = self.available(since)? else { return Ok(None) };
+        if asked_at < since {
+            tracing::warn!(grant.id = %grant.id, "an answer is older than what its user has given since; it is not used");
+            self.exchange.journal.outdate(grant.id, since).await;
+            self.hand = None;
+        }
+        Ok(Some(asked_at < since))
     }
 
     async fn claim(&mut self, generation: u64, asks: bool) -> Result<Event, RefreshFailure> {
@@ -214,10 +236,11 @@ impl<'a> Flight<'a> {
         let is_there = self.row.as_ref().is_some_and(|row| row.state != GrantState::Revoked);
         if is_there
             && self.hand.is_none()
-            && let Event::Recalled(Some(found)) = self.recall(generation)
+            && let found = self.recall(generation).await?
+            && found != Event::Recalled(None)
         {
             // Nobody may spend a token for which there is an answer, and nobody else brings this one.
-            return Ok(Event::Recalled(Some(found)));
+            return Ok(found);
         }
         if let (Goal::Token, true, Some(row)) = (self.goal, asks, &self.row) {
             // No lease for what may not be asked, or not now. Whoever resolves one takes it in any case: it must come
@@ -366,16 +389,16 @@ impl<'a> Flight<'a> {
         })
     }
 
-    fn recall(&mut self, generation: u64) -> Event {
-        let record = self.exchange.journal.find(self.target.grant, generation);
-        let grant = self.row.as_ref();
-        let answer = record.zip(grant).and_then(|(record, grant)| {
-            Answer::of_record(&record, grant, &self.exchange.core.vault)
-        });
+    async fn recall(&mut self, generation: u64) -> Result<Event, RefreshFailure> {
+        let Some(grant) = self.row.clone() else { return Ok(Event::Recalled(None)) };
+        let record = self.exchange.newest_kept(&grant, generation).await;
+        let Some(record) = self.available(record)? else { return Ok(Event::Unavailable) };
+        let answer =
+            record.and_then(|record| Answer::of_record(&record, &grant, &self.exchange.core.vault));
         let found = answer.as_ref().map(Answer::given);
         self.attempt = answer.as_ref().map_or(self.attempt, |answer| answer.attempt);
         self.hand = answer;
-        Event::Recalled(found)
+        Ok(Event::Recalled(found))
     }
 
     async fn bury(&mut self, rotation_lost: bool) -> Result<Event, RefreshFailure> {

@@ -43,10 +43,14 @@ pub trait Journal: Send + Sync + 'static {
     /// The row of this grant has come to `generation`, or nothing that was given for an earlier one is needed any more.
     /// It may be forgotten some minutes later: a failover may bring the row of before back.
     async fn settle(&self, grant: GrantId, generation: u64);
-    /// The newest answer that was given to this grant for `generation` or a later one.
-    fn find(&self, grant: GrantId, generation: u64) -> Option<JournalRecord>;
+    /// What was asked for this grant before `since` is of no use to it any more. It may be forgotten as if it were settled.
+    async fn outdate(&self, grant: GrantId, since: Timestamp);
+    /// The answers that were given to this grant for `generation` or a later one, newest first.
+    fn find(&self, grant: GrantId, generation: u64) -> Vec<JournalRecord>;
     /// Everything that is kept, oldest first.
     fn kept(&self) -> Vec<JournalRecord>;
+    /// Takes away what is past its time.
+    async fn tidy(&self) {}
     /// How many are kept of which it is not known that their row has them.
     fn waiting(&self) -> usize {
         0
@@ -72,8 +76,10 @@ impl Journal for NoJournal {
 
     async fn settle(&self, _grant: GrantId, _generation: u64) {}
 
-    fn find(&self, _grant: GrantId, _generation: u64) -> Option<JournalRecord> {
-        None
+    async fn outdate(&self, _grant: GrantId, _since: Timestamp) {}
+
+    fn find(&self, _grant: GrantId, _generation: u64) -> Vec<JournalRecord> {
+        Vec::new()
     }
 
     fn kept(&self) -> Vec<JournalRecord> {

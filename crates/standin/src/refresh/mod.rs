@@ -27,6 +27,7 @@ mod guard;
 mod holds;
 mod journal;
 mod lasting;
+mod lineage;
 mod narrow;
 mod points;
 mod protocol;
@@ -40,7 +41,7 @@ mod spread;
 pub(crate) use self::breaker::Why;
 pub use self::journal::{Journal, JournalRecord, NoJournal};
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -365,19 +366,23 @@ impl Refresher {
     /// Whether all is done that can be: not so, if the database was away for one of them.
     pub(crate) async fn replay(&self) -> bool {
         let kept = self.exchange.journal.kept().into_iter();
-        let newest: BTreeMap<GrantId, JournalRecord> =
-            kept.map(|record| (record.grant, record)).collect();
-        let records = futures_util::stream::iter(newest.into_values());
-        let are_done = records.map(|record| self.replay_one(record)).buffer_unordered(REPLAYS);
+        let grants: BTreeSet<GrantId> = kept.map(|record| record.grant).collect();
+        let grants = futures_util::stream::iter(grants);
+        let are_done = grants.map(|grant| self.replay_one(grant)).buffer_unordered(REPLAYS);
         are_done.fold(true, async |all, is_done| all && is_done).await
     }
 
-    async fn replay_one(&self, record: JournalRecord) -> bool {
+    /// Takes out of the journal what is past its time.
+    pub(crate) async fn tidy(&self) {
+        self.exchange.journal.tidy().await;
+    }
+
+    async fn replay_one(&self, grant: GrantId) -> bool {
         if FailPoint::RefreshReplay.reach().await.is_err() {
             return false;
         }
-        let settled = self.settle(record.grant, move |exchange, target| {
-            Box::pin(async move { Flight::new(exchange, target, ANY, true).replay(&record).await })
+        let settled = self.settle(grant, move |exchange, target| {
+            Box::pin(async move { Flight::new(exchange, target, ANY, true).replay().await })
         });
         // It stays in the journal.
         let was_away = |failure| {

@@ -66,6 +66,9 @@ pub(super) struct Row {
     pub(super) standing: Standing,
     /// Whether its access token is what the caller needs.
     pub(super) will_do: bool,
+    /// Whether its user has given other tokens since the answer in hand was asked for: that is not newer then, however
+    /// its generation counts.
+    pub(super) outdates: bool,
 }
 
 /// Whether a grant may be refreshed.
@@ -369,7 +372,7 @@ impl Machine {
         let row = row.filter(|row| row.standing != Standing::Gone);
         match (row, self.answer) {
             (None, Some(_)) => self.go(Phase::Discarding, Step::Discard),
-            (Some(row), Some(given)) if row.generation <= given.generation => {
+            (Some(row), Some(given)) if row.generation <= given.generation && !row.outdates => {
                 self.apply(row, given.generation)
             }
             (row, _) => {

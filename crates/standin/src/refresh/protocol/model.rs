@@ -270,7 +270,7 @@ impl World {
             Step::Read => {
                 self.running(node)?.read = Some(self.row);
                 let Stored { generation, standing, will_do, .. } = self.row;
-                Event::Read(Some(Row { generation, standing, will_do }))
+                Event::Read(Some(Row { generation, standing, will_do, outdates: false }))
             }
             Step::Claim { generation, asks } => {
                 match (running.hand, self.nodes[node].kept_since(generation)) {

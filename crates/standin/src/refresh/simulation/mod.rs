@@ -147,6 +147,13 @@ fn rf_9_what_the_journal_keeps_comes_before_another_question() {
     assert!(in_its_own_time(world::brings_what_it_kept_before_it_asks()));
 }
 
+/// A backup was restored, and counted anew: what the user gave then had a lower generation than an answer of before, which
+/// was written over it when its node came back. The tokens of before stood in the row, and what they open.
+#[test]
+fn rf_9_what_the_journal_keeps_from_before_a_consent_is_not_written_over_it() {
+    assert_eq!(in_its_own_time(world::consents_anew_after_a_restore()), (true, 0));
+}
+
 /// It joined whatever flight was in the air, and if that found a token that lives, the answer never came to its row: the
 /// journal forgets it some minutes later.
 #[test]

@@ -341,12 +341,19 @@ impl Journal for Life {
         of_it.for_each(|written| written.is_settled = true);
     }
 
-    fn find(&self, grant: GrantId, generation: u64) -> Option<JournalRecord> {
+    async fn outdate(&self, grant: GrantId, since: Timestamp) {
+        let mut disk = self.machine.disk.lock().unwrap();
+        let is_it = |record: &JournalRecord| record.grant == grant && record.asked_at < since;
+        let of_it = disk.iter_mut().filter(|written| is_it(&written.record));
+        of_it.for_each(|written| written.is_settled = true);
+    }
+
+    fn find(&self, grant: GrantId, generation: u64) -> Vec<JournalRecord> {
         let disk = self.machine.disk.lock().unwrap();
         let records = disk.iter().rev().map(|written| &written.record);
-        let mut found =
+        let found =
             records.filter(|record| record.grant == grant && record.generation >= generation);
-        found.next().cloned()
+        found.cloned().collect()
     }
 
     fn kept(&self) -> Vec<JournalRecord> {

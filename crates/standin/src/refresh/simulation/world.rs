@@ -22,10 +22,11 @@ use crate::refresh::{Need, RefreshFailure};
 use crate::secret::{AccessToken, ClientSecret, RefreshToken};
 use crate::store::conformance::samples;
 use crate::store::memory::{MemoryStore, Standby};
-use crate::store::{Grants as _, RefreshClaim, Refreshes as _, Users as _};
+use crate::store::{Grants as _, RefreshClaim, RefreshCommit, Refreshes as _, Users as _};
 use crate::time::Timestamp;
 use crate::vault::{
-    Binding, Grant, GrantState, KeyFile, ReauthReason, Sealed, SealedTokens, Vault,
+    Binding, Grant, GrantState, KeyFile, ReauthReason, ScopeLedger, ScopeSource, Sealed,
+    SealedTokens, Vault,
 };
 use crate::{AllowList, Standin};
 
@@ -210,6 +211,30 @@ pub(super) async fn brings_what_it_kept_before_it_asks() -> bool {
     is_answered && refused == 0
 }
 
+/// Whether what a user has given after a backup was restored stands in the row when a node has come back whose journal
+/// has an answer of before, of a later generation; and how many wait there then.
+pub(super) async fn consents_anew_after_a_restore() -> (bool, usize) {
+    let mut world = World::new(1, WITHOUT).await;
+    world.start(0).await;
+    let backup = world.database.standby();
+    let is_rotated = world.ask(0).await;
+    sleep(Duration::from_hours(1)).await;
+    world.machines[0].die_before("commit");
+    drop(timeout(Duration::from_secs(5), world.ask(0)).await);
+    world.nodes[0].take().unwrap().upkeep.abort();
+    let waited = world.machines[0].waiting();
+    world.database.fail_over(backup, world.ground.now());
+    sleep(Duration::from_hours(1)).await;
+    let given = world.consent_anew().await;
+    world.start(0).await;
+    sleep(Duration::from_secs(6)).await;
+    let grant = world.grants().await.remove(0);
+    let token = world.vault().await.open_refresh(&grant).unwrap();
+    let is_kept = token.is_some_and(|token| token.expose() == given);
+    let is_as_given = grant.scopes == Scopes::parse("openid").unwrap();
+    (is_rotated && waited == 1 && is_kept && is_as_given, world.machines[0].waiting())
+}
+
 /// Whether an answer comes to the row that a standby has of before, although a job has a flight in the air that finds a
 /// token when it is to be brought.
 pub(super) async fn brings_what_it_kept_after_another_flight() -> bool {
@@ -324,6 +349,32 @@ impl World {
             let sign_in = crate::store::SignIn { grant: Some(grant), ..samples::sign_in(number) };
             self.database.complete_sign_in(sign_in).await.unwrap();
         }
+    }
+
+    /// The user of the first grant gives access again, and less of it. The refresh token.
+    async fn consent_anew(&self) -> String {
+        let (stored, now) = (self.grants().await.remove(0), self.ground.now());
+        let (scopes, given) =
+            (Scopes::parse("openid").unwrap(), self.ground.provider.consent("again"));
+        let binding = Binding::of(&stored, stored.generation + 1);
+        let access = AccessToken::new("access-again".to_owned());
+        let (token, entropy) = (RefreshToken::new(given.clone()), SeededEntropy::new(7));
+        let vault = self.vault().await;
+        let tokens = vault.seal_tokens(&binding, &access, Some(&token), now, &entropy).unwrap();
+        let mut ledger = ScopeLedger::new(Vec::new());
+        ledger.authorize(&scopes, &scopes, ScopeSource::Consent, now);
+        let grant = Grant {
+            generation: stored.generation + 1,
+            version: stored.version + 1,
+            access_expires_at: now.after(Duration::from_hours(1)),
+            tokens,
+            scopes,
+            ..stored
+        };
+        let (scopes, events, lease, outdates) = (ledger.into_changes(), Vec::new(), None, true);
+        let commit = RefreshCommit { grant, scopes, events, lease, outdates };
+        self.database.commit_refresh(commit).await.unwrap();
+        given
     }
 
     /// Of somebody who has died over it.

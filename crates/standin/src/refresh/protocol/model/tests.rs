@@ -148,7 +148,7 @@ fn rf_9_a_failover_does_not_make_an_older_answer_the_newest() {
 /// The database was away when the lost answer was to be left as a record. Found by the simulation.
 #[test]
 fn rf_9_a_lost_answer_is_remembered_although_the_database_was_away() {
-    let row = Row { generation: 7, standing: Standing::Usable, will_do: false };
+    let row = usable(7);
     let claimed = Event::Claimed { generation: 7, unresolved: 0, question: 1 };
     let (mut machine, mut step) = Machine::start(Goal::Token, true);
     for event in [
@@ -171,7 +171,7 @@ fn rf_9_a_lost_answer_is_remembered_although_the_database_was_away() {
 /// Whoever was answered about another person gave the lease back, and nothing said that a rotation was lost.
 #[test]
 fn rf_11_an_answer_that_may_not_be_used_leaves_a_record_and_asks_nothing_at_once() {
-    let row = Row { generation: 7, standing: Standing::Usable, will_do: false };
+    let row = usable(7);
     let (mut machine, _) = Machine::start(Goal::Token, true);
     machine.next(Event::Read(Some(row)));
     machine.next(Event::Claimed { generation: 7, unresolved: 0, question: 1 });
@@ -181,13 +181,16 @@ fn rf_11_an_answer_that_may_not_be_used_leaves_a_record_and_asks_nothing_at_once
     assert_eq!(machine.next(Event::Done), Step::End(End::Later));
 }
 
+fn usable(generation: u64) -> Row {
+    Row { generation, standing: Standing::Usable, will_do: false, outdates: false }
+}
+
 /// What a journal does with an answer for generation 7 to question 2, when it finds the row at `row` and takes a lease in
 /// which `question` is the newest.
 fn brought(row: u64, question: u64) -> Step {
     let given = Given { generation: 7, question: 2 };
     let (mut machine, _) = Machine::start(Goal::Replay(given), true);
-    let read =
-        Event::Read(Some(Row { generation: row, standing: Standing::Usable, will_do: false }));
+    let read = Event::Read(Some(usable(row)));
     machine.next(read);
     machine.next(Event::Claimed { generation: row, unresolved: 1, question });
     machine.next(read)
