@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! vend ─▶ find ── hearing? ── stands? ── lives? ──▶ Vended
-//!           └── no ──▶ mark ─▶ rows, as if there were no memory ─▶ keep
+//!           └── no ──▶ begin ─▶ rows, as if there were no memory ─▶ stands? ──▶ keep ─▶ Vended
+//!                        └─────────────────────────────────── no ─────┘
 //!
 //! follow ── a few times a second ──▶ bulletin of the database ──▶ Marks      (what others have changed)
 //! store  ── before a change is answered ─────────────────────────▶ Marks      (what this process has changed)
@@ -12,7 +13,8 @@
 //! and the node that answered does not vend it at all. It rests on two things. What is kept depends on [`Marks`], and
 //! is not believed once one of them was struck ([`Marks`] says why nothing slips through). And a node that has not
 //! been able to look for [`TRUST`](hearing::TRUST) believes nothing of what it keeps: it reads the rows, and if it
-//! cannot do that either, it vends nothing.
+//! cannot do that either, it vends nothing. Rows may be old, too, when their token is given: a provider or a key service
+//! was waited for. So they are judged like what is kept, and read again if something has changed meanwhile.
 //!
 //! What is kept is a decision with its token: this client, this user, this provider, these scopes. Nobody is ever
 //! given what was kept for another question (requirement TV-6). Purposes, limits and the record are not of this
@@ -29,14 +31,14 @@ use foldhash::quality::RandomState;
 use moka::Expiry;
 use moka::sync::Cache;
 
-use self::hearing::Hearing;
+use self::hearing::{Hearing, TRUST};
 use crate::error::Error;
 use crate::id::{ClientId, UserId};
 use crate::measure;
 use crate::provider::Scopes;
 use crate::refresh::{FreshToken, Need};
 use crate::secret::ClientKey;
-use crate::store::{ClientRow, Mark, Marks, Outdated, Store, SubjectId, Watch};
+use crate::store::{ClientRow, Mark, Marks, Outdated, Store, StoreError, SubjectId, Watch};
 use crate::time::{Clock, Timestamp};
 use crate::vend::{UserSelector, VendRequest, Vended};
 use crate::verify::ProviderId;
@@ -52,6 +54,8 @@ const MAX_CLIENTS: u64 = 10_000;
 const MARGIN: Duration = Duration::from_secs(5);
 /// What a kept token weighs beside its texts: the two keys, the watch, what holds them together.
 const OVERHEAD: usize = 512;
+/// How often rows are read for one vend, if they change every time.
+const READINGS: usize = 3;
 
 /// What is kept, and whether it may be believed.
 pub(crate) struct Live {
@@ -60,6 +64,13 @@ pub(crate) struct Live {
     hearing: Hearing,
     tokens: Cache<Question, Arc<Kept>, RandomState>,
     clients: Cache<[u8; 32], Arc<KnownClient>, RandomState>,
+}
+
+/// When rows were begun to be read.
+#[derive(Clone, Copy)]
+pub(crate) struct Reading {
+    since: Mark,
+    began: tokio::time::Instant,
 }
 
 /// What was asked: all that decides which token is given, but for what is asked of its life.
@@ -109,21 +120,63 @@ impl Live {
         }
     }
 
-    /// The moment before rows are read, for [`Live::keep`].
-    pub(crate) fn mark(&self) -> Mark {
-        self.marks().now()
+    /// What `decide` gives, once nothing that it rests on was changed while it decided; `still_holds` judges that.
+    ///
+    /// # Errors
+    /// Those of `decide`, and [`StoreError::Unavailable`] if something is changed all the time.
+    pub(crate) async fn settled<F>(
+        &self,
+        decide: impl Fn() -> F,
+        still_holds: impl Fn(Reading, &Vended) -> bool,
+    ) -> Result<Vended, Error>
+    where
+        F: Future<Output = Result<Vended, Error>>,
+    {
+        for _ in 0..READINGS {
+            let reading = self.begin();
+            let vended = decide().await?;
+            if still_holds(reading, &vended) {
+                return Ok(vended);
+            }
+        }
+        let words = "what a token rests on was changed each time it was read";
+        Err(StoreError::Unavailable(words.to_owned()).into())
+    }
+
+    /// To be called before rows are read.
+    fn begin(&self) -> Reading {
+        Reading { since: self.marks().now(), began: tokio::time::Instant::now() }
+    }
+
+    /// Whether what was read since `reading` began is as good as what is read now. Who does not hear of changes can
+    /// only say so for as long as nobody counts on it.
+    fn is_current(&self, reading: Reading, watch: &Watch) -> bool {
+        let is_told = self.hearing.is_good(self.clock.now()) || reading.began.elapsed() < TRUST;
+        is_told && self.marks().stand(watch)
+    }
+
+    /// Whether the grant of a token that was given to its user's page is what it was.
+    pub(crate) fn stands(&self, reading: Reading, provider: &ProviderId, vended: &Vended) -> bool {
+        let marks = self.marks();
+        let things = [Outdated::User(vended.user), Outdated::Grant(vended.token.grant)];
+        let places = things.iter().map(|thing| marks.place(thing));
+        self.is_current(reading, &Watch::new(reading.since, places.chain([marks.place(provider)])))
     }
 
     /// The client of a key.
     pub(crate) async fn client(&self, key: &ClientKey) -> Result<Option<Arc<ClientRow>>, Error> {
-        let hash = key.sha256();
+        self.client_of(key.sha256()).await
+    }
+
+    /// The same by what is stored of the key.
+    pub(crate) async fn client_of(&self, hash: [u8; 32]) -> Result<Option<Arc<ClientRow>>, Error> {
         if self.hearing.is_good(self.clock.now())
             && let Some(known) = self.clients.get(&hash)
             && self.marks().stand(&known.watch)
         {
             return Ok(Some(Arc::clone(&known.row)));
         }
-        let since = self.mark();
+        let since = self.marks().now();
         let Some(row) = self.store.client_by_key(&hash).await?.map(Arc::new) else {
             return Ok(None);
         };
@@ -167,22 +220,26 @@ impl Live {
         })
     }
 
-    /// Keeps what was given, by rows that were read after `since`.
+    /// Keeps what is given, by rows that were read since `reading` began; unless something that it rests on has changed
+    /// meanwhile, and then it is not to be given.
     pub(crate) fn keep(
         &self,
-        since: Mark,
+        reading: Reading,
         client: ClientId,
         request: &VendRequest,
         vended: &Vended,
-    ) {
-        let life = vended.expires_in.saturating_sub(MARGIN);
-        if life.is_zero() || self.tokens.policy().max_capacity() == Some(0) {
-            return;
+    ) -> bool {
+        let watch = self.watch(reading.since, client, request, vended);
+        if !self.is_current(reading, &watch) {
+            return false;
         }
-        let (user, token) = (vended.user, Arc::clone(&vended.token));
-        let watch = self.watch(since, client, request, vended);
-        let kept = Kept { watch, user, token, life };
-        self.tokens.insert(Question::of(client, request), Arc::new(kept));
+        let life = vended.expires_in.saturating_sub(MARGIN);
+        if !life.is_zero() && self.tokens.policy().max_capacity() != Some(0) {
+            let (user, token) = (vended.user, Arc::clone(&vended.token));
+            let kept = Kept { watch, user, token, life };
+            self.tokens.insert(Question::of(client, request), Arc::new(kept));
+        }
+        true
     }
 
     /// Everything that could make another answer of it.

@@ -1,6 +1,8 @@
 //! What is kept is believed as long as it may be, and no longer.
 
 use std::sync::Mutex;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::SeqCst;
 
 use async_trait::async_trait;
 use tokio::time::Instant;
@@ -10,6 +12,7 @@ use super::follow::{Follower, follow};
 use super::hearing::{Began, TRUST};
 use super::roll_call::call_roll;
 use super::*;
+use crate::error::Refusal;
 use crate::id::NodeId;
 use crate::secret::AccessToken;
 use crate::store::conformance::samples::{
@@ -20,6 +23,7 @@ use crate::store::{
     Bulletin, Clients as _, Cluster as _, Epoch, Grants as _, Note, StoreError, Users as _,
 };
 use crate::time::MockClock;
+use crate::vault::GrantState;
 
 const NODE: NodeId = NodeId::from_bytes([7; 16]);
 const HOUR: Duration = Duration::from_hours(1);
@@ -47,7 +51,7 @@ impl Place {
     }
 
     fn keep(&self, request: &VendRequest) {
-        self.live.keep(self.live.mark(), client(1).id, request, &vended());
+        assert!(self.live.keep(self.live.begin(), client(1).id, request, &vended()));
     }
 
     fn finds(&self, request: &VendRequest) -> bool {
@@ -165,10 +169,69 @@ async fn rf_10_what_this_process_takes_back_is_not_found_from_then_on() {
 #[tokio::test]
 async fn rf_10_what_was_read_before_it_was_taken_back_and_kept_after_is_not_found() {
     let place = Place::new().await;
-    let since = place.live.mark();
+    let reading = place.live.begin();
     place.store.replace_grant(grant(1).revoked(at(9)), None).await.unwrap();
-    place.live.keep(since, client(1).id, &request(), &vended());
+    assert!(!place.live.keep(reading, client(1).id, &request(), &vended()));
     assert!(!place.finds(&request()));
+}
+
+/// A refresh was waited for, say, and somebody has taken something back meanwhile.
+#[tokio::test]
+async fn rf_10_a_token_is_decided_again_if_what_it_rests_on_was_taken_back_meanwhile() {
+    for is_page in [false, true] {
+        let place = Place::new().await;
+        let (store, live) = (&place.store, &place.live);
+        let decide = || async {
+            match store.grant(grant_id(1)).await? {
+                Some(stored) if stored.state == GrantState::Active => {
+                    store.replace_grant(stored.revoked(at(9)), None).await?;
+                    Ok(vended())
+                }
+                _ => Err(Refusal::NoGrant.into()),
+            }
+        };
+        let still_holds = |reading, vended: &Vended| {
+            let client = client(1).id;
+            let is_kept = || live.keep(reading, client, &request(), vended);
+            if is_page { live.stands(reading, &google(), vended) } else { is_kept() }
+        };
+        let decided = live.settled(decide, still_holds).await;
+        assert_eq!(decided.unwrap_err(), Refusal::NoGrant.into(), "{is_page}");
+        assert!(!place.finds(&request()));
+    }
+}
+
+#[tokio::test]
+async fn rf_10_a_token_is_not_given_while_what_it_rests_on_changes_all_the_time() {
+    let place = Place::new().await;
+    let (store, live) = (&place.store, &place.live);
+    let keep = |reading, vended: &Vended| live.keep(reading, client(1).id, &request(), vended);
+    let changes = AtomicU64::new(9);
+    let decide = || async {
+        if changes.fetch_update(SeqCst, SeqCst, |left| left.checked_sub(1)).is_ok() {
+            store.begin_epoch(&Epoch::Provider(google())).await?;
+        }
+        Ok(vended())
+    };
+    let refused = live.settled(decide, keep).await.unwrap_err();
+    assert!(matches!(refused, Error::Store(StoreError::Unavailable(_))), "{refused:?}");
+    assert!(!place.finds(&request()));
+    changes.store(2, SeqCst);
+    assert!(live.settled(decide, keep).await.is_ok());
+    assert!(place.finds(&request()));
+}
+
+/// It cannot know of what others have taken back meanwhile.
+#[tokio::test]
+async fn rf_10_who_cannot_look_and_has_read_a_while_ago_reads_again() {
+    let place = Place::new().await;
+    let keep = |reading| place.live.keep(reading, client(1).id, &request(), &vended());
+    let now = place.live.begin();
+    let a_while_ago = Reading { began: now.began - TRUST, ..now };
+    assert!(keep(a_while_ago));
+    place.live.hearing.end();
+    assert!(!keep(a_while_ago));
+    assert!(keep(now));
 }
 
 #[tokio::test]
@@ -210,6 +273,7 @@ async fn tv_10_a_client_is_remembered_until_it_is_revoked() {
     assert!(Arc::ptr_eq(&first, &second) && *first == row);
     place.store.revoke_client(row.id, at(9)).await.unwrap();
     assert!(place.live.client(&key).await.unwrap().is_none());
+    assert!(place.live.client_of(sha256).await.unwrap().is_none());
 }
 
 /// The promise rests on this: whoever cannot look reads rows.
@@ -408,7 +472,7 @@ async fn no_more_is_kept_than_there_is_room_for() {
         let live = live(&store, bytes);
         for number in 1..100 {
             let request = VendRequest { user: UserSelector::Id(user(number)), ..request() };
-            live.keep(live.mark(), client(1).id, &request, &vended());
+            live.keep(live.begin(), client(1).id, &request, &vended());
         }
         live.tokens.run_pending_tasks();
         assert!(live.tokens.entry_count() <= most, "{}", live.tokens.entry_count());

@@ -164,13 +164,13 @@ impl Vend {
         client: &ClientRow,
         request: &VendRequest,
     ) -> Result<Vended, Error> {
-        let since = self.live.mark();
-        let vended = self.decide(client, request).await?;
-        self.live.keep(since, client.id, request, &vended);
-        Ok(vended)
+        let keep = |reading, vended: &Vended| self.live.keep(reading, client.id, request, vended);
+        self.live.settled(|| self.decide(client, request), keep).await
     }
 
+    /// The client is looked at again, too: it may have been revoked since it was found.
     async fn decide(&self, client: &ClientRow, request: &VendRequest) -> Result<Vended, Error> {
+        let client = self.live.client_of(client.key_sha256).await?.ok_or(Refusal::InvalidClient)?;
         if !client.policy.allows(&request.provider, &request.scopes) {
             return Err(Refusal::Forbidden.into());
         }
@@ -202,7 +202,9 @@ impl Vend {
         subject: Option<&str>,
         scopes: &Scopes,
     ) -> Result<Vended, Error> {
-        let vended = self.for_page_unrecorded(user, provider, subject, scopes).await;
+        let decide = || self.for_page_unrecorded(user, provider, subject, scopes);
+        let stands = |reading, vended: &Vended| self.live.stands(reading, provider, vended);
+        let vended = self.live.settled(decide, stands).await;
         measure::vended(&self.core, provider, vended.as_ref().map(|_| ()));
         let now = self.core.now();
         match &vended {
