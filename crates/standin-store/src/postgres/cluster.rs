@@ -28,7 +28,7 @@ macro_rules! now_s {
 
 /// The second of this statement: the transaction may have begun long before, and its process been stopped since.
 const NOTE: &str = "INSERT INTO inval_log (bucket_s, kind, id, changes) \
-    VALUES (floor(extract(epoch FROM clock_timestamp()))::bigint, $1, $2, 1) \
+    VALUES (floor(extract(epoch FROM statement_timestamp()))::bigint, $1, $2, 1) \
     ON CONFLICT (bucket_s, kind, id) DO UPDATE SET changes = inval_log.changes + 1";
 const NOTES: &str = "SELECT bucket_s, kind, id, changes FROM inval_log WHERE bucket_s >= $1";
 /// The oldest transaction that is not over, beside each epoch, and once if there is none.
