@@ -214,7 +214,7 @@ fn hh_10_one_bad_value_per_key() {
     database.url: the database URL cannot be used: it names no host: postgres://user:password@host/database
     database.url: the database URL cannot be used: sslmode is verify-full, which needs not be said, or disable for a server on this machine; allow, prefer, require and verify-ca would talk to whoever answers
     database.url: the database URL cannot be used: sslmode=disable is for a server on this machine; over a network it would show every row and the password to whoever listens. Give the server a certificate, or write sslmode=dangerously-plaintext
-    database.url: the database URL cannot be used: it has the parameter `sslcert`; understood are sslmode, sslrootcert, pool_size, pool_timeout, application_name, connect_timeout, channel_binding
+    database.url: the database URL cannot be used: it has the parameter `sslcert`; understood are sslmode, sslrootcert, pool_size, pool_timeout, prepared, application_name, connect_timeout, channel_binding
     database.url: is empty; a variable or a file without content, perhaps
     database.url: given twice, here and as its _file twin; keep one, so that nobody wonders which is in force
     keys.file: missing; name the key file that `standin init` made, such as "/etc/standin/keys.toml"
