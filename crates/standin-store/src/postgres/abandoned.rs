@@ -14,6 +14,10 @@
 //! it may be told once more before it learns it. A pooler whose client has gone passes nothing on: what was sent behind
 //! the first statement goes on there. A place is not free before the server was told, or has not listened for a second.
 //!
+//! Whoever has been told is listened to for as long as it takes: a pooler that was stopped for a while, and then finds that
+//! nobody waits for what it was told, may end with all its clients (`patient.rs`). So only a few are told at a time
+//! ([`Hosts::turn_to_stop`]), and of the others nothing is said.
+//!
 //! Only reads are stopped: a COMMIT that waits for a synchronous standby would be carried out without it.
 
 use std::pin::pin;
@@ -27,23 +31,22 @@ use super::hosts::Hosts;
 
 /// How long the place in the pool is kept while the server is told.
 const KEPT: Duration = Duration::from_secs(1);
-/// How long a server may take to listen. Longer than `PgBouncer` does (`cancel_wait_timeout`): see `patient.rs`.
-const LIMIT: Duration = Duration::from_secs(15);
 /// How long after the first time the server is told again, and then again.
 const AGAIN: [Duration; 2] = [Duration::from_millis(100), Duration::from_secs(1)];
 
 /// Closes a connection, and has the server stop what it does there. It does not wait for that.
 pub(super) fn stop(client: Object, hosts: Hosts) {
     match Handle::try_current() {
-        // It ends by itself within a minute, and nothing is lost with it.
+        // It ends when the server has listened, and nothing is lost with it.
         Ok(runtime) if !client.is_closed() => drop(runtime.spawn(tell(client, hosts))),
         _ => close(client),
     }
 }
 
 async fn tell(client: Object, hosts: Hosts) {
+    let Some(_turn) = hosts.turn_to_stop() else { return close(client) };
     let token = client.cancel_token();
-    let mut told = pin!(timeout(LIMIT, hosts.stop(&token)));
+    let mut told = pin!(hosts.stop(&token));
     let at_once = timeout(KEPT, &mut told).await;
     close(client);
     let mut told = match at_once {
@@ -51,11 +54,11 @@ async fn tell(client: Object, hosts: Hosts) {
         Err(_too_long) => told.await,
     };
     for pause in AGAIN {
-        if told != Ok(Some(())) {
+        if told.is_none() {
             return;
         }
         sleep(pause).await;
-        told = timeout(LIMIT, hosts.stop(&token)).await;
+        told = hosts.stop(&token).await;
     }
 }
 

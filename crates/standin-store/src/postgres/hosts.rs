@@ -20,6 +20,7 @@ use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_postgres::config::Host;
@@ -33,6 +34,9 @@ use super::patient::Patient;
 /// How long the next host waits for those before it: longer than a server needs that is well.
 const HEAD_START: Duration = Duration::from_millis(500);
 
+/// How many servers are told at a time to stop something, by one process.
+const STOPS: usize = 8;
+
 type Connected = (Client, JoinHandle<()>);
 
 /// The hosts of one URL.
@@ -45,6 +49,7 @@ struct Inner {
     tls: MakeRustlsConnect,
     /// Which of them let somebody in last.
     good: AtomicUsize,
+    stops: Arc<Semaphore>,
 }
 
 impl fmt::Debug for Hosts {
@@ -64,7 +69,13 @@ impl Connect for Hosts {
 
 impl Hosts {
     pub(super) fn new(configs: Vec<Config>, tls: MakeRustlsConnect) -> Self {
-        Self(Arc::new(Inner { configs, tls, good: AtomicUsize::new(0) }))
+        let (good, stops) = (AtomicUsize::new(0), Arc::new(Semaphore::new(STOPS)));
+        Self(Arc::new(Inner { configs, tls, good, stops }))
+    }
+
+    /// To be held by whoever has something stopped; nothing, if enough others do.
+    pub(super) fn turn_to_stop(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.0.stops).try_acquire_owned().ok()
     }
 
     /// Has the server stop the statement that it works on for a connection. It is asked where connections are made now:

@@ -149,14 +149,23 @@ impl Load {
         reasons.filter_map(|(email, why)| Some((email.clone(), why?))).collect()
     }
 
-    /// Tries again where the answer is that it is not the time.
+    /// The first token may be the one that the standby had, for which nobody was asked.
     fn why_lost(&self, number: usize) -> Option<String> {
+        self.asked_for_another(number).or_else(|| self.asked_for_another(number))
+    }
+
+    /// Tries again where the answer is that it is not the time.
+    fn asked_for_another(&self, number: usize) -> Option<String> {
         let (mut why, request) = (None, stale(&self.tokens()[number]));
         self.world.until("a grant is refreshed or lost", || {
             let answer = self.world.vend(number % 3, &self.people[number], &request);
             let said = body(&answer);
             why = said["reason"].as_str().map(str::to_owned);
-            token_in(&answer).is_some() || said["code"] == "reauth_required"
+            if let Some(token) = token_in(&answer) {
+                self.tokens()[number] = token;
+                return true;
+            }
+            said["code"] == "reauth_required"
         });
         why
     }

@@ -50,6 +50,7 @@ fn leases_wait_for_a_provider(place: &Place) {
     world.cluster.control("POST", "faults", down);
     world.disconnect(0, &ada);
     let leases = "INSERT INTO refresh_leases \
+        (grant_id, attempt_id, generation, unresolved, is_reclaimed, deadline) \
         SELECT id, id, generation, 0, false, CASE state WHEN 'revoked' THEN 2 ELSE 1 END FROM grants";
     place.execute(leases, leases);
     let of_ada = "SELECT count(*) FROM refresh_leases, grants \
