@@ -149,9 +149,9 @@ impl Load {
         reasons.filter_map(|(email, why)| Some((email.clone(), why?))).collect()
     }
 
-    /// The first token may be the one that the standby had, for which nobody was asked.
+    /// The first tokens may be those that the standby or a process had, for which nobody was asked.
     fn why_lost(&self, number: usize) -> Option<String> {
-        self.asked_for_another(number).or_else(|| self.asked_for_another(number))
+        (0..4).find_map(|_| self.asked_for_another(number))
     }
 
     /// Tries again where the answer is that it is not the time.

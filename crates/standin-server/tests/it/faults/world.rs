@@ -163,7 +163,7 @@ impl World {
             let store = standin_store::open(&self.cluster.database_url).await.unwrap();
             let vault = self.vault(Arc::clone(&store)).await;
             let mut kept = BTreeMap::new();
-            for user in store.users(None, 1_000).await.unwrap() {
+            for user in store.users(None, 100_000).await.unwrap() {
                 for grant in store.grants_of(user.id).await.unwrap() {
                     kept.insert(user.profile.email.clone().unwrap(), kept_of(&vault, &grant));
                 }
