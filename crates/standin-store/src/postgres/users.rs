@@ -119,9 +119,8 @@ async fn complete(connection: &Connection, sign_in: &SignIn) -> Done<SignedIn> {
     admission::admit(connection, sign_in.admits, user, is_new).await?;
     accounts::put(connection, user, known.is_some(), sign_in).await?;
     cluster::note_sign_in(connection, sign_in, user, known.is_none()).await?;
-    if let Some(grant) = &sign_in.grant {
-        let grant = Grant { user, ..grant.clone() };
-        grants::put(connection, &grant).await?;
+    if let Some(grant) = sign_in.grant_of(user)? {
+        grants::put(connection, grant).await?;
         scope_ledger::put(connection, grant.id, &sign_in.scopes).await?;
     }
     if let Some(hash) = &sign_in.replaces {

@@ -120,9 +120,8 @@ fn complete(connection: &Connection, sign_in: SignIn) -> std::result::Result<Sig
     let events = sign_in.events_of(user);
     let signed_in = SignedIn { user, is_new };
     let receipt = sign_in.receipt_of(signed_in);
-    if let Some(grant) = sign_in.grant {
-        let grant = Grant { user, ..grant };
-        grants::put(connection, &grant)?;
+    if let Some(grant) = sign_in.grant_of(user)? {
+        grants::put(connection, grant)?;
         scope_ledger::put(connection, grant.id, &sign_in.scopes)?;
     }
     if let Some(hash) = &sign_in.replaces {

@@ -175,6 +175,7 @@ macro_rules! store_laws {
                 touching_a_session_moves_only_when_it_was_last_seen,
             }
             sign_in {
+                a_grant_that_was_sealed_for_somebody_else_conflicts,
                 a_conflicting_sign_in_changes_nothing_at_all,
                 a_first_sign_in_writes_everything_at_once,
                 a_new_identity_of_a_known_user_is_added_to_them,

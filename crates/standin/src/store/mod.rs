@@ -110,11 +110,11 @@ pub trait Users: Sync {
     /// one it replaces, finishes the attempt and appends the event.
     ///
     /// A new identity gets `sign_in.new_user`, who is made unless they are known: a known user gets one
-    /// more identity. A grant whose `version` is 1 is an insert, for the user that was found or made, and
-    /// conflicts with any grant of the same identity; any other replaces `version - 1`, and conflicts if
-    /// that is not what is stored. A sign-in without a grant leaves every grant alone. The event names that
-    /// user, the grant and the attempt. The receipt is kept as [`Receipts::put_receipt`] does, with that user and
-    /// whether they are new.
+    /// more identity. A grant whose `version` is 1 is an insert, and conflicts with any grant of the same
+    /// identity; any other replaces `version - 1`, and conflicts if that is not what is stored. One whose user is
+    /// not the user that was found or made conflicts, too: it was sealed for somebody else, and would never open. A
+    /// sign-in without a grant leaves every grant alone. The event names that user, the grant and the attempt. The
+    /// receipt is kept as [`Receipts::put_receipt`] does, with that user and whether they are new.
     ///
     /// One that is bound conflicts unless `new_user` is known and the identity is theirs or nobody's, and it
     /// leaves their profile as it is.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::ReceiptRow;
+use super::{ReceiptRow, Result, StoreError};
 use crate::id::{AttemptId, ClientId, GrantId, SessionId, UserId};
 use crate::time::Timestamp;
 use crate::vault::{Grant, ScopeRecord, SealedTokens};
@@ -189,6 +189,18 @@ impl SignIn {
             ..Event::new(kind, self.at)
         };
         [Some(self.event), gave].into_iter().flatten().map(event).collect()
+    }
+
+    /// The grant to write, once it is known whose it is.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] if it was sealed for somebody else.
+    pub fn grant_of(&self, user: UserId) -> Result<Option<&Grant>> {
+        let grant = self.grant.as_ref();
+        if grant.is_some_and(|grant| grant.user != user) {
+            return Err(StoreError::Conflict);
+        }
+        Ok(grant)
     }
 
     /// The receipt to keep, once it is known whose it is.

@@ -2,7 +2,8 @@
 
 use super::in_parallel;
 use super::samples::{
-    account, at, google, grant, grant_id, hash, identity, next, profile, session, sign_in, user,
+    account, at, google, grant, grant_id, hash, identity, next, profile, session, sign_in,
+    sign_in_of, user,
 };
 use crate::store::{Account, Event, EventKind, Result, SignIn, Store, StoreError, Unlinked, User};
 use crate::vault::Grant;
@@ -11,12 +12,10 @@ use crate::verify::{Identity, LeftOut, Profile};
 /// Account `number` for user `owner`, who is signed in: no session is opened.
 fn link(number: u64, owner: u64) -> SignIn {
     SignIn {
-        new_user: user(owner),
         is_bound: true,
-        grant: Some(Grant { user: user(owner), ..grant(number) }),
         session: None,
         event: EventKind::IdentityLinked,
-        ..sign_in(number)
+        ..sign_in_of(owner, number)
     }
 }
 
@@ -163,7 +162,7 @@ pub async fn unlinking_takes_an_identity_with_its_grant_and_its_sessions_alone(s
     assert_eq!(store.accounts_of(user(3)).await, Ok(vec![account(3)]));
     assert_eq!(store.user_by_subject(&google(), &identity(2).subject).await, Ok(None));
 
-    let anew = SignIn { new_user: user(8), session: Some(session(8)), ..sign_in(2) };
+    let anew = SignIn { session: Some(session(8)), ..sign_in_of(8, 2) };
     let signed_in = store.complete_sign_in(anew).await.unwrap();
     assert_eq!((signed_in.user, signed_in.is_new), (user(8), true));
     let theirs = Account { email: profile(2).email, ..account(2) };

@@ -1,7 +1,7 @@
 //! Who is admitted is decided in the transaction that would make them.
 
 use super::in_parallel;
-use super::samples::{attempt, grant, grant_id, hash, session, sign_in, user};
+use super::samples::{attempt, grant, grant_id, hash, session, sign_in, sign_in_of, user};
 use super::sign_in::again;
 use crate::store::{Admits, AttemptOutcome, SignIn, SignedIn, Store, StoreError};
 use crate::vault::Grant;
@@ -19,7 +19,7 @@ pub async fn known_people_sign_in_where_nobody_new_may(store: &dyn Store) {
     let known = SignedIn { user: user(1), is_new: false };
     let again = SignIn { admits: Admits::Known, ..again(1) };
     assert_eq!(store.complete_sign_in(again).await, Ok(known));
-    let added = SignIn { new_user: user(1), ..only(Admits::Known, 2) };
+    let added = SignIn { admits: Admits::Known, ..sign_in_of(1, 2) };
     assert_eq!(store.complete_sign_in(added).await, Ok(known));
     assert_eq!(store.complete_sign_in(only(Admits::Known, 3)).await, NOT_ADMITTED);
 }

@@ -1,9 +1,9 @@
 //! A grant is written only over the version that was read.
 
 use super::in_parallel;
-use super::samples::{ODD, at, google, grant, grant_id, identity, next, sign_in, user};
+use super::samples::{ODD, at, google, grant, grant_id, identity, next, sign_in, sign_in_of, user};
 use crate::provider::Scopes;
-use crate::store::{Event, EventKind, SignIn, Store, StoreError};
+use crate::store::{Event, EventKind, Store, StoreError};
 use crate::time::Timestamp;
 use crate::vault::{Grant, GrantState, ReauthReason, Sealed, SealedTokens};
 
@@ -158,8 +158,7 @@ pub async fn grants_are_paged_oldest_first(store: &dyn Store) {
 /// one that was taken back gives its place up.
 pub async fn the_grant_at_a_provider_is_the_first_that_was_not_taken_back(store: &dyn Store) {
     let first = signed_in(store, 1).await;
-    let second_identity = SignIn { new_user: user(1), ..sign_in(2) };
-    assert!(store.complete_sign_in(second_identity).await.is_ok());
+    assert!(store.complete_sign_in(sign_in_of(1, 2)).await.is_ok());
     let second = Grant { user: user(1), ..grant(2) };
     let meant = async || store.grant_at(user(1), &google()).await;
     assert_eq!(meant().await, Ok(Some(first.clone())));

@@ -200,6 +200,13 @@ pub fn sign_in(number: u64) -> SignIn {
     }
 }
 
+/// The same for account `number` of user `owner`, who may be there already.
+#[must_use]
+pub fn sign_in_of(owner: u64, number: u64) -> SignIn {
+    let theirs = Grant { user: user(owner), ..grant(number) };
+    SignIn { new_user: user(owner), grant: Some(theirs), ..sign_in(number) }
+}
+
 /// The receipt of an attempt that failed, and ended `number` ms after some day.
 #[must_use]
 pub fn receipt(number: u64) -> ReceiptRow {

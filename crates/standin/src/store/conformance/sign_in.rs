@@ -3,7 +3,7 @@
 use super::in_parallel;
 use super::samples::{
     ODD, at, attempt, attempt_id, google, grant, grant_id, hash, identity, next, profile, session,
-    sign_in, user,
+    sign_in, sign_in_of, user,
 };
 use crate::id::UserId;
 use crate::store::{
@@ -155,11 +155,10 @@ pub async fn another_subject_with_the_same_email_is_another_user(store: &dyn Sto
     assert_eq!(store.users(None, 10).await.unwrap().len(), 3);
 }
 
-/// The grant goes to the user who was there, whatever id it came with.
+/// With the grant that was given with it.
 pub async fn a_new_identity_of_a_known_user_is_added_to_them(store: &dyn Store) {
     assert_eq!(store.complete_sign_in(sign_in(1)).await, Ok(new(user(1))));
-    let second = SignIn { new_user: user(1), ..sign_in(2) };
-    assert_eq!(store.complete_sign_in(second).await, Ok(known(user(1))));
+    assert_eq!(store.complete_sign_in(sign_in_of(1, 2)).await, Ok(known(user(1))));
     let theirs = Ok(vec![identity(1), identity(2)]);
     assert_eq!(store.identities_of(user(1)).await, theirs);
     let grants = store.grants_of(user(1)).await.unwrap();
@@ -202,6 +201,23 @@ pub async fn inserting_a_grant_conflicts_with_the_grant_of_the_same_identity(sto
     let same_id = SignIn { grant: Some(Grant { id: grant_id(1), ..grant(2) }), ..sign_in(2) };
     let signed_in = store.complete_sign_in(same_id).await;
     assert_eq!(signed_in, Err(StoreError::Conflict));
+    assert_eq!(store.grants(None, 10).await, Ok(vec![grant(1)]));
+}
+
+/// Tokens are sealed for a user before it is known who that is. Meanwhile the identity may have become somebody's, or
+/// its user may have gone: written for another user they would never open again.
+pub async fn a_grant_that_was_sealed_for_somebody_else_conflicts(store: &dyn Store) {
+    let without = SignIn { grant: None, ..sign_in(1) };
+    assert_eq!(store.complete_sign_in(without).await, Ok(new(user(1))));
+    let for_another = Grant { user: user(2), ..grant(1) };
+    let late = SignIn { new_user: user(2), grant: Some(for_another.clone()), ..again(1) };
+    assert_eq!(store.complete_sign_in(late).await, Err(StoreError::Conflict));
+    let of_one_who_went = SignIn { grant: Some(for_another), ..sign_in(3) };
+    assert_eq!(store.complete_sign_in(of_one_who_went).await, Err(StoreError::Conflict));
+    assert_eq!(store.grants(None, 10).await, Ok(vec![]));
+    assert_eq!(store.users(None, 10).await.unwrap().len(), 1);
+    let read_again = SignIn { new_user: user(2), grant: Some(grant(1)), ..again(1) };
+    assert_eq!(store.complete_sign_in(read_again).await, Ok(known(user(1))));
     assert_eq!(store.grants(None, 10).await, Ok(vec![grant(1)]));
 }
 

@@ -1,6 +1,6 @@
 //! Finding people, and forgetting them.
 
-use super::samples::{attempt, google, grant, hash, identity, profile, sign_in, user};
+use super::samples::{attempt, google, hash, identity, profile, sign_in, sign_in_of, user};
 use crate::store::{SignIn, Store, User};
 use crate::vault::Grant;
 use crate::verify::Identity;
@@ -8,23 +8,22 @@ use crate::verify::Identity;
 /// One issuer's name for one user may be another issuer's name for another.
 pub async fn a_subject_names_a_user_only_if_issuers_agree(store: &dyn Store) {
     let elsewhere = Identity { issuer: "https://accounts.example".to_owned(), ..identity(1) };
-    let there = |number, new_user| SignIn {
-        identity: elsewhere.clone(),
-        new_user,
-        grant: Some(Grant { identity: elsewhere.clone(), ..grant(number) }),
-        ..sign_in(number)
+    let there = |number, owner| {
+        let first = sign_in_of(owner, number);
+        let grant = first.grant.map(|grant| Grant { identity: elsewhere.clone(), ..grant });
+        SignIn { identity: elsewhere.clone(), grant, ..sign_in_of(owner, number) }
     };
     let find = async || store.user_by_subject(&google(), &identity(1).subject).await;
     assert_eq!(find().await, Ok(None));
     assert!(store.complete_sign_in(sign_in(1)).await.is_ok());
     assert_eq!(find().await, Ok(Some(user(1))));
 
-    assert!(store.complete_sign_in(there(2, user(1))).await.is_ok());
+    assert!(store.complete_sign_in(there(2, 1)).await.is_ok());
     assert_eq!(find().await, Ok(Some(user(1))));
     assert_eq!(store.delete_user(user(1)).await, Ok(true));
 
     assert!(store.complete_sign_in(sign_in(1)).await.is_ok());
-    assert!(store.complete_sign_in(there(3, user(3))).await.is_ok());
+    assert!(store.complete_sign_in(there(3, 3)).await.is_ok());
     assert_eq!(find().await, Ok(None));
 
     let entra = "entra".parse().unwrap();
@@ -54,8 +53,7 @@ pub async fn deleting_a_user_takes_everything_of_theirs_and_nothing_else(store: 
     assert_eq!(store.events(0, 10).await.unwrap().len(), 2);
     assert_eq!(store.consume_attempt(attempt(1)).await, Ok(false));
 
-    let anew = SignIn { new_user: user(3), ..sign_in(1) };
-    let signed_in = store.complete_sign_in(anew).await.unwrap();
+    let signed_in = store.complete_sign_in(sign_in_of(3, 1)).await.unwrap();
     assert_eq!((signed_in.user, signed_in.is_new), (user(3), true));
 }
 

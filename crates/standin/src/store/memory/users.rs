@@ -62,7 +62,7 @@ impl Users for MemoryStore {
             return Err(StoreError::Conflict);
         }
         tables.admits(sign_in.admits, user)?;
-        if let Some(grant) = &sign_in.grant {
+        if let Some(grant) = sign_in.grant_of(user)? {
             tables.fits(grant, user)?;
         }
 
@@ -89,7 +89,7 @@ impl Users for MemoryStore {
         tables.users.insert(user, row);
         if let Some(grant) = sign_in.grant {
             tables.put_scopes(grant.id, sign_in.scopes);
-            tables.put_grant(Grant { user, ..grant });
+            tables.put_grant(grant);
         }
         if let Some(hash) = sign_in.replaces {
             tables.sessions.remove(&hash);
