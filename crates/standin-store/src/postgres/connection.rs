@@ -26,7 +26,8 @@ use super::rows::Value;
 /// What the statements of one piece of work stand in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Mode {
-    /// One statement that finds rows by their key, and seldom another behind it (`terms.rs`). It shares a connection with others (`lines.rs`).
+    /// One statement that finds rows by their key, and seldom another behind it (`terms.rs`). It shares a connection
+    /// with others (`lines.rs`).
     Read,
     /// One that may go through many rows, and so has a connection of its own.
     Scan,

@@ -63,7 +63,7 @@ impl Connect for Hosts {
         &self,
         _: &Config,
     ) -> Pin<Box<dyn Future<Output = Result<Connected, Error>> + Send + '_>> {
-        Box::pin(self.0.any())
+        Box::pin(self.any())
     }
 }
 
@@ -78,16 +78,8 @@ impl Hosts {
         Arc::clone(&self.0.stops).try_acquire_owned().ok()
     }
 
-    /// Has the server stop the statement that it works on for a connection. It is asked where connections are made now:
-    /// another server takes no notice. Nothing, if it could not be told.
-    pub(super) async fn stop(&self, token: &CancelToken) -> Option<()> {
-        self.0.stop(token).await
-    }
-}
-
-impl Inner {
     async fn any(&self) -> Result<Connected, Error> {
-        let (first, all) = (self.good.load(Ordering::Relaxed), self.configs.len());
+        let (first, all) = (self.0.good.load(Ordering::Relaxed), self.0.configs.len());
         let mut others = (0..all).map(|turn| (first + turn) % all);
         let mut asked = FuturesUnordered::new();
         loop {
@@ -103,8 +95,8 @@ impl Inner {
 
     #[expect(clippy::disallowed_methods, reason = "the pool ends it with its connection")]
     async fn one(&self, host: usize) -> Result<Connected, Error> {
-        let (client, connection) = self.configs[host].connect(self.tls.clone()).await?;
-        self.good.store(host, Ordering::Relaxed);
+        let (client, connection) = self.0.configs[host].connect(self.0.tls.clone()).await?;
+        self.0.good.store(host, Ordering::Relaxed);
         let task = tokio::spawn(async move {
             if let Err(error) = connection.await {
                 tracing::warn!(error = chain(&error), "a connection to the database has broken");
@@ -113,8 +105,10 @@ impl Inner {
         Ok((client, task))
     }
 
-    async fn stop(&self, token: &CancelToken) -> Option<()> {
-        let config = self.configs.get(self.good.load(Ordering::Relaxed))?;
+    /// Has the server stop the statement that it works on for a connection. It is asked where connections are made now:
+    /// another server takes no notice. Nothing, if it could not be told.
+    pub(super) async fn stop(&self, token: &CancelToken) -> Option<()> {
+        let config = self.0.configs.get(self.0.good.load(Ordering::Relaxed))?;
         let port = *config.get_ports().first()?;
         match config.get_hosts().first()? {
             Host::Tcp(name) => {
@@ -132,7 +126,7 @@ impl Inner {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let mut tls = self.tls.clone();
+        let mut tls = self.0.tls.clone();
         let tls = MakeTlsConnect::<Patient<S>>::make_tls_connect(&mut tls, name).ok()?;
         token.cancel_query_raw(Patient(stream), Patient(tls)).await.ok()
     }

@@ -9,9 +9,9 @@
 //!
 //! Every statement brings the types of its parameters along and is prepared nowhere, and every setting is one of a
 //! transaction: there is no state in a session, so a pooler such as PgBouncer may stand in between in transaction
-//! mode, in any version. What was measured: see `bench/README.md`. Reads go to the primary, as writes do, and nothing is
-//! remembered of them but the terms of grants, which never change (`terms.rs`): what another process wrote is seen by
-//! the next read.
+//! mode, in any version. Whose URL says `prepared=on` has reads by a key prepared, and answers for what stands in
+//! between. What was measured: see `bench/README.md`. Reads go to the primary, as writes do, and nothing is remembered
+//! of them but the terms of grants, which never change (`terms.rs`): what another process wrote is seen by the next read.
 //!
 //! Rows are written over the version that was read, by the statement that writes them; PostgreSQL waits for whoever
 //! writes the same row and looks again. Transactions that lose against each other, and connections that are lost,

@@ -20,15 +20,15 @@
 //!   transaction. A late answer takes the lease anew before it may be written (`Fenced`).
 //! - **An answer that was given is never dropped while it may be the newest.** It is in the journal before the
 //!   commit, and whoever wants to claim on that node finds it there first, and takes up the lease it was given under.
-//!   It is applied forward while the row stands at its generation or before and nobody has asked since; where somebody
-//!   has, it is a spare, and a refusal looks for it (`Recall`). Questions have numbers for that, later ones higher: a lease
-//!   keeps the newest, an answer that of its own. Whoever only brings an answer counts none, and who surely was not answered
-//!   takes its own back. A number is the database's time, so that a standby which has no lease, or one of before, goes on
-//!   above: nobody asks there for longer than clocks are apart. Who claims and dies before it asks is counted all the same,
-//!   since nobody can tell; an answer of before is a spare then.
-//! - **A question whose answer is lost is asked again at once**, unless the provider wants to be left alone: one with a
-//!   grace time still takes the old token. The lease stays as a record of it (`Yield`), so that whoever is refused later can say that a rotation
-//!   was lost and not that the user took it back.
+//!   It is applied forward while the row stands at its generation or before and nobody has asked since; where
+//!   somebody has, it is a spare, and a refusal looks for it (`Recall`). Questions have numbers for that, later ones
+//!   higher: a lease keeps the newest, an answer that of its own. Whoever only brings an answer counts none, and who
+//!   surely was not answered takes its own back. A number is the database's time, so that a standby which has no
+//!   lease, or one of before, goes on above: nobody asks there for longer than clocks are apart. Who claims and dies
+//!   before it asks is counted all the same, since nobody can tell; an answer of before is a spare then.
+//! - **A question whose answer is lost is asked again at once**, unless the provider wants to be left alone: one with
+//!   a grace time still takes the old token. The lease stays as a record of it (`Yield`), so that whoever is refused
+//!   later can say that a rotation was lost and not that the user took it back.
 //! - **Where two may have spent one token, the provider is asked at once whether the newest still lives.** Whoever was
 //!   fenced, or was refused for a token that the row has left behind, leaves a record at the row's generation
 //!   (`is_in_doubt`), and the sweeper follows it.
