@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
 use super::Live;
@@ -51,7 +51,7 @@ impl Follower<'_> {
     /// taken for dead. What was heard is struck before it is said that it was heard, and both before it counts. A node
     /// that cannot say so counts for others as gone, and must not go on believing what it keeps.
     pub(super) async fn look(&mut self) -> Result<(), StoreError> {
-        let began = self.now();
+        let began = self.live.now();
         let (reported, heard) = self.reported.unzip();
         if reported.is_none_or(|reported: Began| reported.age(began) >= REPORT) {
             self.report(heard.unwrap_or_default()).await?;
@@ -88,14 +88,10 @@ impl Follower<'_> {
     }
 
     async fn report(&mut self, roll_calls: u64) -> Result<(), StoreError> {
-        let now = self.now();
+        let now = self.live.now();
         self.live.store.report_node(self.node, roll_calls).await?;
         self.reported = Some((now, roll_calls));
         Ok(())
-    }
-
-    fn now(&self) -> Began {
-        Began { instant: Instant::now(), at: self.live.clock.now() }
     }
 }
 

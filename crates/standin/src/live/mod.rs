@@ -31,10 +31,10 @@ use foldhash::quality::RandomState;
 use moka::Expiry;
 use moka::sync::Cache;
 
-use self::hearing::{Hearing, TRUST};
+use self::hearing::{Began, Hearing, TRUST};
 use crate::error::Error;
 use crate::id::{ClientId, UserId};
-use crate::measure;
+use crate::measure::Lookups;
 use crate::provider::Scopes;
 use crate::refresh::{FreshToken, Need};
 use crate::secret::ClientKey;
@@ -62,6 +62,7 @@ pub(crate) struct Live {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
     hearing: Hearing,
+    lookups: Lookups,
     tokens: Cache<Question, Arc<Kept>, RandomState>,
     clients: Cache<[u8; 32], Arc<KnownClient>, RandomState>,
 }
@@ -70,7 +71,7 @@ pub(crate) struct Live {
 #[derive(Clone, Copy)]
 pub(crate) struct Reading {
     since: Mark,
-    began: tokio::time::Instant,
+    began: Began,
 }
 
 /// What was asked: all that decides which token is given, but for what is asked of its life.
@@ -113,6 +114,7 @@ impl Live {
             store,
             clock,
             hearing: Hearing::new(),
+            lookups: Lookups::default(),
             tokens: tokens.build_with_hasher(RandomState::default()),
             clients: Cache::builder()
                 .max_capacity(MAX_CLIENTS)
@@ -145,14 +147,19 @@ impl Live {
 
     /// To be called before rows are read.
     fn begin(&self) -> Reading {
-        Reading { since: self.marks().now(), began: tokio::time::Instant::now() }
+        Reading { since: self.marks().now(), began: self.now() }
     }
 
     /// Whether what was read since `reading` began is as good as what is read now. Who does not hear of changes can
     /// only say so for as long as nobody counts on it.
     fn is_current(&self, reading: Reading, watch: &Watch) -> bool {
-        let is_told = self.hearing.is_good(self.clock.now()) || reading.began.elapsed() < TRUST;
+        let now = self.now();
+        let is_told = self.hearing.is_good(now.at) || reading.began.age(now) < TRUST;
         is_told && self.marks().stand(watch)
+    }
+
+    fn now(&self) -> Began {
+        Began { instant: tokio::time::Instant::now(), at: self.clock.now() }
     }
 
     /// Whether the grant of a token that was given to its user's page is what it was.
@@ -194,7 +201,7 @@ impl Live {
         now: Timestamp,
     ) -> Option<Vended> {
         let found = self.find_uncounted(client, request, now);
-        measure::looked_up(found.is_some());
+        self.lookups.count(found.is_some());
         found
     }
 

@@ -11,8 +11,10 @@
 //! number of series is bounded (requirement HH-11). No user, grant, client or address is in any of them.
 
 mod observe;
+mod vends;
 
 pub(crate) use observe::Observer;
+pub(crate) use vends::{Lookups, Vends};
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -221,18 +223,6 @@ fn provider_label(core: &Core, provider: &ProviderId) -> String {
 pub(crate) fn signed_in(core: &Core, provider: &ProviderId, result: Result<(), &Error>) {
     let (provider, result) = (provider_label(core, provider), word(result));
     metrics::counter!(SIGN_INS.name, "provider" => provider, "result" => result).increment(1);
-}
-
-/// Somebody has asked for a token.
-pub(crate) fn vended(core: &Core, provider: &ProviderId, result: Result<(), &Error>) {
-    let (provider, result) = (provider_label(core, provider), word(result));
-    metrics::counter!(VENDS.name, "provider" => provider, "result" => result).increment(1);
-}
-
-/// A job's request was looked up in memory.
-pub(crate) fn looked_up(is_found: bool) {
-    let result = if is_found { "hit" } else { "miss" };
-    metrics::counter!(LOOKUPS.name, "result" => result).increment(1);
 }
 
 /// It is written that a grant is dead.

@@ -22,7 +22,7 @@ use crate::core::Core;
 use crate::error::{Error, Refusal};
 use crate::id::{GrantId, UserId};
 use crate::live::Live;
-use crate::measure;
+use crate::measure::Vends;
 use crate::provider::Scopes;
 use crate::refresh::{FreshToken, Need, RefreshFailure, Refresher};
 use crate::secret::ClientKey;
@@ -117,6 +117,7 @@ pub struct Vend {
     audit: Audit,
     alarms: Alarms,
     live: Arc<Live>,
+    counted: Arc<Vends>,
 }
 
 impl Vend {
@@ -126,7 +127,8 @@ impl Vend {
         audit: Audit,
         live: Arc<Live>,
     ) -> Self {
-        Self { core, refresher, audit, alarms: Alarms::default(), live }
+        let counted = Arc::new(Vends::at(core.providers.keys()));
+        Self { core, refresher, audit, alarms: Alarms::default(), live, counted }
     }
 
     /// Finds the client of a key.
@@ -149,12 +151,14 @@ impl Vend {
     /// # Cancel safety
     /// A refresh that has begun is finished whether or not the caller waits.
     pub async fn vend(&self, client: &ClientRow, request: &VendRequest) -> Result<Vended, Error> {
-        let vended = match self.live.find(client.id, request, self.core.now()) {
-            Some(vended) => Ok(vended),
-            None => self.vend_by_rows(client, request).await,
+        let now = self.core.now();
+        let (vended, at) = match self.live.find(client.id, request, now) {
+            Some(vended) => (Ok(vended), now),
+            // In a box of its own: most vends never need the room.
+            None => (Box::pin(self.vend_by_rows(client, request)).await, self.core.now()),
         };
-        measure::vended(&self.core, &request.provider, vended.as_ref().map(|_| ()));
-        self.audit.vend(client.id, request, &vended, self.core.now());
+        self.counted.count(&request.provider, vended.as_ref().map(|_| ()));
+        self.audit.vend(client.id, request, &vended, at);
         vended
     }
 
@@ -205,7 +209,7 @@ impl Vend {
         let decide = || self.for_page_unrecorded(user, provider, subject, scopes);
         let stands = |reading, vended: &Vended| self.live.stands(reading, provider, vended);
         let vended = self.live.settled(decide, stands).await;
-        measure::vended(&self.core, provider, vended.as_ref().map(|_| ()));
+        self.counted.count(provider, vended.as_ref().map(|_| ()));
         let now = self.core.now();
         match &vended {
             Ok(vended) => {
