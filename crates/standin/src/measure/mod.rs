@@ -278,8 +278,11 @@ pub(crate) fn count(metric: &Metric) {
     metrics::counter!(metric.name).increment(1);
 }
 
+/// What is said where nothing went wrong.
+const OK: &str = "ok";
+
 fn word(result: Result<(), &Error>) -> &'static str {
-    result.map_or_else(Error::code, |()| "ok")
+    result.map_or_else(Error::code, |()| OK)
 }
 
 /// What [`outcome`] says.

@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 
 use metrics::Counter;
 
-use super::{LOOKUPS, VENDS};
+use super::{LOOKUPS, OK, VENDS};
 use crate::error::Error;
 use crate::verify::ProviderId;
 
@@ -21,12 +21,12 @@ impl Vends {
 
     /// Somebody has asked for a token.
     pub(crate) fn count(&self, provider: &ProviderId, result: Result<(), &Error>) {
-        match (self.0.get(provider), result) {
-            (Some(given), Ok(())) => {
-                given.get_or_init(|| counter(provider.as_str(), "ok")).increment(1)
-            }
-            (Some(_), Err(error)) => counter(provider.as_str(), error.code()).increment(1),
-            (None, result) => counter("unknown", super::word(result)).increment(1),
+        let Some(given) = self.0.get(provider) else {
+            return counter("unknown", super::word(result)).increment(1);
+        };
+        match result {
+            Ok(()) => given.get_or_init(|| counter(provider.as_str(), OK)).increment(1),
+            Err(error) => counter(provider.as_str(), error.code()).increment(1),
         }
     }
 }
