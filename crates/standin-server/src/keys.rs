@@ -37,7 +37,7 @@ pub(crate) fn left_out(ring: &KeyRing) -> Option<String> {
 
 /// The way to those that are kept elsewhere.
 pub fn external(keys: &Keys, environment: Environment) -> Result<ExternalKeys, ConfigError> {
-    let transit = transit(keys, &environment)?;
+    let transit = transit(keys, &environment);
     let any: Arc<dyn HttpClient> = Arc::new(OnDemand::default());
     let external = ExternalKeys::new(any, Arc::new(SystemClock), environment)
         .google(GoogleSettings {
@@ -45,10 +45,13 @@ pub fn external(keys: &Keys, environment: Environment) -> Result<ExternalKeys, C
             credentials_file: keys.google_credentials.clone(),
         })
         .aws(AwsSettings { endpoint: keys.aws_endpoint.clone() });
-    Ok(match transit {
-        Some((settings, http)) => external.transit(settings, http),
-        None => external,
-    })
+    match transit {
+        Ok(Some((settings, http))) => Ok(external.transit(settings, http)),
+        Ok(None) => Ok(external),
+        // VAULT_ADDR may be there for other programs: that concerns nobody who follows no name of a key of Vault's.
+        Err(error) if keys.vault.address.is_none() => Ok(external.no_transit(error.to_string())),
+        Err(error) => Err(error),
+    }
 }
 
 /// How Vault is reached, and a client that trusts it.

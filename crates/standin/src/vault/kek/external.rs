@@ -19,6 +19,8 @@ use super::{
 use crate::http::HttpClient;
 use crate::time::Clock;
 
+const NO_TRANSIT: &str = "where Vault is, is not configured: set keys.vault.address and keys.vault.token_file, or VAULT_ADDR and VAULT_TOKEN";
+
 /// The variables of the process, which the library does not look at by itself.
 #[derive(Clone, Default)]
 pub struct Environment(Arc<BTreeMap<String, Zeroizing<String>>>);
@@ -52,7 +54,8 @@ pub struct ExternalKeys {
     http: Arc<dyn HttpClient>,
     clock: Arc<dyn Clock>,
     environment: Environment,
-    transit: Option<(TransitSettings, Arc<dyn HttpClient>)>,
+    /// Why not, where it cannot be asked.
+    transit: Result<(TransitSettings, Arc<dyn HttpClient>), String>,
     google: GoogleSettings,
     aws: AwsSettings,
     google_token: Arc<Kept<Zeroizing<String>>>,
@@ -62,7 +65,7 @@ pub struct ExternalKeys {
 impl fmt::Debug for ExternalKeys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ExternalKeys")
-            .field("transit", &self.transit.is_some())
+            .field("transit", &self.transit.is_ok())
             .finish_non_exhaustive()
     }
 }
@@ -74,14 +77,21 @@ impl ExternalKeys {
     pub fn new(http: Arc<dyn HttpClient>, clock: Arc<dyn Clock>, environment: Environment) -> Self {
         let (google, aws) = (GoogleSettings::default(), AwsSettings::default());
         let (google_token, aws_credentials) = (Arc::default(), Arc::default());
-        let transit = None;
+        let transit = Err(NO_TRANSIT.to_owned());
         Self { http, clock, environment, transit, google, aws, google_token, aws_credentials }
     }
 
     /// HashiCorp Vault, asked with a client that trusts its certificate.
     #[must_use]
     pub fn transit(mut self, settings: TransitSettings, http: Arc<dyn HttpClient>) -> Self {
-        self.transit = Some((settings, http));
+        self.transit = Ok((settings, http));
+        self
+    }
+
+    /// Why HashiCorp Vault cannot be asked: said to whoever follows the name of one of its keys, and to nobody else.
+    #[must_use]
+    pub fn no_transit(mut self, why: String) -> Self {
+        self.transit = Err(why);
         self
     }
 
@@ -153,11 +163,8 @@ impl ExternalKeys {
         key: &str,
         is_derived: bool,
     ) -> Result<Arc<dyn KeyWrap>, KekError> {
-        let (settings, http) = self.transit.as_ref().ok_or_else(|| {
-            KekError::NotConfigured(
-                "where Vault is, is not configured: set keys.vault.address and keys.vault.token_file, or VAULT_ADDR and VAULT_TOKEN".to_owned(),
-            )
-        })?;
+        let transit = self.transit.as_ref();
+        let (settings, http) = transit.map_err(|why| KekError::NotConfigured(why.clone()))?;
         Ok(Arc::new(TransitKey {
             settings: settings.clone(),
             http: Arc::clone(http),
