@@ -425,14 +425,22 @@ impl Standin {
         }
     }
 
-    /// Tenants' keys that a key service did not give, which it may give by now.
+    /// Data keys that are new, before anybody needs them; those that a key service did not give, which it may give by now.
+    /// One that hangs holds up nobody but this, and not the end of the process.
     async fn look_for_keys(&self, stop: &CancellationToken) {
-        let mut due = tokio::time::interval(KEYS_INTERVAL);
-        loop {
-            tokio::select! {
-                () = stop.cancelled() => break,
-                _ = due.tick() => self.0.core.vault.try_again().await,
+        let (vault, mut due) = (&self.0.core.vault, tokio::time::interval(KEYS_INTERVAL));
+        let rounds = async {
+            loop {
+                tokio::select! {
+                    _ = due.tick() => {}
+                    () = vault.is_wanting() => {}
+                }
+                vault.try_again().await;
             }
+        };
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = rounds => {}
         }
     }
 

@@ -1,7 +1,7 @@
 //! What is under way while the app changes: its keys, its registration, its own address.
 
 use http::Method;
-use standin::vault::UnderWay;
+use standin::vault::{Rotation, UnderWay};
 
 use crate::support::{ADA, World, refused};
 
@@ -27,9 +27,11 @@ async fn sc_15_sign_ins_outlive_a_change_of_keys_and_end_with_the_old_key_and_no
 
     let mut rewrap = rotation.rewrap();
     while rewrap.next_batch(100).await.unwrap() {}
-    rotation.retire(1, UnderWay::CutOff).await.unwrap();
+    let (store, clock) =
+        (standin_store::open(&world.database_url()).await.unwrap(), world.standin.clock());
+    Rotation::retire(&*store, clock, 1, UnderWay::CutOff).await.unwrap();
     world.google.advance(A_WHILE).await;
-    rotation.remove(1).await.unwrap();
+    Rotation::remove(&*store, clock, 1).await.unwrap();
     world.google.advance(A_WHILE).await;
     let before = world.before(&mut too_late).await;
     let answer = too_late.get(&second).await;

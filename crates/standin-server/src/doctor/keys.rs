@@ -65,7 +65,7 @@ async fn opens(list: &KeyFile, store: &dyn Store, rows: &[DataKeyRow]) -> Findin
     match KeyRing::load(list, store, &SystemClock, &SystemEntropy).await {
         Ok(ring) => {
             if let Some(detail) = keys::left_out(&ring) {
-                let action = "what these sealed does not open, and everything else does: make their key-encryption key reachable, or restore their rows from a backup";
+                let action = "what these sealed does not open, and everything else does: make their key-encryption key reachable, or restore their rows from a backup; one that is retired: `standin keys remove`";
                 return Finding::error(KEYS, detail, action);
             }
             let live = rows.iter().filter(|row| row.removed_at.is_none()).count();

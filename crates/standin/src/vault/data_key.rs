@@ -46,6 +46,15 @@ impl std::fmt::Display for DataKeyState {
     }
 }
 
+/// Which data keys are wrapped again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WrapAgain {
+    /// Those that the active key-encryption key does not wrap, or that have no check value yet.
+    Others,
+    /// Every one: a key service may have made a new version of that key, which its name does not show.
+    All,
+}
+
 /// The key that seals for a tenant, or for everybody else.
 pub(super) fn active<'r>(rows: &'r [DataKeyRow], tenant: Option<&str>) -> Option<&'r DataKeyRow> {
     let own = rows.iter().filter(|row| row.tenant.as_deref() == tenant);
@@ -116,9 +125,10 @@ pub(crate) fn removed(row: DataKeyRow, now: Timestamp) -> DataKeyRow {
     DataKeyRow { version: row.version + 1, removed_at: Some(now), wrapped: Vec::new(), ..row }
 }
 
-/// Whether nothing is left to do for the row: this key-encryption key wraps it, and it can be checked.
-pub(super) fn is_wrapped_by(kek: &str, row: &DataKeyRow) -> bool {
-    row.removed_at.is_some() || (row.wrapped_by == kek && row.key_check.is_some())
+/// Whether the row's key is to be wrapped by this key-encryption key, again if need be.
+pub(super) fn is_to_be_wrapped(kek: &str, row: &DataKeyRow, which: WrapAgain) -> bool {
+    let is_done = || row.wrapped_by == kek && row.key_check.is_some();
+    row.removed_at.is_none() && (which == WrapAgain::All || !is_done())
 }
 
 /// The row with its key wrapped by another.

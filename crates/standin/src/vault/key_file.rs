@@ -3,11 +3,11 @@
 //! One of them is active: it wraps new data keys. The others only unwrap what they wrapped before, until
 //! that is wrapped again. A key that is kept elsewhere ([`KekName`]) stands here by its name alone: the file is the
 //! list of those that are trusted. It is changed as a whole, by a rename, so that whoever reads it finds the
-//! old one or the new one.
+//! old one or the new one. Whoever changes it holds a lock of the old one, which goes with the process, however that ends.
 
 use std::fmt;
-use std::fs::{self, File, OpenOptions};
-use std::io::Write as _;
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use data_encoding::BASE64;
 use serde::{Deserialize, Serialize};
 use zeroize::{Zeroize, Zeroizing};
 
-use super::kek::{ExternalKeys, KekName, LocalKey};
+use super::kek::{ExternalKeys, InvalidKekName, KekName, LocalKey};
 use super::keyring::Kek;
 use crate::entropy::{Entropy, random_bytes};
 
@@ -69,17 +69,26 @@ pub enum KeyFileError {
         "key `{0}` is neither 32 bytes in base64 nor the name of a key that is kept elsewhere, or its id stands twice"
     )]
     BadKey(String),
-    /// Another change is under way, or was cut off.
+    /// A key that is kept elsewhere is not named so that it can be followed.
+    #[error(transparent)]
+    BadName(#[from] InvalidKekName),
+    /// Another change is under way.
     #[error(
-        "{0} is there: another process changes the key file, or was stopped while it did; remove it if none does"
+        "another process is changing {0}, or wrapping a data key by it; try again once it is done"
     )]
     Busy(PathBuf),
+    /// Others than its owner may read the file, and a key would be in it.
+    #[error(
+        "others than its owner may read the key file, which holds nothing but names so far: chmod 600 it before a key itself \
+         comes into it, and see to it that it belongs to the service's user"
+    )]
+    Exposed,
     /// It is there already.
     #[error("key-encryption key `{0}` is in the key file already")]
     Known(String),
     /// The file cannot be read.
     #[error("the key file cannot be read: {0}")]
-    Io(#[from] std::io::Error),
+    Io(#[from] io::Error),
     /// The active key cannot be taken out.
     #[error("`{0}` is the active key-encryption key: activate another one first")]
     IsActive(String),
@@ -94,7 +103,17 @@ pub enum KeyFileError {
     Unknown(String),
     /// The changed file cannot be written; the old one stands as it was.
     #[error("the key file cannot be written: {0}")]
-    Unwritable(std::io::Error),
+    Unwritable(io::Error),
+}
+
+impl KeyFileError {
+    /// As it is said of a file that holds none yet.
+    fn once_it_holds_a_secret(self) -> Self {
+        match self {
+            Self::TooOpen => Self::Exposed,
+            error => error,
+        }
+    }
 }
 
 impl KeyFile {
@@ -130,13 +149,17 @@ impl KeyFile {
         refuse_if_open_to_others(path, 0o022)?;
         let text = Zeroizing::new(fs::read_to_string(path)?);
         let file: Self = toml::from_str(&text).map_err(|_| KeyFileError::Syntax)?;
-        if file.key.iter().any(|key| key.secret.is_some()) {
+        if file.holds_a_secret() {
             refuse_if_open_to_others(path, 0o077)?;
         }
         Ok(Self { path: Some(path.to_owned()), ..file })
     }
 
-    /// Reads the file at `path`, changes it, and puts the result in its place, of the same owner. Nothing is
+    fn holds_a_secret(&self) -> bool {
+        self.key.iter().any(|key| key.secret.is_some())
+    }
+
+    /// Reads the file at `path`, changes it, and puts the result in its place, of the same owner and mode. Nothing is
     /// written if `change` fails. Only one process at a time gets that far.
     ///
     /// # Errors
@@ -156,23 +179,24 @@ impl KeyFile {
     /// wraps a data key holds this until the row is written, so that no key is taken out meanwhile.
     ///
     /// # Errors
-    /// Those of [`KeyFile::read`]; [`KeyFileError::Busy`] and [`KeyFileError::Unwritable`].
+    /// Those of [`KeyFile::read`]; [`KeyFileError::Busy`].
     pub fn lock(path: &Path) -> Result<LockedKeyFile, KeyFileError> {
         // Where links lead to the file, it is the file that is locked and replaced, and not the link.
         let path = fs::canonicalize(path)?;
-        let mut name = path.as_os_str().to_owned();
-        name.push(".new");
-        let draft = Draft { path: PathBuf::from(name), is_left: false };
-        let file = match open_draft(&draft.path) {
-            Ok(file) => file,
-            Err(error) => {
-                // It is another process's, or it was never made.
-                draft.leave();
-                return Err(error);
-            }
-        };
+        // Over NFS only what may be written is locked; elsewhere it need not be.
+        let lock = OpenOptions::new().read(true).write(true).open(&path);
+        let lock = lock.or_else(|_| File::open(&path))?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(KeyFileError::Busy(path)),
+            Err(TryLockError::Error(error)) => return Err(error.into()),
+        }
+        if !is_at(&lock, &path)? {
+            // Another one took its place before it was locked.
+            return Err(KeyFileError::Busy(path));
+        }
         let keys = Self::read(&path)?;
-        Ok(LockedKeyFile { keys, path, draft, file })
+        Ok(LockedKeyFile { keys, path, _lock: lock })
     }
 
     /// The text to write. It is the vault's secret: 0600, and not into a log.
@@ -272,10 +296,9 @@ impl KeyFile {
     pub(super) fn keys(&self) -> Result<Vec<(String, Kek)>, KeyFileError> {
         let mut keys: Vec<(String, Kek)> = Vec::new();
         for written in &self.key {
-            let bad = || KeyFileError::BadKey(written.id.clone());
-            let key = written.key().ok_or_else(bad)?;
+            let key = written.key()?;
             if keys.iter().any(|(id, _)| *id == written.id) {
-                return Err(bad());
+                return Err(KeyFileError::BadKey(written.id.clone()));
             }
             keys.push((written.id.clone(), key));
         }
@@ -298,35 +321,26 @@ impl WrittenKey {
     }
 
     /// A name that leads elsewhere has no secret beside it, and every other one has.
-    fn key(&self) -> Option<Kek> {
-        match &self.secret {
-            Some(secret) if !KekName::is_meant_by(&self.id) => {
-                LocalKey::parse(secret).map(|key| Kek::Local(Arc::new(key)))
+    fn key(&self) -> Result<Kek, KeyFileError> {
+        let bad = || KeyFileError::BadKey(self.id.clone());
+        match (&self.secret, KekName::is_meant_by(&self.id)) {
+            (Some(secret), false) => {
+                let key = LocalKey::parse(secret).ok_or_else(bad)?;
+                Ok(Kek::Local(Arc::new(key)))
             }
-            Some(_) => None,
-            None => self.id.parse().ok().map(Kek::External),
+            (None, true) => Ok(Kek::External(self.id.parse()?)),
+            _ => Err(bad()),
         }
     }
 }
 
-fn open_draft(draft: &Path) -> Result<File, KeyFileError> {
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(draft).map_err(|error| match error.kind() {
-        std::io::ErrorKind::AlreadyExists => KeyFileError::Busy(draft.to_owned()),
-        _ => KeyFileError::Unwritable(error),
-    })
-}
-
-/// A key file that nobody else can change: see [`KeyFile::lock`]. Dropped, it is free again, as it was.
+/// A key file that nobody else can change: see [`KeyFile::lock`]. Dropped, it is free again, as it was; so it is if the
+/// process is killed.
 #[derive(Debug)]
 pub struct LockedKeyFile {
     keys: KeyFile,
     path: PathBuf,
-    draft: Draft,
-    file: File,
+    _lock: File,
 }
 
 impl LockedKeyFile {
@@ -339,18 +353,22 @@ impl LockedKeyFile {
     /// Puts these keys in the file's place.
     ///
     /// # Errors
-    /// [`KeyFileError::Unwritable`], and those of [`KeyFile::to_toml`]: the old file stands then.
+    /// [`KeyFileError::Exposed`], [`KeyFileError::Unwritable`], and those of [`KeyFile::to_toml`]: the old file stands then.
     pub fn replace(self, keys: &KeyFile) -> Result<(), KeyFileError> {
-        let Self { path, draft, mut file, .. } = self;
         let text = keys.to_toml()?;
-        let written = keep_owner(&file, &path)
-            .and_then(|()| file.write_all(text.as_bytes()))
-            .and_then(|()| file.sync_all())
-            .and_then(|()| fs::rename(&draft.path, &path));
-        written.map_err(KeyFileError::Unwritable)?;
-        // From here on the name of the draft may be another process's.
-        draft.leave();
-        let flushed = path.parent().map_or(Ok(()), |directory| File::open(directory)?.sync_all());
+        if keys.holds_a_secret() {
+            refuse_if_open_to_others(&self.path, 0o077)
+                .map_err(KeyFileError::once_it_holds_a_secret)?;
+        }
+        let mut draft = self.path.as_os_str().to_owned();
+        draft.push(".new");
+        let written = write_draft(draft.as_ref(), text.as_bytes(), &self.path)
+            .and_then(|()| fs::rename(&draft, &self.path));
+        if let Err(error) = written {
+            drop(fs::remove_file(&draft));
+            return Err(KeyFileError::Unwritable(error));
+        }
+        let flushed = self.path.parent().map_or(Ok(()), |place| File::open(place)?.sync_all());
         if let Err(error) = flushed {
             tracing::warn!(%error, "the key file is changed; whether a power cut now would undo it is not known");
         }
@@ -358,42 +376,50 @@ impl LockedKeyFile {
     }
 }
 
-/// The file that will take the other's place. That it is there keeps others from changing the same.
-#[derive(Debug)]
-struct Draft {
-    path: PathBuf,
-    is_left: bool,
-}
-
-impl Draft {
-    fn leave(mut self) {
-        self.is_left = true;
+/// Writes the file that will take the place of the one at `path`. Whoever has the lock is alone here: what is there
+/// already was left by a process that was killed.
+fn write_draft(draft: &Path, text: &[u8], path: &Path) -> io::Result<()> {
+    match fs::remove_file(draft) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
     }
-}
-
-impl Drop for Draft {
-    fn drop(&mut self) {
-        if !self.is_left {
-            // What is left of it would only be in the way of the next change.
-            drop(fs::remove_file(&self.path));
-        }
-    }
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(draft)?;
+    file.write_all(text)?;
+    keep_owner_and_mode(&file, path)?;
+    file.sync_all()
 }
 
 /// An administrator who changes the file of a service must not lock the service out.
 #[cfg(unix)]
-fn keep_owner(file: &File, path: &Path) -> std::io::Result<()> {
+fn keep_owner_and_mode(file: &File, path: &Path) -> io::Result<()> {
     use std::os::unix::fs::MetadataExt;
     let (old, new) = (fs::metadata(path)?, file.metadata()?);
-    if (old.uid(), old.gid()) == (new.uid(), new.gid()) {
-        return Ok(());
+    if (old.uid(), old.gid()) != (new.uid(), new.gid()) {
+        std::os::unix::fs::fchown(file, Some(old.uid()), Some(old.gid()))?;
     }
-    std::os::unix::fs::fchown(file, Some(old.uid()), Some(old.gid()))
+    file.set_permissions(old.permissions())
 }
 
 #[cfg(not(unix))]
-fn keep_owner(_: &File, _: &Path) -> std::io::Result<()> {
+fn keep_owner_and_mode(_: &File, _: &Path) -> io::Result<()> {
     Ok(())
+}
+
+/// Whether it is this file that is there.
+#[cfg(unix)]
+fn is_at(file: &File, path: &Path) -> io::Result<bool> {
+    use std::os::unix::fs::MetadataExt;
+    let (file, there) = (file.metadata()?, fs::metadata(path)?);
+    Ok((file.dev(), file.ino()) == (there.dev(), there.ino()))
+}
+
+#[cfg(not(unix))]
+fn is_at(_: &File, _: &Path) -> io::Result<bool> {
+    Ok(true)
 }
 
 #[cfg(unix)]

@@ -2,10 +2,10 @@
 //!
 //! Unwrapped keys live in memory, wiped when dropped. A vault that holds data keys which none of the key-encryption
 //! keys at hand unwraps refuses to start: making new keys would make every stored token worthless. A tenant's that
-//! cannot be had is left out, and is that tenant's trouble alone; so is, once the ring is in use, any other but the one
-//! that seals.
+//! cannot be had is left out, and is that tenant's trouble alone; so is a retired one, which no row needs. Once the ring is in use,
+//! a new key is missing until somebody has asked for it; what sealed before goes on until the one that seals now is here.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,6 +14,7 @@ use aws_lc_rs::hkdf::{HKDF_SHA256, KeyType, Prk};
 use aws_lc_rs::hmac;
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt as _, StreamExt as _, stream};
+use tokio::sync::{Mutex, MutexGuard};
 use zeroize::Zeroizing;
 
 use super::envelope::Sealed;
@@ -25,15 +26,19 @@ use crate::store::{DataKeyRow, Store, StoreError};
 use crate::time::{Clock, Timestamp};
 
 /// How many data keys are being unwrapped at a time: a service elsewhere takes its time for each.
-const AT_A_TIME: usize = 8;
+pub(super) const AT_A_TIME: usize = 8;
 /// How long a key that could not be had is not tried again. Each try may take as long as a time-out.
 const TRIED_EVERY: Duration = Duration::from_secs(30);
+/// The same of the key that everybody is to seal with, and without which nothing is sealed before long.
+const AWAITED_TRIED_EVERY: Duration = Duration::from_secs(1);
 
 /// The data keys, unwrapped and ready.
 #[derive(Clone)]
 pub struct KeyRing {
-    /// Which key seals, for each tenant and for everybody else.
+    /// Which key is to seal, for each tenant and for everybody else.
     active: BTreeMap<Option<String>, u32>,
+    /// Which one seals in its place, as long as it is not here.
+    former: BTreeMap<Option<String>, u32>,
     keys: BTreeMap<u32, Entry>,
 }
 
@@ -42,9 +47,9 @@ pub struct KeyRing {
 struct Entry {
     tenant: Option<String>,
     version: u64,
-    /// None if it was removed, or was left out.
+    /// None if it was removed, or is missing.
     key: Option<Extracted>,
-    left_out: Option<LeftOut>,
+    missing: Option<Arc<Missing>>,
 }
 
 /// What is kept of a data key: what the keys of grants are expanded from.
@@ -71,8 +76,15 @@ impl Extracted {
     }
 }
 
-/// Why a key is not here.
-#[derive(Clone)]
+/// A key that is not here, and may come.
+pub(super) struct Missing {
+    pub(super) row: DataKeyRow,
+    /// `None` if nobody has asked for it yet.
+    left_out: Option<LeftOut>,
+    turn: Mutex<()>,
+}
+
+/// Why a key was not to be had, and when.
 struct LeftOut {
     error: VaultError,
     tried_at: Timestamp,
@@ -103,79 +115,109 @@ impl KeyRing {
         if rows.is_empty() {
             rows = make_first_key(&wrapping, store, clock, entropy).await?;
         }
-        Self::of(&rows, None, clock.now(), || Ok(wrapping)).await
+        let mut ring = Self::of(&rows, None)?;
+        let live = rows.iter().filter(|row| row.removed_at.is_none()).collect();
+        for (row, tried) in wrapping.unwrap_all(live).await {
+            match tried {
+                // No row needs a retired one.
+                Err(error) if row.tenant.is_none() && row.retired_at.is_none() => {
+                    return Err(error);
+                }
+                tried => ring.put(row, tried, clock.now()),
+            }
+        }
+        Ok(ring)
     }
 
-    /// The ring of these rows. A key that `old` has stays what it was, however it is wrapped by now: `wrapping` is
-    /// asked for nothing but new ones.
-    pub(super) async fn of(
-        rows: &[DataKeyRow],
-        old: Option<&Self>,
-        now: Timestamp,
-        wrapping: impl FnOnce() -> Result<Wrapping, VaultError>,
-    ) -> Result<Self, VaultError> {
+    /// The ring of these rows. A key that `old` has stays what it was, however it is wrapped by now; one that is new is
+    /// missing until it is [put](KeyRing::put) there.
+    pub(super) fn of(rows: &[DataKeyRow], old: Option<&Self>) -> Result<Self, VaultError> {
         let sealing = data_key::all_active(rows).into_values();
         let active: BTreeMap<_, _> = sealing.map(|row| (row.tenant.clone(), row.id)).collect();
-        let everybodys = *active.get(&None).ok_or_else(none_active)?;
-        let mut keys = BTreeMap::new();
-        let mut new = Vec::new();
-        for row in rows {
-            match old.and_then(|old| old.keys.get(&row.id)).filter(|entry| entry.serves(row)) {
-                Some(known) if row.removed_at.is_none() => {
-                    keys.insert(row.id, Entry { version: row.version, ..known.clone() });
-                }
-                None if row.removed_at.is_none() => new.push(row),
-                _ => drop(keys.insert(row.id, Entry::of(row, None))),
-            }
+        if !active.contains_key(&None) {
+            return Err(none_active());
         }
-        if !new.is_empty() {
-            for (row, tried) in Wrapping::try_all(wrapping(), new).await {
-                let stops = match old {
-                    Some(_) => row.id == everybodys,
-                    None => row.tenant.is_none(),
-                };
-                match tried {
-                    Err(error) if stops => return Err(error),
-                    tried => keys.insert(row.id, Entry::tried(row, tried, now)),
-                };
-            }
-        }
-        Ok(Self { active, keys })
+        let known = |row: &DataKeyRow| {
+            old.and_then(|old| old.keys.get(&row.id)).filter(|entry| entry.serves(row))
+        };
+        let entry = |row: &DataKeyRow| match known(row) {
+            _ if row.removed_at.is_some() => Entry::bare(row),
+            Some(known) => Entry { version: row.version, ..known.clone() },
+            None => Entry::missing(row, None),
+        };
+        let keys = rows.iter().map(|row| (row.id, entry(row))).collect();
+        let ring = Self { active, former: BTreeMap::new(), keys };
+        let former = old.map(|old| ring.formers(old)).unwrap_or_default();
+        Ok(Self { former, ..ring })
+    }
+
+    /// What has sealed in `old`, where the active key is not here.
+    fn formers(&self, old: &Self) -> BTreeMap<Option<String>, u32> {
+        let awaiting = self.active.iter().filter(|(_, active)| self.lacks(**active));
+        let former =
+            awaiting.filter_map(|(tenant, _)| Some((tenant, old.sealing_id(tenant.as_deref())?)));
+        let is_here = |id: u32| self.keys.get(&id).is_some_and(|entry| entry.key.is_some());
+        former.filter(|(_, id)| is_here(*id)).map(|(tenant, id)| (tenant.clone(), id)).collect()
     }
 
     /// The data keys that could not be had: which, whose, and why. What they sealed does not open.
     pub fn left_out(&self) -> impl Iterator<Item = (u32, Option<&str>, &VaultError)> {
         self.keys.iter().filter_map(|(id, entry)| {
-            let left_out = entry.left_out.as_ref()?;
+            let left_out = entry.missing.as_ref()?.left_out.as_ref()?;
             Some((*id, entry.tenant.as_deref(), &left_out.error))
         })
     }
 
-    /// Whether a key was left out and is worth another try.
-    pub(super) fn is_due(&self, id: u32, clock: &dyn Clock) -> bool {
-        let left_out = self.keys.get(&id).filter(|entry| entry.left_out.is_some());
-        left_out.is_some_and(|entry| entry.is_due(clock.now()))
+    /// Whether a key is not here, and was not removed either.
+    fn lacks(&self, id: u32) -> bool {
+        self.keys.get(&id).is_none_or(|entry| entry.missing.is_some())
     }
 
-    /// The keys that were left out and are worth another try.
-    pub(super) fn due(&self, now: Timestamp) -> BTreeSet<u32> {
-        let due = self.keys.iter().filter(|(_, entry)| entry.is_due(now));
-        due.map(|(id, _)| *id).collect()
+    /// Which of these keys, and of those that seal for the tenants whose they are, are not here.
+    pub(super) fn lacking(&self, keys: impl Iterator<Item = u32> + Clone) -> Vec<u32> {
+        let tenants = keys.clone().filter_map(|id| Some(&self.keys.get(&id)?.tenant));
+        let tenants = tenants.filter(|tenant| tenant.is_some());
+        let sealing = tenants.filter_map(|tenant| self.active.get(tenant).copied());
+        keys.chain(sealing).filter(|id| self.lacks(*id)).collect()
     }
 
-    /// With what came of another try, unless a row is another one by now.
-    pub(super) fn having_tried(
-        &self,
-        tried: Vec<(&DataKeyRow, Result<Key, VaultError>)>,
-        now: Timestamp,
-    ) -> Self {
-        let mut ring = self.clone();
-        for (row, tried) in tried {
-            if ring.keys.get(&row.id).is_some_and(|entry| entry.version == row.version) {
-                ring.keys.insert(row.id, Entry::tried(row, tried, now));
-            }
-        }
-        ring
+    /// The key that is to seal for everybody and is not here: what was the active one before does, for a moment.
+    pub(super) fn awaited(&self) -> Option<u32> {
+        Some(self.active()).filter(|active| self.lacks(*active))
+    }
+
+    /// A missing key that nobody has asked for yet, or not for a while.
+    pub(super) fn wanted(&self, id: u32, now: Timestamp) -> Option<Arc<Missing>> {
+        let is_awaited = self.awaited() == Some(id);
+        let every = if is_awaited { AWAITED_TRIED_EVERY } else { TRIED_EVERY };
+        let missing = self.keys.get(&id)?.missing.as_ref()?;
+        missing.is_wanted(every, now).then(|| Arc::clone(missing))
+    }
+
+    /// All of those.
+    pub(super) fn all_wanted(&self, now: Timestamp) -> Vec<u32> {
+        self.keys.keys().copied().filter(|id| self.wanted(*id, now).is_some()).collect()
+    }
+
+    /// Why a key is not here.
+    pub(super) fn why_missing(&self, id: u32) -> Option<VaultError> {
+        Some(self.keys.get(&id)?.missing.as_ref()?.error())
+    }
+
+    /// What came of asking for the key of a row, unless the row is another one by now. A key that cannot be had must not
+    /// keep everybody else's from being used.
+    pub(super) fn put(&mut self, row: &DataKeyRow, tried: Result<Key, VaultError>, now: Timestamp) {
+        let Some(entry) = self.keys.get_mut(&row.id).filter(|entry| entry.version == row.version)
+        else {
+            return;
+        };
+        *entry = match tried {
+            Ok(key) => Entry { key: Some(Extracted::of(&key)), ..Entry::bare(row) },
+            Err(error) => Entry::missing(row, Some(LeftOut::because(error, row, now))),
+        };
+        let (active, keys) = (&self.active, &self.keys);
+        let is_missing = |id: &u32| keys.get(id).is_some_and(|entry| entry.missing.is_some());
+        self.former.retain(|tenant, _| active.get(tenant).is_some_and(is_missing));
     }
 
     /// With keys that `other` has and this one has no more.
@@ -188,14 +230,14 @@ impl KeyRing {
         self
     }
 
-    /// The id of the key that seals for everybody who has no tenant.
+    /// The id of the key that is to seal for everybody who has no tenant.
     pub(super) fn active(&self) -> u32 {
         self.active.get(&None).copied().unwrap_or_default()
     }
 
-    /// Whether there is a key that seals for this tenant.
-    pub(super) fn seals_for(&self, tenant: &str) -> bool {
-        self.active.contains_key(&Some(tenant.to_owned()))
+    /// The same for a tenant; `None` if none was made yet.
+    pub(super) fn active_for(&self, tenant: Option<&str>) -> Option<u32> {
+        self.active.get(&tenant.map(str::to_owned)).copied()
     }
 
     /// Whether it is known what became of a data key: nothing is to be learned of it.
@@ -226,13 +268,24 @@ impl KeyRing {
         Ok((id, self.key(id, context)?))
     }
 
-    /// Whether a value is sealed with the key that seals now for this tenant.
-    pub(super) fn is_sealing(&self, tenant: Option<&str>, sealed: &Sealed) -> bool {
-        sealed.data_key().is_some_and(|key| self.sealing_id(tenant) == Some(key))
+    /// As [`KeyRing::sealing_key`], and nothing in its place: whoever seals again does it for good.
+    pub(super) fn active_key(
+        &self,
+        tenant: Option<&str>,
+        context: &[u8],
+    ) -> Result<(u32, Key), VaultError> {
+        let id = self.active_for(tenant).ok_or(VaultError::TenantKeyMissing)?;
+        Ok((id, self.key(id, context)?))
+    }
+
+    /// Whether a value is sealed with the active key of this tenant.
+    pub(super) fn is_under_active(&self, tenant: Option<&str>, sealed: &Sealed) -> bool {
+        sealed.data_key().is_some_and(|key| self.active_for(tenant) == Some(key))
     }
 
     fn sealing_id(&self, tenant: Option<&str>) -> Option<u32> {
-        self.active.get(&tenant.map(str::to_owned)).copied()
+        let tenant = tenant.map(str::to_owned);
+        self.former.get(&tenant).or_else(|| self.active.get(&tenant)).copied()
     }
 
     /// The key that `sealed` names, for the thing called `context`.
@@ -242,9 +295,9 @@ impl KeyRing {
 
     fn key(&self, id: u32, context: &[u8]) -> Result<Key, VaultError> {
         let entry = self.keys.get(&id).ok_or(VaultError::KeyMissing)?;
-        match (&entry.key, &entry.left_out) {
+        match (&entry.key, &entry.missing) {
             (Some(key), _) => key.derive(context),
-            (None, Some(left_out)) => Err(left_out.error.clone()),
+            (None, Some(missing)) => Err(missing.error()),
             (None, None) if entry.tenant.is_some() => Err(VaultError::KeyDestroyed),
             (None, None) => Err(VaultError::KeyMissing),
         }
@@ -252,37 +305,15 @@ impl KeyRing {
 }
 
 impl Entry {
-    fn of(row: &DataKeyRow, key: Option<&Key>) -> Self {
-        let (tenant, version, key) = (row.tenant.clone(), row.version, key.map(Extracted::of));
-        Self { tenant, version, key, left_out: None }
+    /// Without its key.
+    fn bare(row: &DataKeyRow) -> Self {
+        let (tenant, version) = (row.tenant.clone(), row.version);
+        Self { tenant, version, key: None, missing: None }
     }
 
-    /// A key that was asked for. One that cannot be had must not keep everybody else's from being used.
-    fn tried(row: &DataKeyRow, tried: Result<Key, VaultError>, now: Timestamp) -> Self {
-        match tried {
-            Ok(key) => Self::of(row, Some(&key)),
-            Err(error) => {
-                let tenant = row.tenant.as_deref().unwrap_or("everybody");
-                tracing::error!(
-                    data_key = row.id, tenant, %error,
-                    "a data key is left out; nothing that it sealed opens until it can be had"
-                );
-                let error = match error {
-                    VaultError::NotNamed { .. } => named_nowhere(row),
-                    error => error,
-                };
-                let left_out = Some(LeftOut { error, tried_at: now });
-                Self { left_out, ..Self::of(row, None) }
-            }
-        }
-    }
-
-    /// A row that is damaged stays so until it is changed; whoever was asked may be back. A clock that was set back is
-    /// not waited for.
-    fn is_due(&self, now: Timestamp) -> bool {
-        let Some(LeftOut { error, tried_at }) = &self.left_out else { return false };
-        let since = now.remaining(*tried_at).max(tried_at.remaining(now));
-        !error.is_damage() && since >= TRIED_EVERY
+    fn missing(row: &DataKeyRow, left_out: Option<LeftOut>) -> Self {
+        let missing = Missing { row: row.clone(), left_out, turn: Mutex::default() };
+        Self { missing: Some(Arc::new(missing)), ..Self::bare(row) }
     }
 
     /// A key stays what it is. One that was left out is tried anew once its row has changed.
@@ -291,11 +322,55 @@ impl Entry {
     }
 }
 
+impl Missing {
+    /// To be held by whoever asks for the key. A first answer is waited for; afterwards what is known does, while somebody
+    /// else asks again.
+    pub(super) async fn turn(&self) -> Option<MutexGuard<'_, ()>> {
+        match self.left_out {
+            None => Some(self.turn.lock().await),
+            Some(_) => self.turn.try_lock().ok(),
+        }
+    }
+
+    /// A row that is damaged stays so until it is changed; whoever was asked may be back. A clock that was set back is
+    /// not waited for.
+    fn is_wanted(&self, every: Duration, now: Timestamp) -> bool {
+        let Some(LeftOut { error, tried_at }) = &self.left_out else { return true };
+        let since = now.remaining(*tried_at).max(tried_at.remaining(now));
+        !error.is_damage() && since >= every
+    }
+
+    fn error(&self) -> VaultError {
+        match &self.left_out {
+            Some(left_out) => left_out.error.clone(),
+            None => not_had(&self.row, KekError::NotAsked),
+        }
+    }
+}
+
+impl LeftOut {
+    fn because(error: VaultError, row: &DataKeyRow, tried_at: Timestamp) -> Self {
+        let tenant = row.tenant.as_deref().unwrap_or("everybody");
+        tracing::error!(
+            data_key = row.id, tenant, %error,
+            "a data key is left out; nothing that it sealed opens until it can be had"
+        );
+        let error = match error {
+            VaultError::NotNamed { .. } => named_nowhere(row),
+            error => error,
+        };
+        Self { error, tried_at }
+    }
+}
+
+fn not_had(row: &DataKeyRow, reason: KekError) -> VaultError {
+    VaultError::Unwrap { key: row.id, kek: row.wrapped_by.clone(), reason: Box::new(reason) }
+}
+
 /// A list that names it may be on its way to this machine: nothing is given up for that.
 fn named_nowhere(row: &DataKeyRow) -> VaultError {
     let reason = "neither the key file nor the configuration names it here".to_owned();
-    let (key, kek) = (row.id, row.wrapped_by.clone());
-    VaultError::Unwrap { key, kek, reason: Box::new(KekError::NotConfigured(reason)) }
+    not_had(row, KekError::NotConfigured(reason))
 }
 
 fn none_active() -> VaultError {
@@ -410,17 +485,6 @@ impl Wrapping {
         }
     }
 
-    /// The data keys of these rows, as far as they can be had; none without the list.
-    pub(super) async fn try_all(
-        wrapping: Result<Self, VaultError>,
-        rows: Vec<&DataKeyRow>,
-    ) -> Vec<(&DataKeyRow, Result<Key, VaultError>)> {
-        match wrapping {
-            Ok(wrapping) => wrapping.unwrap_all(rows).await,
-            Err(error) => rows.into_iter().map(|row| (row, Err(error.clone()))).collect(),
-        }
-    }
-
     /// The data keys of these rows, several at a time.
     async fn unwrap_all<'r>(
         &self,
@@ -436,10 +500,7 @@ impl Wrapping {
     /// # Errors
     /// [`VaultError::NotNamed`], [`VaultError::Unwrap`].
     pub(super) async fn unwrap(&self, row: &DataKeyRow) -> Result<Key, VaultError> {
-        let failed = |reason| {
-            let (key, kek) = (row.id, row.wrapped_by.clone());
-            VaultError::Unwrap { key, kek, reason: Box::new(reason) }
-        };
+        let failed = |reason| not_had(row, reason);
         let tenant = row.tenant.as_deref();
         let place = Place { data_key: row.id, kek: &row.wrapped_by, tenant };
         let not_named = || VaultError::NotNamed { key: row.id, kek: row.wrapped_by.clone() };

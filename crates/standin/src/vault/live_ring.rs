@@ -4,16 +4,25 @@
 //! anything is sealed, if it is older than [`MAX_AGE`], and when a row names a key that it does not hold.
 //! That is what makes a rotation need no restart. [`Rotation`](super::Rotation) relies on the first: a key
 //! that was added [`SETTLED`] ago is known to all who seal, and one that was superseded then seals nowhere.
+//!
+//! ```text
+//! rows ──read, and nobody is asked──▶ a new key is missing ──asked for──▶ here, or left out and asked for again
+//! ```
+//!
+//! A key service may hang, so nobody waits for it but who needs the very key: whoever opens a row that it has sealed, or
+//! is to seal with it and has nothing else. What sealed before does until it is here; everybody's for [`SETTLED`]. The rest is
+//! asked for beside everything else, by [`LiveRing::try_again`].
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use tokio::sync::Mutex;
+use futures_util::{StreamExt as _, stream};
+use tokio::sync::{Mutex, Notify};
 
 use super::data_key;
-use super::kek::{ExternalKeys, check_value};
-use super::keyring::{KeyRing, Wrapping};
+use super::kek::{ExternalKeys, Key, check_value};
+use super::keyring::{AT_A_TIME, KeyRing, Wrapping};
 use super::{KeyFile, LockedKeyFile, VaultError};
 use crate::entropy::Entropy;
 use crate::store::{DataKeyRow, Store, StoreError};
@@ -49,8 +58,8 @@ pub(super) struct LiveRing {
     /// Held while a tenant's first key is made, which may take as long as a key service does: nobody who only reads
     /// waits for it.
     making: Mutex<()>,
-    /// Held while keys that were left out are tried again: whoever has no need of them does not wait for it.
-    trying: Mutex<()>,
+    /// Rung when there are keys to ask for.
+    wanted: Notify,
 }
 
 /// The key-encryption keys are not kept in memory where they can be read again.
@@ -59,10 +68,12 @@ enum Source {
     Given(KeyFile),
 }
 
-#[derive(Clone)]
 struct Loaded {
     ring: Arc<KeyRing>,
-    at: Timestamp,
+    /// When the rows were read.
+    read_at: Timestamp,
+    /// When they were read last and the ring sealed as they say.
+    current_at: Timestamp,
 }
 
 impl LiveRing {
@@ -80,10 +91,11 @@ impl LiveRing {
             }
             None => Source::Given(keys.clone()),
         };
-        let loaded = RwLock::new(Loaded { ring: Arc::new(ring), at });
-        let (failed, looked_for) = (RwLock::default(), std::sync::Mutex::default());
-        let (reading, making, trying) = (Mutex::default(), Mutex::default(), Mutex::default());
-        Ok(Self { source, store, clock, loaded, failed, looked_for, reading, making, trying })
+        let loaded = Loaded { ring: Arc::new(ring), read_at: at, current_at: at };
+        let (loaded, failed) = (RwLock::new(loaded), RwLock::default());
+        let (reading, making, wanted) = (Mutex::default(), Mutex::default(), Notify::new());
+        let looked_for = std::sync::Mutex::default();
+        Ok(Self { source, store, clock, loaded, failed, looked_for, reading, making, wanted })
     }
 
     /// The ring as it was read last.
@@ -93,31 +105,44 @@ impl LiveRing {
 
     /// Reads the ring again if it is too old to seal with.
     pub(super) async fn keep_up(&self) -> Result<(), VaultError> {
-        self.read_if_older_than(MAX_AGE).await
+        self.read_if_older_than(MAX_AGE).await?;
+        // What has sealed until now still does for a moment, and nobody waits for a key service meanwhile.
+        if self.is_outdated() { self.ask_for_the_active_one().await } else { Ok(()) }
     }
 
     /// Reads the ring again, however young it is: the store has just refused what it sealed.
     pub(super) async fn catch_up(&self) -> Result<(), VaultError> {
-        let _reading = self.reading.lock().await;
-        self.read().await
+        self.read_now().await?;
+        self.ask_for_the_active_one().await
     }
 
     /// Whether others may have retired the key that this ring seals with.
     pub(super) fn is_outdated(&self) -> bool {
-        self.age() >= SETTLED
+        self.since(|loaded| loaded.current_at) >= SETTLED
     }
 
-    /// Reads the ring again if it knows nothing of one of these keys, unless it was read for that key a moment ago; tries
-    /// one that was left out again.
+    /// Reads the ring again if it knows nothing of one of these keys, unless it was read for that key a moment ago; asks
+    /// for those that are not here, and for what their tenants seal with.
     pub(super) async fn learn(
         &self,
         keys: impl IntoIterator<Item = u32, IntoIter: Clone>,
     ) -> Result<(), VaultError> {
-        let (ring, mut keys) = (self.now(), keys.into_iter());
-        let unknown: Vec<u32> = keys.clone().filter(|key| !ring.knows(*key)).collect();
+        let keys = keys.into_iter();
+        if self.now().lacking(keys.clone()).is_empty() {
+            return Ok(());
+        }
+        let read = self.look_for(keys.clone()).await;
+        for id in self.now().lacking(keys) {
+            self.ask_for(id).await;
+        }
+        read
+    }
+
+    async fn look_for(&self, keys: impl Iterator<Item = u32>) -> Result<(), VaultError> {
+        let ring = self.now();
+        let unknown: Vec<u32> = keys.filter(|key| !ring.knows(*key)).collect();
         if unknown.is_empty() {
-            let is_due = keys.any(|key| ring.is_due(key, &*self.clock));
-            return if is_due { self.try_again().await } else { Ok(()) };
+            return Ok(());
         }
         // Whoever comes while it is read for another key waits for that.
         let _reading = self.reading.lock().await;
@@ -128,46 +153,94 @@ impl LiveRing {
         self.read_unless_it_failed_a_moment_ago().await
     }
 
-    /// Tries again what was left out, where half a minute has passed: the service that has the key may be back.
+    /// Returns when there are keys to ask for: at once, if there were some since it was called last.
+    ///
+    /// # Cancel safety
+    /// Nothing is lost.
+    pub(super) async fn is_wanting(&self) {
+        self.wanted.notified().await;
+    }
+
+    /// Asks for what nobody has asked for yet, and for what was left out half a minute ago: the service that has the key
+    /// may be back.
     pub(super) async fn try_again(&self) -> Result<(), VaultError> {
-        let _trying = self.trying.lock().await;
-        let due = self.now().due(self.clock.now());
-        if due.is_empty() {
+        if self.now().all_wanted(self.clock.now()).is_empty() {
             return Ok(());
         }
-        let rows = self.store.data_keys().await?;
-        let due = |row: &&DataKeyRow| due.contains(&row.id) && row.removed_at.is_none();
-        let tried = Wrapping::try_all(self.wrapping(), rows.iter().filter(due).collect()).await;
+        // They may be wrapped by another key-encryption key by now.
+        let read = self.read_if_older_than(MAX_AGE).await;
+        let wanted = self.now().all_wanted(self.clock.now());
+        stream::iter(wanted).for_each_concurrent(AT_A_TIME, |id| self.ask_for(id)).await;
+        read
+    }
+
+    /// Sees to it that the ring seals as the rows say.
+    async fn ask_for_the_active_one(&self) -> Result<(), VaultError> {
+        let Some(awaited) = self.now().awaited() else { return Ok(()) };
+        self.ask_for(awaited).await;
+        self.now().why_missing(awaited).map_or(Ok(()), Err)
+    }
+
+    /// Asks for a key that is not here, unless that was tried a moment ago.
+    ///
+    /// # Cancel safety
+    /// Whoever comes next asks anew.
+    async fn ask_for(&self, id: u32) {
+        let Some(missing) = self.now().wanted(id, self.clock.now()) else { return };
+        let Some(_turn) = missing.turn().await else { return };
+        // Whoever had the turn before may have brought it, or have heard why not.
+        if self.now().wanted(id, self.clock.now()).is_none() {
+            return;
+        }
+        let tried = match self.wrapping() {
+            Ok(wrapping) => wrapping.unwrap(&missing.row).await,
+            Err(error) => Err(error),
+        };
+        self.put(&missing.row, tried).await;
+    }
+
+    async fn put(&self, row: &DataKeyRow, tried: Result<Key, VaultError>) {
+        // Nobody reads the rows meanwhile, who would put a ring without it in place of this one.
         let _reading = self.reading.lock().await;
+        let mut ring = KeyRing::clone(&self.now());
+        ring.put(row, tried, self.clock.now());
         let mut loaded = self.loaded.write().unwrap_or_else(PoisonError::into_inner);
-        loaded.ring = Arc::new(loaded.ring.having_tried(tried, self.clock.now()));
-        Ok(())
+        let read_at = loaded.read_at;
+        loaded.replace(ring, read_at);
     }
 
     /// Whether there is one among these keys that nobody has looked for within [`MIN_AGE`].
     fn looks_for(&self, keys: &[u32]) -> bool {
         let mut looked = self.looked_for.lock().unwrap_or_else(PoisonError::into_inner);
-        if self.since(looked.0) >= MIN_AGE {
+        if self.apart(looked.0) >= MIN_AGE {
             *looked = (self.clock.now(), BTreeSet::new());
         }
         keys.iter().any(|key| looked.1.insert(*key))
     }
 
-    /// Sees to it that there is a key that seals for this tenant. Of several who need the first one at once, one
-    /// makes it.
+    /// Sees to it that there is a key that seals for this tenant, and asks for it if it is not here.
     pub(super) async fn prepare(
         &self,
         tenant: &str,
         entropy: &dyn Entropy,
     ) -> Result<(), VaultError> {
-        if self.now().seals_for(tenant) {
-            return Ok(());
+        let active = || self.now().active_for(Some(tenant));
+        if active().is_none() {
+            self.make_first(tenant, entropy).await?;
         }
+        if let Some(id) = active() {
+            self.ask_for(id).await;
+        }
+        Ok(())
+    }
+
+    /// Of several who need a tenant's first key at once, one makes it.
+    async fn make_first(&self, tenant: &str, entropy: &dyn Entropy) -> Result<(), VaultError> {
         let _making = self.making.lock().await;
         for _ in 0..MAX_ROUNDS {
             let rows = self.store.data_keys().await?;
             if data_key::active(&rows, Some(tenant)).is_some() {
-                return self.catch_up().await;
+                return self.read_now().await;
             }
             self.make(data_key::next_id(&rows), tenant, entropy).await?;
         }
@@ -176,7 +249,7 @@ impl LiveRing {
 
     /// Makes a tenant's first key, unless the number is taken by then.
     ///
-    /// The key file is not locked for it: a service may not be allowed to write there. Whoever takes a
+    /// The key file is not locked for it: nobody who signs in waits for an operator. Whoever takes a
     /// key-encryption key out of it looks at the rows before and after ([`Rotation::remove_kek`]); here the file is
     /// looked at after the row was written. One of the two sees the other.
     ///
@@ -224,14 +297,20 @@ impl LiveRing {
     }
 
     async fn read_if_older_than(&self, age: Duration) -> Result<(), VaultError> {
-        if self.age() < age {
+        let is_young = || self.since(|loaded| loaded.read_at) < age;
+        if is_young() {
             return Ok(());
         }
         let _reading = self.reading.lock().await;
-        if self.age() < age {
+        if is_young() {
             return Ok(());
         }
         self.read_unless_it_failed_a_moment_ago().await
+    }
+
+    async fn read_now(&self) -> Result<(), VaultError> {
+        let _reading = self.reading.lock().await;
+        self.read().await
     }
 
     async fn read_unless_it_failed_a_moment_ago(&self) -> Result<(), VaultError> {
@@ -247,30 +326,41 @@ impl LiveRing {
     fn failed_a_moment_ago(&self) -> Option<VaultError> {
         let failed = self.failed.read().unwrap_or_else(PoisonError::into_inner);
         let (at, error) = failed.as_ref()?;
-        (self.since(*at) < MIN_AGE).then(|| error.clone())
+        (self.apart(*at) < MIN_AGE).then(|| error.clone())
+    }
+
+    fn since(&self, when: impl FnOnce(&Loaded) -> Timestamp) -> Duration {
+        let at = when(&self.loaded.read().unwrap_or_else(PoisonError::into_inner));
+        self.apart(at)
     }
 
     /// A clock that was set back makes the ring old, too.
-    fn age(&self) -> Duration {
-        let at = self.loaded.read().unwrap_or_else(PoisonError::into_inner).at;
-        self.since(at)
-    }
-
-    fn since(&self, at: Timestamp) -> Duration {
+    fn apart(&self, at: Timestamp) -> Duration {
         let now = self.clock.now();
         now.remaining(at).max(at.remaining(now))
     }
 
+    /// The rows as they are now. Nobody is asked for keys here: all who seal may be waiting.
     async fn read(&self) -> Result<(), VaultError> {
         let now = self.clock.now();
         let rows = self.store.data_keys().await?;
-        let old = self.now();
-        let ring = KeyRing::of(&rows, Some(&old), now, || self.wrapping()).await?;
-        let lingering = lingering(&rows, now);
-        let ring = ring.keeping(&old, |id| lingering.contains(&id));
-        let loaded = Loaded { ring: Arc::new(ring), at: now };
-        *self.loaded.write().unwrap_or_else(PoisonError::into_inner) = loaded;
+        let (old, lingering) = (self.now(), lingering(&rows, now));
+        let ring = KeyRing::of(&rows, Some(&old))?.keeping(&old, |id| lingering.contains(&id));
+        if !ring.all_wanted(now).is_empty() {
+            self.wanted.notify_one();
+        }
+        self.loaded.write().unwrap_or_else(PoisonError::into_inner).replace(ring, now);
         Ok(())
+    }
+}
+
+impl Loaded {
+    /// With another ring, of the rows as they were then.
+    fn replace(&mut self, ring: KeyRing, read_at: Timestamp) {
+        if ring.awaited().is_none() {
+            self.current_at = read_at;
+        }
+        (self.ring, self.read_at) = (Arc::new(ring), read_at);
     }
 }
 

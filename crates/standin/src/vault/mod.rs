@@ -24,7 +24,7 @@ mod scope_ledger;
 mod tenant;
 mod trace;
 
-pub use data_key::DataKeyState;
+pub use data_key::{DataKeyState, WrapAgain};
 pub(crate) use data_key::{removed as data_key_destroyed, retired as data_key_retired};
 pub use destination::Destination;
 pub use envelope::{Field, HEADER, Sealed, header};
@@ -260,8 +260,8 @@ impl Vault {
     }
 
     /// To be called before something is sealed: whoever seals does so with a key that was the active one two
-    /// seconds ago. If the keys cannot be read now, those at hand must do; a store refuses what a retired
-    /// one has sealed.
+    /// seconds ago, or eight, where the one that is active since has to be asked for. If the keys cannot be read now, those at
+    /// hand must do; a store refuses what a retired one has sealed.
     pub async fn keep_up(&self) {
         report(self.ring.keep_up().await);
     }
@@ -269,8 +269,8 @@ impl Vault {
     /// As [`Vault::keep_up`], before a provider is asked for something that must be sealed then.
     ///
     /// # Errors
-    /// Why the keys cannot be read, once those at hand are so old that a store may refuse what they seal:
-    /// the answer would be lost.
+    /// Why the keys cannot be read, or the active one not be had, once those at hand are so old that a store may refuse what
+    /// they seal: the answer would be lost.
     pub async fn require_current(&self) -> Result<(), VaultError> {
         match self.ring.keep_up().await {
             Err(error) if self.ring.is_outdated() => Err(error),
@@ -312,9 +312,15 @@ impl Vault {
         report(self.ring.learn(keys).await);
     }
 
-    /// To be called now and then: tenants' keys that could not be had are tried again.
+    /// To be called now and then, and when [there are some](Vault::is_wanting): asks for keys that are new here, or could
+    /// not be had.
     pub(crate) async fn try_again(&self) {
         report(self.ring.try_again().await);
+    }
+
+    /// Returns when there are keys to ask for.
+    pub(crate) async fn is_wanting(&self) {
+        self.ring.is_wanting().await;
     }
 
     /// Seals the tokens of a grant, which were given at `given_at`.
@@ -427,10 +433,10 @@ impl Vault {
         let ring = self.ring.now();
         let tenant = ring.tenant_of(grant.tokens.iter());
         // Nothing is to be done: the key need not be at hand for that.
-        if grant.tokens.iter().all(|sealed| ring.is_sealing(tenant, sealed)) {
+        if grant.tokens.iter().all(|sealed| ring.is_under_active(tenant, sealed)) {
             return Ok(grant.tokens.clone());
         }
-        let target = ring.sealing_key(tenant, grant.id.as_bytes())?;
+        let target = ring.active_key(tenant, grant.id.as_bytes())?;
         let reseal = |field, sealed: &Option<Sealed>| {
             let parts = Binding::of(grant, grant.generation).associated_data(field);
             let old = |sealed: &Sealed| ring.opening_key(sealed, grant.id.as_bytes());
@@ -453,7 +459,7 @@ impl Vault {
         let id = row.grant.as_bytes();
         let bound_to = envelope::associated_data(Field::Revocation, &[id]);
         let ring = self.ring.now();
-        let target = ring.sealing_key(None, id)?;
+        let target = ring.active_key(None, id)?;
         let old = |sealed: &Sealed| ring.opening_key(sealed, id);
         let sealed = Sealed::from_bytes(row.sealed_token.clone());
         reseal_with(&target, old, &bound_to, &sealed, entropy)

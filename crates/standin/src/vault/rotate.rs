@@ -18,7 +18,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::data_key::{self, DataKeyState};
+use super::data_key::{self, DataKeyState, WrapAgain};
 use super::kek::check_value;
 use super::keyring::Wrapping;
 use super::live_ring::SETTLED;
@@ -229,7 +229,7 @@ impl Rotation {
     /// [`RotationError::Unknown`], [`RotationError::IsRetired`]; [`RotationError::Unsettled`] until every
     /// running process has had the time to learn of it; [`RotationError::Changed`].
     pub async fn activate(&self, id: u32) -> Result<()> {
-        let (row, rows) = self.find(id).await?;
+        let (row, rows) = find(&*self.store, id).await?;
         match data_key::state(&row, &rows) {
             DataKeyState::Active => return Ok(()),
             DataKeyState::Retired | DataKeyState::Removed => {
@@ -237,19 +237,24 @@ impl Rotation {
             }
             DataKeyState::Standby | DataKeyState::Opens => {}
         }
-        self.settled(id, row.created_at)?;
+        settled(&*self.clock, id, row.created_at)?;
         let activated = data_key::activated(row, &rows, self.clock.now());
         Ok(self.store.replace_data_key(activated).await?)
     }
 
-    /// Bars a data key that no row needs from being sealed with.
+    /// Bars a data key that no row needs from being sealed with. It need not open, and no other key is asked for.
     ///
     /// # Errors
     /// [`RotationError::Unknown`], [`RotationError::IsActive`], [`RotationError::IsRetired`];
     /// [`RotationError::InUse`] with the count of those that need it; [`RotationError::Unsettled`] and
     /// [`RotationError::SignInsUnderWay`]; [`RotationError::Changed`].
-    pub async fn retire(&self, id: u32, under_way: UnderWay) -> Result<()> {
-        let (row, rows) = self.find(id).await?;
+    pub async fn retire(
+        store: &dyn Store,
+        clock: &dyn Clock,
+        id: u32,
+        under_way: UnderWay,
+    ) -> Result<()> {
+        let (row, rows) = find(store, id).await?;
         match data_key::state(&row, &rows) {
             DataKeyState::Active => return Err(RotationError::IsActive(id)),
             DataKeyState::Retired | DataKeyState::Removed => {
@@ -257,54 +262,53 @@ impl Rotation {
             }
             DataKeyState::Standby | DataKeyState::Opens => {}
         }
-        self.refuse_if_in_use(id).await?;
+        refuse_if_in_use(store, id).await?;
         if let Some(superseded_at) = data_key::superseded_at(&row, &rows) {
-            self.settled(id, superseded_at)?;
+            settled(clock, id, superseded_at)?;
             let over_at = superseded_at.after(ATTEMPT_LIFETIME + SETTLED);
-            let wait = over_at.remaining(self.clock.now());
+            let wait = over_at.remaining(clock.now());
             if under_way == UnderWay::LetFinish && !wait.is_zero() {
                 return Err(RotationError::SignInsUnderWay { key: id, wait });
             }
         }
-        let retired = data_key::retired(row, self.clock.now());
-        Ok(self.store.replace_data_key(retired).await?)
+        let retired = data_key::retired(row, clock.now());
+        Ok(store.replace_data_key(retired).await?)
     }
 
-    /// Destroys a retired key. What backups hold under it stays readable with the key file of that time, and
-    /// with nothing else.
+    /// Destroys a retired key, which need not open. What backups hold under it stays readable with the key file of that
+    /// time, and with nothing else.
     ///
     /// # Errors
     /// [`RotationError::Unknown`], [`RotationError::NotRetired`], [`RotationError::InUse`],
     /// [`RotationError::Unsettled`] until writes that were under way are over, [`RotationError::Changed`].
-    pub async fn remove(&self, id: u32) -> Result<()> {
-        let (row, rows) = self.find(id).await?;
+    pub async fn remove(store: &dyn Store, clock: &dyn Clock, id: u32) -> Result<()> {
+        let (row, rows) = find(store, id).await?;
         match data_key::state(&row, &rows) {
             DataKeyState::Removed => return Ok(()),
             DataKeyState::Retired => {}
             _ => return Err(RotationError::NotRetired(id)),
         }
-        self.settled(id, row.retired_at.unwrap_or_default())?;
-        self.refuse_if_in_use(id).await?;
-        let removed = data_key::removed(row, self.clock.now());
-        Ok(self.store.replace_data_key(removed).await?)
+        settled(clock, id, row.retired_at.unwrap_or_default())?;
+        refuse_if_in_use(store, id).await?;
+        let removed = data_key::removed(row, clock.now());
+        Ok(store.replace_data_key(removed).await?)
     }
 
-    /// Wraps every data key again that is not wrapped by the active key-encryption key, or has no check value yet.
-    /// How many.
+    /// Wraps data keys again, by the active key-encryption key, in the newest version of it that its service has. How many.
     ///
     /// # Errors
     /// Those of the key-encryption keys and the store. What was wrapped before stays so; go on by calling it again. A row
     /// that is damaged is the error only once all others are wrapped.
-    pub async fn rewrap_data_keys(&self) -> Result<usize> {
+    pub async fn rewrap_data_keys(&self, which: WrapAgain) -> Result<usize> {
         let rows = self.store.data_keys().await?;
         let wrapping = self.vault.ring.wrapping()?;
-        if rows.iter().all(|row| data_key::is_wrapped_by(wrapping.active(), row)) {
+        if !rows.iter().any(|row| data_key::is_to_be_wrapped(wrapping.active(), row, which)) {
             return Ok(0);
         }
         let (wrapping, _until_written) = self.locked_wrapping()?;
         let (mut rewrapped, mut damaged) = (0, None);
         for row in self.store.data_keys().await? {
-            if data_key::is_wrapped_by(wrapping.active(), &row) {
+            if !data_key::is_to_be_wrapped(wrapping.active(), &row, which) {
                 continue;
             }
             match self.rewrap_data_key(&wrapping, &row).await {
@@ -397,29 +401,29 @@ impl Rotation {
         Ok(others.map(|count| count.grants + count.revocations).sum())
     }
 
-    async fn find(&self, id: u32) -> Result<(DataKeyRow, Vec<DataKeyRow>)> {
-        let rows = self.store.data_keys().await?;
-        let row = rows.iter().find(|row| row.id == id).cloned();
-        Ok((row.ok_or(RotationError::Unknown(id))?, rows))
-    }
-
-    async fn refuse_if_in_use(&self, key: u32) -> Result<()> {
-        self.store.let_writers_finish().await?;
-        let DataKeyUse { grants, revocations, .. } = use_of(&self.store.data_key_use().await?, key);
-        if grants + revocations == 0 {
-            return Ok(());
-        }
-        Err(RotationError::InUse { key, grants, revocations })
-    }
-
-    fn settled(&self, key: u32, changed_at: Timestamp) -> Result<()> {
-        let wait = changed_at.after(SETTLED).remaining(self.clock.now());
-        if wait.is_zero() { Ok(()) } else { Err(RotationError::Unsettled { key, wait }) }
-    }
-
     fn locked_wrapping(&self) -> Result<(Wrapping, Option<LockedKeyFile>)> {
         Ok(self.vault.ring.locked_wrapping()?)
     }
+}
+
+async fn find(store: &dyn Store, id: u32) -> Result<(DataKeyRow, Vec<DataKeyRow>)> {
+    let rows = store.data_keys().await?;
+    let row = rows.iter().find(|row| row.id == id).cloned();
+    Ok((row.ok_or(RotationError::Unknown(id))?, rows))
+}
+
+async fn refuse_if_in_use(store: &dyn Store, key: u32) -> Result<()> {
+    store.let_writers_finish().await?;
+    let DataKeyUse { grants, revocations, .. } = use_of(&store.data_key_use().await?, key);
+    if grants + revocations == 0 {
+        return Ok(());
+    }
+    Err(RotationError::InUse { key, grants, revocations })
+}
+
+fn settled(clock: &dyn Clock, key: u32, changed_at: Timestamp) -> Result<()> {
+    let wait = changed_at.after(SETTLED).remaining(clock.now());
+    if wait.is_zero() { Ok(()) } else { Err(RotationError::Unsettled { key, wait }) }
 }
 
 fn use_of(counts: &[DataKeyUse], key: u32) -> DataKeyUse {

@@ -1,8 +1,7 @@
 //! `standin keys remove`: the key is gone. What backups hold under it needs the key file of that time.
 
-use std::sync::Arc;
-
 use serde_json::json;
+use standin::time::SystemClock;
 use standin::vault::Rotation;
 
 use super::Which;
@@ -27,8 +26,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
         Rotation::remove_kek(super::file(&config)?, &*store, kek).await?;
     }
     if let Some(id) = args.which.id {
-        let rotation = super::rotation(&config, Arc::clone(&store)).await?;
-        super::once_settled(|| rotation.remove(id)).await?;
+        super::once_settled(|| Rotation::remove(&*store, &SystemClock, id)).await?;
     }
     super::record(&*store, format!("{} removed", args.which.named())).await?;
     if args.json {

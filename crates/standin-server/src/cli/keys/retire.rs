@@ -1,9 +1,8 @@
 //! `standin keys retire`: nothing is sealed with this data key any more, by no process.
 
-use std::sync::Arc;
-
 use serde_json::json;
-use standin::vault::UnderWay;
+use standin::time::SystemClock;
+use standin::vault::{Rotation, UnderWay};
 
 use crate::cli::output;
 use crate::cli::source::ConfigFile;
@@ -25,10 +24,10 @@ pub(in crate::cli) struct Args {
 }
 
 pub(super) async fn run(args: Args) -> anyhow::Result<()> {
-    let (config, store) = super::open(&args.config).await?;
+    let (_, store) = super::open(&args.config).await?;
     let under_way = if args.now { UnderWay::CutOff } else { UnderWay::LetFinish };
-    let rotation = super::rotation(&config, Arc::clone(&store)).await?;
-    super::once_settled(|| rotation.retire(args.id, under_way)).await?;
+    let retire = || Rotation::retire(&*store, &SystemClock, args.id, under_way);
+    super::once_settled(retire).await?;
     super::record(&*store, format!("data key {} retired", args.id)).await?;
     if args.json {
         return output::json(&json!({ "id": args.id, "retired": true }));

@@ -1,13 +1,14 @@
 //! `standin keys rewrap`: everything under the active keys.
 //!
 //! First the data keys, under the active key-encryption key; then tokens, under the active data key, some
-//! rows at a time. Whatever stops it, what is done is done, and the next run goes on from there.
+//! rows at a time. Whatever stops it, what is done is done, and the next run goes on from there. Data keys that the active
+//! key-encryption key wraps already are wrapped anew only if that is asked for: with the newest version of it.
 
 use std::sync::Arc;
 
 use anyhow::{bail, ensure};
 use serde_json::json;
-use standin::vault::{Rewrap, Rotation};
+use standin::vault::{Rewrap, Rotation, WrapAgain};
 
 use crate::cli::output;
 use crate::cli::source::ConfigFile;
@@ -18,6 +19,10 @@ pub(in crate::cli) struct Args {
     /// How many rows share a transaction: a service that runs waits for one of them at most.
     #[arg(long, value_name = "ROWS", default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     batch: u32,
+    /// Wrap every data key anew, those too that the active key-encryption key wraps already: a key service does it with
+    /// the newest version of that key, so that the older ones can be given up.
+    #[arg(long)]
+    all_data_keys: bool,
     #[command(flatten)]
     config: ConfigFile,
     /// Print the result as JSON. Progress goes to stderr all the same.
@@ -28,7 +33,8 @@ pub(in crate::cli) struct Args {
 pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     let (config, store) = super::open(&args.config).await?;
     let rotation = super::rotation(&config, Arc::clone(&store)).await?;
-    let data_keys = rotation.rewrap_data_keys().await?;
+    let which = if args.all_data_keys { WrapAgain::All } else { WrapAgain::Others };
+    let data_keys = rotation.rewrap_data_keys(which).await?;
     let mut rewrap = rotation.rewrap();
     let is_over = batches(&rotation, &mut rewrap, args.batch as usize).await?;
     let (done, left) = (rewrap.done(), rotation.left().await?);

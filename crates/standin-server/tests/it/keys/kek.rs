@@ -280,6 +280,53 @@ fn moves(world: &World) {
     world.assert_nothing_leaked();
 }
 
+/// The same name, and another key behind it: what is wrapped by the old version is not told by its row.
+#[test]
+fn vc_14_every_data_key_moves_to_the_new_version_of_a_key_and_the_old_one_can_be_given_up() {
+    new_version(&World::new());
+}
+
+#[test]
+#[ignore = "needs a PostgreSQL server"]
+fn vc_14_every_data_key_moves_to_the_new_version_of_a_key_and_the_old_one_can_be_given_up_on_postgresql()
+ {
+    new_version(&World::on_postgres());
+}
+
+fn new_version(world: &World) {
+    world.change_kek(Some(IN_TRANSIT));
+    world.json(&["keys", "add", "--json"]);
+    let (_service, address) = world.serve();
+    world.transit.rotate();
+    assert_eq!(world.json(&["keys", "rewrap", "--json"])["data_keys"], 0);
+    for _ in 0..2 {
+        assert_eq!(world.json(&["keys", "rewrap", "--all-data-keys", "--json"])["data_keys"], 2);
+    }
+    let is_new = |row: &DataKeyRow| row.wrapped.starts_with(b"vault:v2:");
+    assert!(world.data_keys().iter().all(is_new), "{:?}", world.data_keys());
+    world.transit.refuse_old_versions();
+    world.vend_all(&world.serve().1);
+    world.vend_all(&address);
+    world.assert_nothing_leaked();
+}
+
+/// It stands in many a shell, for Vault's own programs.
+#[test]
+fn vc_14_a_stray_address_of_vault_stops_nobody_who_uses_no_key_of_it() {
+    let mut world = World::new();
+    world.set("STANDIN__KEYS__VAULT__ADDRESS", None);
+    world.set("VAULT_TOKEN", None);
+    for (address, why) in
+        [("https://vault.example", "VAULT_TOKEN"), ("vault.example:8200", "VAULT_ADDR")]
+    {
+        world.set("VAULT_ADDR", Some(address));
+        assert_eq!(world.json(&["keys", "rewrap", "--json"])["left"], 0);
+        world.vend_all(&world.serve().1);
+        let words = world.refusal(&["keys", "add", "--kek", IN_TRANSIT]);
+        assert!(words.contains(why), "{words}");
+    }
+}
+
 /// What a service has wrapped for one row does not unwrap in another.
 #[test]
 fn vc_14_a_wrapped_key_that_was_moved_to_another_row_is_refused_and_nothing_is_written() {

@@ -119,6 +119,9 @@ pub enum KekError {
     /// It cannot be used for what it is for.
     #[error("the key in the key file, or in its variable, cannot seal anything")]
     DoesNotWrap,
+    /// Nobody has asked for it yet.
+    #[error("it is new here, and is being asked for; try again in a moment")]
+    NotAsked,
     /// Something is missing that it takes to use this kind.
     #[error("{0}")]
     NotConfigured(String),
@@ -169,7 +172,7 @@ pub enum KekError {
 impl KekError {
     /// Whether it may be over in a while: whoever keeps the key does not answer now.
     pub(super) const fn is_passing(&self) -> bool {
-        matches!(self, Self::Unavailable { .. } | Self::Unreachable { .. })
+        matches!(self, Self::NotAsked | Self::Unavailable { .. } | Self::Unreachable { .. })
     }
 
     /// Whether it is the row's fault, and not that of whoever was asked.
@@ -194,13 +197,22 @@ enum Kind {
     Transit { mount: String, key: String, is_derived: bool },
 }
 
-/// It names nothing.
+/// Why a name is not followed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "`{0}` names no key-encryption key; it is one of env:NAME, vault:MOUNT/KEY (with ?derived for a derived key), \
-     gcpkms:projects/…/locations/…/keyRings/…/cryptoKeys/… and awskms:arn:aws:kms:…"
-)]
-pub struct InvalidKekName(String);
+pub enum InvalidKekName {
+    /// It may name another key tomorrow.
+    #[error(
+        "`{0}` is an alias: once it is pointed at another key, nothing that the one before has wrapped would unwrap; name the \
+         key itself, awskms:arn:…:key/ID, as `aws kms describe-key --key-id alias/…` says it"
+    )]
+    Alias(String),
+    /// It names nothing.
+    #[error(
+        "`{0}` names no key-encryption key; it is one of env:NAME, vault:MOUNT/KEY (with ?derived for a derived key), \
+         gcpkms:projects/…/locations/…/keyRings/…/cryptoKeys/… and awskms:arn:aws:kms:…:key/…"
+    )]
+    Nothing(String),
+}
 
 impl KekName {
     /// As it was written, and as rows have it.
@@ -231,9 +243,12 @@ impl FromStr for KekName {
     type Err = InvalidKekName;
 
     fn from_str(name: &str) -> Result<Self, InvalidKekName> {
-        let invalid = || InvalidKekName(name.to_owned());
+        let invalid = || InvalidKekName::Nothing(name.to_owned());
         let (scheme, rest) = name.split_once(':').ok_or_else(invalid)?;
         let kind = match scheme {
+            "awskms" if rest.contains(":alias/") => {
+                return Err(InvalidKekName::Alias(name.to_owned()));
+            }
             "awskms" => aws_key(rest),
             "env" => is_variable(rest).then(|| Kind::Environment(rest.to_owned())),
             "gcpkms" => is_google_key(rest).then(|| Kind::Google(rest.to_owned())),
@@ -277,14 +292,13 @@ fn is_google_key(name: &str) -> bool {
     parts.len() == 8 && NOUNS.into_iter().zip(parts.chunks(2)).all(is_named)
 }
 
-/// `arn:PARTITION:kms:REGION:ACCOUNT:key/…` or `…:alias/…`.
+/// `arn:PARTITION:kms:REGION:ACCOUNT:key/…`
 fn aws_key(arn: &str) -> Option<Kind> {
     let parts: Vec<&str> = arn.splitn(6, ':').collect();
     let ["arn", partition, "kms", region, account, resource] = parts[..] else { return None };
     let (noun, key) = resource.split_once('/')?;
-    let is_valid = [partition, region, account].into_iter().all(is_plain)
-        && matches!(noun, "key" | "alias")
-        && key.split('/').all(is_plain);
+    let is_valid =
+        [partition, region, account].into_iter().all(is_plain) && noun == "key" && is_plain(key);
     let [partition, region, arn] = [partition, region, arn].map(str::to_owned);
     is_valid.then_some(Kind::Aws { region, partition, arn })
 }
@@ -311,7 +325,7 @@ mod tests {
             "gcpkms:projects/p-1/locations/europe-west1/keyRings/r/cryptoKeys/k",
             "gcpkms:projects/example.com:p/locations/global/keyRings/r/cryptoKeys/k",
             "awskms:arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab",
-            "awskms:arn:aws-cn:kms:cn-north-1:111122223333:alias/standin/one",
+            "awskms:arn:aws-cn:kms:cn-north-1:111122223333:key/mrk-1234abcd12ab34cd56ef1234567890ab",
         ] {
             assert_eq!(name.parse::<KekName>().unwrap().to_string(), name);
         }
@@ -334,7 +348,22 @@ mod tests {
             "awskms:arn:aws:kms:evil.example/:1:key/1",
             "pkcs11:token=x",
         ] {
-            assert_eq!(wrong.parse::<KekName>().map(drop), Err(InvalidKekName(wrong.to_owned())));
+            let nothing = InvalidKekName::Nothing(wrong.to_owned());
+            assert_eq!(wrong.parse::<KekName>().map(drop), Err(nothing));
+        }
+    }
+
+    /// It may be pointed at another key, and always the alias would be asked.
+    #[test]
+    fn vc_14_an_alias_of_a_key_is_refused_and_it_is_said_what_to_name() {
+        for alias in [
+            "awskms:arn:aws:kms:eu-central-1:111122223333:alias/standin",
+            "awskms:arn:aws-cn:kms:cn-north-1:111122223333:alias/standin/one",
+        ] {
+            let refused = alias.parse::<KekName>().map(drop);
+            assert_eq!(refused, Err(InvalidKekName::Alias(alias.to_owned())));
+            let words = refused.unwrap_err().to_string();
+            assert!(words.contains("alias") && words.contains("key/ID"), "{words}");
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::store::conformance::samples::{at, grant_id, next, sign_in};
 use crate::store::memory::MemoryStore;
 use crate::store::{DataKeys as _, Grants as _, Rewraps as _, Users as _, whole};
 use crate::time::MockClock;
-use crate::vault::{Binding, Destination, SealedTokens};
+use crate::vault::{Binding, Destination, KekName, SealedTokens};
 
 /// A vault, the operator who changes its keys, and a service that does not know of him.
 struct Place {
@@ -80,6 +80,14 @@ impl Place {
         id
     }
 
+    async fn retire(&self, id: u32, under_way: UnderWay) -> Result<()> {
+        Rotation::retire(&*self.store, &*self.clock, id, under_way).await
+    }
+
+    async fn remove(&self, id: u32) -> Result<()> {
+        Rotation::remove(&*self.store, &*self.clock, id).await
+    }
+
     async fn rewrap_all(&self) -> Rewrapped {
         let mut rewrap = self.rotation.rewrap();
         while rewrap.next_batch(3).await.unwrap() {}
@@ -113,9 +121,9 @@ async fn vc_6_the_whole_way_ends_with_no_row_under_the_old_key_and_all_opens() {
     assert_eq!(place.rewrap_all().await, Rewrapped { rows: 10, ..Rewrapped::default() });
     assert_eq!(place.rotation.left().await, Ok(0));
     place.clock.advance(ATTEMPT_LIFETIME + SETTLED);
-    place.rotation.retire(1, UnderWay::LetFinish).await.unwrap();
+    place.retire(1, UnderWay::LetFinish).await.unwrap();
     place.clock.advance(SETTLED);
-    place.rotation.remove(1).await.unwrap();
+    place.remove(1).await.unwrap();
     let removed = (1, DataKeyState::Removed, 0);
     assert_eq!(place.states().await, [removed, (2, DataKeyState::Active, 10)]);
     assert!(place.store.data_keys().await.unwrap()[0].wrapped.is_empty());
@@ -186,15 +194,15 @@ async fn vc_6_a_key_is_needed_until_its_last_row_is_rewrapped() {
     let mut rewrap = place.rotation.rewrap();
     for grants in [2, 1] {
         let in_use = RotationError::InUse { key: 1, grants, revocations: 0 };
-        let retired = place.rotation.retire(1, UnderWay::LetFinish).await;
+        let retired = place.retire(1, UnderWay::LetFinish).await;
         assert_eq!(retired, Err(in_use));
         rewrap.next_batch(1).await.unwrap();
     }
-    assert_eq!(place.rotation.retire(id, UnderWay::CutOff).await, Err(RotationError::IsActive(id)));
-    assert_eq!(place.rotation.remove(1).await, Err(RotationError::NotRetired(1)));
-    assert_eq!(place.rotation.retire(9, UnderWay::CutOff).await, Err(RotationError::Unknown(9)));
-    place.rotation.retire(1, UnderWay::LetFinish).await.unwrap();
-    let again = place.rotation.retire(1, UnderWay::CutOff).await;
+    assert_eq!(place.retire(id, UnderWay::CutOff).await, Err(RotationError::IsActive(id)));
+    assert_eq!(place.remove(1).await, Err(RotationError::NotRetired(1)));
+    assert_eq!(place.retire(9, UnderWay::CutOff).await, Err(RotationError::Unknown(9)));
+    place.retire(1, UnderWay::LetFinish).await.unwrap();
+    let again = place.retire(1, UnderWay::CutOff).await;
     assert_eq!(again, Err(RotationError::IsRetired(1)));
     assert_eq!(place.rotation.activate(1).await, Err(RotationError::IsRetired(1)));
 }
@@ -214,18 +222,18 @@ async fn vc_6_every_wait_is_kept_to_the_millisecond() {
     place.rewrap_all().await;
     place.clock.advance(almost);
     let early = RotationError::Unsettled { key: 1, wait: millisecond };
-    assert_eq!(place.rotation.retire(1, UnderWay::CutOff).await, Err(early));
+    assert_eq!(place.retire(1, UnderWay::CutOff).await, Err(early));
     place.clock.advance(ATTEMPT_LIFETIME);
     let early = RotationError::SignInsUnderWay { key: 1, wait: millisecond };
-    assert_eq!(place.rotation.retire(1, UnderWay::LetFinish).await, Err(early));
+    assert_eq!(place.retire(1, UnderWay::LetFinish).await, Err(early));
     place.clock.advance(millisecond);
-    place.rotation.retire(1, UnderWay::LetFinish).await.unwrap();
+    place.retire(1, UnderWay::LetFinish).await.unwrap();
 
     place.clock.advance(almost);
     let early = RotationError::Unsettled { key: 1, wait: millisecond };
-    assert_eq!(place.rotation.remove(1).await, Err(early));
+    assert_eq!(place.remove(1).await, Err(early));
     place.clock.advance(millisecond);
-    place.rotation.remove(1).await.unwrap();
+    place.remove(1).await.unwrap();
 }
 
 #[tokio::test]
@@ -273,7 +281,7 @@ async fn vc_6_a_process_that_slept_through_the_rotation_cannot_write_under_the_o
     let unmoved = place.grant(1).await;
     place.rewrap_all().await;
     place.clock.advance(ATTEMPT_LIFETIME + SETTLED);
-    place.rotation.retire(1, UnderWay::LetFinish).await.unwrap();
+    place.retire(1, UnderWay::LetFinish).await.unwrap();
     let over_the_newest = Grant { version: unmoved.version + 2, ..asleep };
     let written = place.store.replace_grant(over_the_newest, None).await;
     assert_eq!(written, Err(StoreError::Conflict));
@@ -290,9 +298,9 @@ async fn vc_6_a_copy_that_was_read_before_the_key_was_removed_still_opens_for_a_
     place.change_key().await;
     place.rewrap_all().await;
     place.clock.advance(SETTLED);
-    place.rotation.retire(1, UnderWay::CutOff).await.unwrap();
+    place.retire(1, UnderWay::CutOff).await.unwrap();
     place.clock.advance(SETTLED);
-    place.rotation.remove(1).await.unwrap();
+    place.remove(1).await.unwrap();
     place.clock.advance(SETTLED);
     place.service.keep_up().await;
     assert!(place.service.open_refresh(&copy).is_ok());
@@ -313,7 +321,7 @@ async fn vc_6_a_row_that_does_not_open_is_left_as_it_is_and_keeps_its_key() {
     assert_eq!(place.grant(2).await, damaged);
     place.clock.advance(ATTEMPT_LIFETIME + SETTLED);
     let in_use = RotationError::InUse { key: 1, grants: 1, revocations: 0 };
-    assert_eq!(place.rotation.retire(1, UnderWay::LetFinish).await, Err(in_use));
+    assert_eq!(place.retire(1, UnderWay::LetFinish).await, Err(in_use));
 }
 
 #[tokio::test]
@@ -354,12 +362,12 @@ async fn vc_6_a_new_key_encryption_key_takes_over_and_the_old_one_can_go() {
     place.sign_in(1).await;
     let second = KeyFile::change(&path, |keys| Ok(keys.add(&SystemEntropy))).unwrap();
     assert_eq!(second, "k2");
-    assert_eq!(place.rotation.rewrap_data_keys().await, Ok(0));
+    assert_eq!(place.rotation.rewrap_data_keys(WrapAgain::Others).await, Ok(0));
     KeyFile::change(&path, |keys| keys.activate("k2")).unwrap();
     let wraps = RotationError::Wraps { kek: "k1".into(), data_keys: 1 };
     assert_eq!(Rotation::refuse_if_wrapping(&*place.store, "k1").await, Err(wraps));
-    assert_eq!(place.rotation.rewrap_data_keys().await, Ok(1));
-    assert_eq!(place.rotation.rewrap_data_keys().await, Ok(0));
+    assert_eq!(place.rotation.rewrap_data_keys(WrapAgain::Others).await, Ok(1));
+    assert_eq!(place.rotation.rewrap_data_keys(WrapAgain::Others).await, Ok(0));
     Rotation::remove_kek(&path, &*place.store, "k1").await.unwrap();
 
     // A service that began with the old file learns a data key that only the new one unwraps.
@@ -380,6 +388,7 @@ fn vc_6_the_key_file_is_changed_as_a_whole_or_not_at_all() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("keys.toml");
     let draft = directory.path().join("keys.toml.new");
+    let names = || std::fs::read_dir(directory.path()).unwrap().count();
     write_private(&path, &KeyFile::generate(&SystemEntropy));
     let before = std::fs::read(&path).unwrap();
     for refused in [
@@ -387,18 +396,43 @@ fn vc_6_the_key_file_is_changed_as_a_whole_or_not_at_all() {
         KeyFile::change(&path, |keys| keys.activate("k2")),
         KeyFile::change(&path, |keys| keys.remove("k2")),
     ] {
-        assert!(refused.is_err() && !draft.exists());
+        assert!(refused.is_err() && names() == 1);
     }
-    std::fs::write(&draft, "").unwrap();
+    let locked = KeyFile::lock(&path).unwrap();
     let busy = KeyFile::change(&path, |keys| Ok(keys.add(&SystemEntropy)));
-    assert!(matches!(busy, Err(KeyFileError::Busy(_))));
-    assert!(draft.exists(), "it may be another process's");
+    assert!(matches!(busy, Err(KeyFileError::Busy(_))), "{busy:?}");
     assert_eq!(std::fs::read(&path).unwrap(), before);
+    drop(locked);
 
-    std::fs::remove_file(&draft).unwrap();
+    // Whoever was killed before the rename has left this behind, and nothing that is locked.
+    std::fs::write(&draft, "half a file").unwrap();
     KeyFile::change(&path, |keys| Ok(keys.add(&SystemEntropy))).unwrap();
     assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
-    assert!(KeyFile::read(&path).unwrap().ids().eq(["k1", "k2"]) && !draft.exists());
+    assert!(KeyFile::read(&path).unwrap().ids().eq(["k1", "k2"]) && names() == 1);
+}
+
+/// Others than its owner may read it: the service does so by its group.
+#[test]
+fn vc_9_a_key_file_of_names_stays_readable_to_whoever_reads_it_and_takes_no_key_in_while_it_is() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("keys.toml");
+    let [first, second]: [KekName; 2] =
+        ["env:KEK", "vault:transit/standin"].map(|name| name.parse().unwrap());
+    write_private(&path, &KeyFile::naming(&first, &[]));
+    let mode = || std::fs::metadata(&path).unwrap().permissions().mode() & 0o777;
+    let open = std::fs::Permissions::from_mode(0o640);
+    std::fs::set_permissions(&path, open).unwrap();
+    KeyFile::change(&path, |keys| keys.add_external(&second)).unwrap();
+    assert_eq!(mode(), 0o640);
+
+    let before = std::fs::read(&path).unwrap();
+    let refused = KeyFile::change(&path, |keys| Ok(keys.add(&SystemEntropy))).unwrap_err();
+    assert!(refused.to_string().contains("chmod 600"), "{refused}");
+    assert_eq!((std::fs::read(&path).unwrap(), mode()), (before, 0o640));
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+    KeyFile::change(&path, |keys| Ok(keys.add(&SystemEntropy))).unwrap();
+    assert!(mode() == 0o600 && KeyFile::read(&path).is_ok());
 }
 
 fn write_private(path: &Path, keys: &KeyFile) {
@@ -470,8 +504,8 @@ async fn in_any_order(steps: Vec<Step>) {
                     }
                 }
             }
-            Step::Retire(id) => drop(place.rotation.retire(id, UnderWay::CutOff).await),
-            Step::Remove(id) => drop(place.rotation.remove(id).await),
+            Step::Retire(id) => drop(place.retire(id, UnderWay::CutOff).await),
+            Step::Remove(id) => drop(place.remove(id).await),
             Step::Wait(seconds) => place.clock.advance(Duration::from_secs(seconds)),
         }
         let states = place.states().await;
@@ -520,7 +554,7 @@ async fn vc_6_nobody_wraps_while_a_key_encryption_key_is_taken_out_nor_the_other
     let locked = KeyFile::lock(&path).unwrap();
     for refused in [
         place.rotation.add().await.map(drop),
-        place.rotation.rewrap_data_keys().await.map(drop),
+        place.rotation.rewrap_data_keys(WrapAgain::Others).await.map(drop),
         Rotation::remove_kek(&path, &*place.store, "k1").await,
     ] {
         let is_busy = matches!(&refused, Err(RotationError::Vault(VaultError::KeyFile(text))) if text.contains("another process"));
@@ -530,7 +564,7 @@ async fn vc_6_nobody_wraps_while_a_key_encryption_key_is_taken_out_nor_the_other
     drop(locked);
     let wraps = RotationError::Wraps { kek: "k1".into(), data_keys: 1 };
     assert_eq!(Rotation::remove_kek(&path, &*place.store, "k1").await, Err(wraps));
-    assert_eq!(place.rotation.rewrap_data_keys().await, Ok(1));
+    assert_eq!(place.rotation.rewrap_data_keys(WrapAgain::Others).await, Ok(1));
     assert_eq!(Rotation::remove_kek(&path, &*place.store, "k1").await, Ok(()));
     assert!(KeyFile::read(&path).unwrap().ids().eq(["k2"]));
     // The first key of a vault may be being made under any of them.
@@ -580,7 +614,7 @@ async fn vc_6_a_data_key_that_is_damaged_keeps_no_other_from_being_wrapped_again
     KeyFile::change(&path, |keys| Ok(keys.add(&SystemEntropy))).unwrap();
     KeyFile::change(&path, |keys| keys.activate("k2")).unwrap();
     for _ in 0..2 {
-        let said = place.rotation.rewrap_data_keys().await;
+        let said = place.rotation.rewrap_data_keys(WrapAgain::Others).await;
         assert!(
             matches!(said, Err(RotationError::Vault(VaultError::Unwrap { key: 2, .. }))),
             "{said:?}"
@@ -589,6 +623,28 @@ async fn vc_6_a_data_key_that_is_damaged_keeps_no_other_from_being_wrapped_again
         let by: Vec<&str> = rows.iter().map(|row| row.wrapped_by.as_str()).collect();
         assert_eq!((by, &rows[1]), (vec!["k2", "k1", "k2"], &damaged));
     }
+}
+
+/// Nobody may be sealing with it: that it does not open is nobody's trouble.
+#[tokio::test]
+async fn vc_6_a_data_key_that_is_damaged_and_that_no_row_needs_can_go() {
+    let place = Place::with_grants(1).await;
+    assert_eq!(place.rotation.add().await, Ok(2));
+    let row = place.store.data_keys().await.unwrap().remove(1);
+    let damaged = DataKeyRow { version: row.version + 1, wrapped: vec![0; 60], ..row };
+    place.store.replace_data_key(damaged).await.unwrap();
+    let refused = vault(&place.keys, &place.store, &place.clock).await;
+    assert!(matches!(refused, Err(VaultError::Unwrap { key: 2, .. })), "{refused:?}");
+    place.retire(2, UnderWay::LetFinish).await.unwrap();
+
+    let opened = vault(&place.keys, &place.store, &place.clock).await.unwrap();
+    let ring = opened.ring.now();
+    assert!(ring.left_out().map(|(id, ..)| id).eq([2]), "it is named as long as it is there");
+    assert!(opened.open_refresh(&place.grant(1).await).unwrap().is_some());
+    place.clock.advance(SETTLED);
+    place.remove(2).await.unwrap();
+    let opened = vault(&place.keys, &place.store, &place.clock).await.unwrap();
+    assert_eq!(opened.ring.now().left_out().count(), 0);
 }
 
 #[test]

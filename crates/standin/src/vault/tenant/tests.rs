@@ -1,6 +1,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
+
 use super::*;
 use crate::entropy::SystemEntropy;
 use crate::secret::{AccessToken, RefreshToken};
@@ -9,9 +11,9 @@ use crate::store::memory::MemoryStore;
 use crate::store::{DataKeyRow, DataKeys as _, Grants as _, StoreError, Users as _};
 use crate::time::MockClock;
 use crate::vault::kek::KekError;
-use crate::vault::kek::stand_in::{Mood, StandIn};
+use crate::vault::kek::stand_in::{Mood, StandIn, TOO_OLD};
 use crate::vault::{
-    Binding, DataKeyState, KeyFile, Rewrapped, Rotation, UnderWay, Vault, VaultError,
+    Binding, DataKeyState, KeyFile, Rewrapped, Rotation, UnderWay, Vault, VaultError, WrapAgain,
 };
 
 fn identity(provider: &str, issuer: &str) -> Identity {
@@ -178,9 +180,10 @@ async fn vc_15_a_refresh_and_a_rewrap_stay_with_the_tenant() {
     let stayed = place.store.grant(nobodys.id).await.unwrap().unwrap();
     assert_eq!((key_of(&moved), &stayed), (3, &nobodys));
     place.clock.advance(Duration::from_secs(10));
-    rotation.retire(2, UnderWay::CutOff).await.unwrap();
+    let (store, clock) = (&*place.store, &*place.clock);
+    Rotation::retire(store, clock, 2, UnderWay::CutOff).await.unwrap();
     place.clock.advance(Duration::from_secs(10));
-    rotation.remove(2).await.unwrap();
+    Rotation::remove(store, clock, 2).await.unwrap();
     let corp = CORP.map(str::to_owned);
     assert_eq!(
         place.states().await,
@@ -211,6 +214,7 @@ async fn vc_15_a_tenants_key_that_does_not_unwrap_concerns_its_grants_alone() {
     assert_eq!(seal(&restarted, &of(&theirs), 2), Err(why));
     place.change(2, |_| rows[1].clone()).await;
     restarted.catch_up().await;
+    restarted.learn(theirs.tokens.iter()).await;
     assert_eq!(opened(&restarted, &theirs), Ok("refresh-2".to_owned()), "once it is put back");
 
     place.change(1, |row| DataKeyRow { wrapped: rows[1].wrapped.clone(), ..row }).await;
@@ -278,7 +282,7 @@ async fn vc_15_a_new_tenants_key_that_one_node_cannot_have_stops_that_node_for_n
         Mood::Away,
         Mood::Says(503, "Vault is sealed"),
         Mood::Says(403, "permission denied"),
-        Mood::Says(400, "ciphertext or signature version is disallowed by policy (too old)"),
+        Mood::Says(400, TOO_OLD),
     ] {
         let (place, _) = Place::at_a_service();
         let here = place.vault().await;
@@ -324,6 +328,7 @@ async fn vc_15_a_tenants_key_that_cannot_be_had_at_the_start_is_had_later() {
     let by = "vault:transit/standin".to_owned();
     place.change(2, |row| DataKeyRow { wrapped_by: by, ..row }).await;
     there.catch_up().await;
+    there.learn(theirs.tokens.iter()).await;
     assert!(opened(&there, &theirs).is_ok());
 
     let (restarted, way) = with_a_way_of_its_own(&place).await;
@@ -371,6 +376,121 @@ async fn vc_6_a_key_that_cannot_be_had_now_is_no_reason_to_revoke_what_it_has_se
     way.is(Mood::Works);
     place.clock.advance(Duration::from_mins(1));
     assert_eq!(rewrapped(&rotation).await, (Rewrapped { rows: 1, ..Rewrapped::default() }, 0));
+}
+
+/// A service that takes a question and never answers: whoever has no need of the key does not notice.
+#[tokio::test]
+async fn vc_15_a_key_service_that_hangs_is_waited_for_by_nobody_who_has_no_need_of_the_key() {
+    let (place, _) = Place::at_a_service();
+    let here = place.vault().await;
+    let (there, way) = with_a_way_of_its_own(&place).await;
+    let nobodys = place.sign_in(&here, 1, None).await;
+    let theirs = place.sign_in(&here, 2, CORP).await;
+    way.is(Mood::Hangs);
+    place.clock.advance(Duration::from_secs(5));
+    assert_eq!(there.require_current().now_or_never(), Some(Ok(())));
+
+    let mut needing = Box::pin(there.learn(theirs.tokens.iter()));
+    let mut upkeep = Box::pin(there.try_again());
+    assert!((&mut needing).now_or_never().is_none() && (&mut upkeep).now_or_never().is_none());
+    place.clock.advance(Duration::from_secs(5));
+    assert_eq!(there.require_current().now_or_never(), Some(Ok(())));
+    assert!(there.learn(nobodys.tokens.iter()).now_or_never().is_some());
+    assert_eq!(opened(&there, &nobodys), Ok("refresh-1".to_owned()));
+    assert!(seal(&there, &of(&nobodys), 1).is_ok());
+    assert!(opened(&there, &theirs).unwrap_err().is_passing(), "it may be there in a moment");
+    drop((needing, upkeep));
+
+    // Once it is known that it cannot be had, one asks again and the others do not wait for that.
+    way.is(Mood::Away);
+    there.learn(theirs.tokens.iter()).await;
+    way.is(Mood::Hangs);
+    place.clock.advance(Duration::from_secs(30));
+    let mut asking = Box::pin(there.learn(theirs.tokens.iter()));
+    assert!((&mut asking).now_or_never().is_none());
+    assert!(there.learn(theirs.tokens.iter()).now_or_never().is_some());
+    assert!(opened(&there, &theirs).unwrap_err().is_passing());
+    drop(asking);
+    way.is(Mood::Works);
+    there.learn(theirs.tokens.iter()).await;
+    assert_eq!(opened(&there, &theirs), Ok("refresh-2".to_owned()));
+}
+
+/// Another node has it activated: what sealed before does for as long as others allow for it, and then nothing is begun.
+#[tokio::test]
+async fn vc_6_an_active_key_that_one_node_cannot_have_stalls_nobody_there_and_is_refused_in_time() {
+    let (place, _) = Place::at_a_service();
+    let (there, way) = with_a_way_of_its_own(&place).await;
+    let nobodys = place.sign_in(&there, 1, None).await;
+    let rotation = place.rotation().await;
+    assert_eq!(rotation.add().await, Ok(2));
+    place.clock.advance(Duration::from_secs(5));
+    there.require_current().await.unwrap();
+    place.clock.advance(Duration::from_secs(4));
+    rotation.activate(2).await.unwrap();
+    way.is(Mood::Hangs);
+    place.clock.advance(Duration::from_secs(2));
+    assert_eq!(there.require_current().now_or_never(), Some(Ok(())));
+    assert!(there.ring.is_wanting().now_or_never().is_some(), "it is asked for beside that");
+    assert_eq!(seal(&there, &of(&nobodys), 1).unwrap().refresh.unwrap().data_key(), Some(1));
+
+    place.clock.advance(Duration::from_secs(8));
+    let mut first = Box::pin(there.require_current());
+    assert!((&mut first).now_or_never().is_none(), "there is no other way");
+    drop(first);
+    way.is(Mood::Away);
+    there.try_again().await;
+    way.is(Mood::Hangs);
+    place.clock.advance(Duration::from_secs(1));
+    let mut asking = Box::pin(there.require_current());
+    assert!((&mut asking).now_or_never().is_none(), "it may be back");
+    let second = there.require_current().now_or_never();
+    assert!(matches!(second, Some(Err(VaultError::Unwrap { key: 2, .. }))), "{second:?}");
+    drop(asking);
+    assert_eq!(opened(&there, &nobodys), Ok("refresh-1".to_owned()));
+    way.is(Mood::Works);
+    there.require_current().await.unwrap();
+    assert_eq!(seal(&there, &of(&nobodys), 1).unwrap().refresh.unwrap().data_key(), Some(2));
+}
+
+/// A node that was idle meanwhile learns of the key when it has the provider's answer in its hand.
+#[tokio::test]
+async fn vc_15_a_tenants_new_key_that_is_not_here_yet_costs_no_answer() {
+    let (place, _) = Place::at_a_service();
+    let (there, way) = with_a_way_of_its_own(&place).await;
+    let theirs = place.sign_in(&there, 2, CORP).await;
+    let rotation = place.rotation().await;
+    assert_eq!(rotation.add_for("corp.example").await, Ok(3));
+    place.clock.advance(Duration::from_secs(10));
+    rotation.activate(3).await.unwrap();
+    way.is(Mood::Hangs);
+    there.keep_up().await;
+    let tokens = seal(&there, &of(&theirs), 2).unwrap();
+    assert_eq!(tokens.refresh.unwrap().data_key(), Some(2));
+    way.is(Mood::Works);
+    there.try_again().await;
+    let tokens = seal(&there, &of(&theirs), 2).unwrap();
+    assert_eq!(tokens.refresh.unwrap().data_key(), Some(3));
+}
+
+/// A version of the key may have leaked, and must not be needed any more.
+#[tokio::test]
+async fn vc_14_data_keys_move_to_a_new_version_of_the_same_key_and_need_the_old_one_no_more() {
+    let (place, service) = Place::at_a_service();
+    let vault = place.vault().await;
+    let nobodys = place.sign_in(&vault, 1, None).await;
+    let theirs = place.sign_in(&vault, 2, CORP).await;
+    let rotation = place.rotation().await;
+    service.rotate();
+    assert_eq!(rotation.rewrap_data_keys(WrapAgain::Others).await, Ok(0));
+    assert_eq!(rotation.rewrap_data_keys(WrapAgain::All).await, Ok(2));
+    service.give_up_old_versions();
+    for vault in [vault, place.vault().await] {
+        for (number, grant) in [(1, &nobodys), (2, &theirs)] {
+            vault.learn(grant.tokens.iter()).await;
+            assert_eq!(opened(&vault, grant), Ok(format!("refresh-{number}")));
+        }
+    }
 }
 
 /// Before 1.13, Vault ignores what it does not know.

@@ -20,15 +20,33 @@ pub(super) const NAMESPACE: &str = "platform";
 pub(super) struct Transit {
     pub(super) server: Server,
     pub(super) visits: Arc<Visits>,
+    versions: Arc<Versions>,
+}
+
+/// Of each of its keys: which one wraps, and which is the oldest that unwraps.
+struct Versions {
+    latest: AtomicUsize,
+    oldest: AtomicUsize,
 }
 
 impl Transit {
     pub(super) fn start(runtime: &Runtime) -> Self {
         let visits = Arc::new(Visits::default());
+        let versions = Arc::new(Versions { latest: 1.into(), oldest: 1.into() });
         let router = Router::new()
             .route("/v1/transit/{verb}/{key}", post(answer))
-            .with_state(Arc::clone(&visits));
-        Self { server: Server::start(runtime, router), visits }
+            .with_state((Arc::clone(&visits), Arc::clone(&versions)));
+        Self { server: Server::start(runtime, router), visits, versions }
+    }
+
+    /// `vault write -f transit/keys/…/rotate`
+    pub(super) fn rotate(&self) {
+        self.versions.latest.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// `vault write transit/keys/…/config min_decryption_version=…`
+    pub(super) fn refuse_old_versions(&self) {
+        self.versions.oldest.store(self.versions.latest.load(Ordering::SeqCst), Ordering::SeqCst);
     }
 }
 
@@ -85,7 +103,7 @@ fn error(status: StatusCode, words: &str) -> Answer {
 }
 
 async fn answer(
-    State(visits): State<Arc<Visits>>,
+    State((visits, versions)): State<(Arc<Visits>, Arc<Versions>)>,
     Path((verb, key)): Path<(String, String)>,
     headers: HeaderMap,
     Json(body): Json<Value>,
@@ -100,8 +118,16 @@ async fn answer(
         body[name].as_str().map(|text| BASE64.decode(text.as_bytes()).expect("base64"))
     };
     let bound_to = bytes("associated_data").expect("associated_data is always sent");
+    let ciphertext = body["ciphertext"].as_str().and_then(|text| text.strip_prefix("vault:v"));
+    let ciphertext = ciphertext.and_then(|text| text.split_once(':'));
+    let latest = versions.latest.load(Ordering::SeqCst);
+    let version = ciphertext.map_or(latest, |(version, _)| version.parse().unwrap());
+    if version < versions.oldest.load(Ordering::SeqCst) {
+        let words = "ciphertext or signature version is disallowed by policy (too old)";
+        return error(StatusCode::BAD_REQUEST, words);
+    }
     let key = match (key.as_str(), bytes("context")) {
-        ("standin", None) => [3; 32],
+        ("standin", None) => sha256(&[3, u8::try_from(version).unwrap()]),
         ("derived", Some(context)) => sha256(&[&[4; 32], context.as_slice()].concat()),
         ("derived", None) => {
             return error(StatusCode::BAD_REQUEST, "missing 'context' for key derivation");
@@ -111,11 +137,12 @@ async fn answer(
     if verb == "encrypt" {
         let plain = bytes("plaintext").unwrap();
         visits.note(&plain);
-        let text = format!("vault:v1:{}", BASE64.encode(&encrypt(&key, &bound_to, &plain)));
-        return Ok(Json(json!({ "data": { "ciphertext": text, "key_version": 1 } })));
+        let text = BASE64.encode(&encrypt(&key, &bound_to, &plain));
+        let text = format!("vault:v{version}:{text}");
+        return Ok(Json(json!({ "data": { "ciphertext": text, "key_version": version } })));
     }
-    let text = body["ciphertext"].as_str().and_then(|text| text.strip_prefix("vault:v1:"));
-    let text = text.map(|text| BASE64.decode(text.as_bytes()).unwrap()).unwrap_or_default();
+    let text = ciphertext.map(|(_, text)| BASE64.decode(text.as_bytes()).unwrap());
+    let text = text.unwrap_or_default();
     match decrypt(&key, &bound_to, &text) {
         Some(plain) => {
             visits.note(&plain);
