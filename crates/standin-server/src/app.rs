@@ -55,6 +55,10 @@ pub enum AppError {
     Vault(#[from] VaultError),
 }
 
+/// What to do where migrations are missing.
+pub(crate) const MIGRATE: &str = "stop the processes of the release before, if there are any, since they can read the tables no more \
+    once it is done; take a backup; then run `standin migrate`, or start `standin serve`, which does it";
+
 /// Opens the database, bringing its tables up to date.
 pub async fn open_store(config: &Config) -> Result<Arc<dyn Store>, AppError> {
     Ok(standin_store::open(config.database_url.expose_secret()).await?)

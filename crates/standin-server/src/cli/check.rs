@@ -130,8 +130,9 @@ async fn database(config: &Config) -> anyhow::Result<Arc<dyn Store>> {
     let pending = standin_store::pending_migrations(config.database_url.expose_secret()).await?;
     ensure!(
         pending.is_empty(),
-        "its tables are not up to date ({}); `standin migrate` or `standin serve` does it",
-        pending.join(", ")
+        "its tables are not up to date ({}): {}",
+        pending.join(", "),
+        app::MIGRATE
     );
     let store = app::open_store_beside(config).await?;
     store.ping().await?;

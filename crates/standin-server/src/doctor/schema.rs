@@ -22,9 +22,7 @@ pub(super) async fn look(config: &Config) -> (Option<Arc<dyn Store>>, Finding) {
     };
     if !pending.is_empty() {
         let detail = format!("these migrations are missing: {}", pending.join(", "));
-        let action =
-            "take a backup, then run `standin migrate`, or start `standin serve`, which does it";
-        return (None, Finding::error(CHECK, detail, action));
+        return (None, Finding::error(CHECK, detail, app::MIGRATE));
     }
     match app::open_store_beside(config).await {
         Ok(store) => (Some(store), Finding::ok(CHECK, "the tables are those of this program")),

@@ -1,5 +1,8 @@
 //! A migration that is killed in the middle has done nothing, and the next one does it all (fault D31).
 
+use std::collections::BTreeSet;
+use std::fs;
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread;
@@ -18,7 +21,7 @@ fn place(url: Option<&str>) -> TempDir {
         "public_url = \"http://127.0.0.1:1\"\n[database]\nurl = \"{url}\"\n[keys]\nfile = \"keys.toml\"\n\
          [[provider]]\nid = \"google\"\nkind = \"google\"\nclient_id = \"id\"\nclient_secret = \"secret\"\n"
     );
-    std::fs::write(place.path().join("standin.toml"), text).unwrap();
+    fs::write(place.path().join("standin.toml"), text).unwrap();
     place
 }
 
@@ -58,6 +61,7 @@ fn is_left_alone(place: &Path, versions: impl Fn() -> i64) {
         let said = String::from_utf8(said).unwrap();
         assert!(!output.status.success(), "{command:?}: {said}");
         assert!(said.contains("standin migrate"), "{command:?}: {said}");
+        assert!(said.to_lowercase().contains("stop th"), "{command:?}: {said}");
         assert_eq!(versions(), before, "{command:?}");
     }
 }
@@ -75,7 +79,7 @@ fn a_command_beside_the_service_leaves_a_file_of_an_older_release_as_it_is() {
 
 #[test]
 #[ignore = "needs a PostgreSQL server"]
-fn a_command_beside_the_service_leaves_a_database_of_an_older_release_as_it_is() {
+fn a_command_beside_the_service_leaves_an_older_release_as_it_is_on_postgresql() {
     let database = Database::fresh();
     let place = place(Some(&database.url()));
     succeeds(migrate(place.path()));
@@ -84,21 +88,44 @@ fn a_command_beside_the_service_leaves_a_database_of_an_older_release_as_it_is()
     is_left_alone(place.path(), || database.psql(count).parse().unwrap());
 }
 
-/// Killed at another moment each time, from before its first statement to after its last.
+/// A migration that the system kills at the write with which a file would become larger than so many pages. `false` if
+/// none did.
+fn is_killed_beyond(place: &Path, pages: u64) -> bool {
+    let mut command = Command::new("sh");
+    // POSIX counts in blocks of 512 bytes.
+    let limited = format!("ulimit -c 0; ulimit -f {}; exec \"$0\" migrate", pages * 8);
+    command.current_dir(place).env_clear().args(["-c", &limited]);
+    command.arg(env!("CARGO_BIN_EXE_standin")).stdout(Stdio::null()).stderr(Stdio::null());
+    let status = command.status().unwrap();
+    assert!(status.success() || status.signal() == Some(SIGXFSZ), "{status}");
+    !status.success()
+}
+
+const SIGXFSZ: i32 = 25;
+
+/// Killed at another write each time, from its first to its last.
 #[test]
-fn d31_a_migration_of_a_file_that_is_killed_at_any_moment_is_made_whole_by_the_next() {
-    for moment in 0..12 {
-        let place = place(None);
-        let mut killed = migrate(place.path());
-        thread::sleep(Duration::from_millis(3 * moment));
-        killed.kill().unwrap();
-        killed.wait().unwrap();
+fn d31_a_migration_of_a_file_that_is_killed_at_any_write_is_made_whole_by_the_next() {
+    let place = place(None);
+    let file = |end: &str| place.path().join(format!("standin.db{end}"));
+    let mut logs = BTreeSet::new();
+    for pages in (1..).step_by(5) {
+        for end in ["", "-wal", "-shm", "-journal"] {
+            drop(fs::remove_file(file(end)));
+        }
+        if !is_killed_beyond(place.path(), pages) {
+            break;
+        }
+        let log = fs::metadata(file("-wal")).map_or(0, |log| log.len());
+        logs.extend(Some(log).filter(|length| *length > 0));
         let (first, second) = (migrate(place.path()), migrate(place.path()));
         succeeds(first);
         succeeds(second);
         let users = standin(place.path(), &["users", "list"]).status().unwrap();
         assert!(users.success());
     }
+    // Its log was cut off at so many lengths.
+    assert!(logs.len() > 5, "{logs:?}");
 }
 
 /// Somebody else has the place of one of the later migrations and does not say whether it will be theirs.
