@@ -46,7 +46,7 @@ pub struct Shredded {
     pub unreadable: usize,
 }
 
-/// What is gone here already.
+/// What is gone here already, or would be.
 #[derive(Default)]
 struct Wiped {
     grants: usize,
@@ -187,14 +187,14 @@ impl Revocations {
         if keys.is_empty() {
             return Ok(None);
         }
-        let mut shredded = Shredded { keys: keys.len(), ..Shredded::default() };
-        let mut after = None;
+        let (mut seen, mut after) = (Wiped::default(), None);
         while let Some(page) = self.grants_of(tenant, &keys, after).await? {
-            shredded.grants += page.own.len();
-            shredded.unreadable += page.unreadable.len();
+            seen.grants += page.own.len();
+            seen.pass_over(page.unreadable);
             after = Some(page.last);
         }
-        Ok(Some(shredded))
+        let (keys, grants, unreadable) = (keys.len(), seen.grants, seen.unreadable.len());
+        Ok(Some(Shredded { keys, grants, unreadable, ..Shredded::default() }))
     }
 
     async fn keys_of(&self, tenant: &str) -> Result<Vec<DataKeyRow>, StoreError> {

@@ -62,7 +62,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
             "{put_off} rows were put off: their keys cannot be had now, as the log above says; nothing is wrong with them, run it again"
         ),
         (unreadable, put_off, _) => bail!(
-            "{unreadable} rows cannot be read or do not open, and stay as they are; the log above names their grants: mend their rows, or revoke them ({put_off} others were put off, since their keys cannot be had now)"
+            "{unreadable} rows cannot be read or do not open, and stay as they are; the log above names their grants: mend their rows; `standin grants revoke` ends one that can be read ({put_off} others were put off, since their keys cannot be had now)"
         ),
     }
 }

@@ -52,7 +52,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     }
     ensure!(
         unreadable == 0,
-        "{unreadable} rows of grants cannot be read, so nobody can say whether they are the tenant's; `standin grants list` names them: mend each, and revoke those that are"
+        "{unreadable} rows of grants cannot be read, so nobody can say whether they are the tenant's: the log above names each; mend it, and revoke it if it is"
     );
     Ok(())
 }

@@ -127,6 +127,8 @@ async fn vc_15_a_row_that_cannot_be_read_keeps_no_other_tenant_from_being_shredd
         let told = serde_json::from_slice::<Value>(&output.stdout).unwrap_or_default();
         (output.status.code(), told, String::from_utf8(output.stderr).unwrap())
     };
+    let hers = json_of(&run(&world.place, &["grants", "list", "--user", &ada, "--json"]));
+    let hers = hers[0]["id"].as_str().unwrap();
     world.write_into_grant_of(LINUS, "sleeping");
     world.write_into_grant_of(ADA, "sleeping");
     let (code, told, said) = shred(&["--yes"]);
@@ -143,6 +145,7 @@ async fn vc_15_a_row_that_cannot_be_read_keeps_no_other_tenant_from_being_shredd
         });
         assert_eq!((code, told), (Some(1), wanted), "{said}");
         assert!(said.contains("1 rows of grants cannot be read"), "{said}");
+        assert!(said.contains(hers), "it is named: {said}");
     }
     world.until_answer("shredded", &key, &linus, 404).await;
     assert_eq!(world.keys()[1], (2, json!(CORP), json!("removed"), json!(0)));
