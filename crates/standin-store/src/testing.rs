@@ -9,25 +9,26 @@
 use std::fs::{self, OpenOptions};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 /// A file system of its own, in memory. It goes when this does.
 #[derive(Debug)]
 pub struct SmallDisk(PathBuf);
 
 impl SmallDisk {
-    /// An empty one; `None` where this process may not mount anything, as mostly only root may.
-    pub fn mount(megabytes: u32) -> Option<Self> {
+    /// An empty one. Mostly only root may mount it.
+    pub fn mount(megabytes: u32) -> Self {
         let directory = tempfile::Builder::new().prefix("standin-disk-").tempdir();
         let path = directory.expect("a directory").keep();
         let size = format!("size={megabytes}m,mode=0700");
         let mut mount = Command::new("mount");
-        mount.args(["-t", "tmpfs", "-o", &size, "none"]).arg(&path).stderr(Stdio::null());
-        if mount.status().is_ok_and(|status| status.success()) {
-            return Some(Self(path));
+        let output = mount.args(["-t", "tmpfs", "-o", &size, "none"]).arg(&path).output();
+        let output = output.expect("mount");
+        if !output.status.success() {
+            drop(fs::remove_dir(&path));
         }
-        fs::remove_dir(&path).expect("an empty directory");
-        None
+        assert!(output.status.success(), "mostly only root may mount a disk: {output:?}");
+        Self(path)
     }
 
     /// Where it is.

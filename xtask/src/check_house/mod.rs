@@ -4,9 +4,11 @@
 
 mod arrows;
 mod fail_points;
+mod ignored;
 mod packages;
 mod requirements;
 
+use std::fs;
 use std::path::Path;
 use std::process::{Command, ExitCode};
 
@@ -26,6 +28,8 @@ pub(crate) fn run(root: &Path) -> anyhow::Result<ExitCode> {
     violations.extend(packages::violations(&packages::of(&metadata)));
     let sources = sources::read(root)?;
     violations.extend(sources::violations(&sources));
+    let script = fs::read_to_string(root.join("test")).context("test")?;
+    violations.extend(ignored::violations(&sources, &script));
     let families = crate::requirements::read(root)?;
     violations.extend(requirements::violations(&sources, &families, &proofs::read(root)?));
     if !is_committed(root, "Cargo.lock") {

@@ -122,7 +122,7 @@ fn body(answer: &Answer) -> Value {
 
 #[test]
 #[ignore = "needs a PostgreSQL server"]
-fn st_7_for_a_server_the_tools_are_named() {
+fn st_7_on_postgresql_the_tools_are_named() {
     let place = Place::without_tables();
     let database = Database::fresh();
     place.configure(&database.url(), &place.provider(place.emulator.origin(), "GOCSPX-a-secret"));

@@ -275,7 +275,7 @@ fn is_among(found: &[(String, String)], verdict: &str, words: &str) {
 
 #[test]
 #[ignore = "needs a PostgreSQL server"]
-fn what_a_server_would_forget_is_said_honestly() {
+fn what_a_postgresql_server_would_forget_is_said_honestly() {
     let place = Place::without_tables();
     let server = Server::private(&[]);
     let found = of_server(&place, &server.url("postgres"));

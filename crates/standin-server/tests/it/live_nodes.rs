@@ -158,7 +158,7 @@ fn a_process_that_sleeps_through_a_strict_revocation_is_told_of_and_vends_nothin
 
 #[test]
 #[ignore = "needs a PostgreSQL server"]
-fn a_process_without_its_database_vends_nothing_from_memory_after_two_seconds() {
+fn a_process_without_its_postgresql_vends_nothing_from_memory_after_two_seconds() {
     let server = Server::private(&[]);
     let job = Job::start(Cluster::at(server.url("postgres")));
     warm(&job);
@@ -180,7 +180,7 @@ fn a_process_without_its_database_vends_nothing_from_memory_after_two_seconds() 
 /// What nobody was told of shows that tokens do come from memory, and how they are made to go.
 #[test]
 #[ignore = "needs a PostgreSQL server"]
-fn a_row_that_was_changed_by_hand_is_seen_once_the_memory_is_cleared() {
+fn a_row_that_was_changed_by_hand_is_seen_once_the_memory_is_cleared_on_postgresql() {
     let server = Server::private(&[]);
     let job = Job::start(Cluster::at(server.url("postgres")));
     // Every process has heard of the sign-in, and of the refresh; nothing happens from here on.
