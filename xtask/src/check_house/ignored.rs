@@ -1,6 +1,7 @@
 //! Tests that need what a machine may lack are ignored unless `./test` asks for them, and it leaves them out by words in their
 //! names where that is not there. One whose name has none of these words would fail there.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use crate::sources::Source;
@@ -20,7 +21,8 @@ pub(super) fn violations(sources: &[Source], script: &str) -> Vec<String> {
 /// What a test that is left out somewhere has in its name: `absent+=(postgres failover::)`.
 fn words(script: &str) -> Vec<&str> {
     let lists = script.split("absent+=(").skip(1).filter_map(|rest| rest.split(')').next());
-    lists.flat_map(str::split_whitespace).collect()
+    let words: BTreeSet<_> = lists.flat_map(str::split_whitespace).collect();
+    words.into_iter().collect()
 }
 
 /// The ignored tests of a file, as the runner names them: modules and function.
