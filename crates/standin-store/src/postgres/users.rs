@@ -7,7 +7,6 @@ use standin::store::{
     Account, AttemptOutcome, Event, Outdated, Result, SignIn, SignedIn, StoreError, Unlinked, User,
     Users,
 };
-use standin::vault::Grant;
 use standin::verify::{Identity, Profile, ProviderId};
 use tokio_postgres::Row;
 

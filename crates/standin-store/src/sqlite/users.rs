@@ -8,7 +8,6 @@ use standin::store::{
     Account, AttemptOutcome, Event, Outdated, Result, SignIn, SignedIn, StoreError, Unlinked, User,
     Users,
 };
-use standin::vault::Grant;
 use standin::verify::{Identity, Profile, ProviderId};
 
 use super::failure::Failure;
@@ -45,7 +44,7 @@ const OWNERS: &str = "SELECT DISTINCT user_id FROM identities \
 #[async_trait]
 impl Users for SqliteStore {
     async fn complete_sign_in(&self, sign_in: SignIn) -> Result<SignedIn> {
-        self.write(move |connection| complete(connection, sign_in)).await
+        self.write(move |connection| complete(connection, &sign_in)).await
     }
 
     async fn user(&self, id: UserId) -> Result<Option<User>> {
@@ -110,13 +109,13 @@ impl Users for SqliteStore {
     }
 }
 
-fn complete(connection: &Connection, sign_in: SignIn) -> std::result::Result<SignedIn, Failure> {
+fn complete(connection: &Connection, sign_in: &SignIn) -> std::result::Result<SignedIn, Failure> {
     let known = accounts::owner(connection, &sign_in.identity)?;
     let user = known.unwrap_or(sign_in.new_user);
-    let is_new = put(connection, user, known, &sign_in)?;
+    let is_new = put(connection, user, known, sign_in)?;
     admission::admit(connection, sign_in.admits, user, is_new)?;
-    accounts::put(connection, user, known.is_some(), &sign_in)?;
-    cluster::note_sign_in(connection, &sign_in, user, known.is_none())?;
+    accounts::put(connection, user, known.is_some(), sign_in)?;
+    cluster::note_sign_in(connection, sign_in, user, known.is_none())?;
     let events = sign_in.events_of(user);
     let signed_in = SignedIn { user, is_new };
     let receipt = sign_in.receipt_of(signed_in);
