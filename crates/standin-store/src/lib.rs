@@ -59,8 +59,8 @@ pub async fn open(url: &str) -> Result<Arc<dyn Store>, OpenError> {
 }
 
 /// Opens it for a program that stands beside the service: as [`open`] does where there are no tables yet, and otherwise
-/// as it is. One that an older release has made is refused ([`OpenError::NeedsMigration`]): processes of that release may
-/// be at work on it.
+/// as it is, without writing anything. One that an older release has made is refused ([`OpenError::NeedsMigration`]):
+/// processes of that release may be at work on it.
 pub async fn open_beside(url: &str) -> Result<Arc<dyn Store>, OpenError> {
     let pending = pending_migrations(url).await?;
     let is_new = pending.first().is_some_and(|first| first.starts_with("V1__"));
@@ -71,7 +71,12 @@ pub async fn open_beside(url: &str) -> Result<Arc<dyn Store>, OpenError> {
         };
         return Err(OpenError::NeedsMigration { database, pending: pending.len() });
     }
-    open(url).await
+    match url.parse()? {
+        Location::Postgres if !is_new => {
+            Ok(Arc::new(postgres::PostgresStore::open_beside(url).await?))
+        }
+        _ => open(url).await,
+    }
 }
 
 /// Brings the schema of the database that `url` names up to date. The migrations that were applied.

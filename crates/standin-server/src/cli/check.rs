@@ -1,5 +1,5 @@
-//! `standin check`: whether the service could start, part by part. It changes no row; that the database takes writes is
-//! found out by one that says nothing.
+//! `standin check`: whether the service could start, part by part. It changes no row: whether the database takes
+//! writes a server is asked, and of a file it is found out by one that says nothing.
 
 use std::process::ExitCode;
 use std::sync::Arc;

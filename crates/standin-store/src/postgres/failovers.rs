@@ -69,17 +69,33 @@ const TIMELINE: &str = concat!(
     timeline!("$1"),
     ") AS seen_at"
 );
+const IS_NOTED: &str =
+    concat!("SELECT 1 FROM timelines WHERE timeline = ", timeline!("$1"), " LIMIT 1");
 const NOTE: &str = note_timeline!("$1");
 
 impl PostgresStore {
-    /// Notes the timeline that the server is on. What its name begins with, if the server has such a thing.
-    pub(super) async fn note_timeline(&self) -> Result<Option<String>, StoreError> {
+    /// What the names of timelines begin with, if the server has such a thing.
+    pub(super) async fn read_cluster(&self) -> Result<Option<String>, StoreError> {
         let cluster = work!(self, Read, |connection| read_cluster(connection).await)?;
-        if self.read_timeline(&cluster).await?.is_none() {
-            return Ok(None);
+        Ok(self.read_timeline(&cluster).await?.map(|_| cluster))
+    }
+
+    /// Notes the timeline that the server is on, if it is new: while commits wait for a standby that is away, whoever
+    /// starts does not wait. One that cannot be noted is noted by the first claim.
+    pub(super) async fn note_timeline(&self) -> Result<(), StoreError> {
+        let Some(cluster) = self.cluster.as_deref() else { return Ok(()) };
+        let noted = work!(self, Read, |connection| {
+            connection.one(IS_NOTED, params![cluster], |_| Ok(())).await
+        })?;
+        if noted.is_some() {
+            return Ok(());
         }
-        work!(self, Write, |connection| connection.execute(NOTE, params![&cluster]).await)?;
-        Ok(Some(cluster))
+        let noted =
+            work!(self, Write, |connection| connection.execute(NOTE, params![cluster]).await);
+        if let Err(error) = noted {
+            tracing::warn!(server = self.name, %error, "that the database is on another server could not be noted yet");
+        }
+        Ok(())
     }
 
     /// The timeline that the server is on, if it has such a thing.

@@ -89,11 +89,23 @@ pub struct PostgresStore {
 impl PostgresStore {
     /// Connects, bringing the schema up to date where needed.
     pub async fn open(url: &str) -> Result<Self, ServerError> {
-        let mut store = Self::connect(url).await?;
+        let store = Self::connect(url).await?;
         schema::migrate(&store).await?;
-        let noted = store.note_timeline().await;
-        store.cluster = noted.map_err(|error| store.unreachable(&error))?;
+        let store = store.acquainted().await?;
+        store.note_timeline().await.map_err(|error| store.unreachable(&error))?;
         Ok(store)
+    }
+
+    /// Connects to one whose schema is up to date. Nothing is written.
+    pub async fn open_beside(url: &str) -> Result<Self, ServerError> {
+        Self::connect(url).await?.acquainted().await
+    }
+
+    /// Knows what the server can tell of itself.
+    async fn acquainted(mut self) -> Result<Self, ServerError> {
+        let cluster = self.read_cluster().await;
+        self.cluster = cluster.map_err(|error| self.unreachable(&error))?;
+        Ok(self)
     }
 
     /// Connects once, so that whatever is wrong with the URL or the server is said at the start.

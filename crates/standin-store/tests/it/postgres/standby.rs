@@ -16,8 +16,7 @@ async fn d25_writers_who_all_wait_for_a_standby_keep_nobody_from_reading() {
     let url = server.url("postgres").replace("pool_timeout=60", "pool_timeout=2&pool_size=4");
     let store = PostgresStore::open(&url).await.unwrap();
     store.complete_sign_in(sign_in(1)).await.unwrap();
-    server.psql("postgres", "ALTER SYSTEM SET synchronous_standby_names = 'nobody'");
-    server.reload();
+    lose_the_standby(&server);
     let waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'";
     let written = join_all((1..20).map(|number| store.consume_attempt(attempt(number))));
     tokio::select! {
@@ -31,6 +30,32 @@ async fn d25_writers_who_all_wait_for_a_standby_keep_nobody_from_reading() {
             assert!(store.session_view(&hash(1)).await.unwrap().is_some());
         } => {}
     }
+}
+
+/// From now on every commit waits for somebody who is not there.
+fn lose_the_standby(server: &Server) {
+    server.psql("postgres", "ALTER SYSTEM SET synchronous_standby_names = 'nobody'");
+    server.reload();
+}
+
+#[tokio::test]
+#[ignore = "needs a PostgreSQL server"]
+async fn d25_while_a_standby_is_away_whoever_starts_or_only_looks_waits_for_nobody() {
+    let server = Server::private(&[]);
+    let url = server.url("postgres");
+    drop(PostgresStore::open(&url).await.unwrap());
+    let written = "SELECT count(*) FROM write_intents";
+    let before = server.psql("postgres", written);
+    lose_the_standby(&server);
+    drop(standin_store::open(&url).await.unwrap());
+    // As it is after a failover.
+    let elsewhere = "SET synchronous_commit = local; UPDATE timelines SET timeline = 'FFFFFFFF'";
+    server.psql("postgres", elsewhere);
+    let beside = standin_store::open_beside(&url).await.unwrap();
+    assert_eq!(server.psql("postgres", written), before);
+    assert!(beside.timeline().await.unwrap().unwrap().since.is_none());
+    // It is tried, and goes on without.
+    assert_eq!(PostgresStore::open(&url).await.unwrap().ping().await, Ok(()));
 }
 
 /// A fence that did not wait would say that a write is there which only the primary has.
