@@ -75,8 +75,7 @@ impl Failure {
     pub(super) fn is_ambiguous(&self) -> bool {
         match self {
             Self::Postgres(error) => {
-                let is_unknown = error.code() == Some(&SqlState::TRANSACTION_RESOLUTION_UNKNOWN);
-                error.as_db_error().is_none() || is_lost(error) || is_unknown
+                error.as_db_error().is_none() || is_lost(error) || is_unknown(error)
             }
             Self::Late(_) => true,
             Self::Pool(_) | Self::Store(_) => false,
@@ -96,6 +95,13 @@ fn is_lost(error: &Error) -> bool {
         Some(code) => code.code().starts_with("08") || code.code().starts_with("57P"),
         None => error.is_closed() || has_io(error),
     }
+}
+
+/// The server itself does not know: it has lost those that it shares the work with. CockroachDB says 40003.
+fn is_unknown(error: &Error) -> bool {
+    let states =
+        [&SqlState::TRANSACTION_RESOLUTION_UNKNOWN, &SqlState::T_R_STATEMENT_COMPLETION_UNKNOWN];
+    error.code().is_some_and(|code| states.contains(&code))
 }
 
 fn has_io(error: &Error) -> bool {

@@ -71,6 +71,27 @@ async fn st_4_what_became_of_a_commit_is_not_guessed_at_when_nobody_can_be_asked
     assert_eq!(database.psql("SELECT count(*) FROM write_intents WHERE is_fence"), "0");
 }
 
+/// As `CockroachDB` and others do at a COMMIT that some of their machines may have kept.
+#[tokio::test]
+#[ignore = "needs a PostgreSQL server"]
+async fn st_4_a_commit_of_which_the_server_itself_does_not_know_is_asked_about() {
+    let store = Fixture::fresh().await;
+    store.database.psql("CREATE TABLE says (state text)");
+    store.database.psql(
+        "CREATE FUNCTION doubt() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
+             RAISE 'ambiguous' USING ERRCODE = (SELECT state FROM says); END $$; \
+         CREATE CONSTRAINT TRIGGER doubt AFTER INSERT ON attempts \
+             DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION doubt()",
+    );
+    let fences = "SELECT count(*) FROM write_intents WHERE is_fence";
+    for (state, asked) in [("22012", "0"), ("40003", "1")] {
+        store.database.psql(&format!("DELETE FROM says; INSERT INTO says VALUES ('{state}')"));
+        let refused = store.consume_attempt(attempt(1)).await;
+        assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{state}: {refused:?}");
+        assert_eq!(store.database.psql(fences), asked, "{state}");
+    }
+}
+
 /// Writes until it is told to stop. What it was told of each write.
 async fn write_on(store: &PostgresStore, writer: u64, is_over: &AtomicBool) -> Vec<bool> {
     let mut current = grant(writer);
