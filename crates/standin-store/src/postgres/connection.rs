@@ -76,8 +76,8 @@ impl Mode {
     }
 }
 
-/// A connection while it works. Dropped in the middle of a transaction, or of a scan, it is closed, and the server rolls
-/// back, or stops.
+/// A connection while it works. Dropped in the middle of a transaction it is closed, and the server rolls back. One that
+/// only reads: see `lines.rs`.
 pub(super) struct Connection {
     line: Arc<Line>,
     mode: Mode,
@@ -229,8 +229,7 @@ impl Connection {
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        let is_scanning = self.mode == Mode::Scan && self.line.unanswered() > 0;
-        if *self.is_open.get_mut() || is_scanning {
+        if *self.is_open.get_mut() {
             self.line.give_up();
         }
     }

@@ -19,7 +19,8 @@
 //! it is closed, and whoever waits on it asks over another (`work.rs`).
 //!
 //! A reader that goes away in the middle is in nobody's way: its answer is taken off the wire and thrown away, and
-//! counts as owed until a later one has come.
+//! counts as owed until a later one has come. If nobody is left who waits, the server is told to stop, and the connection is
+//! closed: whoever came next would wait behind it.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -39,12 +40,12 @@ use super::hosts::Hosts;
 /// none could be made.
 const ANOTHER: Duration = Duration::from_secs(1);
 
-/// A connection of the pool. It goes back there when nobody holds it any more, unless it was given up.
+/// A connection of the pool. It goes back there when nobody holds it any more, unless it was given up, or owes an answer.
 #[derive(Debug)]
 pub(super) struct Line {
     /// There until it is dropped.
     client: Option<Object>,
-    /// Of whoever only reads: where the server is told to stop when the connection is given up.
+    /// Of whoever only reads: where the server is told to stop when nobody waits for it any more.
     stops_at: Option<Hosts>,
     asked: AtomicU64,
     /// The number of the last statement that was answered, and so were those before it.
@@ -105,8 +106,13 @@ impl Line {
         self.client().is_ok_and(|client| !client.is_closed())
     }
 
+    /// Whether a read goes on that nobody waits for any more, once nobody holds it.
+    fn owes_an_answer(&self) -> bool {
+        self.stops_at.is_some() && self.unanswered() > 0
+    }
+
     /// Also counts those whose readers have gone.
-    pub(super) fn unanswered(&self) -> u64 {
+    fn unanswered(&self) -> u64 {
         let answered = self.answered.load(Ordering::Relaxed);
         self.asked.load(Ordering::Relaxed).saturating_sub(answered)
     }
@@ -114,7 +120,7 @@ impl Line {
 
 impl Drop for Line {
     fn drop(&mut self) {
-        if self.given_up.is_cancelled()
+        if (self.given_up.is_cancelled() || self.owes_an_answer())
             && let Some(client) = self.client.take()
         {
             match self.stops_at.take() {

@@ -1,7 +1,9 @@
 //! Nothing that nobody waits for any more goes on at the server (faults D25 and D28).
 
-use standin::store::conformance::samples::{grant_id, hash, sign_in};
-use standin::store::{Grants, Result, Sessions, StoreError, Users};
+use std::fmt::Debug;
+
+use standin::store::conformance::samples::{attempt, grant_id, hash, sign_in};
+use standin::store::{Attempts, Grants, Result, Sessions, StoreError, Users};
 use standin::vault::Grant;
 use standin_store::postgres::PostgresStore;
 use standin_store::postgres::testing::Database;
@@ -48,19 +50,36 @@ async fn d25_a_read_that_was_given_up_does_not_go_on_behind_a_pooler() {
     assert!(place.store.grant(grant_id(1)).await.is_ok());
 }
 
+/// Nothing else is asked meanwhile that would have the connection given up.
+async fn is_stopped_when_its_caller_has_gone<T: Debug>(
+    place: &Place,
+    read: impl Future<Output = T>,
+) {
+    place.keep_waiting().await;
+    tokio::select! {
+        biased;
+        answer = read => panic!("{answer:?}"),
+        () = place.until_waiting() => {}
+    }
+    place.until_stopped().await;
+    assert_eq!(place.store.consume_attempt(attempt(1)).await, Ok(true));
+    place.let_go().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs a PostgreSQL server"]
 async fn d28_a_scan_whose_caller_has_gone_is_stopped_and_its_connection_is_closed() {
     let place = Place::reached(Database::url).await;
-    place.keep_waiting().await;
-    tokio::select! {
-        biased;
-        answer = place.store.list_grants(None, 10) => panic!("{answer:?}"),
-        () = place.until_waiting() => {}
-    }
-    place.until_stopped().await;
-    place.let_go().await;
+    is_stopped_when_its_caller_has_gone(&place, place.store.list_grants(None, 10)).await;
     assert!(place.store.list_grants(None, 10).await.is_ok());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a PostgreSQL server"]
+async fn d28_a_read_whose_only_caller_has_gone_is_stopped_and_its_connection_is_closed() {
+    let place = Place::reached(Database::url).await;
+    is_stopped_when_its_caller_has_gone(&place, place.store.grant(grant_id(1))).await;
+    assert!(place.store.grant(grant_id(1)).await.is_ok());
 }
 
 /// As if the server's host had gone when it had answered.
