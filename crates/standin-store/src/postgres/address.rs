@@ -34,7 +34,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// How long TLS and the password may take.
 const GREETING: Duration = Duration::from_secs(2);
 /// A peer that has vanished without a word is noticed after about half a minute, by a connection that waits.
-const KEEPALIVE: Duration = Duration::from_secs(15);
+pub(super) const KEEPALIVE: Duration = Duration::from_secs(15);
 /// The same for a connection that has sent something: by itself the system would send it again for a quarter of an hour.
 const UNACKNOWLEDGED: Duration = Duration::from_secs(10);
 
@@ -95,9 +95,9 @@ impl Address {
         Ok(Self { config, tls, pool_size, pool_timeout, prepares: ours.prepares })
     }
 
-    /// How long making a connection may take, with whichever host: TLS and the password take time as well.
+    /// How long making a connection may take, with whichever host.
     pub(super) fn connect_limit(&self) -> Duration {
-        self.config.get_connect_timeout().copied().unwrap_or(CONNECT_TIMEOUT) + GREETING
+        connect_limit(&self.config)
     }
 
     /// The same for each host: tokio-postgres itself would wait for the first that says nothing.
@@ -139,6 +139,11 @@ impl Address {
         let database = self.config.get_dbname().or(self.config.get_user()).unwrap_or_default();
         format!("{}/{database}", hosts.join(","))
     }
+}
+
+/// How long it may take until a host has let somebody in: TLS and the password take time as well.
+pub(super) fn connect_limit(config: &Config) -> Duration {
+    config.get_connect_timeout().copied().unwrap_or(CONNECT_TIMEOUT) + GREETING
 }
 
 /// The parameters that are not tokio-postgres's to understand.

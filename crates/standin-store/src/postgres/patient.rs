@@ -5,29 +5,53 @@
 
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
 
-use futures_util::TryFutureExt as _;
-use futures_util::future::MapOk;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_postgres::tls::{ChannelBinding, TlsConnect, TlsStream};
 
-/// A stream, or what makes it a stream of TLS.
-pub(super) struct Patient<T>(pub(super) T);
+/// Whether everything was said, and only the other end is waited for.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Told(Arc<AtomicBool>);
 
-impl<S, T: TlsConnect<S>> TlsConnect<S> for Patient<T> {
+impl Told {
+    pub(super) fn is_so(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// A stream, or what makes it a stream of TLS.
+pub(super) struct Patient<T> {
+    inner: T,
+    told: Told,
+}
+
+impl<T> Patient<T> {
+    pub(super) fn new(inner: T, told: &Told) -> Self {
+        Self { inner, told: told.clone() }
+    }
+}
+
+impl<S, T> TlsConnect<S> for Patient<T>
+where
+    T: TlsConnect<S, Stream: Send, Error: Send, Future: Send + 'static>,
+{
     type Stream = Patient<T::Stream>;
     type Error = T::Error;
-    type Future = MapOk<T::Future, fn(T::Stream) -> Patient<T::Stream>>;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Stream, Self::Error>> + Send>>;
 
     fn connect(self, stream: S) -> Self::Future {
-        self.0.connect(stream).map_ok(Patient)
+        let Self { inner, told } = self;
+        let connected = inner.connect(stream);
+        Box::pin(async move { Ok(Patient { inner: connected.await?, told }) })
     }
 }
 
 impl<T: TlsStream + Unpin> TlsStream for Patient<T> {
     fn channel_binding(&self) -> ChannelBinding {
-        self.0.channel_binding()
+        self.inner.channel_binding()
     }
 }
 
@@ -37,7 +61,7 @@ impl<T: AsyncRead + Unpin> AsyncRead for Patient<T> {
         cx: &mut Context<'_>,
         into: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_read(cx, into)
+        Pin::new(&mut self.inner).poll_read(cx, into)
     }
 }
 
@@ -47,19 +71,20 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Patient<T> {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write(cx, bytes)
+        Pin::new(&mut self.inner).poll_write(cx, bytes)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_flush(cx)
+        Pin::new(&mut self.inner).poll_flush(cx)
     }
 
     /// Until the other end has closed it, or it has broken.
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.told.0.store(true, Ordering::Relaxed);
         loop {
             let mut bytes = [0; 64];
             let mut read = ReadBuf::new(&mut bytes);
-            let is_read = ready!(Pin::new(&mut self.0).poll_read(cx, &mut read)).is_ok();
+            let is_read = ready!(Pin::new(&mut self.inner).poll_read(cx, &mut read)).is_ok();
             if !is_read || read.filled().is_empty() {
                 return Poll::Ready(Ok(()));
             }

@@ -62,6 +62,21 @@ async fn d25_a_host_that_says_nothing_does_not_hide_the_one_behind_it_and_is_ask
     assert!(silent.accept().is_err(), "the host that answers is asked first from then on");
 }
 
+/// Of several hosts what a server says of itself comes before that another takes no writes.
+#[tokio::test]
+#[ignore = "needs a PostgreSQL server"]
+async fn d25_that_a_standby_takes_no_writes_does_not_hide_what_the_primary_says() {
+    let (database, server) = (Database::fresh(), Server::private(&[]));
+    let name = database.psql("SELECT current_database()");
+    database.psql(&format!("ALTER DATABASE {name} SET default_transaction_read_only = on"));
+    let primary = server.tcp_url(&name);
+    let primary = primary.split(['@', '/']).nth(3).unwrap();
+    let standby = database.address().to_string();
+    let url = format!("{}&sslmode=disable", database.url_at(database.address()));
+    let refused = refused(&url.replace(&standby, &format!("{primary},{standby}"))).await;
+    assert!(matches!(refused, ServerError::NoDatabase { .. }), "{refused}");
+}
+
 #[tokio::test]
 #[ignore = "needs a PostgreSQL server"]
 async fn vc_13_a_server_without_tls_is_refused() {
@@ -101,14 +116,14 @@ async fn vc_13_a_server_is_trusted_for_a_certificate_of_its_name_from_a_known_au
     assert!(matches!(unknown, ServerError::Untrusted { .. }), "{unknown}");
 }
 
-fn authority() -> CertifiedIssuer<'static, KeyPair> {
+pub(super) fn authority() -> CertifiedIssuer<'static, KeyPair> {
     let mut params = CertificateParams::new(Vec::new()).unwrap();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
 }
 
 /// From the next connection on.
-fn present(server: &Server, certificate: &str, key: &KeyPair) {
+pub(super) fn present(server: &Server, certificate: &str, key: &KeyPair) {
     let certificate = server.file("server.pem", certificate);
     let key = server.file("server.key", &key.serialize_pem());
     for (setting, value) in [

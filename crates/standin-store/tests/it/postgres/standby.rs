@@ -1,5 +1,7 @@
 //! What waits for a synchronous standby, and what does not (fault D25, requirement ST-4).
 
+use std::pin::pin;
+
 use futures_util::future::join_all;
 use standin::store::conformance::samples::{at, attempt, grant, grant_id, hash, sign_in};
 use standin::store::{Attempts, Event, EventKind, Events, Grants, Housekeeping, Sessions, Users};
@@ -69,8 +71,9 @@ async fn st_4_what_is_said_of_a_commit_is_as_durable_as_the_commit() {
     database.psql(&format!("ALTER DATABASE {name} SET synchronous_commit = off"));
     database.psql(
         "CREATE TABLE noted (setting text); CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS \
-         $$ BEGIN INSERT INTO noted VALUES (current_setting('synchronous_commit') || ' ' || \
-         current_setting('lock_timeout')); RETURN NEW; END $$; \
+         $$ BEGIN INSERT INTO noted VALUES (concat_ws(' ', current_setting('synchronous_commit'), \
+         current_setting('lock_timeout'), current_setting('idle_in_transaction_session_timeout'))); \
+         RETURN NEW; END $$; \
          CREATE TRIGGER note BEFORE UPDATE ON write_intents FOR EACH ROW EXECUTE FUNCTION note()",
     );
     let store = PostgresStore::open(&proxy.url(&database)).await.unwrap();
@@ -79,5 +82,37 @@ async fn st_4_what_is_said_of_a_commit_is_as_durable_as_the_commit() {
     assert_eq!(store.append_events(vec![event]).await, Ok(()));
     assert!(proxy.has_happened());
     assert_eq!(store.ping().await, Ok(()));
-    assert_eq!(database.psql("SELECT setting FROM noted"), "on 3s");
+    assert_eq!(database.psql("SELECT setting FROM noted"), "on 3s 10s");
+}
+
+/// Somebody ends the wait: whoever looks after the server, or a pooler that passes a request to stop on to the wrong one.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a PostgreSQL server"]
+async fn st_4_a_commit_that_was_kept_from_waiting_for_its_standby_is_not_taken_for_durable() {
+    let server = Server::private(&[]);
+    let store = PostgresStore::open(&server.url("postgres")).await.unwrap();
+    lose_the_standby(&server);
+    let waiting = "SELECT pid FROM pg_stat_activity WHERE wait_event = 'SyncRep'";
+    let mut written = pin!(store.consume_attempt(attempt(1)));
+    tokio::select! {
+        biased;
+        written = &mut written => panic!("{written:?}"),
+        () = async {
+            let mut first = String::new();
+            while first.is_empty() {
+                sleep(Duration::from_millis(10)).await;
+                first = server.psql("postgres", waiting);
+            }
+            server.psql("postgres", &format!("SELECT pg_cancel_backend({first})"));
+            // The fence waits in its place.
+            let mut second = first.clone();
+            while second.is_empty() || second == first {
+                sleep(Duration::from_millis(10)).await;
+                second = server.psql("postgres", waiting);
+            }
+        } => {}
+    }
+    server.psql("postgres", "ALTER SYSTEM RESET synchronous_standby_names");
+    server.reload();
+    assert_eq!(written.await, Ok(true));
 }
