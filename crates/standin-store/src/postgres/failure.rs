@@ -63,6 +63,16 @@ impl Failure {
         }
     }
 
+    /// Whether what was prepared on a connection is not there, or is another statement by now.
+    pub(super) fn is_of_what_was_prepared(&self) -> bool {
+        let states = [
+            &SqlState::INVALID_SQL_STATEMENT_NAME,
+            &SqlState::DUPLICATE_PSTATEMENT,
+            &SqlState::FEATURE_NOT_SUPPORTED,
+        ];
+        self.state().is_some_and(|state| states.contains(&state))
+    }
+
     /// What the server calls it.
     pub(super) fn state(&self) -> Option<&SqlState> {
         match self {
@@ -112,7 +122,13 @@ fn has_io(error: &Error) -> bool {
 /// What an operator can act on, and PostgreSQL's own words.
 fn words(error: &Error) -> String {
     let cause = match error.code().map(SqlState::code) {
+        Some("23502") => {
+            "the transaction came to its COMMIT too late: its process had been stopped"
+        }
         Some("25006") => "the server takes no writes: it is not the primary, or was made read-only",
+        Some("26000" | "42P05") => {
+            "a pooler in between does not follow what is prepared: leave prepared=on out of the URL"
+        }
         Some("53100") => "the server's disk is full",
         Some("53300") => "the server has no connection left",
         Some("55P03") => "another transaction holds the row, or its table",

@@ -10,7 +10,9 @@
 //! ```
 //!
 //! Whoever writes holds no more than the other half, and of all readers one at a time stands in the pool's queue. So
-//! writers all of whom wait for something, a standby that does not answer say, keep nobody from reading.
+//! writers all of whom wait for something, a standby that does not answer say, keep nobody from reading. And those who
+//! read on a connection of their own, for several statements or many rows, hold no more than a quarter, so that whoever
+//! writes finds one.
 //!
 //! Who waits for whom: the server answers in turn, so an answer waits for those before it on its connection. That is
 //! kept short. Only statements that find rows by their key are sent this way (`Mode::Read`; the others are of
@@ -51,13 +53,13 @@ pub(super) struct Line {
     /// The number of the last statement that was answered, and so were those before it.
     answered: AtomicU64,
     given_up: CancellationToken,
-    /// Among those who write.
+    /// Among those who write, or read alone.
     _place: Option<OwnedSemaphorePermit>,
 }
 
 impl Line {
-    fn of_reader(client: Object, hosts: Hosts) -> Arc<Self> {
-        Self::of(client, Some(hosts), None)
+    fn of_reader(client: Object, hosts: Hosts, place: Option<OwnedSemaphorePermit>) -> Arc<Self> {
+        Self::of(client, Some(hosts), place)
     }
 
     fn of_writer(client: Object, place: OwnedSemaphorePermit) -> Arc<Self> {
@@ -147,6 +149,8 @@ pub(super) struct Lines {
     turn: tokio::sync::Mutex<Option<Instant>>,
     /// Of those who write: what readers may not share.
     places: Arc<Semaphore>,
+    /// Of those who read alone.
+    alone: Arc<Semaphore>,
     /// Held by each who waits for such a place, and by this.
     waiting: Arc<()>,
 }
@@ -156,13 +160,22 @@ impl Lines {
         let all = pool.status().max_size;
         let most = all / 2;
         let places = Arc::new(Semaphore::new(all - most));
+        let alone = Arc::new(Semaphore::new((all / 4).max(1)));
         let (shared, turn) = (Mutex::default(), tokio::sync::Mutex::default());
-        Self { pool, hosts, most, shared, turn, places, waiting: Arc::default() }
+        Self { pool, hosts, most, shared, turn, places, alone, waiting: Arc::default() }
     }
 
     /// For whoever does more than one read: nobody joins it.
     pub(super) async fn own(&self) -> Result<Arc<Line>, PoolError> {
-        Ok(Line::of_reader(self.pool.get().await?, self.hosts.clone()))
+        let until = self.until();
+        let place = place_of(&self.alone, until).await?;
+        let client = self.take(left(until), self.pool.timeouts().create).await?;
+        Ok(Line::of_reader(client, self.hosts.clone(), Some(place)))
+    }
+
+    /// For whoever looks at every row. That may take minutes, in which nobody waits for its place.
+    pub(super) async fn leisurely(&self) -> Result<Arc<Line>, PoolError> {
+        Ok(Line::of_reader(self.pool.get().await?, self.hosts.clone(), None))
     }
 
     /// For whoever writes: what is asked on it is never cancelled.
@@ -170,11 +183,10 @@ impl Lines {
         let until = self.until();
         let place = {
             let _waits = Arc::clone(&self.waiting);
-            let place = timeout_at(until, Arc::clone(&self.places).acquire_owned()).await;
-            place.map_err(|_| PoolError::Timeout(TimeoutType::Wait))?
+            place_of(&self.places, until).await?
         };
         let client = self.take(left(until), self.pool.timeouts().create).await?;
-        Ok(Line::of_writer(client, place.map_err(|_| PoolError::Closed)?))
+        Ok(Line::of_writer(client, place))
     }
 
     /// How many wait for a place among those who write.
@@ -218,7 +230,7 @@ impl Lines {
     }
 
     async fn open(&self, wait: Duration, create: Option<Duration>) -> Result<Arc<Line>, PoolError> {
-        let line = Line::of_reader(self.take(wait, create).await?, self.hosts.clone());
+        let line = Line::of_reader(self.take(wait, create).await?, self.hosts.clone(), None);
         self.shared().push(Arc::downgrade(&line));
         Ok(line)
     }
@@ -259,6 +271,14 @@ impl Lines {
     fn shared(&self) -> MutexGuard<'_, Vec<Weak<Line>>> {
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+async fn place_of(
+    places: &Arc<Semaphore>,
+    until: Instant,
+) -> Result<OwnedSemaphorePermit, PoolError> {
+    let place = timeout_at(until, Arc::clone(places).acquire_owned()).await;
+    place.map_err(|_| PoolError::Timeout(TimeoutType::Wait))?.map_err(|_| PoolError::Closed)
 }
 
 const fn is_in_use(error: &PoolError) -> bool {

@@ -72,11 +72,16 @@ impl<'s> Tries<'s> {
         let lines = &self.store.lines;
         let line = match self.mode {
             Mode::Read => lines.join().await,
-            Mode::Scan | Mode::Snapshot | Mode::Count => lines.own().await,
+            Mode::Scan | Mode::Snapshot => lines.own().await,
+            Mode::Count => lines.leisurely().await,
             Mode::Write | Mode::Migration => lines.writer().await,
         }?;
-        let prepares = self.store.prepares && self.mode == Mode::Read;
-        Ok(Connection::new(line, self.mode, self.store.intents.next()).preparing(prepares))
+        let connection = Connection::new(line, self.mode, self.store.intents.next());
+        Ok(connection.preparing(self.prepares()))
+    }
+
+    fn prepares(&self) -> bool {
+        self.store.prepares && self.mode == Mode::Read
     }
 
     pub(super) async fn in_time<T>(&self, work: impl Future<Output = Done<T>>) -> Done<T> {
@@ -103,7 +108,7 @@ impl<'s> Tries<'s> {
                 end(connection).await;
                 Ok(value)
             }
-            Err(failure @ Failure::Late(_)) => {
+            Err(failure) if matches!(failure, Failure::Late(_)) || self.is_unprepared(&failure) => {
                 connection.give_up();
                 Err(failure)
             }
@@ -130,8 +135,13 @@ impl<'s> Tries<'s> {
     fn is_passing(&self, failure: &Failure) -> bool {
         match failure {
             Failure::Late(_) => self.left_to_read().is_some_and(|left| !left.is_zero()),
-            failure => failure.is_passing(),
+            failure => failure.is_passing() || self.is_unprepared(failure),
         }
+    }
+
+    /// Another connection prepares it anew.
+    fn is_unprepared(&self, failure: &Failure) -> bool {
+        self.prepares() && failure.is_of_what_was_prepared()
     }
 
     async fn commit(&self, connection: Connection) -> Done<()> {

@@ -5,15 +5,15 @@ use std::pin::pin;
 use std::process::Command;
 
 use futures_util::future::join_all;
-use standin::store::conformance::samples::{attempt, grant, grant_id, sign_in};
-use standin::store::{Attempts, Grants, Result, Users};
+use standin::store::conformance::samples::{attempt, grant, grant_id, hash, sign_in};
+use standin::store::{Attempts, Grants, Result, Sessions, Users};
 use standin::vault::Grant;
 use standin_store::postgres::testing::Database;
 use standin_store::postgres::{PostgresStore, migrate};
 use tokio::time::{Duration, sleep};
 use tokio_postgres::Client;
 
-use super::fixture::{Connected, Fixture, connect};
+use super::fixture::{Connected, Fixture, connect, until_waiting};
 use super::proxy::Proxy;
 
 const PEOPLE: u64 = 8;
@@ -226,4 +226,39 @@ async fn d28_a_connection_that_answers_no_more_is_given_up_and_its_readers_ask_a
         written
     });
     assert_eq!((answers, written), (right(), Ok(true)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a PostgreSQL server"]
+async fn d25_readers_who_wait_on_connections_of_their_own_leave_one_to_whoever_writes() {
+    let database = Database::fresh();
+    let url = database.url().replace("pool_timeout=60", "pool_timeout=2&pool_size=4");
+    migrate(&url).await.unwrap();
+    let store = PostgresStore::open(&url).await.unwrap();
+    let (other, _connected) = connect(&database).await;
+    other.batch_execute("BEGIN; LOCK TABLE sessions IN ACCESS EXCLUSIVE MODE").await.unwrap();
+    let sessions: Vec<_> = (0..8).map(hash).collect();
+    let views = join_all(sessions.iter().map(|session| store.session_view(session)));
+    tokio::select! {
+        biased;
+        views = views => panic!("{views:?}"),
+        () = async {
+            until_waiting(&database).await;
+            assert_eq!(store.consume_attempt(attempt(1)).await, Ok(true));
+        } => {}
+    }
+    other.batch_execute("ROLLBACK").await.unwrap();
+}
+
+#[tokio::test]
+#[ignore = "needs a PostgreSQL server"]
+async fn a_prepared_read_whose_table_was_changed_is_prepared_anew() {
+    let database = Database::fresh();
+    let store = PostgresStore::open(&format!("{}&prepared=on", database.url())).await.unwrap();
+    sign_in_all(&store).await;
+    // What was prepared gives a column of another type than the next.
+    database.psql("ALTER TABLE grants ALTER COLUMN reason TYPE varchar");
+    drop(store.grant(grant_id(1)).await);
+    database.psql("ALTER TABLE grants ALTER COLUMN reason TYPE text");
+    assert_eq!(store.grant(grant_id(1)).await, Ok(Some(grant(1))));
 }
