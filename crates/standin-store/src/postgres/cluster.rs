@@ -31,17 +31,34 @@ const NOTE: &str = "INSERT INTO inval_log (bucket_s, kind, id, changes) \
     VALUES (floor(extract(epoch FROM statement_timestamp()))::bigint, $1, $2, 1) \
     ON CONFLICT (bucket_s, kind, id) DO UPDATE SET changes = inval_log.changes + 1";
 const NOTES: &str = "SELECT bucket_s, kind, id, changes FROM inval_log WHERE bucket_s >= $1";
-/// The oldest transaction that is not over, beside each epoch, and once if there is none.
-const EPOCHS: &str = "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS oldest, name, epoch \
-    FROM (VALUES (0)) AS always LEFT JOIN epochs ON true";
+/// A mark beside each epoch, and once if there is none.
+macro_rules! epochs {
+    ($($mark:tt)+) => {
+        concat!(
+            "SELECT ",
+            $($mark)+,
+            " AS mark, name, epoch FROM (VALUES (0)) AS always LEFT JOIN epochs ON true"
+        )
+    };
+}
+/// The oldest transaction that is not over.
+const EPOCHS: &str = epochs!("pg_snapshot_xmin(pg_current_snapshot())::text::bigint");
+/// The second in which nothing is under way that is older than a look goes back (`reports.rs`).
+const EPOCHS_BY_TIME: &str = epochs!(now_s!());
 const BEGIN_EPOCH: &str = "INSERT INTO epochs (name, epoch) VALUES ($1, 1) \
     ON CONFLICT (name) DO UPDATE SET epoch = epochs.epoch + 1 RETURNING name, epoch";
-const REPORT: &str = concat!(
-    "INSERT INTO nodes (id, seen_at_s, heard) VALUES ($1, ",
-    now_s!(),
-    ", $2) ON CONFLICT (id) DO UPDATE SET seen_at_s = excluded.seen_at_s, heard = excluded.heard \
-    RETURNING seen_at_s, pg_current_xact_id()::text::bigint AS number"
-);
+macro_rules! report {
+    ($returning:literal) => {
+        concat!(
+            "INSERT INTO nodes (id, seen_at_s, heard) VALUES ($1, ",
+            now_s!(),
+            ", $2) ON CONFLICT (id) DO UPDATE SET seen_at_s = excluded.seen_at_s, heard = excluded.heard",
+            $returning
+        )
+    };
+}
+const REPORT: &str = report!(" RETURNING seen_at_s, pg_current_xact_id()::text::bigint AS number");
+const REPORT_WITHOUT_NUMBER: &str = report!("");
 const REMOVE: &str = "DELETE FROM nodes WHERE id = $1";
 const BEHIND: &str = concat!(
     "SELECT id FROM nodes WHERE heard < $1 AND seen_at_s >= ",
@@ -76,10 +93,12 @@ impl Cluster for PostgresStore {
     /// Two statements, each of which sees what is committed when it begins. What is under way and the epochs are read
     /// before the notes: whoever has seen a roll call has seen what was noted before it.
     async fn bulletin(&self, since: Timestamp) -> Result<Bulletin> {
+        let epochs = if self.reports.is_some() { EPOCHS } else { EPOCHS_BY_TIME };
         let rows = work!(self, Read, |connection| {
-            connection.all(EPOCHS, params![], oldest_and_epoch).await
+            connection.all(epochs, params![], mark_and_epoch).await
         })?;
-        let settled = rows.first().map_or(0, |(oldest, _)| self.reports.settled(*oldest));
+        let mark = rows.first().map_or(0, |(mark, _)| *mark);
+        let settled = self.reports.as_ref().map_or(mark, |reports| reports.settled(mark));
         let mut epochs: Vec<_> = rows.into_iter().filter_map(|(_, epoch)| epoch).collect();
         epochs.sort();
         let since = since.before(LOOKBACK).unix_seconds();
@@ -99,11 +118,12 @@ impl Cluster for PostgresStore {
 
     async fn report_node(&self, node: NodeId, heard: u64) -> Result<()> {
         let heard = i64::try_from(heard).unwrap_or(i64::MAX);
+        let sql = if self.reports.is_some() { REPORT } else { REPORT_WITHOUT_NUMBER };
         let report = work!(self, Write, |connection| {
-            connection.one(REPORT, params![node.as_bytes(), heard], report_of).await
+            connection.one(sql, params![node.as_bytes(), heard], report_of).await
         })?;
-        if let Some(report) = report {
-            self.reports.add(report);
+        if let (Some(reports), Some(report)) = (&self.reports, report) {
+            reports.add(report);
         }
         Ok(())
     }
@@ -172,12 +192,12 @@ fn report_of(row: &Row) -> Result<Report> {
     Ok(Report { at_s: cells.number("seen_at_s")?, number: cells.number("number")? })
 }
 
-fn oldest_and_epoch(row: &Row) -> Result<(i64, Option<(String, i64)>)> {
-    let oldest = Cells::of(row, "transactions").number("oldest")?;
+fn mark_and_epoch(row: &Row) -> Result<(i64, Option<(String, i64)>)> {
+    let mark = Cells::of(row, "transactions").number("mark")?;
     let mut cells = Cells::from(row, "epochs", 1);
     let name = cells.take("name", optional(text))?;
     let epoch = cells.take("epoch", optional(number))?;
-    Ok((oldest, name.zip(epoch)))
+    Ok((mark, name.zip(epoch)))
 }
 
 fn named_number(row: &Row) -> Result<(String, i64)> {

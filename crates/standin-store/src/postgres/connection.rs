@@ -57,9 +57,11 @@ impl Mode {
             Self::Migration => {
                 Some("BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = '1s'")
             }
+            // One whose process was stopped is ended: others wait for its locks, and for what it has noted (`reports.rs`).
             Self::Write => Some(
                 "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL synchronous_commit = on; \
-                 SET LOCAL statement_timeout = '5s'; SET LOCAL lock_timeout = '3s'",
+                 SET LOCAL statement_timeout = '5s'; SET LOCAL lock_timeout = '3s'; \
+                 SET LOCAL idle_in_transaction_session_timeout = '10s'",
             ),
         }
     }
@@ -204,8 +206,8 @@ impl Connection {
         Ok(())
     }
 
-    /// Commits what needs no intent: tables, whose history is looked at by whoever lost the connection, and a fence,
-    /// which is put in again.
+    /// Commits what needs no intent: tables, whose history is looked at then (`schema.rs`), and a fence, which is put in
+    /// again.
     pub(super) async fn commit_alone(mut self) -> Result<(), Failure> {
         self.line.client()?.batch_execute("COMMIT").await?;
         *self.is_open.get_mut() = false;

@@ -1,8 +1,9 @@
 //! The wrapped data keys, and how many rows need them.
 
 use async_trait::async_trait;
-use standin::store::{DataKeyRow, DataKeyUse, DataKeys, Epoch, Result, StoreError};
+use standin::store::{DataKeyRow, DataKeyUse, DataKeys, Epoch, LOOKBACK, Result, StoreError};
 use standin::vault::Sealed;
+use tokio::time::sleep;
 use tokio_postgres::Row;
 
 use super::connection::Connection;
@@ -28,7 +29,8 @@ const REPLACE: &str = "UPDATE data_keys SET version = $2, wrapped_by = $3, wrapp
     activated_at = $6, retired_at = $7, removed_at = $8, key_check = $9 \
     WHERE id = $1 AND version = $2 - 1 AND $5 IS NOT NULL AND tenant IS NOT DISTINCT FROM $10";
 
-/// Waits for every transaction that has sealed something before, and lets go at once. Whoever writes a grant meanwhile
+/// Waits for every transaction that has sealed something before, and lets go at once. Without numbers of transactions all
+/// of them are over after [`LOOKBACK`] instead (`reports.rs`). Whoever writes a grant meanwhile
 /// waits behind it, and so does a vacuum of the table.
 const LET_WRITERS_FINISH: &str = "LOCK TABLE grants, revocations IN SHARE MODE";
 
@@ -69,6 +71,11 @@ impl DataKeys for PostgresStore {
     }
 
     async fn let_writers_finish(&self) -> Result<()> {
+        // Such a server has no lock either, or one that counts on one machine.
+        if self.reports.is_none() {
+            sleep(LOOKBACK).await;
+            return Ok(());
+        }
         work!(self, Write, |connection| {
             connection.execute(LET_WRITERS_FINISH, params![]).await.map(drop)
         })

@@ -129,7 +129,7 @@ async fn read(connection: &Connection, cluster: &str) -> Done<Option<Timeline>> 
 }
 
 /// Whether the server does not know the question, or does not answer it to everybody.
-fn is_unknown(failure: &Failure) -> bool {
+pub(super) fn is_unknown(failure: &Failure) -> bool {
     let unknown = [
         SqlState::UNDEFINED_FUNCTION,
         SqlState::FEATURE_NOT_SUPPORTED,

@@ -9,6 +9,8 @@
 //! no answer            ─▶ it is not known, and said so
 //! ```
 //!
+//! One that comes late is refused ([`MOST`]): whoever asks what may still be under way has a bound (`reports.rs`).
+//!
 //! A transaction that the server still works on makes the fence wait for it. The fence is a write like any other: its
 //! COMMIT waits for the standbys that the server waits for, and they have what was before it, too. So nothing is ever repeated that may
 //! have been done, and nothing is reported as failed that was.
@@ -27,7 +29,13 @@ use super::failure::Failure;
 use super::rows::{Cells, Value, params};
 use super::work::Done;
 
-const PUT_IN: &str = "INSERT INTO write_intents (id, is_fence) VALUES ($1, false)";
+/// How long after its beginning a transaction is committed at most: longer than work may take (`Mode::limit`), so it is
+/// one whose process was stopped in the middle.
+pub(super) const MOST: Duration = Duration::from_secs(12);
+
+/// Of what comes later than [`MOST`] it is not said whether it is a fence, which the table does not take.
+const PUT_IN: &str = "INSERT INTO write_intents (id, is_fence) VALUES \
+    ($1, CASE WHEN statement_timestamp() - now() < interval '12 s' THEN false END)";
 /// Changes nothing if there is a row, and gives it.
 const FENCE: &str = "INSERT INTO write_intents (id, is_fence) VALUES ($1, true) \
     ON CONFLICT (id) DO UPDATE SET is_fence = write_intents.is_fence RETURNING is_fence";

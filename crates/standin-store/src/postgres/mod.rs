@@ -52,6 +52,7 @@ mod scope_ledger;
 mod sessions;
 mod signals;
 mod spent;
+mod spread;
 mod terms;
 mod tls;
 mod users;
@@ -78,7 +79,8 @@ pub struct PostgresStore {
     lines: Lines,
     intents: Intents,
     marks: Marks,
-    reports: Reports,
+    /// None where the numbers of transactions are not to be believed.
+    reports: Option<Reports>,
     /// Whether reads by a key are prepared.
     prepares: bool,
     name: String,
@@ -103,8 +105,10 @@ impl PostgresStore {
 
     /// Knows what the server can tell of itself.
     async fn acquainted(mut self) -> Result<Self, ServerError> {
-        let cluster = self.read_cluster().await;
-        self.cluster = cluster.map_err(|error| self.unreachable(&error))?;
+        let told = async { Ok((self.read_cluster().await?, self.is_numbered().await?)) };
+        let (cluster, is_numbered) = told.await.map_err(|error| self.unreachable(&error))?;
+        self.cluster = cluster;
+        self.reports = self.reports.filter(|_| is_numbered);
         Ok(self)
     }
 
@@ -121,7 +125,7 @@ impl PostgresStore {
         let hosts = Hosts::new(address.each_host(), tls::connector(&address.tls)?);
         let pool = pool_of(&address, hosts.clone())?;
         let (lines, marks) = (Lines::new(pool.clone(), hosts), Marks::default());
-        let reports = Reports::default();
+        let reports = Some(Reports::default());
         let (intents, prepares) = (Intents::new(), address.prepares);
         let store = Self { pool, lines, intents, marks, reports, prepares, name, cluster: None };
         store.first_connection().await?;

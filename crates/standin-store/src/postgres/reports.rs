@@ -8,12 +8,32 @@
 //! How long a transaction takes is nobody's to say: its process may be stopped before the COMMIT, and the COMMIT may
 //! wait for a standby. But the server knows which ones it has not ended, whoever began them, also those whose process
 //! is gone. They are those of all databases of the server: where one writes for hours, looks go back an hour.
+//!
+//! A server that has no such numbers, or has them on each of its machines (`spread.rs`), leaves a bound:
+//!
+//! ```text
+//! BEGIN ─ a note … the intent, within 12 s ─ it takes 5 s at most ─ COMMIT, within 10 s, or the server ends it
+//! ```
+//!
+//! So there everything is settled that was noted [`OVER_AFTER`] ago, which [`LOOKBACK`] makes good. That COMMIT itself may
+//! wait no longer is what it rests on: elsewhere than here one for a standby does.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use standin::store::LOOKBACK;
+
+use super::intents;
 
 /// Those of more than an hour: for so long notes are kept.
 const MOST: usize = 2_000;
+
+/// When a transaction that writes is over at the latest: the two times of `Mode::opening` beside that of the intent.
+const OVER_AFTER: Duration = intents::MOST.saturating_add(Duration::from_secs(5 + 10));
+/// Clocks of one database differ by less.
+const CLOCKS: Duration = Duration::from_secs(2);
+const _: () = assert!(OVER_AFTER.as_secs() + CLOCKS.as_secs() < LOOKBACK.as_secs());
 
 /// That this node is there, once it was said.
 #[derive(Clone, Copy, Debug)]

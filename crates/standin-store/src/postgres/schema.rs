@@ -1,7 +1,7 @@
 //! The schema: which migrations the database has had, and bringing it up to date.
 //!
 //! All that is missing is done in one transaction, which PostgreSQL can: whoever is killed in the middle has done
-//! nothing. Each migration first puts its number into the history, so that of two processes that do this at the same
+//! nothing. Where a server cannot, a database that is in use is left alone (`spread.rs`). Each migration first puts its number into the history, so that of two processes that do this at the same
 //! time one waits for the other's transaction and then finds it done. No other lock is needed.
 //!
 //! ```text
@@ -46,6 +46,8 @@ const RACES: u32 = 20;
 const PAUSE: Duration = Duration::from_millis(100);
 /// For how long it is tried again because somebody holds a table: as long as a migration of another process may take.
 const PATIENCE: Duration = Mode::Migration.limit();
+/// How long its COMMIT may take: a standby may have much to receive.
+const COMMIT_LIMIT: Duration = Duration::from_mins(5);
 /// How long whoever waited behind us has before we wait again.
 const LET_OTHERS: Duration = Duration::from_secs(3);
 /// How often it is looked who is in the way.
@@ -82,24 +84,47 @@ const FIRST_OF_POSTGRES: i64 = 1001;
 /// Applies them, all or none.
 pub(super) async fn migrate(store: &PostgresStore) -> Result<Vec<String>, ServerError> {
     let until = Instant::now() + PATIENCE;
-    let (mut races, mut in_the_way) = (0, String::new());
+    let (mut races, mut in_the_way, mut unanswered) = (0, String::new(), Vec::new());
     loop {
         let pending = pending(store).await?;
         if pending.is_empty() {
-            return Ok(Vec::new());
+            return Ok(unanswered);
         }
-        match apply(store, &pending, &mut in_the_way).await {
-            Ok(()) => return Ok(names(&pending)),
+        refuse_in_pieces(store, &pending).await?;
+        let done = match apply(store, &pending, &mut in_the_way).await {
+            Ok(connection) => {
+                unanswered = names(&pending);
+                commit(connection).await
+            }
+            Err(failure) => Err(failure),
+        };
+        match done {
+            Ok(()) => return Ok(unanswered),
             Err(failure) if is_locked(&failure) && Instant::now() < until => {
                 sleep(LET_OTHERS).await;
             }
-            Err(failure) if is_a_race(&failure) && races < RACES => {
+            Err(failure) if (is_a_race(&failure) || !unanswered.is_empty()) && races < RACES => {
                 races += 1;
                 sleep(PAUSE).await;
             }
             Err(failure) => return Err(refused(store, failure, &in_the_way)),
         }
     }
+}
+
+/// A server that commits each table by itself, and takes back the rows that were to be in it, is not let near any.
+async fn refuse_in_pieces(store: &PostgresStore, pending: &[Migration]) -> Result<(), ServerError> {
+    let is_new = pending.first().is_some_and(|first| first.version() == 1);
+    let is_spread = async { Ok(!is_new && store.is_spread().await?) };
+    if is_spread.await.map_err(|error| store.unreachable(&error))? {
+        return Err(ServerError::NotMigrated {
+            server: store.name.clone(),
+            detail: "a migration that fails half-way is not taken back by this kind of server, and rows would be \
+                     lost: make a new database with this version, and carry the rows over"
+                .to_owned(),
+        });
+    }
+    Ok(())
 }
 
 /// Nothing was done: all of it is one transaction.
@@ -136,25 +161,38 @@ async fn applied(store: &PostgresStore) -> standin::store::Result<BTreeSet<i64>>
     Ok(versions.into_iter().collect())
 }
 
-/// One transaction, which is not tried again by itself: what is pending may be another matter by then.
-async fn apply(store: &PostgresStore, pending: &[Migration], in_the_way: &mut String) -> Done<()> {
+/// One transaction, which is not tried again by itself: what is pending may be another matter by then. It is to be
+/// committed.
+async fn apply(
+    store: &PostgresStore,
+    pending: &[Migration],
+    in_the_way: &mut String,
+) -> Done<Connection> {
     let line = store.lines.writer().await?;
     let connection = Connection::new(line, Mode::Migration, store.intents.next());
     let applied = async {
         let pid = connection.one(OUR_PROCESS, params![], pid_of).await?.unwrap_or_default();
         tokio::select! {
-            applied = apply_all(&connection, pending) => applied,
+            biased;
             never = watch(store, pid, in_the_way) => match never {},
+            applied = apply_all(&connection, pending) => applied,
         }
     };
     let applied = timeout(Mode::Migration.limit(), applied).await;
     match applied.unwrap_or(Err(Failure::Late("the migration took too long"))) {
-        Ok(()) => connection.commit_alone().await,
+        Ok(()) => Ok(connection),
         Err(failure) => {
             connection.give_up();
             Err(failure)
         }
     }
+}
+
+/// Without an answer it may have been done: what is pending then says so. Whoever tries again waits for this one, if the
+/// server still works on it.
+async fn commit(connection: Connection) -> Done<()> {
+    let committed = timeout(COMMIT_LIMIT, connection.commit_alone()).await;
+    committed.unwrap_or(Err(Failure::Late("the server does not answer")))
 }
 
 /// Says in the log who holds what the migration waits for, whenever it is somebody else. Behind a pool of one connection

@@ -354,6 +354,25 @@ impl Database {
         assert!(output.status.success(), "{program}: {words}");
     }
 
+    /// From the next connection on this function stands before the server's own of its name. Both are PL/pgSQL:
+    /// `version() RETURNS text` and `RETURN 'another'`.
+    pub fn instead(&self, function: &str, body: &str) {
+        self.psql(&format!(
+            "CREATE FUNCTION public.{function} LANGUAGE plpgsql AS $$ BEGIN {body}; END $$; \
+             ALTER DATABASE {} SET search_path = public, pg_catalog",
+            self.name
+        ));
+    }
+
+    /// As on a server whose transactions have no numbers that are to be believed.
+    #[must_use]
+    pub fn without_numbers(self) -> Self {
+        let unknown = "RAISE 'no such function' USING ERRCODE = 'undefined_function'";
+        self.instead("pg_current_snapshot() RETURNS pg_snapshot", unknown);
+        self.instead("pg_current_xact_id() RETURNS xid8", unknown);
+        self
+    }
+
     /// Runs statements behind everybody's back.
     pub fn psql(&self, sql: &str) -> String {
         self.server.psql(&self.name, sql)

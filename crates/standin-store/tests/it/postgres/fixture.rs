@@ -24,6 +24,13 @@ impl Fixture {
         Self { store, database }
     }
 
+    /// On a server whose transactions have no numbers.
+    pub(super) async fn without_numbers() -> Self {
+        let database = Database::fresh().without_numbers();
+        let store = PostgresStore::open(&database.url()).await.unwrap();
+        Self { store, database }
+    }
+
     /// Reached through PgBouncer, which gives each transaction to another session.
     pub(super) async fn pooled() -> Self {
         let database = Database::fresh();

@@ -13,6 +13,7 @@ use tokio::time::sleep;
 use tokio_postgres::Client;
 
 use super::fixture::{Connected, Fixture, connect, until_waiting};
+use super::proxy::{Fate, Proxy};
 use crate::before_terms;
 use crate::fixture::{Fixture as Sqlite, hex, migrations};
 
@@ -168,6 +169,22 @@ async fn a_migration_that_is_cut_off_says_so_and_who_was_in_the_way() {
     assert!(matches!(refused, ServerError::NotMigrated { .. }), "{refused}");
     assert!(refused.to_string().contains("in the way was a dump (process "), "{refused}");
     assert!(pending_migrations(&database.url()).await.unwrap().len() > 1);
+}
+
+#[tokio::test]
+#[ignore = "needs a PostgreSQL server"]
+async fn st_6_a_migration_whose_commit_was_not_answered_is_known_to_be_done() {
+    let database = Database::fresh();
+    let proxy = Proxy::start(&database).await;
+    let url = proxy.url(&database);
+    let pending = pending_migrations(&url).await.unwrap();
+    for fate in [Fate::CutBefore, Fate::CutAfter] {
+        database.psql("DROP SCHEMA public CASCADE; CREATE SCHEMA public");
+        proxy.next_commit(fate);
+        assert_eq!(migrate(&url).await.unwrap(), pending, "{fate:?}");
+        assert!(proxy.has_happened());
+        assert!(pending_migrations(&url).await.unwrap().is_empty());
+    }
 }
 
 /// In a database that has had all the others, as one has that was in use.
