@@ -164,15 +164,25 @@ impl Revocations {
             self.core.store.finish_revocation(row.grant, row.queued_at).await?;
             return Ok(None);
         }
-        match self.attempt(row.clone()).await {
+        if !self.claim(&row).await? {
+            return Ok(Some(Revoked::Queued));
+        }
+        let grant = row.grant;
+        match self.attempt(row).await {
             // It must not hold up those behind it.
             Err(Error::Vault(error)) => {
-                tracing::error!(grant.id = %row.grant, %error, "a queued revocation does not open");
-                self.postpone(&row).await?;
+                tracing::error!(grant.id = %grant, %error, "a queued revocation does not open");
                 Ok(Some(Revoked::Queued))
             }
             attempted => attempted.map(Some),
         }
+    }
+
+    /// Puts the next try off before this one is made: of all processes that have read the row one asks. Whether it is ours.
+    async fn claim(&self, row: &RevocationRow) -> Result<bool, StoreError> {
+        let RevocationRow { grant, queued_at, attempts, .. } = *row;
+        let retry_at = self.core.now().after(delay(attempts.saturating_add(1)));
+        self.core.store.postpone_revocation(grant, queued_at, attempts, retry_at).await
     }
 
     /// Revoking an old token takes everything of the user with it at Google: once they have given access
@@ -218,6 +228,7 @@ impl Revocations {
         }
     }
 
+    /// One try. The next one has its time already.
     async fn attempt(&self, row: RevocationRow) -> Result<Revoked, Error> {
         self.core.vault.learn([&Sealed::from_bytes(row.sealed_token.clone())]).await;
         let (token, destination) = match self.core.vault.open_revocation(&row) {
@@ -245,20 +256,11 @@ impl Revocations {
             Err(unrevoked) => unrevoked,
         };
         tracing::info!(grant.id = %row.grant, code = unrevoked.error.code(), "a revocation is tried again later");
-        match unrevoked.replaced_by {
-            Some(token) => {
-                queued(&self.core, row.grant, &destination, &token).await?;
-                self.core.store.finish_revocation(row.grant, row.queued_at).await?;
-            }
-            None => self.postpone(&row).await?,
+        if let Some(token) = unrevoked.replaced_by {
+            queued(&self.core, row.grant, &destination, &token).await?;
+            self.core.store.finish_revocation(row.grant, row.queued_at).await?;
         }
         Ok(Revoked::Queued)
-    }
-
-    async fn postpone(&self, row: &RevocationRow) -> Result<(), StoreError> {
-        let retry_at = self.core.now().after(delay(row.attempts));
-        let RevocationRow { grant, queued_at, attempts, .. } = *row;
-        self.core.store.postpone_revocation(grant, queued_at, attempts, retry_at).await
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use futures_util::future::join;
+use futures_util::future::{join, join_all};
 use serde_json::{Value, json};
 use standin::Revoked;
 
@@ -118,6 +118,26 @@ async fn a_provider_that_is_down_is_asked_again_until_it_answers() {
     assert_eq!(world.google.count("revoked").await, 1);
     assert!(world.is_dead_at_provider(&wire.heard("refresh_token")[0]).await);
     assert_eq!(world.value::<i64>("SELECT count(*) FROM revocations"), 0);
+}
+
+/// Each process asked for every revocation that was due, and the provider heard it as often.
+#[tokio::test]
+async fn of_all_processes_that_find_a_revocation_due_one_asks() {
+    let world = World::start().await;
+    let (mut browser, _) = world.signed_in(ADA, "").await;
+    revoke_fails(&world, 1).await;
+    assert_eq!(disconnect(&mut browser).await, "queued");
+    world.google.advance(60).await;
+    world.google.fault("revoke", "status", json!({ "status": 503, "times": 100 })).await;
+    let asked = world.google.count("fault_used").await;
+
+    // They read what is due before the provider has answered any of them.
+    let sweep = || world.standin.revocations().sweep();
+    let swept = join_all((0..8).map(|_| sweep())).await;
+
+    assert!(swept.iter().all(|swept| *swept == Ok(0)), "{swept:?}");
+    assert_eq!(world.google.count("fault_used").await, asked + 1);
+    assert_eq!(world.value::<i64>("SELECT attempts FROM revocations"), 1);
 }
 
 #[tokio::test]

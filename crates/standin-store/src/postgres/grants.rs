@@ -184,7 +184,7 @@ impl Grants for PostgresStore {
         queued_at: Timestamp,
         attempts: u32,
         retry_at: Timestamp,
-    ) -> Result<()> {
+    ) -> Result<bool> {
         work!(self, Write, |connection| {
             revocations::postpone(connection, grant, queued_at, attempts, retry_at).await
         })

@@ -93,10 +93,9 @@ pub(super) async fn postpone(
     queued_at: Timestamp,
     attempts: u32,
     retry_at: Timestamp,
-) -> Done<()> {
+) -> Done<bool> {
     let row = params![grant.as_bytes(), queued_at, retry_at, attempts];
-    connection.execute(POSTPONE, row).await?;
-    Ok(())
+    Ok(connection.execute(POSTPONE, row).await? == 1)
 }
 
 /// One that cannot be read is in nobody's way, unless it has no key.

@@ -174,7 +174,7 @@ impl Grants for SqliteStore {
         queued_at: Timestamp,
         attempts: u32,
         retry_at: Timestamp,
-    ) -> Result<()> {
+    ) -> Result<bool> {
         self.write(move |connection| {
             revocations::postpone(connection, grant, queued_at, attempts, retry_at)
         })

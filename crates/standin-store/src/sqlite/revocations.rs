@@ -91,10 +91,9 @@ pub(super) fn postpone(
     queued_at: Timestamp,
     attempts: u32,
     retry_at: Timestamp,
-) -> Result<(), Failure> {
+) -> Result<bool, Failure> {
     let row = params![grant.as_bytes(), queued_at.unix_ms(), retry_at.unix_ms(), attempts];
-    execute(connection, POSTPONE, row)?;
-    Ok(())
+    Ok(execute(connection, POSTPONE, row)? == 1)
 }
 
 /// One that cannot be read is in nobody's way, unless it has no key.

@@ -337,14 +337,13 @@ impl Grants for MemoryStore {
         queued_at: Timestamp,
         attempts: u32,
         retry_at: Timestamp,
-    ) -> Result<()> {
+    ) -> Result<bool> {
         let mut tables = self.tables();
         let row = tables.revocations.get_mut(&(queued_at, grant));
-        if let Some(row) = row.filter(|row| row.attempts == attempts) {
-            row.retry_at = retry_at;
-            row.attempts += 1;
-        }
-        Ok(())
+        let Some(row) = row.filter(|row| row.attempts == attempts) else { return Ok(false) };
+        row.retry_at = retry_at;
+        row.attempts += 1;
+        Ok(true)
     }
 }
 

@@ -201,15 +201,15 @@ pub trait Grants {
     async fn due_revocations(&self, now: Timestamp, limit: usize) -> Result<Vec<RevocationRow>>;
     /// The provider has confirmed it (or never will).
     async fn finish_revocation(&self, grant: GrantId, queued_at: Timestamp) -> Result<()>;
-    /// It did not work: try again at `retry_at`. Nothing if it is gone, or has been tried since it was read with so
-    /// many `attempts`.
+    /// Somebody is about to try it, and somebody else may at `retry_at`: one more attempt. `false`, and nothing is done, if
+    /// it is gone, or has been tried since it was read with so many `attempts`.
     async fn postpone_revocation(
         &self,
         grant: GrantId,
         queued_at: Timestamp,
         attempts: u32,
         retry_at: Timestamp,
-    ) -> Result<()>;
+    ) -> Result<bool>;
 }
 
 /// Browsers that have signed in.

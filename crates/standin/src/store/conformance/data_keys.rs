@@ -209,7 +209,7 @@ pub async fn a_revocation_is_rewrapped_where_it_still_waits(store: &dyn Store) {
     assert_eq!((behind.rows, behind.last), (Vec::new(), None));
 
     assert_eq!(store.finish_revocation(grant_id(3), at(3)).await, Ok(()));
-    assert_eq!(store.postpone_revocation(grant_id(1), at(1), 0, at(70)).await, Ok(()));
+    assert_eq!(store.postpone_revocation(grant_id(1), at(1), 0, at(70)).await, Ok(true));
     let batch = [1, 3, 4].map(new).to_vec();
     assert_eq!(store.rewrap_revocations(batch).await, Ok(2));
     let first = RevocationRow { retry_at: at(70), attempts: 1, ..new(1) };
