@@ -25,6 +25,7 @@ use async_trait::async_trait;
 use standin::entropy::{SystemEntropy, random_bytes};
 use standin::fail_point::FailPoint;
 use standin::id::GrantId;
+use standin::store::Waiting;
 use standin::time::{Clock, Timestamp};
 use standin::{Journal, JournalRecord};
 
@@ -139,7 +140,7 @@ impl Journal for FileJournal {
         }
     }
 
-    fn waiting(&self) -> usize {
+    fn waiting(&self) -> Waiting {
         held(&self.shared.known).waiting()
     }
 

@@ -375,7 +375,7 @@ impl Standin {
     pub async fn observe(&self) {
         let core = &self.0.core;
         measure::breakers(core, &self.0.refresher.left_alone());
-        self.0.observer.observe(core, &*self.0.journal, &self.0.tasks).await;
+        self.0.observer.observe(core, &*self.0.journal, &self.0.audit, &self.0.tasks).await;
     }
 
     /// The upkeep that needs a clock of its own: writing what was counted, asking again for revocations that

@@ -117,6 +117,8 @@ fn the_numbers_say_what_happened_and_name_nobody() {
         ("standin_revocations_waiting", &[], 0.0),
         ("standin_leases_overdue", &[], 0.0),
         ("standin_journal_waiting", &[], 0.0),
+        ("standin_journal_oldest_seconds", &[], 0.0),
+        ("standin_record_cut_total", &[], 0.0),
         ("standin_build_info", &[("version", env!("CARGO_PKG_VERSION"))], 1.0),
         ("standin_http_requests_total", &[("route", "/auth/session"), ("status", "2xx")], 1.0),
     ] {

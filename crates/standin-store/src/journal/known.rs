@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use standin::JournalRecord;
 use standin::id::{GrantId, RefreshId};
+use standin::store::Waiting;
 use standin::time::Timestamp;
 
 use super::record::Kept;
@@ -19,8 +20,6 @@ const SPARE: Duration = Duration::from_hours(24);
 #[derive(Clone, Default)]
 pub(super) struct Known {
     of: BTreeMap<GrantId, Vec<Kept>>,
-    /// How many are not settled.
-    waiting: usize,
 }
 
 impl Known {
@@ -33,7 +32,6 @@ impl Known {
     }
 
     pub(super) fn add(&mut self, kept: Kept) {
-        self.waiting += usize::from(kept.settled_at.is_none());
         self.of.entry(kept.record.grant).or_default().push(kept);
     }
 
@@ -45,8 +43,14 @@ impl Known {
         self.of.values().flatten()
     }
 
-    pub(super) const fn waiting(&self) -> usize {
-        self.waiting
+    /// What is not settled.
+    pub(super) fn waiting(&self) -> Waiting {
+        let waiting = self.all().filter(|kept| kept.settled_at.is_none());
+        waiting.fold(Waiting::default(), |Waiting { count, oldest }, kept| {
+            let asked_at = kept.record.asked_at;
+            let oldest = oldest.map_or(asked_at, |oldest| oldest.min(asked_at));
+            Waiting { count: count + 1, oldest: Some(oldest) }
+        })
     }
 
     /// Whether anything in it is past its time.
@@ -67,14 +71,12 @@ impl Known {
     ) -> Vec<RefreshId> {
         let of_it = self.of.get_mut(&grant).into_iter().flatten();
         let waiting = of_it.filter(|kept| kept.settled_at.is_none() && is_it(&kept.record));
-        let settled: Vec<_> = waiting
+        waiting
             .map(|kept| {
                 kept.settled_at = Some(now);
                 kept.record.attempt
             })
-            .collect();
-        self.waiting -= settled.len();
-        settled
+            .collect()
     }
 
     /// The answers to this grant for `generation` or a later one, newest first, but those that are past their time.

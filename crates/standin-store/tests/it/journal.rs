@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use standin::fail_point::FailPoint;
 use standin::id::{GrantId, RefreshId};
+use standin::store::Waiting;
 use standin::store::conformance::samples::{at, grant_id, refresh_id};
 use standin::time::MockClock;
 use standin::{Journal as _, JournalRecord};
@@ -168,7 +169,7 @@ async fn what_is_past_its_time_is_not_found_and_leaves_the_disk_while_the_proces
 
     disk.clock.advance(Duration::from_hours(24));
     journal.tidy().await;
-    assert_eq!((journal.waiting(), fs::metadata(disk.file()).unwrap().len()), (0, 0));
+    assert_eq!((journal.waiting().count, fs::metadata(disk.file()).unwrap().len()), (0, 0));
 }
 
 /// Whatever generation it was given for: its user has given others since.
@@ -180,9 +181,11 @@ async fn what_was_asked_for_before_a_consent_is_settled() {
         journal.append(record(number)).await.unwrap();
     }
     journal.outdate(grant_id(1), at(3)).await;
-    assert_eq!(journal.waiting(), 4, "3, 5, and those of the other grant");
+    // 3, 5, and those of the other grant.
+    let left = Waiting { count: 4, oldest: Some(at(2)) };
+    assert_eq!(journal.waiting(), left);
     drop(journal);
-    assert_eq!(disk.open().waiting(), 4);
+    assert_eq!(disk.open().waiting(), left);
 }
 
 #[tokio::test]
@@ -210,10 +213,10 @@ async fn what_is_in_its_row_settles_what_was_given_before_it() {
         journal.append(record(number)).await.unwrap();
     }
     journal.settle(grant_id(1), 4).await;
-    assert_eq!(journal.waiting(), 3, "5, and those of the other grant");
+    assert_eq!(journal.waiting().count, 3, "5, and those of the other grant");
     drop(journal);
     let journal = disk.open();
-    assert_eq!((journal.waiting(), journal.kept().len()), (3, 5));
+    assert_eq!((journal.waiting().count, journal.kept().len()), (3, 5));
     // A spare is newer than one that is settled, and is found also where it is asked for the older one.
     assert_eq!(found(&journal, grant_id(1), 1), Some(refresh_id(5)));
 }
@@ -253,7 +256,7 @@ async fn a_record_that_is_in_two_files_is_one_and_settled_if_either_says_so() {
     drop(journal);
     fs::rename(disk.path().join("older.left"), disk.path().join("older.journal")).unwrap();
     let journal = disk.open();
-    assert_eq!((journal.waiting(), journal.kept()), (0, vec![record(1)]));
+    assert_eq!((journal.waiting().count, journal.kept()), (0, vec![record(1)]));
 }
 
 /// Whoever takes up an answer goes on under the attempt that it was given to.
@@ -267,7 +270,7 @@ async fn two_answers_to_one_attempt_are_two() {
     journal.append(next.clone()).await.unwrap();
     drop(journal);
     let journal = disk.open();
-    assert_eq!((journal.waiting(), journal.kept()), (1, vec![record(1), next]));
+    assert_eq!((journal.waiting().count, journal.kept()), (1, vec![record(1), next]));
 }
 
 /// A node that was fenced asks again under the same attempt, and for the same generation.
@@ -280,7 +283,7 @@ async fn two_answers_to_one_attempt_for_one_generation_are_two_and_the_later_is_
     journal.append(later.clone()).await.unwrap();
     drop(journal);
     let journal = disk.open();
-    assert_eq!((journal.waiting(), journal.kept()), (2, vec![first, later.clone()]));
+    assert_eq!((journal.waiting().count, journal.kept()), (2, vec![first, later.clone()]));
     assert_eq!(journal.find(grant_id(1), 1).first(), Some(&later));
 }
 
@@ -324,7 +327,7 @@ async fn a_disk_that_hangs_keeps_nobody_who_only_looks() {
         while fs::metadata(disk.file()).unwrap().len() == size {
             tokio::task::yield_now().await;
         }
-        assert_eq!((journal.kept(), journal.waiting()), (vec![record(1)], 1));
+        assert_eq!((journal.kept(), journal.waiting().count), (vec![record(1)], 1));
         assert_eq!(found(&journal, grant_id(1), 1), Some(refresh_id(1)));
         fail::cfg(slow, "off").unwrap();
     });

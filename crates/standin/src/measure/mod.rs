@@ -173,6 +173,21 @@ pub(crate) const JOURNAL: Metric = Metric::gauge(
     &[],
     "Rotated refresh tokens in this node's journal of which it is not known that their row has them.",
 );
+pub(crate) const OLDEST_IN_JOURNAL: Metric = Metric::gauge(
+    "standin_journal_oldest_seconds",
+    &[],
+    "How long ago the oldest of them was asked for.",
+);
+pub(crate) const RECORD: Metric = Metric::gauge(
+    "standin_record_waiting",
+    &[],
+    "Vends and refusals, equal ones counted as one, that are not on the record yet.",
+);
+pub(crate) const RECORD_CUT: Metric = Metric::counter(
+    "standin_record_cut_total",
+    &[],
+    "Vends and refusals that are on the record as numbers only, because too many were waiting.",
+);
 pub(crate) const CONNECTIONS: Metric = Metric::gauge(
     "standin_database_connections",
     &["state"],
@@ -208,6 +223,9 @@ pub const ALL: &[Metric] = &[
     OLDEST_OVERDUE,
     COUNT_AGE,
     JOURNAL,
+    OLDEST_IN_JOURNAL,
+    RECORD,
+    RECORD_CUT,
     CONNECTIONS,
     MOST_CONNECTIONS,
     DATABASE_WAITING,
@@ -233,7 +251,7 @@ pub(crate) fn died(core: &Core, provider: &ProviderId, reason: ReauthReason) {
 
 /// Lets what alarms look for begin at 0: whoever reads a series that is born with 1 sees no increase.
 pub(crate) fn begin(core: &Core) {
-    for metric in [TAKEOVERS, FENCED, JOURNAL_FAILURES] {
+    for metric in [TAKEOVERS, FENCED, JOURNAL_FAILURES, RECORD_CUT] {
         metrics::counter!(metric.name).increment(0);
     }
     for provider in core.providers.keys() {

@@ -7,13 +7,14 @@ use tokio::time::{Instant, timeout};
 use tokio_util::task::TaskTracker;
 
 use super::{
-    CONNECTIONS, COUNT_AGE, DATABASE_WAITING, GRANTS, JOURNAL, MOST_CONNECTIONS, OLDEST_OVERDUE,
-    OLDEST_REVOCATION, OVERDUE, REVOCATIONS,
+    CONNECTIONS, COUNT_AGE, DATABASE_WAITING, GRANTS, JOURNAL, MOST_CONNECTIONS, OLDEST_IN_JOURNAL,
+    OLDEST_OVERDUE, OLDEST_REVOCATION, OVERDUE, RECORD, REVOCATIONS,
 };
 use crate::core::Core;
 use crate::refresh::Journal;
 use crate::store::{Pool, Store, Tally, Waiting};
 use crate::time::Timestamp;
+use crate::vend::Audit;
 
 /// How long a count is good for.
 const GOOD_FOR: Duration = Duration::from_secs(15);
@@ -40,11 +41,13 @@ impl Observer {
         self: &Arc<Self>,
         core: &Arc<Core>,
         journal: &dyn Journal,
+        audit: &Audit,
         tasks: &TaskTracker,
     ) {
         super::begin(core);
         show_pool(core.store.pool());
-        metrics::gauge!(JOURNAL.name).set(number(journal.waiting() as u64));
+        show_waiting(journal.waiting(), core.now(), JOURNAL.name, OLDEST_IN_JOURNAL.name);
+        metrics::gauge!(RECORD.name).set(number(audit.waiting() as u64));
         if self.is_due() {
             let (observer, core) = (Arc::clone(self), Arc::clone(core));
             let counted =

@@ -14,6 +14,7 @@ use super::protocol::Given;
 use crate::entropy::Entropy;
 use crate::id::{GrantId, RefreshId};
 use crate::provider::{Scopes, TokenResponse};
+use crate::store::Waiting;
 use crate::time::Timestamp;
 use crate::vault::{Binding, Grant, Sealed, SealedTokens, Vault, VaultError};
 
@@ -51,9 +52,9 @@ pub trait Journal: Send + Sync + 'static {
     fn kept(&self) -> Vec<JournalRecord>;
     /// Takes away what is past its time.
     async fn tidy(&self) {}
-    /// How many are kept of which it is not known that their row has them.
-    fn waiting(&self) -> usize {
-        0
+    /// How many are kept of which it is not known that their row has them, and when the oldest was asked for.
+    fn waiting(&self) -> Waiting {
+        Waiting::default()
     }
     /// Whether a record could be written now.
     ///

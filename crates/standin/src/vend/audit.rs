@@ -3,17 +3,29 @@
 //! A job may ask a thousand times a second; a row for each would make the disk the limit of the service.
 //! Equal vends (same client, grant, outcome and purpose) within a second are therefore one event with a
 //! count: nothing is left out, and the writing is bounded by how many different things happen. What is
-//! counted is written once a second, and at shutdown.
+//! counted is written once a second, and at shutdown, a part of it in each transaction.
+//!
+//! While the database takes nothing it is counted on. There is an end to that: what is new then is only counted by its
+//! kind, and such an event says so.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::{VendRequest, Vended};
 use crate::error::{Error, Refusal};
 use crate::id::{ClientId, GrantId, UserId};
+use crate::measure;
 use crate::store::{Event, EventKind, Store};
 use crate::time::Timestamp;
 use crate::vault::Grant;
+
+/// So many different things are remembered until they are written: some tens of megabytes.
+const MOST: usize = 100_000;
+/// So many are written in one transaction: whoever else writes waits no longer than for these.
+const AT_A_TIME: usize = 500;
+/// The detail of an event that stands for others of its kind, of which nothing else is known any more.
+const CUT: &str = "details_not_kept";
 
 #[derive(Clone, PartialEq, Eq, Hash)]
 struct Key {
@@ -29,9 +41,16 @@ struct Counted {
     count: u32,
 }
 
+#[derive(Default)]
+struct Counts {
+    waiting: HashMap<Key, Counted>,
+    /// How many a flush has in its hands.
+    being_written: usize,
+}
+
 /// Counts now, writes at the next flush. Clones share the count.
 #[derive(Clone, Default)]
-pub struct Audit(Arc<Mutex<HashMap<Key, Counted>>>);
+pub struct Audit(Arc<Mutex<Counts>>);
 
 impl Audit {
     pub(super) fn vend(
@@ -93,41 +112,96 @@ impl Audit {
     }
 
     fn count(&self, key: Key, now: Timestamp) {
-        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let counted = counts.entry(key).or_insert(Counted { first_at: now, count: 0 });
-        counted.count = counted.count.saturating_add(1);
+        let has_no_more_room = self.counts().add(key, now);
+        if has_no_more_room {
+            tracing::error!(
+                "so much waits for the record that what is new is only counted: the database takes nothing"
+            );
+        }
     }
 
-    /// Writes what was counted since the last flush.
+    fn counts(&self) -> MutexGuard<'_, Counts> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many different things are not on the record yet.
+    pub(crate) fn waiting(&self) -> usize {
+        self.counts().len()
+    }
+
+    /// Writes what was counted since the last flush, the oldest first.
     ///
     /// # Errors
     /// Those of the store; what could not be written is counted on and written next time.
+    ///
+    /// # Cancel safety
+    /// None: what is neither written nor put back when this is dropped is not on the record.
     pub async fn flush(&self, store: &dyn Store) -> Result<(), Error> {
-        let counts = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
-        if counts.is_empty() {
-            return Ok(());
-        }
-        let mut events: Vec<_> = counts.iter().map(|(key, counted)| key.event(counted)).collect();
-        events.sort_by_key(|event| event.at);
-        if let Err(error) = store.append_events(events).await {
-            self.put_back(counts);
-            return Err(error.into());
+        let mut newest_first = self.counts().take();
+        while !newest_first.is_empty() {
+            let rest = newest_first.len().saturating_sub(AT_A_TIME);
+            let oldest = newest_first[rest..].iter().rev();
+            let events = oldest.map(|(key, counted)| key.event(counted)).collect();
+            if let Err(error) = store.append_events(events).await {
+                self.counts().put_back(newest_first);
+                return Err(error.into());
+            }
+            self.counts().being_written -= newest_first.len() - rest;
+            newest_first.truncate(rest);
         }
         Ok(())
     }
+}
 
-    fn put_back(&self, counts: HashMap<Key, Counted>) {
-        let mut newer = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        for (key, counted) in counts {
-            let entry =
-                newer.entry(key).or_insert(Counted { first_at: counted.first_at, count: 0 });
-            entry.first_at = entry.first_at.min(counted.first_at);
-            entry.count = entry.count.saturating_add(counted.count);
+impl Counts {
+    fn len(&self) -> usize {
+        self.waiting.len() + self.being_written
+    }
+
+    /// One more. Whether it is the first of its kind of which there is only a count.
+    fn add(&mut self, key: Key, now: Timestamp) -> bool {
+        let one = Counted { first_at: now, count: 1 };
+        if self.len() < MOST || self.waiting.contains_key(&key) {
+            self.merge(key, one);
+            return false;
+        }
+        measure::count(&measure::RECORD_CUT);
+        let key = key.cut();
+        let is_first = !self.waiting.contains_key(&key);
+        self.merge(key, one);
+        is_first
+    }
+
+    fn merge(&mut self, key: Key, more: Counted) {
+        let Counted { first_at, count } = more;
+        let counted = self.waiting.entry(key).or_insert(Counted { first_at, count: 0 });
+        counted.first_at = counted.first_at.min(first_at);
+        counted.count = counted.count.saturating_add(count);
+    }
+
+    /// All that waits, the newest first.
+    fn take(&mut self) -> Vec<(Key, Counted)> {
+        let mut taken: Vec<_> = std::mem::take(&mut self.waiting).into_iter().collect();
+        self.being_written += taken.len();
+        taken.sort_by_key(|(_, counted)| Reverse(counted.first_at));
+        taken
+    }
+
+    fn put_back(&mut self, taken: Vec<(Key, Counted)>) {
+        self.being_written -= taken.len();
+        for (key, counted) in taken {
+            self.merge(key, counted);
         }
     }
 }
 
 impl Key {
+    /// All that is left of it when there is no room.
+    fn cut(self) -> Self {
+        let (client, user, grant) = (None, None, None);
+        Self { kind: self.kind, client, user, grant, detail: Some(CUT.to_owned()) }
+    }
+
     fn event(&self, counted: &Counted) -> Event {
         Event {
             user: self.user,
@@ -137,5 +211,45 @@ impl Key {
             count: counted.count,
             ..Event::new(self.kind, counted.first_at)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::Events as _;
+    use crate::store::conformance::samples::{at, grant_id, user};
+    use crate::store::memory::MemoryStore;
+
+    fn vend(audit: &Audit, number: usize) {
+        let number = u64::try_from(number).unwrap();
+        audit.record(EventKind::TokenVended, user(number), grant_id(number), at(number));
+    }
+
+    async fn events(store: &MemoryStore) -> Vec<Event> {
+        store.events(0, 2 * MOST).await.unwrap().into_iter().map(|stored| stored.event).collect()
+    }
+
+    #[tokio::test]
+    async fn ls_6_what_waits_for_the_record_has_an_end_and_what_is_beyond_it_is_counted_and_said() {
+        let (audit, store) = (Audit::default(), MemoryStore::default());
+        (0..MOST + 70).for_each(|number| vend(&audit, number));
+        // Whatever is known goes on.
+        vend(&audit, 0);
+        assert_eq!(audit.waiting(), MOST + 1);
+
+        audit.flush(&store).await.unwrap();
+
+        let written = events(&store).await;
+        assert_eq!((written.len(), audit.waiting()), (MOST + 1, 0));
+        assert!(written.is_sorted_by_key(|event| event.at));
+        let (last, first) = (written.last().unwrap(), &written[0]);
+        assert_eq!((last.count, last.detail.as_deref()), (70, Some("details_not_kept")));
+        assert_eq!((last.kind, last.user, last.grant), (EventKind::TokenVended, None, None));
+        assert_eq!((first.count, first.user), (2, Some(user(0))));
+        // There is room again.
+        vend(&audit, 3);
+        audit.flush(&store).await.unwrap();
+        assert_eq!(events(&store).await.last().unwrap().user, Some(user(3)));
     }
 }
