@@ -81,7 +81,9 @@ pub fn backup(url: &str, to: &Path) -> Result<Backup, BackupError> {
 /// Puts the copy `from` where `url` names a database that is not there.
 ///
 /// Numbers of events go on from the milliseconds of `now`, above any that were given after the copy was taken: whoever
-/// reads events by number would pass over those that got the same number twice. With `end_sessions` nobody is signed in.
+/// reads events by number would pass over those that got the same number twice. And `now` is kept as the time since which
+/// what providers gave after the copy is missing: a refusal is believed then, and called what it is. The copy's schema is
+/// brought up to date. With `end_sessions` nobody is signed in.
 ///
 /// It blocks: the disk decides for how long.
 ///

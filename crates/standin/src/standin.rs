@@ -464,7 +464,6 @@ impl Standin {
         let mut is_replayed = std::mem::take(&mut replayed.since_it_was_away);
         let timeline = self.0.core.store.timeline().await?;
         if !is_replayed || timeline != replayed.to {
-            self.0.refresher.failed_over(timeline.as_ref());
             is_replayed = self.0.refresher.replay().await;
         }
         self.0.refresher.sweep().await?;

@@ -3,33 +3,38 @@
 use std::collections::BTreeMap;
 
 use data_encoding::HEXLOWER;
+use futures_util::future::join_all;
 use serde_json::{Value, json};
 use standin::id::UserId;
 use standin::secret::sha256;
+use standin::store::EventKind;
 use standin::vault::GrantState;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::support::{ADA, Browser, Caller, GRACE, World};
+use crate::support::{ADA, Answer, Browser, Caller, GRACE, World};
 
 const DAY: u64 = 24 * 3_600;
 const LINUS: &str = "linus@corp.example";
 /// One try, and those of a grant that is only suspected to be dead.
 const MOST_TRIES: usize = 6;
 
+/// More than a guard believes within a minute (`refresh/doubt.rs`).
+const MANY: usize = 30;
+
 /// Somebody who gave offline access, their browser, and a job that acts for them.
 struct Person {
-    email: &'static str,
+    email: String,
     browser: Browser,
     user: String,
     caller: Caller,
 }
 
 impl Person {
-    async fn new(world: &World, email: &'static str) -> Self {
+    async fn new(world: &World, email: &str) -> Self {
         let (browser, user) = world.signed_in(email, "").await;
         let caller = Caller::new(world, &world.job().await, &user);
-        Self { email, browser, user, caller }
+        Self { email: email.to_owned(), browser, user, caller }
     }
 
     async fn state(&self, world: &World) -> GrantState {
@@ -133,6 +138,86 @@ async fn a_week_is_lost(mut world: World) {
 
 fn owner_name(person: &Person) -> Value {
     json!(person.email)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn st_7_d36_however_many_tokens_were_replaced_since_each_ends_at_once_and_nobody_else_waits()
+{
+    many_are_lost(World::start().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs a PostgreSQL server"]
+async fn st_7_d36_however_many_tokens_were_replaced_since_each_ends_at_once_on_postgresql() {
+    many_are_lost(World::on_postgres().await).await;
+}
+
+async fn many_people(world: &World) -> Vec<Person> {
+    let emails: Vec<_> = (0..MANY).map(|number| format!("user{number}@example.com")).collect();
+    let users: Vec<_> = emails.iter().map(|email| json!({ "email": email })).collect();
+    world.google.control("PUT", "users", json!(users)).await;
+    let mut people = Vec::new();
+    for email in &emails {
+        people.push(Person::new(world, email).await);
+    }
+    people
+}
+
+/// Each of them once, at the same time.
+async fn all_ask(people: &[Person]) -> Vec<Answer> {
+    join_all(people.iter().map(|person| person.caller.ask(json!({})))).await
+}
+
+async fn all_refresh(world: &World, people: &[Person]) {
+    world.google.advance(3_600).await;
+    for answer in all_ask(people).await {
+        answer.assert_status(200);
+    }
+}
+
+async fn events_of(world: &World, kind: EventKind) -> usize {
+    let events = world.standin.store().events(0, 1_000).await.unwrap();
+    events.iter().filter(|stored| stored.event.kind == kind).count()
+}
+
+async fn many_are_lost(mut world: World) {
+    world.google.control("PUT", "profile", json!({ "rotate_refresh_tokens": true })).await;
+    let mut people = many_people(&world).await;
+    let grace = Person::new(&world, GRACE).await;
+    // That the provider replaces refresh tokens is known from the first one.
+    all_refresh(&world, &people).await;
+    let elsewhere = tempfile::tempdir().unwrap();
+    let copy = world.backup(elsewhere.path());
+    all_refresh(&world, &people).await;
+
+    world.lost_and_restored(&copy).await;
+    let since = world.google.ledger().await.len();
+    let suspected = events_of(&world, EventKind::GrantSuspected).await;
+    for _ in 0..3 {
+        for answer in all_ask(&people).await {
+            answer.assert_refused(409, "reauth_required");
+            assert_eq!(answer.json()["reason"], "rotation_lost");
+        }
+        // Nobody else is kept waiting meanwhile.
+        let token = grace.caller.token().await;
+        assert_eq!(owner(&world, &token).await, owner_name(&grace));
+    }
+
+    let tries = refused(&world, since).await;
+    assert!(tries.len() == MANY && tries.values().all(|tries| *tries == 1), "{tries:?}");
+    for person in &people {
+        assert_eq!(person.state(&world).await, GrantState::Reauth, "{}", person.email);
+    }
+    assert_eq!(events_of(&world, EventKind::GrantSuspected).await, suspected);
+    assert_eq!(events_of(&world, EventKind::ProviderAlarm).await, 0);
+    // Whoever gives access again has it at once, and keeps it.
+    let ada = &mut people[0];
+    world.google.allow(&ada.email).await;
+    ada.browser.sign_in("").await.assert_status(303);
+    let token = ada.caller.token().await;
+    assert_eq!(owner(&world, &token).await, owner_name(ada));
+    world.google.advance(3_600).await;
+    ada.caller.token().await;
 }
 
 #[tokio::test]

@@ -1,7 +1,8 @@
 //! `standin restore`: puts a copy where no database is, and looks whether it opens.
 //!
-//! A copy that is put there with `cp` works, too, if nothing of another database is beside it; this looks first, and
-//! lets events be numbered on from above any number that was given since the copy was taken.
+//! A copy that is put there with `cp` works, too, if nothing of another database is beside it; this looks first,
+//! lets events be numbered on from above any number that was given since the copy was taken, and notes the time: refresh
+//! tokens that were replaced since are known to be lost then, and no provider is suspected of refusing them by mistake.
 
 use std::path::PathBuf;
 

@@ -17,10 +17,15 @@
 //! notice. Servers that cannot lose a commit (those that agree on each of them, storage that is shared) have no timelines to
 //! tell of, and need none.
 //!
+//! Who puts a backup back notes that in the same table, under a name that no server has (`docs/backup.md`): what is
+//! missing since is the same, and nobody is asking.
+//!
 //! A timeline has a number, and every cluster counts its own from one. So the name of a cluster stands before it: a dump
 //! takes this table along, and where it is restored the first failover is none that was seen long ago.
 
-use standin::store::{StoreError, Timeline};
+use std::time::Duration;
+
+use standin::store::{RefreshClaim, StoreError, Timeline};
 use tokio_postgres::Row;
 use tokio_postgres::error::SqlState;
 
@@ -65,13 +70,23 @@ const CLUSTER: &str = "SELECT system_identifier || '/' AS cluster FROM pg_contro
 const TIMELINE: &str = concat!(
     "SELECT ",
     timeline!("$1"),
-    " AS timeline, (SELECT nullif(seen_at, 0) FROM timelines WHERE timeline = ",
+    " AS timeline, (SELECT nullif(max(seen_at), 0) FROM timelines WHERE timeline IN ('restored', ",
     timeline!("$1"),
-    ") AS seen_at"
+    ")) AS seen_at"
 );
 const IS_NOTED: &str =
     concat!("SELECT 1 FROM timelines WHERE timeline = ", timeline!("$1"), " LIMIT 1");
+const RESTORED: &str = "SELECT timeline, seen_at FROM timelines WHERE timeline = 'restored'";
 const NOTE: &str = note_timeline!("$1");
+/// `$2` is for how long nobody asks on a new one.
+const HELD_OFF: &str = concat!(
+    "SELECT timeline, seen_at + $2 - ",
+    now_ms!(),
+    " AS wait FROM timelines WHERE timeline = ",
+    timeline!("$1"),
+    " AND seen_at + $2 > ",
+    now_ms!()
+);
 
 impl PostgresStore {
     /// What the names of timelines begin with, if the server has such a thing.
@@ -105,6 +120,11 @@ impl PostgresStore {
     ) -> Result<Option<Timeline>, StoreError> {
         work!(self, Read, |connection| read(connection, cluster).await)
     }
+
+    /// When a backup was put back, for a server that tells no timeline.
+    pub(super) async fn read_restored(&self) -> Result<Option<Timeline>, StoreError> {
+        work!(self, Read, |connection| connection.one(RESTORED, params![], timeline_of).await)
+    }
 }
 
 /// Nothing, where the server has no name for it or does not tell.
@@ -116,13 +136,29 @@ async fn read_cluster(connection: &Connection) -> Done<String> {
     }
 }
 
-async fn read(connection: &Connection, cluster: &str) -> Done<Option<Timeline>> {
-    let timeline = |row: &Row| {
+/// For how much longer nobody may ask, if so.
+pub(super) async fn held_off(
+    connection: &Connection,
+    cluster: &str,
+    claim: &RefreshClaim,
+) -> Done<Option<Duration>> {
+    let hold_off = claim.held_off_until().unix_ms() - claim.now.unix_ms();
+    let wait = |row: &Row| {
         let mut cells = Cells::of(row, "timelines");
-        let (name, since) = (cells.text("timeline")?, cells.take("seen_at", optional(instant))?);
-        Ok(Timeline { name, since })
+        let _: String = cells.text("timeline")?;
+        Ok(Duration::from_millis(cells.number("wait")?))
     };
-    match connection.one(TIMELINE, params![cluster], timeline).await {
+    connection.one(HELD_OFF, params![cluster, hold_off], wait).await
+}
+
+fn timeline_of(row: &Row) -> Result<Timeline, StoreError> {
+    let mut cells = Cells::of(row, "timelines");
+    let (name, since) = (cells.text("timeline")?, cells.take("seen_at", optional(instant))?);
+    Ok(Timeline { name, since })
+}
+
+async fn read(connection: &Connection, cluster: &str) -> Done<Option<Timeline>> {
+    match connection.one(TIMELINE, params![cluster], timeline_of).await {
         Err(failure) if is_unknown(&failure) => Ok(None),
         found => found,
     }

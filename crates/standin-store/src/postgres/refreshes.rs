@@ -15,7 +15,7 @@ use super::connection::{Connection, Mode};
 use super::failovers::{note_timeline, now_ms, timeline};
 use super::rows::{Cells, limit, params};
 use super::work::{Done, work};
-use super::{PostgresStore, cluster, events, grants, scope_ledger};
+use super::{PostgresStore, cluster, events, failovers, grants, scope_ledger};
 
 /// `$4` and `$5` are the claimant's now and its deadline, of which only the distance counts; `$6` says that nothing will
 /// be asked of a provider; `$7` is what the names of timelines begin with; `$8` is as far from `$4` as nobody asks after a
@@ -65,7 +65,6 @@ const CLAIM_UNLESS_NEW: &str = concat!(
     ))
 );
 const _: () = assert!(Mode::Write.limit().as_millis() <= HOLD_OFF_MARGIN.as_millis());
-const UNTIL: &str = "SELECT grant_id, deadline FROM refresh_leases WHERE grant_id = $1";
 const RELEASE: &str = "DELETE FROM refresh_leases WHERE grant_id = $1 AND attempt_id = $2";
 const YIELD: &str = concat!(
     "UPDATE refresh_leases SET unresolved = unresolved + 1, deadline = ",
@@ -126,7 +125,7 @@ impl Refreshes for PostgresStore {
     async fn timeline(&self) -> Result<Option<Timeline>> {
         match &self.cluster {
             Some(cluster) => self.read_timeline(cluster).await,
-            None => Ok(None),
+            None => self.read_restored().await,
         }
     }
 
@@ -171,8 +170,11 @@ async fn claimed(
     if let Some(ours) = connection.one(sql, row, ours_of).await? {
         return Ok(ours);
     }
-    let until = connection.one(UNTIL, params![claim.grant.as_bytes()], until_of).await?;
-    Ok(Claimed::Held { until: until.unwrap_or(claim.now) })
+    let held_off = match (cluster, claim.asks) {
+        ("", _) | (_, false) => None,
+        (cluster, true) => failovers::held_off(connection, cluster, claim).await?,
+    };
+    Ok(held_off.map_or(Claimed::Held, |wait| Claimed::HeldOff { wait }))
 }
 
 fn ours_of(row: &Row) -> Result<Claimed> {
@@ -181,12 +183,6 @@ fn ours_of(row: &Row) -> Result<Claimed> {
     let (generation, unresolved) = (cells.number("generation")?, cells.number("unresolved")?);
     let question = cells.number("question")?;
     Ok(Claimed::Ours { generation, unresolved, question, is_own: cells.flag("is_reclaimed")? })
-}
-
-fn until_of(row: &Row) -> Result<Timestamp> {
-    let mut cells = Cells::of(row, "refresh_leases");
-    let _: GrantId = cells.id("grant_id")?;
-    cells.instant("deadline")
 }
 
 async fn committed(connection: &Connection, commit: &RefreshCommit) -> Done<Committed> {

@@ -36,12 +36,15 @@ const NUMBER_ON: &str = "UPDATE sqlite_sequence SET seq = max(seq, ?1) WHERE nam
 const NUMBER_FROM: &str = "INSERT INTO sqlite_sequence (name, seq) SELECT 'events', ?1 \
     WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = 'events')";
 const END_SESSIONS: &str = "DELETE FROM sessions";
+/// What providers have given since the backup is not in it (`refreshes.rs` reads this).
+const MARK: &str = "INSERT INTO timelines (timeline, seen_at) VALUES ('restored', ?1) \
+    ON CONFLICT (timeline) DO UPDATE SET seen_at = ?1";
 
 /// Copies the database at `from` to the new file `to`, after `change` has been made in the copy.
 pub(crate) fn copy(
     from: &Path,
     to: &Path,
-    change: impl FnOnce(&Connection) -> rusqlite::Result<()>,
+    change: impl FnOnce(&mut Connection) -> Result<(), OpenError>,
 ) -> Result<Backup, BackupError> {
     let from = file::existing_private(from)?;
     refuse_what_is_there(to)?;
@@ -64,19 +67,27 @@ pub(crate) fn put_back(
 ) -> Result<Backup, BackupError> {
     let from = file::existing_private(from)?;
     // Whose it is, and whether this program knows its schema.
-    schema::pending(&from)?;
+    let is_old = !schema::pending(&from)?.is_empty();
     for suffix in BESIDE {
         refuse_what_is_there(&beside(to, suffix))?;
     }
     copy(&from, to, |copied| {
-        let number = now.unix_ms();
-        copied.execute(NUMBER_ON, params![number])?;
-        copied.execute(NUMBER_FROM, params![number])?;
-        if end_sessions {
-            copied.execute(END_SESSIONS, [])?;
+        if is_old {
+            schema::apply(copied, to)?;
         }
-        Ok(())
+        prepare(copied, now, end_sessions).map_err(|error| OpenError::from_sqlite(to, &error))
     })
+}
+
+/// What is to be different from how it was at the time of the backup.
+fn prepare(copied: &Connection, now: Timestamp, end_sessions: bool) -> rusqlite::Result<()> {
+    for statement in [NUMBER_ON, NUMBER_FROM, MARK] {
+        copied.execute(statement, params![now.unix_ms()])?;
+    }
+    if end_sessions {
+        copied.execute(END_SESSIONS, [])?;
+    }
+    Ok(())
 }
 
 /// An empty file for its owner alone. One of that name is somebody's, or was left by a crash: nobody but the operator
@@ -95,7 +106,7 @@ fn make(path: &Path) -> Result<(), BackupError> {
 fn write(
     from: &Path,
     to: &Path,
-    change: impl FnOnce(&Connection) -> rusqlite::Result<()>,
+    change: impl FnOnce(&mut Connection) -> Result<(), OpenError>,
 ) -> Result<i64, BackupError> {
     let source = open_reader(from)?;
     let of_source = |error| OpenError::from_sqlite(from, &error);
@@ -108,7 +119,7 @@ fn write(
         .map_err(of_copy)?;
     // Without a log beside it, which nobody would think of taking along.
     copy.query_row(ONE_FILE, [], |_| Ok(())).map_err(of_copy)?;
-    change(&copy).map_err(of_copy)?;
+    change(&mut copy)?;
     let detail: String = copy.query_row(CHECK, [], |row| row.get(0)).map_err(of_copy)?;
     if detail != "ok" {
         return Err(BackupError::Damaged { path: to.to_owned(), detail });

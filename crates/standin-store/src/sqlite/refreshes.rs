@@ -29,7 +29,6 @@ const CLAIM: &str = "INSERT INTO refresh_leases \
     generation = CASE WHEN generation >= ?3 THEN generation ELSE ?3 END \
     WHERE deadline <= ?4 OR attempt_id = ?2 \
     RETURNING grant_id, generation, unresolved, question, is_reclaimed";
-const UNTIL: &str = "SELECT grant_id, deadline FROM refresh_leases WHERE grant_id = ?1";
 const RELEASE: &str = "DELETE FROM refresh_leases WHERE grant_id = ?1 AND attempt_id = ?2";
 const YIELD: &str = "UPDATE refresh_leases SET unresolved = unresolved + 1, deadline = ?3, \
     question = CASE WHEN ?4 THEN question ELSE question_before END \
@@ -39,6 +38,9 @@ const RECORD: &str = "UPDATE refresh_leases SET generation = ?3, unresolved = 1,
     WHERE grant_id = ?1 AND attempt_id = ?2";
 const OVERDUE: &str =
     "SELECT grant_id FROM refresh_leases WHERE deadline <= ?1 ORDER BY deadline, grant_id LIMIT ?2";
+
+/// Whoever puts a backup back leaves it (`backup.rs`).
+const RESTORED: &str = "SELECT timeline, seen_at FROM timelines WHERE timeline = 'restored'";
 
 const DUE: &str =
     "SELECT id FROM grants WHERE provider = ?1 AND due_at <= ?2 ORDER BY due_at, id LIMIT ?3";
@@ -79,7 +81,13 @@ impl Refreshes for SqliteStore {
     }
 
     async fn timeline(&self) -> Result<Option<Timeline>> {
-        Ok(None)
+        self.read(|connection| {
+            one(connection, RESTORED, [], |row| {
+                let mut cells = Cells::of(row, "timelines");
+                let name = cells.text("timeline")?;
+                Ok(Timeline { name, since: Some(cells.instant("seen_at")?) })
+            })
+        })
     }
 
     async fn due_grants(
@@ -125,15 +133,7 @@ fn claimed(connection: &Connection, claim: &RefreshClaim) -> Done<Claimed> {
         let question = cells.number("question")?;
         Ok(Claimed::Ours { generation, unresolved, question, is_own: cells.flag("is_reclaimed")? })
     })?;
-    if let Some(ours) = ours {
-        return Ok(ours);
-    }
-    let until = one(connection, UNTIL, [claim.grant.as_bytes()], |row| {
-        let mut cells = Cells::of(row, "refresh_leases");
-        let _: GrantId = cells.id("grant_id")?;
-        cells.instant("deadline")
-    })?;
-    Ok(Claimed::Held { until: until.unwrap_or(claim.now) })
+    Ok(ours.unwrap_or(Claimed::Held))
 }
 
 fn committed(connection: &Connection, commit: &RefreshCommit) -> Done<Committed> {

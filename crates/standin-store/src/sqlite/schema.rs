@@ -56,18 +56,23 @@ pub(super) fn migrate(path: &Path) -> Result<Vec<String>, OpenError> {
     if applied.is_empty() {
         return Ok(applied);
     }
-    let mut connection = open_writer(path)?;
-    connection.execute_batch(UNJUDGED).map_err(|error| OpenError::from_sqlite(path, &error))?;
-    connection.set_transaction_behavior(TransactionBehavior::Immediate);
-    let outcome = runner().set_grouped(true).run(&mut connection);
-    match outcome {
-        Ok(_) => Ok(applied),
+    match apply(&mut open_writer(path)?, path) {
+        Ok(()) => Ok(applied),
         // Whoever was faster has made the tables that we could not make.
         Err(_) if pending(path)?.is_empty() => Ok(Vec::new()),
-        Err(error) => {
-            Err(OpenError::Unavailable { path: path.to_owned(), detail: error.to_string() })
-        }
+        Err(error) => Err(error),
     }
+}
+
+/// Applies what the file that is open at `path` still needs, all or none.
+pub(super) fn apply(connection: &mut Connection, path: &Path) -> Result<(), OpenError> {
+    connection.execute_batch(UNJUDGED).map_err(|error| OpenError::from_sqlite(path, &error))?;
+    connection.set_transaction_behavior(TransactionBehavior::Immediate);
+    let applied = runner().set_grouped(true).run(connection);
+    applied.map(drop).map_err(|error| OpenError::Unavailable {
+        path: path.to_owned(),
+        detail: error.to_string(),
+    })
 }
 
 fn runner() -> Runner {

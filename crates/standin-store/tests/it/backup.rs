@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use rusqlite::Connection;
 use standin::store::conformance::samples::{at, hash, sign_in, user};
-use standin::store::{Events as _, SessionHash, Sessions as _, Users as _};
+use standin::store::{Events as _, Refreshes as _, SessionHash, Sessions as _, Users as _};
 use standin::time::Timestamp;
 use standin_store::sqlite::SqliteStore;
 use standin_store::{BackupError, OpenError, backup, restore};
@@ -111,6 +111,33 @@ async fn st_7_a_copy_that_is_put_back_has_everything_and_numbers_events_on() {
         let numbers: Vec<_> = restored.events(0, 10).await.unwrap();
         let numbers: Vec<_> = numbers.iter().map(|event| event.sequence).collect();
         assert_eq!(numbers, [1, 1_800_000_000_001]);
+    }
+}
+
+/// What providers have given since the backup is not in it; nor need the backup have had this release's tables.
+#[tokio::test]
+async fn st_7_since_when_a_restored_database_may_be_behind_is_known() {
+    let place = Place::new().await;
+    let copy = place.path("copy.db");
+    backup(&place.url("standin.db"), &copy).unwrap();
+    assert_eq!(place.store.timeline().await.unwrap(), None);
+    let old = Connection::open(&copy).unwrap();
+    old.execute_batch(
+        "DROP TABLE timelines; DELETE FROM refinery_schema_history WHERE version = 20",
+    )
+    .unwrap();
+    drop(old);
+    let mut from = copy;
+    for (name, seconds) in [("one.db", 1_800_000_000), ("two.db", 1_900_000_000)] {
+        let now = Timestamp::from_unix_seconds(seconds);
+        let restored = restore(&place.url(name), &from, now, false).unwrap();
+        let store = SqliteStore::open_existing(&restored.path).unwrap();
+        let timeline = store.timeline().await.unwrap().unwrap();
+        assert_eq!(timeline.since, Some(now));
+        // A backup of that one may be put back, too.
+        drop(store);
+        from = place.path(&format!("copy-of-{name}"));
+        backup(&place.url(name), &from).unwrap();
     }
 }
 

@@ -193,6 +193,12 @@ impl ProviderProfile {
         Some(Timestamp::from_unix_ms(latest.div_euclid(step) * step + within))
     }
 
+    /// Whether it replaces refresh tokens and lets those from before go on: with such a one nothing is lost.
+    #[must_use]
+    pub fn keeps_replaced_tokens(&self) -> bool {
+        self.rotates.is_certain() && self.grace == Grace::Unlimited
+    }
+
     /// Whether a refresh token that was given at `given` and used last at `used` has died of its age or of
     /// idleness by `now`, as far as that is known.
     #[must_use]
@@ -268,5 +274,10 @@ mod tests {
             // A token that is never replaced cannot be dead of it.
             assert!(profile.rotates.is_possible() || profile.grace == Grace::Unlimited);
         }
+        assert!(ProviderProfile::ENTRA.keeps_replaced_tokens());
+        // A grant may show that it replaces them all the same: then nobody knows what becomes of the old ones.
+        assert!(!ProviderProfile::GOOGLE.keeps_replaced_tokens());
+        assert!(!ProviderProfile::GITHUB.keeps_replaced_tokens());
+        assert!(!ProviderProfile::UNKNOWN.keeps_replaced_tokens());
     }
 }

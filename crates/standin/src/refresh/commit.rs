@@ -143,9 +143,7 @@ impl Exchange {
             // An answer never came, or was lost with the server that had it: a provider that rotates had the new token
             // in it.
             _ if self.may_rotate(&grant)
-                && (rotation_lost
-                    || self.holds.is_outcome_unknown(grant.id)
-                    || self.may_be_behind(&grant)) =>
+                && (rotation_lost || self.holds.is_outcome_unknown(grant.id)) =>
             {
                 ReauthReason::RotationLost
             }

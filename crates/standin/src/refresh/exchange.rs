@@ -1,7 +1,6 @@
 //! What a flight is made of: whether a token need be asked for, whether it may be, and what an answer is believed.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 
 use url::Url;
 
@@ -26,15 +25,12 @@ pub(super) struct Exchange {
     pub(super) holds: Holds,
     pub(super) narrow: NarrowTokens,
     pub(super) journal: Arc<dyn Journal>,
-    /// When the database was last taken over by a server that may not have the newest commits, in milliseconds since
-    /// 1970; 0 if it never was.
-    pub(super) failed_over_at: AtomicI64,
 }
 
 impl Exchange {
     pub(super) fn new(core: Arc<Core>, journal: Arc<dyn Journal>) -> Self {
         let (guards, holds, narrow) = (Guards::default(), Holds::new(), NarrowTokens::new());
-        Self { core, guards, holds, narrow, journal, failed_over_at: AtomicI64::new(0) }
+        Self { core, guards, holds, narrow, journal }
     }
 
     pub(super) fn now(&self) -> Timestamp {
@@ -89,13 +85,18 @@ impl Exchange {
         has_rotated || self.profile_of(grant).rotates.is_possible()
     }
 
-    /// Whether a refresh token that came after the one in the row may have gone with the server that had it.
-    pub(super) fn may_be_behind(&self, grant: &Grant) -> bool {
-        let failed_over_at = self.failed_over_at.load(Ordering::Relaxed);
-        let is_before = |at: Timestamp| at.unix_ms() < failed_over_at;
+    /// Whether a refresh token that came after the one in the row may have gone with the server that had it, or is not in
+    /// the backup that was put back, and the one in the row have died of it: then a refusal is what was to be expected, and
+    /// says nothing of other grants.
+    pub(super) async fn may_be_behind(&self, grant: &Grant) -> Result<bool, StoreError> {
+        if !self.may_rotate(grant) || self.profile_of(grant).keeps_replaced_tokens() {
+            return Ok(false);
+        }
+        let timeline = self.core.store.timeline().await?;
+        let since = timeline.and_then(|timeline| timeline.since).unwrap_or_default();
         // A journal may have brought one since, and not the newest.
-        let was_brought = grant.generation > 1 && is_before(grant.given_at());
-        is_before(grant.updated_at) || was_brought
+        let was_brought = grant.generation > 1 && grant.given_at() < since;
+        Ok(grant.updated_at < since || was_brought)
     }
 
     /// Whether the provider may be asked at all.

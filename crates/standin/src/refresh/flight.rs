@@ -17,7 +17,7 @@ use super::{lasting, points};
 use crate::fail_point::FailPoint;
 use crate::id::RefreshId;
 use crate::measure;
-use crate::provider::{OAuthError, TokenError};
+use crate::provider::{OAuthError, TokenError, TokenResponse};
 use crate::revoke;
 use crate::store::{Claimed, Committed, LeaseEnd, RefreshClaim, StoreError};
 use crate::vault::{Destination, Grant, GrantState, ReauthReason, VaultError};
@@ -57,6 +57,8 @@ pub(super) struct Flight<'a> {
     has_asked: bool,
     /// Whether it is the record of a question without an answer, of whomever.
     is_record: bool,
+    /// What the refusal means, if the refresh token may have been replaced by one that the database does not have.
+    refused_as: Option<ReauthReason>,
     began_at: Instant,
     waits: u32,
     token: Option<FreshToken>,
@@ -84,6 +86,7 @@ impl<'a> Flight<'a> {
             claimed_at: None,
             has_asked: false,
             is_record: false,
+            refused_as: None,
             began_at: Instant::now(),
             waits: 0,
             token: None,
@@ -265,7 +268,8 @@ impl<'a> Flight<'a> {
         let claimed = self.exchange.core.store.claim_refresh(claim).await;
         Ok(match self.available(claimed)? {
             None => Event::Unavailable,
-            Some(Claimed::Held { .. }) => Event::Held,
+            Some(Claimed::Held) => Event::Held,
+            Some(Claimed::HeldOff { wait }) => self.held_off(wait)?,
             Some(Claimed::Ours { generation, unresolved, question, is_own }) => {
                 if unresolved > 0 && !is_own {
                     measure::count(&measure::TAKEOVERS);
@@ -275,6 +279,15 @@ impl<'a> Flight<'a> {
                 Event::Claimed { generation, unresolved, question }
             }
         })
+    }
+
+    /// Nobody asks before that time is over. Whoever would not wait for so long is told so now, and not when they give up.
+    fn held_off(&self, wait: Duration) -> Result<Event, RefreshFailure> {
+        let is_too_long = self.began_at.elapsed() + wait > PATIENCE;
+        if self.goal == Goal::Token && is_too_long {
+            return Err(later(Some(wait)));
+        }
+        Ok(Event::Held)
     }
 
     async fn ask(&mut self) -> Event {
@@ -290,15 +303,15 @@ impl<'a> Flight<'a> {
 
     /// An error says that the provider was not asked, or that nothing of its answer may be used.
     async fn ask_provider(&mut self) -> Result<Event, RefreshFailure> {
-        let Some(grant) = &self.row else { return Ok(Event::Failed) };
+        let Some(grant) = self.row.clone() else { return Ok(Event::Failed) };
         let (exchange, id) = (self.exchange, grant.id);
-        let provider = exchange.gate(grant)?;
-        if lasting::is_all_of(grant) {
-            exchange.confirm_death(&provider, grant).await?;
+        let provider = exchange.gate(&grant)?;
+        if lasting::is_all_of(&grant) {
+            exchange.confirm_death(&provider, &grant).await?;
             return Ok(Event::Refused);
         }
-        let (endpoint, refresh_token) = exchange.key_of(grant)?;
-        let pass = exchange.enter(grant)?;
+        let (endpoint, refresh_token) = exchange.key_of(&grant)?;
+        let pass = exchange.enter(&grant)?;
         let (asked_at, narrowed_to) = (exchange.now(), self.target.narrowed_to.as_ref());
         self.has_asked = true;
         let answer = provider.refresh(&exchange.core, &endpoint, &refresh_token, narrowed_to).await;
@@ -306,13 +319,14 @@ impl<'a> Flight<'a> {
             .reach()
             .await
             .map_or(Err(TokenError::Ambiguous { retry_after: None }), |()| answer);
-        let is_believed = exchange.report(pass, Asked::of(&answer)).await;
+        let Some(heard) = self.heard(&grant, &answer).await? else { return Ok(Event::Unavailable) };
+        let is_believed = exchange.report(pass, heard).await;
         let tokens = match answer {
             Ok(tokens) => tokens,
             Err(error) => return Ok(self.refused(error, is_believed)),
         };
         let rotated = tokens.refresh_token.is_some();
-        if let Err(failure) = exchange.refuse_another_person(&provider, grant, &tokens) {
+        if let Err(failure) = exchange.refuse_another_person(&provider, &grant, &tokens) {
             if !rotated {
                 return Err(failure);
             }
@@ -326,6 +340,23 @@ impl<'a> Flight<'a> {
         let (question, narrowed_to) = (0, narrowed_to.cloned());
         self.hand = Some(Answer { attempt, generation, asked_at, question, narrowed_to, tokens });
         Ok(Event::Answered { rotated })
+    }
+
+    /// What is told of an answer. A refusal that was to be expected says nothing of other grants; whether it was, only the
+    /// database knows. `None` if that is away.
+    async fn heard(
+        &mut self,
+        grant: &Grant,
+        answer: &Result<TokenResponse, TokenError>,
+    ) -> Result<Option<Asked>, RefreshFailure> {
+        let asked = Asked::of(answer);
+        if asked != Asked::GrantRefused {
+            return Ok(Some(asked));
+        }
+        let is_behind = self.exchange.may_be_behind(grant).await;
+        let Some(is_behind) = self.available(is_behind)? else { return Ok(None) };
+        self.refused_as = is_behind.then_some(ReauthReason::RotationLost);
+        Ok(Some(if is_behind { Asked::Answered } else { asked }))
     }
 
     fn refused(&mut self, error: TokenError, is_believed: bool) -> Event {
@@ -404,6 +435,7 @@ impl<'a> Flight<'a> {
     async fn bury(&mut self, rotation_lost: bool) -> Result<Event, RefreshFailure> {
         let Some(grant) = self.row.clone() else { return Ok(Event::Moved) };
         let lease = self.is_leased.then_some((self.attempt, LeaseEnd::Deleted));
+        let rotation_lost = rotation_lost || self.refused_as.is_some();
         let written = self.exchange.write_death(grant, rotation_lost, lease).await;
         Ok(match self.available(written)? {
             None => Event::Unavailable,

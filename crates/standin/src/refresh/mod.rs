@@ -43,7 +43,6 @@ pub use self::journal::{Journal, JournalRecord, NoJournal};
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
@@ -63,7 +62,7 @@ use crate::http::RefusedAddress;
 use crate::id::GrantId;
 use crate::provider::Scopes;
 use crate::secret::{AccessToken, same_bytes};
-use crate::store::{StoreError, Timeline};
+use crate::store::StoreError;
 use crate::time::Timestamp;
 use crate::vault::{Grant, ReauthReason, VaultError};
 use crate::verify::ProviderId;
@@ -348,13 +347,6 @@ impl Refresher {
             })
         })
         .await
-    }
-
-    /// Another server may have taken over from the one that the rows were written to.
-    pub(crate) fn failed_over(&self, to: Option<&Timeline>) {
-        if let Some(since) = to.and_then(|timeline| timeline.since) {
-            self.exchange.failed_over_at.store(since.unix_ms(), Ordering::Relaxed);
-        }
     }
 
     /// Brings what this node's journal keeps to the rows that do not have it: after a start, and after the database

@@ -36,7 +36,8 @@ pub trait Refreshes {
     ) -> Result<bool>;
     /// Grants whose lease is over and still there, the longest first: somebody must find out what became of it.
     async fn overdue_refreshes(&self, now: Timestamp, limit: usize) -> Result<Vec<GrantId>>;
-    /// Which server of several the database is on; `None` where there is one only, or where it cannot be told.
+    /// Which server of several the database is on, and since when its rows may be behind what providers gave; `None`
+    /// where nothing says so.
     async fn timeline(&self) -> Result<Option<Timeline>>;
     /// Grants at a provider whose time has come to be refreshed although nobody asks ([`Grant::due_at`]), the longest
     /// first.
@@ -51,13 +52,13 @@ pub trait Refreshes {
     async fn commit_refresh(&self, commit: RefreshCommit) -> Result<Committed>;
 }
 
-/// What a database server begins anew when it takes over from another one. It may not have the newest commits of that
-/// one, although they were acknowledged.
+/// What a database server begins anew when it takes over from another one, and an operator who puts a backup back. It may
+/// not have the newest commits of before, although they were acknowledged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Timeline {
     /// Its name, which no other one has.
     pub name: String,
-    /// When it was begun, as far as we have seen; `None` for the first.
+    /// When it was begun, as far as we have seen, or a backup was put back, whichever was later; `None` for the first.
     pub since: Option<Timestamp>,
 }
 
@@ -118,9 +119,11 @@ pub enum Claimed {
         is_own: bool,
     },
     /// Another attempt has it.
-    Held {
-        /// Until when at the latest.
-        until: Timestamp,
+    Held,
+    /// Another server has taken over, and nobody may ask yet.
+    HeldOff {
+        /// For how much longer.
+        wait: Duration,
     },
 }
 

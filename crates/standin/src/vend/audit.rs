@@ -36,6 +36,7 @@ struct Key {
     detail: Option<String>,
 }
 
+#[derive(Clone, Copy)]
 struct Counted {
     first_at: Timestamp,
     count: u32,

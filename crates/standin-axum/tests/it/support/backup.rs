@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use standin::Standin;
+use standin::time::Timestamp;
 use standin_store::postgres::testing::Database;
 use tokio::net::TcpListener;
 
@@ -12,6 +13,14 @@ use super::{SharedClock, World, google, http_client, serve};
 /// As `docs/backup.md` tells operators, whose clock goes right.
 const GO_ON_ABOVE: &str = "UPDATE event_counter \
     SET last = greatest(last, (extract(epoch from now()) * 1000)::bigint)";
+/// The same, but by the clock of the world.
+fn mark(now: Timestamp) -> String {
+    format!(
+        "INSERT INTO timelines VALUES ('restored', {}) \
+         ON CONFLICT (timeline) DO UPDATE SET seen_at = excluded.seen_at",
+        now.unix_ms()
+    )
+}
 
 impl World {
     /// A copy of the database, while the app goes on; its keys are kept elsewhere.
@@ -30,12 +39,13 @@ impl World {
         self.server.abort();
         let _stopped = (&mut self.server).await;
         self.directory = tempfile::tempdir().unwrap();
+        let now = self.standin.clock().now();
         if self.database.is_some() {
             let database = Database::restored(copy);
             database.psql(GO_ON_ABOVE);
+            database.psql(&mark(now));
             self.database = Some(database);
         } else {
-            let now = self.standin.clock().now();
             standin_store::restore(&self.database_url(), copy, now, false).unwrap();
         }
         let store = standin_store::open(&self.database_url()).await.unwrap();

@@ -21,6 +21,7 @@ use std::time::Duration;
 use self::chaos::Plan;
 use self::provider::Rules;
 use self::world::Verdict;
+use super::RefreshFailure;
 use crate::vault::ReauthReason;
 
 /// Longer than a lease and its takeover.
@@ -124,6 +125,19 @@ fn rf_9_a_long_journal_does_not_keep_the_sweeper() {
 #[test]
 fn rf_9_an_answer_that_needs_no_row_does_not_wait_for_one() {
     assert_eq!(in_its_own_time(world::waits_for_what_is_done()), (3, 0));
+}
+
+/// They waited until they gave up, and were told to come back in a second.
+#[test]
+fn st_5_whoever_cannot_wait_for_the_end_of_a_hold_off_is_told_at_once_when_it_is() {
+    let (told, took) = in_its_own_time(world::asks_after_a_failover(Duration::from_secs(1)));
+    let Err(RefreshFailure::Later { retry_after }) = told else { panic!("{told:?}") };
+    assert!((20..=21).contains(&retry_after.as_secs()), "{retry_after:?}");
+    assert!(took < Duration::from_secs(1), "{took:?}");
+
+    let (told, took) = in_its_own_time(world::asks_after_a_failover(Duration::from_secs(10)));
+    assert_eq!(told, Ok(()));
+    assert!((11..=13).contains(&took.as_secs()), "{took:?}");
 }
 
 /// Whoever found something wrong before the question gave the lease back, and with it what others had left in it: the

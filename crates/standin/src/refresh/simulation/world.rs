@@ -211,6 +211,22 @@ pub(super) async fn brings_what_it_kept_before_it_asks() -> bool {
     is_answered && refused == 0
 }
 
+/// What a job is told that asks so long after a failover, and how long that takes.
+pub(super) async fn asks_after_a_failover(
+    later: Duration,
+) -> (Result<(), RefreshFailure>, Duration) {
+    let mut world = World::new(1, WITHOUT).await;
+    world.start(0).await;
+    world.database.fail_over(world.database.standby(), world.ground.now());
+    sleep(later).await;
+    let asked_at = Instant::now();
+    let grant = world.grants().await.remove(0);
+    let need = Need { min_ttl: Duration::ZERO, stale: None };
+    let refresher = world.nodes[0].as_ref().unwrap().standin.refresher().clone();
+    let told = refresher.ensure_fresh(&grant, need).await;
+    (told.map(drop), asked_at.elapsed())
+}
+
 /// Whether what a user has given after a backup was restored stands in the row when a node has come back whose journal
 /// has an answer of before, of a later generation; and how many wait there then.
 pub(super) async fn consents_anew_after_a_restore() -> (bool, usize) {

@@ -30,7 +30,7 @@ async fn take(store: &dyn Store, claim: RefreshClaim) -> Option<(u64, u32, u64)>
         Claimed::Ours { generation, unresolved, question, .. } => {
             Some((generation, unresolved, question))
         }
-        Claimed::Held { .. } => None,
+        Claimed::Held | Claimed::HeldOff { .. } => None,
     }
 }
 
@@ -46,7 +46,7 @@ fn bring(number: u64, generation: u64, ms: u64) -> RefreshClaim {
 
 /// The clock of the store may be its own: what is said here is only how long a lease is.
 fn is_held(claimed: &Claimed) -> bool {
-    matches!(claimed, Claimed::Held { .. })
+    matches!(claimed, Claimed::Held)
 }
 
 async fn signed_in(store: &dyn Store) -> Grant {

@@ -143,7 +143,7 @@ fn claimed(tables: &mut Tables, claim: RefreshClaim) -> Claimed {
     let hold_off = claim.held_off_until().remaining(claim.now);
     let held_off_until = failed_over_at.map(|at| at.after(hold_off));
     if let Some(until) = held_off_until.filter(|until| claim.asks && *until > claim.now) {
-        return Claimed::Held { until };
+        return Claimed::HeldOff { wait: until.remaining(claim.now) };
     }
     let held = tables.leases.get(&claim.grant).copied();
     let is_own = held.is_some_and(|held| held.attempt == claim.attempt);
@@ -153,9 +153,7 @@ fn claimed(tables: &mut Tables, claim: RefreshClaim) -> Claimed {
     let question = if claim.asks { number_at(claim.now).max(next) } else { question_before };
     let (generation, unresolved) = match held {
         Some(held) if is_own => (held.generation.max(claim.generation), held.unresolved),
-        Some(held) if held.deadline > claim.now => {
-            return Claimed::Held { until: held.deadline };
-        }
+        Some(held) if held.deadline > claim.now => return Claimed::Held,
         Some(held) if !is_later => {
             (held.generation, held.unresolved + u32::from(held.question > 0))
         }
@@ -216,11 +214,19 @@ mod tests {
 
     const LEASE: Duration = Duration::from_secs(12);
 
-    /// Of an attempt at another grant each time, so that no lease is in its way.
-    async fn is_held(store: &MemoryStore, number: u64, asks: bool, now: Timestamp) -> bool {
+    /// How long nobody may ask. Of an attempt at another grant each time, so that no lease is in its way.
+    async fn held_off(
+        store: &MemoryStore,
+        number: u64,
+        asks: bool,
+        now: Timestamp,
+    ) -> Option<Duration> {
         let (grant, attempt, deadline) = (grant_id(number), refresh_id(number), now.after(LEASE));
         let claim = RefreshClaim { grant, attempt, generation: 1, now, deadline, asks };
-        matches!(store.claim_refresh(claim).await.unwrap(), Claimed::Held { .. })
+        match store.claim_refresh(claim).await.unwrap() {
+            Claimed::HeldOff { wait } => Some(wait),
+            Claimed::Ours { .. } | Claimed::Held => None,
+        }
     }
 
     /// Whoever asked just before it is answered when the time of a lease is over, and may not yet have written that down.
@@ -228,13 +234,15 @@ mod tests {
     async fn st_5_after_a_failover_nobody_asks_for_a_lease_and_a_margin() {
         let store = MemoryStore::default();
         let (failed_over_at, hold_off) = (at(1_000), LEASE + HOLD_OFF_MARGIN);
-        assert!(!is_held(&store, 1, true, failed_over_at).await);
+        assert_eq!(held_off(&store, 1, true, failed_over_at).await, None);
         store.fail_over(store.standby(), failed_over_at);
         let over = failed_over_at.after(hold_off);
-        assert!(is_held(&store, 2, true, failed_over_at.after(LEASE)).await);
-        assert!(is_held(&store, 2, true, over.before(Duration::from_millis(1))).await);
+        let after_a_lease = held_off(&store, 2, true, failed_over_at.after(LEASE)).await;
+        assert_eq!(after_a_lease, Some(HOLD_OFF_MARGIN));
+        let last = Duration::from_millis(1);
+        assert_eq!(held_off(&store, 2, true, over.before(last)).await, Some(last));
         // Whoever brings an answer asks for nothing.
-        assert!(!is_held(&store, 3, false, failed_over_at).await);
-        assert!(!is_held(&store, 2, true, over).await);
+        assert_eq!(held_off(&store, 3, false, failed_over_at).await, None);
+        assert_eq!(held_off(&store, 2, true, over).await, None);
     }
 }
