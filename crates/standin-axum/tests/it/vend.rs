@@ -5,7 +5,7 @@ use serde_json::json;
 use standin::secret::sha256;
 use standin::vend::Policy;
 
-use crate::support::{ADA, Answer, CALENDAR, DRIVE, GRACE, Job, Wire, World};
+use crate::support::{ADA, Answer, CALENDAR, Caller, DRIVE, GRACE, Job, Wire, World};
 
 const EVENTS: &str = "/calendar/v3/calendars/primary/events";
 
@@ -326,4 +326,29 @@ async fn tv_9_every_vend_and_every_refusal_is_on_the_record() {
     for code in ["insufficient_scope", "no_grant"] {
         assert_eq!(of(standin::store::EventKind::VendRefused, code).client, Some(job.id));
     }
+}
+
+/// It was one transaction, however much there was: as long as any of it was not taken, all of it waited.
+#[tokio::test]
+async fn ls_6_the_record_is_written_in_parts_and_goes_on_where_it_stopped() {
+    let world = World::start().await;
+    let (_, user) = world.signed_in(ADA, "").await;
+    let caller = Caller::new(&world, &world.job().await, &user);
+    for number in 0..800 {
+        let purpose = json!({ "purpose": format!("job {number}") });
+        caller.ask(purpose).await.assert_status(200);
+    }
+    let fault = "CREATE TRIGGER fault BEFORE INSERT ON events \
+        WHEN (SELECT count(*) FROM events WHERE kind = 'token_vended') >= 700 \
+        BEGIN SELECT raise(ABORT, 'injected'); END";
+    world.execute(fault, []);
+    let written = "SELECT count(DISTINCT detail) FROM events WHERE kind = 'token_vended'";
+
+    assert!(world.standin.flush_audit().await.is_err());
+    assert_eq!(world.value::<i64>(written), 500);
+
+    world.execute("DROP TRIGGER fault", []);
+    world.standin.flush_audit().await.unwrap();
+    assert_eq!(world.value::<i64>(written), 800);
+    assert_eq!(world.events_of("token_vended"), 800);
 }
