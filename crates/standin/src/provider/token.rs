@@ -238,16 +238,20 @@ pub(super) fn read(response: &Response) -> Result<TokenResponse, TokenError> {
     }
 }
 
-/// Who is not available has not begun. Any other failure may come after a refresh token was replaced, and a gateway
-/// cannot know what the server behind it has done.
+/// Who says that it is not available has not begun, if it says so itself: when to come back, or why in a word of OAuth. Any
+/// other failure may come after a refresh token was replaced, and a gateway cannot know what the server behind it has done:
+/// Envoy says 503 as well where a connection broke over a request.
 fn failure(response: &Response) -> TokenError {
     let retry_after = retry_after(&response.headers);
-    let has_begun = response.status != StatusCode::SERVICE_UNAVAILABLE
-        || matches!(refusal(&response.body), TokenError::Ambiguous { .. });
-    if has_begun {
-        TokenError::Ambiguous { retry_after }
-    } else {
+    let says_so = match refusal(&response.body) {
+        TokenError::Ambiguous { .. } => false,
+        TokenError::Malformed(_) => retry_after.is_some(),
+        _ => true,
+    };
+    if response.status == StatusCode::SERVICE_UNAVAILABLE && says_so {
         TokenError::Unavailable { retry_after }
+    } else {
+        TokenError::Ambiguous { retry_after }
     }
 }
 
@@ -435,7 +439,11 @@ mod tests {
                 r#"{"error":"rate_limit_exceeded"}"#,
                 TokenError::Throttled { retry_after: None },
             ),
-            (503, "", TokenError::Unavailable { retry_after: None }),
+            (
+                503,
+                r#"{"error":"temporarily_unavailable"}"#,
+                TokenError::Unavailable { retry_after: None },
+            ),
             (
                 400,
                 r#"{"error":"temporarily_unavailable"}"#,
@@ -450,13 +458,16 @@ mod tests {
         assert!(matches!(answer(404, "<html>"), Err(TokenError::Malformed(_))));
     }
 
-    /// Only a 502, 504, 520 or 524 was taken for that: after a 500 a rotation that was lost was named `revoked`.
+    /// Only a 502, 504, 520 or 524 was taken for that: after a 500, or the 503 of a gateway whose connection broke, a
+    /// rotation that was lost was named `revoked`.
     #[test]
     fn rf_9_who_fails_may_have_acted() {
         let ambiguous = TokenError::Ambiguous { retry_after: None };
-        for status in [500, 501, 502, 504, 520, 524] {
+        for status in [500, 501, 502, 503, 504, 520, 524] {
             assert_eq!(answer(status, "").unwrap_err(), ambiguous, "{status}");
         }
+        let reset = "upstream connect error or disconnect/reset before headers. reset reason: connection termination";
+        assert_eq!(answer(503, reset).unwrap_err(), ambiguous);
         assert_eq!(answer(500, r#"{"error":"invalid_grant"}"#).unwrap_err(), ambiguous);
         for (status, word) in
             [(400, "server_error"), (400, "internal_failure"), (503, "server_error")]

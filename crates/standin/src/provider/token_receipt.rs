@@ -37,7 +37,9 @@ const fn fault(error: TokenError) -> (Rule, &'static str, &'static str) {
             (rules::ANSWERED, "an answer", "none, or 5xx, and it may have acted")
         }
         TokenError::Throttled { .. } => (rules::ANSWERED, "an answer", "429, or \"slow down\""),
-        TokenError::Unavailable { .. } => (rules::ANSWERED, "an answer", "503, or no connection"),
+        TokenError::Unavailable { .. } => {
+            (rules::ANSWERED, "an answer", "503 and when to come back, or no connection")
+        }
         TokenError::Malformed(what) | TokenError::Unreadable(what) => {
             (rules::TOKEN_ANSWER, "RFC 6749 §5.1", what)
         }

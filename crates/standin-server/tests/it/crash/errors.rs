@@ -8,7 +8,7 @@ use standin::fail_point::FailPoint;
 use tokio::time::Instant;
 
 use super::callback;
-use super::house::{House, Person, Process, Vended};
+use super::house::{House, Person, Process, Vended, busy};
 use super::oracle::{Fate, Ledger, fate, vault_of};
 use super::points::{CASES, End, SETTLED_WITHIN, Way, deadly, taken_back, vend_and_die};
 
@@ -58,7 +58,7 @@ fn fails(house: &House, point: FailPoint, way: Way, person: &Person) -> Process 
     let points = failing(point);
     match way {
         Way::Refresh => {}
-        Way::Busy => house.fault(&json!({ "endpoint": "token", "fault": "status", "status": 503 })),
+        Way::Busy => house.fault(&busy()),
         Way::LostAnswer => house.fault(&json!({ "endpoint": "token", "fault": "drop_after" })),
         Way::RevokedThere => {
             house.control("POST", &format!("users/{}/revoke", person.email), &Value::Null);

@@ -385,3 +385,9 @@ fn ask(address: &str, host: &str, request: &str, lines: &str, body: &str) -> Opt
 fn content(answer: &Answer) -> &str {
     answer.0.split_once("\r\n\r\n").map_or("", |(_, content)| content)
 }
+
+/// The provider is not available, and says so itself: it has not begun.
+pub(super) fn busy() -> Value {
+    let body = json!({ "error": "temporarily_unavailable" });
+    json!({ "endpoint": "token", "fault": "status", "status": 503, "body": body })
+}

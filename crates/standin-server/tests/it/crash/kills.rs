@@ -13,7 +13,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use standin_store::postgres::testing::Database;
 
-use super::house::{House, Person, Process, Vended};
+use super::house::{House, Person, Process, Vended, busy};
 use super::oracle::{Fate, Ledger, Stored, fate, vault_of};
 use super::points::{CASES, settle};
 
@@ -213,7 +213,7 @@ impl Soak {
     /// Now and then the provider is slow, busy, or breaks off.
     fn trouble(&mut self) {
         let fault = match self.dice.roll(8) {
-            0 => json!({ "endpoint": "token", "fault": "status", "status": 503 }),
+            0 => busy(),
             1 => json!({ "endpoint": "token", "fault": "delay", "delay_ms": 40 }),
             2 => json!({ "endpoint": "token", "fault": "drop_before" }),
             3 if self.grace => {

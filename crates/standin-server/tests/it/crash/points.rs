@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use standin::fail_point::FailPoint;
 use tokio::time::Instant;
 
-use super::house::{House, Person, Process, Vended};
+use super::house::{House, Person, Process, Vended, busy};
 use super::oracle::{Fate, Ledger, fate, grant_of, vault_of};
 
 /// A lease, a look of the sweeper, and a machine with much else to do.
@@ -144,8 +144,7 @@ fn die(house: &House, (point, way, ..): Case, person: &Person) {
     match way {
         Way::Refresh => vend_and_die(house, &deadly(point), person),
         Way::Busy => {
-            let busy = json!({ "endpoint": "token", "fault": "status", "status": 503 });
-            house.fault(&busy);
+            house.fault(&busy());
             vend_and_die(house, &deadly(point), person);
         }
         Way::LostAnswer => {
