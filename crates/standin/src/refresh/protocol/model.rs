@@ -570,11 +570,6 @@ impl Model for Case {
                     world.row.standing != Standing::Dead || world.row.named_lost
                 },
             ),
-            Property::always("no lease is forgotten", |_: &Case, world: &World| {
-                // Whoever is gone has left a lease that ends, and a sweeper that finds it.
-                world.nodes.iter().any(|node| node.running.is_some())
-                    || world.lease.is_none_or(|lease| !world.is_alive(lease.attempt))
-            }),
             Property::always("the newest answer is taken for it", |_: &Case, world: &World| {
                 !world.mistakes.dropped_the_newest
             }),
