@@ -15,6 +15,7 @@ mod file;
 mod known;
 mod record;
 
+use std::collections::BTreeSet;
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
@@ -27,6 +28,7 @@ use standin::fail_point::FailPoint;
 use standin::id::GrantId;
 use standin::store::Waiting;
 use standin::time::{Clock, Timestamp};
+use standin::vault::TraceHash;
 use standin::{Journal, JournalRecord};
 
 use file::JournalFile;
@@ -122,8 +124,8 @@ impl Journal for FileJournal {
         self.settle_those(grant, move |record| record.generation < generation).await;
     }
 
-    async fn outdate(&self, grant: GrantId, since: Timestamp) {
-        self.settle_those(grant, move |record| record.asked_at < since).await;
+    async fn outdate(&self, grant: GrantId, since: Timestamp, stands: Option<TraceHash>) {
+        self.settle_those(grant, move |record| record.is_outdated(since, stands)).await;
     }
 
     fn find(&self, grant: GrantId, generation: u64) -> Vec<JournalRecord> {
@@ -138,6 +140,10 @@ impl Journal for FileJournal {
         if let Err(error) = self.on_disk(Shared::tidy).await {
             tracing::warn!(%error, "the journal keeps what is past its time");
         }
+    }
+
+    fn waiting_for(&self) -> BTreeSet<GrantId> {
+        held(&self.shared.known).waiting_for()
     }
 
     fn waiting(&self) -> Waiting {

@@ -115,13 +115,19 @@ impl Revocations {
     ) -> Result<Revoked, Error> {
         let (mut next, mut revoked) = (Some(grant), Revoked::Confirmed);
         while let Some(grant) = next {
-            match self.queue(&grant).await {
-                Ok(row) => queued.extend(row),
-                Err(Error::Vault(error)) if error.is_for_ever() => {
+            // Keys that cannot be read now say nothing of the token.
+            self.core.vault.learn(grant.tokens.iter()).await?;
+            match self.token_of(&grant) {
+                Ok(Some(token)) => {
+                    let to = Destination::of(&grant);
+                    queued.push(queue(&self.core, grant.id, &to, &token).await?);
+                }
+                Ok(None) => {}
+                Err(error) if error.is_for_ever() => {
                     tracing::error!(grant.id = %grant.id, %error, "a token is wiped that cannot be revoked at its provider");
                     revoked = Revoked::Untold;
                 }
-                Err(error) => return Err(error),
+                Err(error) => return Err(error.into()),
             }
             next = self.wipe(grant).await?;
         }
@@ -193,17 +199,14 @@ impl Revocations {
     }
 
     /// The refresh token stands for everything; without one, or where the provider wants it so, the access token.
-    async fn queue(&self, grant: &Grant) -> Result<Option<RevocationRow>, Error> {
-        self.core.vault.learn(grant.tokens.iter()).await;
+    fn token_of(&self, grant: &Grant) -> Result<Option<RefreshToken>, VaultError> {
         let refresh = self.core.vault.open_refresh(grant)?;
         let access =
             self.core.vault.open_access(grant)?.map(|token| RefreshToken::new(token.expose()));
         let provider = self.core.providers.get(&grant.identity.provider);
         let by_access = provider.is_some_and(|provider| provider.revokes_by_access_token())
             && grant.access_expires_at > self.core.now();
-        let token = if by_access { access.or(refresh) } else { refresh.or(access) };
-        let Some(token) = token else { return Ok(None) };
-        queued(&self.core, grant.id, &Destination::of(grant), &token).await.map(Some)
+        Ok(if by_access { access.or(refresh) } else { refresh.or(access) })
     }
 
     /// Wipes a grant as it was read. What stands there instead, if a refresh was faster: that must be taken
@@ -230,7 +233,7 @@ impl Revocations {
 
     /// One try. The next one has its time already.
     async fn attempt(&self, row: RevocationRow) -> Result<Revoked, Error> {
-        self.core.vault.learn([&Sealed::from_bytes(row.sealed_token.clone())]).await;
+        self.core.vault.learn([&Sealed::from_bytes(row.sealed_token.clone())]).await?;
         let (token, destination) = match self.core.vault.open_revocation(&row) {
             Ok(opened) => opened,
             // It never will, and its key could never be retired.
@@ -257,7 +260,7 @@ impl Revocations {
         };
         tracing::info!(grant.id = %row.grant, code = unrevoked.error.code(), "a revocation is tried again later");
         if let Some(token) = unrevoked.replaced_by {
-            queued(&self.core, row.grant, &destination, &token).await?;
+            queue(&self.core, row.grant, &destination, &token).await?;
             self.core.store.finish_revocation(row.grant, row.queued_at).await?;
         }
         Ok(Revoked::Queued)
@@ -269,7 +272,7 @@ const MAX_TRIES: usize = 64;
 
 /// Queues a token. Two of one grant in one millisecond are told apart by the next; and one that was sealed
 /// with a key which is retired by now is sealed again.
-async fn queued(
+async fn queue(
     core: &Core,
     grant: GrantId,
     destination: &Destination,
@@ -317,7 +320,7 @@ pub(crate) async fn discard(
     destination: &Destination,
     token: &RefreshToken,
 ) -> bool {
-    let row = match queued(core, grant, destination, token).await {
+    let row = match queue(core, grant, destination, token).await {
         Ok(row) => row,
         Err(error) => {
             tracing::error!(grant.id = %grant, code = error.code(), "a token could not be queued for revocation");

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use url::Url;
@@ -36,6 +37,8 @@ use crate::verify::ProviderId;
 const AUDIT_INTERVAL: Duration = Duration::from_secs(1);
 /// How often leases that are over are looked for: a provider's grace may be as short as ten seconds.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(2);
+/// How often what waits in the journal is brought, while nothing else is the reason.
+const REPLAY_INTERVAL: Duration = Duration::from_mins(1);
 /// How often queued revocations are looked at.
 const REVOCATION_INTERVAL: Duration = Duration::from_secs(30);
 /// How often it is looked whether there are data keys that were not to be had.
@@ -448,7 +451,7 @@ impl Standin {
     /// provider may take seconds, for which the rest of the upkeep does not wait.
     async fn settle_refreshes(&self, stop: &CancellationToken) {
         let mut leases = tokio::time::interval(SWEEP_INTERVAL);
-        let mut replayed = Replayed::default();
+        let mut replayed = Replayed { to: None, since_it_was_away: false, at: Instant::now() };
         loop {
             tokio::select! {
                 () = stop.cancelled() => break,
@@ -462,12 +465,16 @@ impl Standin {
 
     async fn settle_refreshes_once(&self, replayed: &mut Replayed) -> Result<(), Error> {
         let mut is_replayed = std::mem::take(&mut replayed.since_it_was_away);
-        let timeline = self.0.core.store.timeline().await?;
+        let (timeline, refresher) = (self.0.core.store.timeline().await?, &self.0.refresher);
         if !is_replayed || timeline != replayed.to {
-            is_replayed = self.0.refresher.replay().await;
+            is_replayed = refresher.replay().await;
+            replayed.at = Instant::now();
+        } else if replayed.at.elapsed() >= REPLAY_INTERVAL {
+            refresher.replay_waiting().await;
+            replayed.at = Instant::now();
         }
-        self.0.refresher.sweep().await?;
-        *replayed = Replayed { to: timeline, since_it_was_away: is_replayed };
+        refresher.sweep().await?;
+        (replayed.to, replayed.since_it_was_away) = (timeline, is_replayed);
         Ok(())
     }
 
@@ -527,11 +534,11 @@ fn limiter_of(core: &Core, tasks: TaskTracker) -> Limiter {
 }
 
 /// To which server the journal was brought: at the start, again when another one has taken over, and again when the
-/// database was away.
-#[derive(Default)]
+/// database was away; and when what waits in it was last brought.
 struct Replayed {
     to: Option<Timeline>,
     since_it_was_away: bool,
+    at: Instant,
 }
 
 fn report(what: &str, done: Result<(), Error>) {

@@ -174,7 +174,9 @@ fn a_journal_that_cannot_be_written_and_one_that_nobody_reads_are_found() {
         attempt: RefreshId::from_bytes([1; 16]),
         grant: GrantId::from_bytes([2; 16]),
         generation: 1,
+        question: 1,
         asked_at,
+        spent: None,
         body: b"{}".to_vec(),
     };
     place.with_store(async |_| {

@@ -1,7 +1,7 @@
 //! What is in the file, as it is looked at without the disk.
 
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use standin::JournalRecord;
@@ -51,6 +51,12 @@ impl Known {
             let oldest = oldest.map_or(asked_at, |oldest| oldest.min(asked_at));
             Waiting { count: count + 1, oldest: Some(oldest) }
         })
+    }
+
+    pub(super) fn waiting_for(&self) -> BTreeSet<GrantId> {
+        let waits = |kept: &Kept| kept.settled_at.is_none();
+        let of = self.of.iter().filter(|(_, all)| all.iter().any(waits));
+        of.map(|(grant, _)| *grant).collect()
     }
 
     /// Whether anything in it is past its time.
@@ -116,9 +122,10 @@ fn by_age<'k>(all: impl Iterator<Item = &'k Kept>, now: Timestamp) -> Vec<Journa
     all.into_iter().map(|kept| kept.record.clone()).collect()
 }
 
-/// The generation first: it goes on also where a clock was set back.
-fn age(kept: &Kept) -> (u64, Timestamp, RefreshId) {
-    (kept.record.generation, kept.record.asked_at, kept.record.attempt)
+/// The generation first, then the question: both go on also where a clock was set back.
+fn age(kept: &Kept) -> (u64, u64, Timestamp, RefreshId) {
+    let JournalRecord { generation, question, asked_at, attempt, .. } = kept.record;
+    (generation, question, asked_at, attempt)
 }
 
 fn is_worth_keeping(kept: &Kept, now: Timestamp) -> bool {

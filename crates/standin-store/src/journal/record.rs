@@ -14,6 +14,7 @@ use standin::JournalRecord;
 use standin::id::{GrantId, RefreshId};
 use standin::secret::sha256;
 use standin::time::Timestamp;
+use standin::vault::TraceHash;
 
 /// No record is larger: a token answer has at most 256 KiB.
 const MAX_RECORD: usize = 1 << 20;
@@ -32,8 +33,12 @@ struct Line {
     attempt: RefreshId,
     grant: GrantId,
     generation: u64,
+    #[serde(default = "unnumbered")]
+    question: u64,
     /// Milliseconds since the epoch.
     asked_at: i64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    spent: Option<[u8; 16]>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     settled_at: Option<i64>,
     body: String,
@@ -45,14 +50,22 @@ struct Settlement {
     settled_at: i64,
 }
 
+/// Of before questions had numbers.
+const fn unnumbered() -> u64 {
+    1
+}
+
 /// The record of an answer.
 pub(super) fn answer(kept: &Kept) -> io::Result<Vec<u8>> {
-    let JournalRecord { attempt, grant, generation, asked_at, body } = &kept.record;
+    let JournalRecord { attempt, grant, generation, question, asked_at, spent, body } =
+        &kept.record;
     let line = Line {
         attempt: *attempt,
         grant: *grant,
         generation: *generation,
+        question: *question,
         asked_at: asked_at.unix_ms(),
+        spent: spent.map(|TraceHash(hash)| hash),
         settled_at: kept.settled_at.map(Timestamp::unix_ms),
         body: String::from_utf8_lossy(body).into_owned(),
     };
@@ -110,6 +123,8 @@ fn written(line: &[u8]) -> Option<Kept> {
         attempt: line.attempt,
         grant: line.grant,
         generation: line.generation,
+        question: line.question,
+        spent: line.spent.map(TraceHash),
         asked_at: Timestamp::from_unix_ms(line.asked_at),
         body: line.body.into_bytes(),
     };

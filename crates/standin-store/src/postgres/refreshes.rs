@@ -1,5 +1,7 @@
 //! Leases: claimed by one statement, ended in the transaction of what they were taken for.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use standin::fail_point::FailPoint;
 use standin::id::{GrantId, RefreshId};
@@ -69,7 +71,7 @@ const RELEASE: &str = "DELETE FROM refresh_leases WHERE grant_id = $1 AND attemp
 const YIELD: &str = concat!(
     "UPDATE refresh_leases SET unresolved = unresolved + 1, deadline = ",
     now_ms!(),
-    ", question = CASE WHEN $3 THEN question ELSE question_before END WHERE grant_id = $1 AND attempt_id = $2"
+    " + $4, question = CASE WHEN $3 THEN question ELSE question_before END WHERE grant_id = $1 AND attempt_id = $2"
 );
 const RECORD: &str = concat!(
     "UPDATE refresh_leases SET generation = $3, unresolved = 1, deadline = ",
@@ -106,11 +108,13 @@ impl Refreshes for PostgresStore {
         &self,
         grant: GrantId,
         attempt: RefreshId,
-        _now: Timestamp,
+        now: Timestamp,
+        due_in: Duration,
         has_asked: bool,
     ) -> Result<bool> {
+        let due_in = now.after(due_in).unix_ms() - now.unix_ms();
         work!(self, Write, |connection| {
-            let row = params![grant.as_bytes(), attempt.as_bytes(), has_asked];
+            let row = params![grant.as_bytes(), attempt.as_bytes(), has_asked, due_in];
             Ok(connection.execute(YIELD, row).await? == 1)
         })
     }

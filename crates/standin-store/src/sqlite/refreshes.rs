@@ -1,5 +1,7 @@
 //! Leases: claimed by one statement, ended in the transaction of what they were taken for.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use rusqlite::{Connection, params};
 use standin::fail_point::FailPoint;
@@ -63,10 +65,12 @@ impl Refreshes for SqliteStore {
         grant: GrantId,
         attempt: RefreshId,
         now: Timestamp,
+        due_in: Duration,
         has_asked: bool,
     ) -> Result<bool> {
+        let due_at = now.after(due_in).unix_ms();
         self.write(move |connection| {
-            let row = params![grant.as_bytes(), attempt.as_bytes(), now.unix_ms(), has_asked];
+            let row = params![grant.as_bytes(), attempt.as_bytes(), due_at, has_asked];
             Ok(execute(connection, YIELD, row)? == 1)
         })
         .await

@@ -11,6 +11,7 @@ use standin::id::{GrantId, RefreshId};
 use standin::store::Waiting;
 use standin::store::conformance::samples::{at, grant_id, refresh_id};
 use standin::time::MockClock;
+use standin::vault::TraceHash;
 use standin::{Journal as _, JournalRecord};
 use standin_store::journal::FileJournal;
 use tempfile::TempDir;
@@ -20,7 +21,9 @@ pub(crate) fn record(number: u64) -> JournalRecord {
         attempt: refresh_id(number),
         grant: grant_id(number % 2),
         generation: number,
+        question: number,
         asked_at: at(number),
+        spent: Some(TraceHash([7; 16])),
         body: format!("{{\"answer\":{number}}}").into_bytes(),
     }
 }
@@ -180,7 +183,7 @@ async fn what_was_asked_for_before_a_consent_is_settled() {
     for number in 1..=5 {
         journal.append(record(number)).await.unwrap();
     }
-    journal.outdate(grant_id(1), at(3)).await;
+    journal.outdate(grant_id(1), at(3), None).await;
     // 3, 5, and those of the other grant.
     let left = Waiting { count: 4, oldest: Some(at(2)) };
     assert_eq!(journal.waiting(), left);
@@ -297,6 +300,41 @@ async fn a_later_generation_is_newer_whatever_the_clock_said() {
     journal.append(next.clone()).await.unwrap();
     assert_eq!(journal.find(grant_id(1), 1), [next.clone(), before.clone()]);
     assert_eq!(journal.kept(), [before, next]);
+}
+
+/// The clock was set back between them, and the earlier one was taken for the newest: it was brought instead of the later.
+#[tokio::test]
+async fn rf_9_a_later_question_has_the_newer_answer_whatever_the_clock_said() {
+    let disk = Disk::new();
+    let journal = disk.open();
+    let first = asked_later(&record(1));
+    let later = JournalRecord { question: first.question + 1, ..record(1) };
+    journal.append(later.clone()).await.unwrap();
+    journal.append(first.clone()).await.unwrap();
+    assert_eq!(journal.find(grant_id(1), 1), [later.clone(), first.clone()]);
+    drop(journal);
+    assert_eq!(disk.open().kept(), [first, later]);
+}
+
+/// Whatever the clocks said, it is not older than what stands in the row.
+#[tokio::test]
+async fn rf_9_an_answer_to_the_token_that_stands_in_its_row_is_never_outdated() {
+    let disk = Disk::new();
+    let journal = disk.open();
+    let (one, other) = (record(1), JournalRecord { spent: None, ..record(3) });
+    for record in [&one, &other] {
+        journal.append(record.clone()).await.unwrap();
+    }
+    journal.outdate(grant_id(1), at(3), Some(TraceHash([8; 16]))).await;
+    assert_eq!(journal.waiting().count, 1, "what was asked for at that time is not outdated");
+    journal.outdate(grant_id(1), at(50), one.spent).await;
+    assert_eq!(journal.waiting().count, 0, "nobody noted what was spent for it");
+    let again = JournalRecord { generation: 5, ..one };
+    journal.append(again.clone()).await.unwrap();
+    drop(journal);
+    let journal = disk.open();
+    journal.outdate(grant_id(1), at(50), again.spent).await;
+    assert_eq!(journal.waiting().count, 1);
 }
 
 /// In a container each process has the number of the one before it.

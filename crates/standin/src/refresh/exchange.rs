@@ -115,10 +115,12 @@ impl Exchange {
         Ok(Arc::clone(provider))
     }
 
-    /// What is spent, and where: only at the endpoint that was pinned when it was given (requirement RF-15).
+    /// What is spent, and where: only at the endpoint that was pinned when it was given (requirement RF-15), and only
+    /// while what comes for it can be sealed.
     pub(super) fn key_of(&self, grant: &Grant) -> Result<(Url, RefreshToken), RefreshFailure> {
         let endpoint = Url::parse(&grant.token_endpoint).map_err(|_| inconsistent(grant))?;
         let token = self.core.vault.open_refresh(grant)?;
+        self.core.vault.require_sealing(grant)?;
         Ok((endpoint, token.ok_or(RefreshFailure::Dead(ReauthReason::Unknown))?))
     }
 

@@ -10,17 +10,17 @@ use tokio::time::{Instant, sleep};
 use super::classify::{Fate, classify};
 use super::exchange::Exchange;
 use super::guard::Outcome as Asked;
-use super::journal::Answer;
+use super::journal::{self, Answer};
 use super::protocol::{End, Event, Goal, Machine, Row, Standing, Step};
 use super::{FreshToken, Need, Outcome, RefreshFailure, Target, later};
-use super::{lasting, points};
+use super::{lasting, lineage, points};
 use crate::fail_point::FailPoint;
 use crate::id::RefreshId;
 use crate::measure;
 use crate::provider::{OAuthError, TokenError, TokenResponse};
 use crate::revoke;
 use crate::store::{Claimed, Committed, LeaseEnd, RefreshClaim, StoreError};
-use crate::vault::{Destination, Grant, GrantState, ReauthReason, VaultError};
+use crate::vault::{Destination, Grant, GrantState, ReauthReason};
 
 /// How long a node may be the only one to ask: longer than any question, and than the commit after it.
 const LEASE: Duration = Duration::from_secs(12);
@@ -29,6 +29,9 @@ const LEASE: Duration = Duration::from_secs(12);
 const ASK_WITHIN: Duration = Duration::from_secs(3);
 /// How long somebody waits for another node's lease.
 const PATIENCE: Duration = Duration::from_secs(15);
+/// How long a lease is nobody's at most where its provider wants to be left alone: whoever has an answer to bring, or a new
+/// consent, waits for it, too.
+const LONGEST_REST: Duration = Duration::from_mins(1);
 /// How long an answer waits for a database that is away, when nobody waits for it any more.
 const LONGEST_PATIENCE: Duration = Duration::from_hours(1);
 const FIRST_WAIT: Duration = Duration::from_millis(25);
@@ -106,13 +109,13 @@ impl<'a> Flight<'a> {
             self.exchange.journal.settle(id, u64::MAX).await;
             return Err(RefreshFailure::Gone);
         };
-        self.exchange.core.vault.learn(grant.tokens.iter()).await;
+        self.exchange.core.vault.learn(grant.tokens.iter()).await?;
         self.destination = Some(Destination::of(&grant));
         let Some(record) = self.exchange.newest_kept(&grant, 0).await? else {
             return Err(later(None));
         };
         self.attempt = record.attempt;
-        let Some(answer) = Answer::of_record(&record, &grant, &self.exchange.core.vault) else {
+        let Some(answer) = Answer::of_record(&record, &grant, &self.exchange.core.vault)? else {
             tracing::error!(grant.id = %id, "an answer of the journal does not open; it is left where it is");
             return Err(later(None));
         };
@@ -195,7 +198,9 @@ impl<'a> Flight<'a> {
             self.row = None;
             return Ok(Event::Read(None));
         };
-        core.vault.learn(grant.tokens.iter()).await;
+        if self.available(core.vault.learn(grant.tokens.iter()).await)?.is_none() {
+            return Ok(Event::Unavailable);
+        }
         if self.hand.as_ref().is_some_and(|answer| answer.generation < grant.generation) {
             // The row has it, or has gone past it: of no use to anybody, unless the row of before comes back.
             self.exchange.journal.settle(grant.id, grant.generation).await;
@@ -203,7 +208,11 @@ impl<'a> Flight<'a> {
         let Some(outdates) = self.drop_outdated(&grant).await? else {
             return Ok(Event::Unavailable);
         };
-        self.token = self.exchange.at_hand(&grant, self.target, self.need)?;
+        self.token = match self.exchange.at_hand(&grant, self.target, self.need) {
+            // What is in hand comes to its row, whatever is wrong with what stands there.
+            Err(_) if self.hand.is_some() => None,
+            token => token?,
+        };
         let standing = match grant.state {
             GrantState::Revoked => Standing::Gone,
             _ if grant.may_be_asked(core.now()) => Standing::Usable,
@@ -221,17 +230,19 @@ impl<'a> Flight<'a> {
 
     /// Whether the user has given others since the tokens in hand were asked for. Nobody needs those any more.
     async fn drop_outdated(&mut self, grant: &Grant) -> Result<Option<bool>, RefreshFailure> {
-        let Some(asked_at) = self.hand.as_ref().map(|answer| answer.asked_at) else {
+        let Some(asked) = self.hand.as_ref().map(|answer| (answer.asked_at, answer.spent)) else {
             return Ok(Some(false));
         };
         let since = self.exchange.given_since(grant).await;
         let Some(since) = self.available(since)? else { return Ok(None) };
-        if asked_at < since {
+        let stands = lineage::token_of(grant);
+        let is_outdated = journal::is_outdated(asked, since, stands);
+        if is_outdated {
             tracing::warn!(grant.id = %grant.id, "an answer is older than what its user has given since; it is not used");
-            self.exchange.journal.outdate(grant.id, since).await;
+            self.exchange.journal.outdate(grant.id, since, stands).await;
             self.hand = None;
         }
-        Ok(Some(asked_at < since))
+        Ok(Some(is_outdated))
     }
 
     async fn claim(&mut self, generation: u64, asks: bool) -> Result<Event, RefreshFailure> {
@@ -338,7 +349,9 @@ impl<'a> Flight<'a> {
         exchange.holds.release(id);
         let (attempt, generation) = (self.attempt, grant.generation);
         let (question, narrowed_to) = (0, narrowed_to.cloned());
-        self.hand = Some(Answer { attempt, generation, asked_at, question, narrowed_to, tokens });
+        let spent = lineage::token_of(grant);
+        self.hand =
+            Some(Answer { attempt, generation, asked_at, question, spent, narrowed_to, tokens });
         Ok(Event::Answered { rotated })
     }
 
@@ -424,8 +437,9 @@ impl<'a> Flight<'a> {
         let Some(grant) = self.row.clone() else { return Ok(Event::Recalled(None)) };
         let record = self.exchange.newest_kept(&grant, generation).await;
         let Some(record) = self.available(record)? else { return Ok(Event::Unavailable) };
-        let answer =
-            record.and_then(|record| Answer::of_record(&record, &grant, &self.exchange.core.vault));
+        let vault = &self.exchange.core.vault;
+        let answer = record.map(|record| Answer::of_record(&record, &grant, vault)).transpose()?;
+        let answer = answer.flatten();
         let found = answer.as_ref().map(Answer::given);
         self.attempt = answer.as_ref().map_or(self.attempt, |answer| answer.attempt);
         self.hand = answer;
@@ -475,8 +489,9 @@ impl<'a> Flight<'a> {
 
     async fn give_way(&mut self, has_asked: bool) -> Event {
         self.claimed_at = None;
-        let (core, grant) = (&self.exchange.core, self.target.grant);
-        report(core.store.yield_refresh(grant, self.attempt, core.now(), has_asked).await);
+        let (core, grant, now) = (&self.exchange.core, self.target.grant, self.exchange.now());
+        let due_in = self.exchange.holds.told(grant, now).unwrap_or_default().min(LONGEST_REST);
+        report(core.store.yield_refresh(grant, self.attempt, now, due_in, has_asked).await);
         Event::Done
     }
 
@@ -524,25 +539,29 @@ impl<'a> Flight<'a> {
     }
 
     /// `None` if the database is away: the machine says what that means now. It is the same where nobody knows whether
-    /// a write was kept: all of them are such that they can be tried again, after another look. And where the data key of
-    /// a tenant is being destroyed: soon the row will be gone, and what is in hand must be revoked then.
+    /// a write was kept: all of them are such that they can be tried again, after another look. And where an answer in
+    /// hand cannot be sealed, which may be nowhere else: its key may be had in a while; or is being destroyed with its
+    /// tenant's data, and then the row will be gone soon, and what is in hand must be revoked.
     fn available<T>(
         &mut self,
         done: Result<T, impl Into<RefreshFailure>>,
     ) -> Result<Option<T>, RefreshFailure> {
-        match done.map_err(Into::into) {
-            Ok(done) => Ok(Some(done)),
-            Err(
-                failure @ (RefreshFailure::Store(
-                    StoreError::Unavailable(_) | StoreError::Unknown(_),
-                )
-                | RefreshFailure::Vault(VaultError::TenantKeyMissing)),
-            ) => {
-                self.failure = Some(failure);
-                Ok(None)
+        let failure = match done.map_err(Into::into) {
+            Ok(done) => return Ok(Some(done)),
+            Err(failure) => failure,
+        };
+        let is_away = match &failure {
+            RefreshFailure::Store(error) => {
+                matches!(error, StoreError::Unavailable(_) | StoreError::Unknown(_))
             }
-            Err(failure) => Err(failure),
+            RefreshFailure::Vault(_) => self.hand.is_some(),
+            _ => false,
+        };
+        if !is_away {
+            return Err(failure);
         }
+        self.failure = Some(failure);
+        Ok(None)
     }
 }
 

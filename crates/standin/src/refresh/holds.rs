@@ -22,6 +22,8 @@ struct Hold {
     failures: u32,
     /// Whether an answer was lost: the provider may have done what it was asked.
     outcome_unknown: bool,
+    /// Whether the provider itself has said how long.
+    is_told: bool,
 }
 
 pub(super) struct Holds(Cache<GrantId, Hold>);
@@ -36,6 +38,12 @@ impl Holds {
         let remaining = self.0.get(&grant)?.until.remaining(now);
         // More than it was ever held for: the clock was set back.
         (remaining > Duration::ZERO && remaining <= MOST).then_some(remaining)
+    }
+
+    /// The same, where the provider itself has said how long: no node is to ask it before.
+    pub(super) fn told(&self, grant: GrantId, now: Timestamp) -> Option<Duration> {
+        let is_told = self.0.get(&grant).is_some_and(|hold| hold.is_told);
+        self.remaining(grant, now).filter(|_| is_told)
     }
 
     /// One more failure: leaves the grant alone for `retry_after`, or for twice as long as the last time.
@@ -58,6 +66,7 @@ impl Holds {
                 until: now.after(wait),
                 failures: failures + 1,
                 outcome_unknown: before.is_some_and(|hold| hold.outcome_unknown),
+                is_told: retry_after.is_some(),
             },
         );
         wait
@@ -133,5 +142,8 @@ mod tests {
         let (holds, grant) = (Holds::new(), GrantId::from_bytes([1; 16]));
         let wait = Duration::from_secs(7);
         assert_eq!(holds.hold(grant, Some(wait), Timestamp::default()), wait);
+        assert_eq!(holds.told(grant, Timestamp::default()), Some(wait));
+        holds.hold(grant, None, Timestamp::default());
+        assert_eq!(holds.told(grant, Timestamp::default()), None);
     }
 }

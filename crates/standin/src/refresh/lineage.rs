@@ -1,7 +1,8 @@
 //! Which answers of the journal belong to the tokens that stand in a row, and which to some that its user has replaced.
 //!
 //! Generations count from the row: a backup that was restored counts anew, and what a user gives then may have a lower one
-//! than an answer of before. What tells them apart is when they were asked for.
+//! than an answer of before. What tells them apart is the token that was spent, and when they were asked for where that does
+//! not stand in the row any more, or nobody noted it.
 
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use super::exchange::Exchange;
 use super::journal::JournalRecord;
 use crate::store::StoreError;
 use crate::time::Timestamp;
-use crate::vault::Grant;
+use crate::vault::{Grant, TraceHash};
 
 /// The clocks of two nodes may be apart by so much.
 const SKEW: Duration = Duration::from_mins(5);
@@ -37,8 +38,13 @@ impl Exchange {
         if kept.is_empty() {
             return Ok(None);
         }
-        let since = self.given_since(grant).await?;
-        self.journal.outdate(grant.id, since).await;
-        Ok(kept.into_iter().find(|record| record.asked_at >= since))
+        let (since, stands) = (self.given_since(grant).await?, token_of(grant));
+        self.journal.outdate(grant.id, since, stands).await;
+        Ok(kept.into_iter().find(|record| !record.is_outdated(since, stands)))
     }
+}
+
+/// By what the refresh token is recognised that stands in the row.
+pub(super) fn token_of(grant: &Grant) -> Option<TraceHash> {
+    grant.tokens.trace.map(|trace| trace.hash)
 }

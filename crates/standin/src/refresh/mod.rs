@@ -217,7 +217,7 @@ impl Refresher {
     }
 
     async fn ensure(&self, grant: &Grant, target: Target, need: Need) -> Outcome {
-        self.exchange.core.vault.learn(grant.tokens.iter()).await;
+        self.exchange.core.vault.learn(grant.tokens.iter()).await?;
         if let Some(token) = self.exchange.at_hand(grant, &target, need)? {
             if target.narrowed_to.is_none() {
                 self.refresh_ahead(grant, need);
@@ -339,7 +339,7 @@ impl Refresher {
         let core = &self.exchange.core;
         let Some(grant) = core.store.grant(grant).await? else { return Ok(()) };
         let is_leased = self.exchange.is_leased(&grant);
-        core.vault.learn(grant.tokens.iter()).await;
+        core.vault.learn(grant.tokens.iter()).await?;
         self.settle(grant.id, move |exchange, target| {
             Box::pin(async move {
                 let flight = Flight::new(exchange, target, ANY, is_leased);
@@ -358,7 +358,17 @@ impl Refresher {
     /// Whether all is done that can be: not so, if the database was away for one of them.
     pub(crate) async fn replay(&self) -> bool {
         let kept = self.exchange.journal.kept().into_iter();
-        let grants: BTreeSet<GrantId> = kept.map(|record| record.grant).collect();
+        self.replay_those(kept.map(|record| record.grant).collect()).await
+    }
+
+    /// The same, of those that wait: what was a spare then may be the newest by now, since whoever took the lease after it
+    /// has never asked. Those that take long go on by themselves.
+    pub(crate) async fn replay_waiting(&self) {
+        let waiting = self.exchange.journal.waiting_for();
+        drop(timeout(LOOK, self.replay_those(waiting)).await);
+    }
+
+    async fn replay_those(&self, grants: BTreeSet<GrantId>) -> bool {
         let grants = futures_util::stream::iter(grants);
         let are_done = grants.map(|grant| self.replay_one(grant)).buffer_unordered(REPLAYS);
         are_done.fold(true, async |all, is_done| all && is_done).await

@@ -21,9 +21,9 @@
 //! - **An answer that was given is never dropped while it may be the newest.** It is in the journal before the
 //!   commit, and whoever wants to claim on that node finds it there first, and takes up the lease it was given under.
 //!   It is applied forward while the row stands at its generation or before and nobody has asked since; where
-//!   somebody has, it is a spare, and a refusal looks for it (`Recall`). Questions have numbers for that, later ones
-//!   higher: a lease keeps the newest, an answer that of its own. Whoever only brings an answer counts none, and who
-//!   surely was not answered takes its own back. A number is the database's time, so that a standby which has no
+//!   somebody has, it is a spare: a refusal looks for it (`Recall`), and its node tries to bring it once a minute.
+//!   Questions have numbers for that, later ones higher: a lease keeps the newest, an answer that of its own. Whoever
+//!   only brings an answer counts none, and who surely was not answered takes its own back. A number is the database's time, so that a standby which has no
 //!   lease, or one of before, goes on above: nobody asks there for longer than clocks are apart. Who claims and dies
 //!   before it asks is counted all the same, since nobody can tell; an answer of before is a spare then.
 //! - **A question whose answer is lost is asked again at once**, unless the provider wants to be left alone: one with
@@ -100,7 +100,7 @@ pub(super) enum Event {
     /// The provider says that the refresh token is dead.
     Refused,
     /// The provider may have acted; what it answered is lost, or may not be used. It may be asked again at once, or is
-    /// left alone for a while.
+    /// left alone for a while, by all nodes.
     Lost { ask_again: bool },
     /// The provider has surely not acted.
     Failed,
@@ -153,8 +153,9 @@ pub(super) enum Step {
     Discard,
     /// Delete the lease: [`Event::Done`].
     Release,
-    /// Let go of the lease, and leave it as a record that the refresh token may have been spent, due at once:
-    /// [`Event::Done`]. Where we have not asked, or were surely not answered, our question is not counted.
+    /// Let go of the lease, and leave it as a record that the refresh token may have been spent, due at once, or when its
+    /// provider may be asked again: [`Event::Done`]. Where we have not asked, or were surely not answered, our question is
+    /// not counted.
     Yield { has_asked: bool },
     /// Wait until the row moves, the lease is over, or a while has passed: [`Event::Waited`] or, where nobody waits
     /// any more and nothing would be lost, [`Event::GiveUp`].

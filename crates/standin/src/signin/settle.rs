@@ -126,7 +126,7 @@ impl SignIn {
         let stored = self.core.store.grant_of_identity(identity).await?;
         let outdone = |grant: &Grant| grant.is_lasting() && settling.brings_less_than(grant);
         let Some(stored) = stored.filter(outdone) else { return Ok(()) };
-        self.core.vault.learn(stored.tokens.iter()).await;
+        self.core.vault.learn(stored.tokens.iter()).await?;
         let Some(token) = self.core.vault.open_access(&stored)? else { return Ok(()) };
         if provider.is_alive(&self.core, &token).await != Ok(false) {
             return Ok(());

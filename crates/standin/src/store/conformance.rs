@@ -149,6 +149,7 @@ macro_rules! store_laws {
                 a_lease_that_is_released_is_gone,
                 a_later_question_has_a_higher_number,
                 a_lease_that_was_yielded_is_taken_and_counted,
+                a_lease_that_was_yielded_for_a_while_is_nobodys_until_then,
                 a_record_of_a_later_generation_stays,
                 an_attempt_claims_its_own_lease_again,
                 who_brought_an_answer_and_is_gone_is_no_attempt_without_one,

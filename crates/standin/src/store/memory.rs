@@ -454,7 +454,7 @@ impl Events for MemoryStore {
 #[async_trait]
 impl DataKeys for MemoryStore {
     async fn data_keys(&self) -> Result<Vec<DataKeyRow>> {
-        Ok(self.tables().data_keys.values().cloned().collect())
+        self.reach("keys", |tables, _| Ok(tables.data_keys.values().cloned().collect())).await
     }
 
     async fn add_data_key(&self, key: DataKeyRow) -> Result<()> {

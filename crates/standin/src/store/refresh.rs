@@ -23,15 +23,17 @@ pub trait Refreshes {
     async fn claim_refresh(&self, claim: RefreshClaim) -> Result<Claimed>;
     /// Deletes the lease. `false` if this attempt has none.
     async fn release_refresh(&self, grant: GrantId, attempt: RefreshId) -> Result<bool>;
-    /// Ends the lease and leaves it as the record of one more attempt without an answer, due at once. `false` if this
-    /// attempt has none.
+    /// Leaves the lease as the record of one more attempt without an answer, which is over when `due_in` has passed: at
+    /// once, unless the provider wants to be left alone. `false` if this attempt has none.
     ///
-    /// Unless it `has_asked`, the newest question is again the one from before its last claim.
+    /// Unless it `has_asked`, the newest question is again the one from before its last claim. A database whose clock is its
+    /// own goes by that.
     async fn yield_refresh(
         &self,
         grant: GrantId,
         attempt: RefreshId,
         now: Timestamp,
+        due_in: Duration,
         has_asked: bool,
     ) -> Result<bool>;
     /// Grants whose lease is over and still there, the longest first: somebody must find out what became of it.
@@ -105,7 +107,8 @@ pub enum Claimed {
     Ours {
         /// The generation that was claimed, or a later one that an earlier attempt has left a record of.
         generation: u64,
-        /// How many earlier attempts at it had no answer, those among them that only brought one; none if nobody has asked.
+        /// How many earlier attempts at it had no answer, those among them that only brought one; none if nobody has asked,
+        /// except that a record which was written with an answer ([`LeaseEnd::Record`]) counts as one.
         unresolved: u32,
         /// The number of the newest question that somebody with the lease may have asked of the provider for that
         /// generation: this attempt's, if the claim asks. 0 if there is none.

@@ -147,10 +147,12 @@ impl LiveRing {
         // Whoever comes while it is read for another key waits for that.
         let _reading = self.reading.lock().await;
         let ring = self.now();
-        if unknown.iter().all(|key| ring.knows(*key)) || !self.looks_for(&unknown) {
+        if unknown.iter().all(|key| ring.knows(*key) || self.has_looked_for(*key)) {
             return Ok(());
         }
-        self.read_unless_it_failed_a_moment_ago().await
+        self.read_unless_it_failed_a_moment_ago().await?;
+        self.looked_for.lock().unwrap_or_else(PoisonError::into_inner).1.extend(unknown);
+        Ok(())
     }
 
     /// Returns when there are keys to ask for: at once, if there were some since it was called last.
@@ -209,13 +211,13 @@ impl LiveRing {
         loaded.replace(ring, read_at);
     }
 
-    /// Whether there is one among these keys that nobody has looked for within [`MIN_AGE`].
-    fn looks_for(&self, keys: &[u32]) -> bool {
+    /// Whether the rows were read for this key within [`MIN_AGE`]. Where they could not be, nothing is known of it.
+    fn has_looked_for(&self, key: u32) -> bool {
         let mut looked = self.looked_for.lock().unwrap_or_else(PoisonError::into_inner);
         if self.apart(looked.0) >= MIN_AGE {
             *looked = (self.clock.now(), BTreeSet::new());
         }
-        keys.iter().any(|key| looked.1.insert(*key))
+        looked.1.contains(&key)
     }
 
     /// Sees to it that there is a key that seals for this tenant, and asks for it if it is not here.

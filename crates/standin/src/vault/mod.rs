@@ -129,7 +129,8 @@ impl VaultError {
         }
     }
 
-    /// Whether what this was said of never opens again: no restart and no other moment mends it.
+    /// Whether what this was said of never opens again: no restart and no other moment mends it. A key is missing for
+    /// ever only where the keys could be read since ([`Vault::learn`]).
     pub(crate) fn is_for_ever(&self) -> bool {
         *self == Self::KeyDestroyed || self.is_damage()
     }
@@ -306,10 +307,26 @@ impl Vault {
     }
 
     /// To be called with rows that were just read, before their values are opened: a key that was added
-    /// since is learned now. If that fails, opening says so.
-    pub async fn learn<'a>(&self, sealed: impl IntoIterator<Item = &'a Sealed, IntoIter: Clone>) {
-        let keys = sealed.into_iter().filter_map(Sealed::data_key);
-        report(self.ring.learn(keys).await);
+    /// since is learned now.
+    ///
+    /// # Errors
+    /// Why the keys cannot be read, where one of these is not known: nothing is said of the values then, and that one is
+    /// missing least of all.
+    pub async fn learn<'a>(
+        &self,
+        sealed: impl IntoIterator<Item = &'a Sealed, IntoIter: Clone>,
+    ) -> Result<(), VaultError> {
+        self.ring.learn(sealed.into_iter().filter_map(Sealed::data_key)).await
+    }
+
+    /// To be called before a provider is asked for what must be sealed then: the key that would seal what stands in this
+    /// grant is at hand.
+    ///
+    /// # Errors
+    /// Why it is not: the answer would be lost.
+    pub(crate) fn require_sealing(&self, grant: &Grant) -> Result<(), VaultError> {
+        let ring = self.ring.now();
+        ring.sealing_key(ring.tenant_of(grant.tokens.iter()), grant.id.as_bytes()).map(drop)
     }
 
     /// To be called now and then, and when [there are some](Vault::is_wanting): asks for keys that are new here, or could

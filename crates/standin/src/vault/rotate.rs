@@ -22,7 +22,7 @@ use super::data_key::{self, DataKeyState, WrapAgain};
 use super::kek::check_value;
 use super::keyring::Wrapping;
 use super::live_ring::SETTLED;
-use super::{Grant, KeyFile, KeyFileError, LockedKeyFile, Vault, VaultError};
+use super::{Grant, KeyFile, KeyFileError, LockedKeyFile, Sealed, Vault, VaultError};
 use crate::entropy::Entropy;
 use crate::id::GrantId;
 use crate::signin::ATTEMPT_LIFETIME;
@@ -502,7 +502,7 @@ impl Rewrap<'_> {
         let mut give_up = |damaged: Damaged<_>| self.give_up(None, damaged.key, &damaged.error);
         let read = page.rows.into_iter().filter_map(|row| row.map_err(&mut give_up).ok());
         let batch: Vec<Grant> = read.collect();
-        self.rotation.vault.learn(batch.iter().flat_map(|grant| grant.tokens.iter())).await;
+        self.rotation.vault.learn(batch.iter().flat_map(|grant| grant.tokens.iter())).await?;
         let mut rewrapped = Vec::with_capacity(batch.len());
         for grant in batch {
             match self.rotation.vault.reseal_tokens(&grant, &*self.rotation.entropy) {
@@ -525,9 +525,15 @@ impl Rewrap<'_> {
         self.at = match page.last {
             Some(last) => Position::Revocations(Some(last)),
             // Whoever moved while it was read is found in another round, unless they are well by then.
-            None if std::mem::take(&mut self.moved) > 0 => Position::Grants(None),
+            None if std::mem::take(&mut self.moved) > 0 => {
+                self.put_off.clear();
+                Position::Grants(None)
+            }
             None => Position::Over,
         };
+        let read = page.rows.iter().filter_map(|row| row.as_ref().ok());
+        let sealed: Vec<_> = read.map(|row| Sealed::from_bytes(row.sealed_token.clone())).collect();
+        self.rotation.vault.learn(&sealed).await?;
         let mut rewrapped = Vec::with_capacity(page.rows.len());
         for row in page.rows {
             let row = match row {

@@ -22,6 +22,7 @@ use self::chaos::Plan;
 use self::provider::Rules;
 use self::world::Verdict;
 use super::RefreshFailure;
+use crate::Revoked;
 use crate::vault::ReauthReason;
 
 /// Longer than a lease and its takeover.
@@ -188,6 +189,43 @@ fn rf_9_what_the_journal_keeps_is_brought_again_where_the_database_was_away_for_
 fn tv_6_a_whole_token_that_the_journal_keeps_is_not_handed_out_as_a_part_of_it() {
     let part = in_its_own_time(world::asks_for_a_part_of_what_it_kept_whole());
     assert_eq!(part.as_deref(), Some("access-family0.2"));
+}
+
+/// A provider was asked although what came could not be sealed: a tenant's new key had become the active one, and this node
+/// could not have it. The token that the answer brought was nowhere.
+#[test]
+fn rf_9_nobody_asks_who_cannot_seal_what_comes() {
+    let asked = in_its_own_time(world::keys::asks_while_a_new_key_is_away());
+    assert_eq!(asked, [(1, true), (1, true), (2, true)]);
+}
+
+/// The clock of its node was ahead when the user gave the tokens in the row: what was answered to the very token that stands
+/// there was taken for one of before, with the right time, and dropped.
+#[test]
+fn rf_9_an_answer_to_the_token_in_its_row_is_brought_whatever_the_clock_said() {
+    assert!(in_its_own_time(world::returns::brings_an_answer_to_a_row_from_the_future(true)));
+    assert!(in_its_own_time(world::returns::brings_an_answer_to_a_row_from_the_future(false)));
+}
+
+/// It was a spare when its node came back, since somebody had taken the lease after it, who never asked. When that was found
+/// out by others the grant was dead, and the only token that lived waited for the next restart.
+#[test]
+fn rf_9_what_waits_in_the_journal_is_brought_while_nothing_else_happens() {
+    assert!(in_its_own_time(world::returns::brings_a_spare_to_a_grant_that_has_died()));
+}
+
+/// A provider that was to be left alone for half a minute was asked by every node within two seconds, each with the same
+/// token.
+#[test]
+fn d2_a_provider_that_wants_to_be_left_alone_is_by_all_nodes() {
+    assert_eq!(in_its_own_time(world::returns::asks_who_wants_to_be_left_alone()), (1, 2));
+}
+
+/// Keys that could not be read were taken for a key that is gone: the token was wiped, and lived on at its provider.
+#[test]
+fn vc_11_what_cannot_be_opened_just_now_is_not_wiped() {
+    let came = in_its_own_time(world::keys::takes_back_what_an_unknown_key_has_sealed());
+    assert!(matches!(came, [None, None, Some(came)] if came < Revoked::Untold), "{came:?}");
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! A node: a clock, a disk with a journal, and the wires to the database and to the provider, all of which can fail.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -15,6 +16,7 @@ use crate::store::conformance::samples;
 use crate::store::memory::Wire;
 use crate::store::{self, StoreError};
 use crate::time::{Clock, Timestamp};
+use crate::vault::TraceHash;
 
 /// When it begins, by the clock of the database.
 const BEGINNING: i64 = 1_766_000_000_000;
@@ -83,6 +85,8 @@ struct Trouble {
     lost_answers: u64,
     /// What the next answer of the database is lost of.
     lost_answer: Option<&'static str>,
+    /// What does not reach the database the next time.
+    held_up: Option<&'static str>,
     /// What it never comes to do.
     dies_before: Option<&'static str>,
 }
@@ -171,7 +175,9 @@ impl Machine {
             attempt: samples::refresh_id(number),
             grant: samples::grant_id(0),
             generation: 0,
+            question: 1,
             asked_at: self.ground.now(),
+            spent: None,
             body: Vec::new(),
         };
         let written =
@@ -189,9 +195,22 @@ impl Machine {
         }
     }
 
+    /// What is on another one's disk is on its own.
+    pub(super) fn takes_over(&self, other: &Self) {
+        self.disk.lock().unwrap().append(&mut other.disk.lock().unwrap());
+    }
+
     /// Answers of which it does not know that they are in a row.
     pub(super) fn waiting(&self) -> usize {
         self.disk.lock().unwrap().iter().filter(|written| !written.is_settled).count()
+    }
+
+    pub(super) fn hold_up(&self, what: &'static str) {
+        self.trouble.lock().unwrap().held_up = Some(what);
+    }
+
+    fn is_held_up(&self, what: &'static str) -> bool {
+        self.trouble.lock().unwrap().held_up.take_if(|held_up| *held_up == what).is_some()
     }
 
     fn is_lost(&self, what: &'static str) -> bool {
@@ -252,8 +271,13 @@ impl Wire for Life {
         if self.machine.dies_now(what) {
             self.machine.die(false);
         }
+        let is_held_up = self.machine.is_held_up(what);
+        // A node that cannot read its keys does not start, and is started again: nothing of that is played.
+        if what == "keys" && !is_held_up {
+            return Ok(());
+        }
         self.pass(self.dice().ms(8)).await;
-        if self.is_under(|trouble| trouble.no_database_until) {
+        if is_held_up || self.is_under(|trouble| trouble.no_database_until) {
             self.say(what, "does not reach the database");
             self.pass(NO_DATABASE).await;
             return Err(StoreError::Unavailable("cut off".to_owned()));
@@ -262,6 +286,9 @@ impl Wire for Life {
     }
 
     async fn back(&self, what: &'static str) -> store::Result<()> {
+        if what == "keys" {
+            return Ok(());
+        }
         if !["read", "overdue", "timeline"].contains(&what) {
             self.say(what, "is done");
         }
@@ -341,9 +368,10 @@ impl Journal for Life {
         of_it.for_each(|written| written.is_settled = true);
     }
 
-    async fn outdate(&self, grant: GrantId, since: Timestamp) {
+    async fn outdate(&self, grant: GrantId, since: Timestamp, stands: Option<TraceHash>) {
         let mut disk = self.machine.disk.lock().unwrap();
-        let is_it = |record: &JournalRecord| record.grant == grant && record.asked_at < since;
+        let is_it =
+            |record: &JournalRecord| record.grant == grant && record.is_outdated(since, stands);
         let of_it = disk.iter_mut().filter(|written| is_it(&written.record));
         of_it.for_each(|written| written.is_settled = true);
     }
@@ -354,6 +382,12 @@ impl Journal for Life {
         let found =
             records.filter(|record| record.grant == grant && record.generation >= generation);
         found.cloned().collect()
+    }
+
+    fn waiting_for(&self) -> BTreeSet<GrantId> {
+        let disk = self.machine.disk.lock().unwrap();
+        let waiting = disk.iter().filter(|written| !written.is_settled);
+        waiting.map(|written| written.record.grant).collect()
     }
 
     fn kept(&self) -> Vec<JournalRecord> {

@@ -6,6 +6,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::header::RETRY_AFTER;
 use http::{HeaderMap, StatusCode};
 use tokio::time::Instant;
 
@@ -29,6 +30,8 @@ struct Family {
 /// What it has done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Record {
+    /// So often it was asked.
+    pub(super) asked: usize,
     /// So many tokens it has given for another.
     pub(super) given: usize,
     /// So often for one that it had replaced, within the grace.
@@ -43,11 +46,14 @@ pub(super) struct Provider {
     state: Mutex<(BTreeMap<String, Family>, Record)>,
     /// Until when it says of every token that it is dead.
     refuses_until: Mutex<Option<Instant>>,
+    /// It fails over the next question, and wants to be left alone for so long.
+    stumbles: Mutex<Option<Duration>>,
 }
 
 impl Provider {
     pub(super) fn new(rules: Rules) -> Self {
-        Self { rules, state: Mutex::default(), refuses_until: Mutex::default() }
+        let (refuses_until, stumbles) = (Mutex::default(), Mutex::default());
+        Self { rules, state: Mutex::default(), refuses_until, stumbles }
     }
 
     /// The first refresh token of a consent.
@@ -70,6 +76,10 @@ impl Provider {
         *self.refuses_until.lock().unwrap() = Some(Instant::now() + time);
     }
 
+    pub(super) fn stumble_once(&self, rest: Duration) {
+        *self.stumbles.lock().unwrap() = Some(rest);
+    }
+
     /// The user takes it back there.
     pub(super) fn revoke(&self, name: &str) {
         self.state.lock().unwrap().0.get_mut(name).unwrap().is_revoked = true;
@@ -81,6 +91,12 @@ impl Provider {
 
     /// A request that has arrived.
     pub(super) fn serve(&self, request: &Request) -> Response {
+        self.state.lock().unwrap().1.asked += 1;
+        if let Some(rest) = self.stumbles.lock().unwrap().take() {
+            let mut failed = answer(StatusCode::INTERNAL_SERVER_ERROR, &serde_json::Value::Null);
+            failed.headers.insert(RETRY_AFTER, rest.as_secs().into());
+            return failed;
+        }
         let form = form_urlencoded::parse(&request.body);
         let spent = form.into_owned().find(|(name, _)| name == "refresh_token");
         let spent = spent.map(|(_, token)| token).unwrap_or_default();

@@ -1,5 +1,8 @@
 //! One run: three nodes, some grants, jobs that ask, and what goes wrong meanwhile.
 
+pub(super) mod keys;
+pub(super) mod returns;
+
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -14,11 +17,12 @@ use super::node::{Dice, Ground, Machine};
 use super::provider::{Provider, Rules};
 use super::{WITH_GRACE, WITHOUT};
 use crate::entropy::SeededEntropy;
+use crate::id::GrantId;
 use crate::provider::{
     AnswerForm, Certainty, ClientAuthentication, ProviderConfig, ProviderKind, ProviderProfile,
     RefreshRate, Registration, Scopes, Transport, UserAuthentication,
 };
-use crate::refresh::{Need, RefreshFailure};
+use crate::refresh::{FreshToken, Need, RefreshFailure};
 use crate::secret::{AccessToken, ClientSecret, RefreshToken};
 use crate::store::conformance::samples;
 use crate::store::memory::{MemoryStore, Standby};
@@ -241,7 +245,7 @@ pub(super) async fn consents_anew_after_a_restore() -> (bool, usize) {
     let waited = world.machines[0].waiting();
     world.database.fail_over(backup, world.ground.now());
     sleep(Duration::from_hours(1)).await;
-    let given = world.consent_anew().await;
+    let given = world.consent_anew(world.ground.now()).await;
     world.start(0).await;
     sleep(Duration::from_secs(6)).await;
     let grant = world.grants().await.remove(0);
@@ -367,9 +371,9 @@ impl World {
         }
     }
 
-    /// The user of the first grant gives access again, and less of it. The refresh token.
-    async fn consent_anew(&self) -> String {
-        let (stored, now) = (self.grants().await.remove(0), self.ground.now());
+    /// The user of the first grant gives access again, and less of it, at this time by their node. The refresh token.
+    async fn consent_anew(&self, now: Timestamp) -> String {
+        let stored = self.grants().await.remove(0);
         let (scopes, given) =
             (Scopes::parse("openid").unwrap(), self.ground.provider.consent("again"));
         let binding = Binding::of(&stored, stored.generation + 1);
@@ -447,15 +451,23 @@ impl World {
         let node = self.nodes[self.pick()].as_ref()?;
         let (standin, id) = (node.standin.clone(), samples::grant_id(grant));
         #[expect(clippy::disallowed_methods, reason = "it ends with the run")]
-        let job = tokio::spawn(async move {
-            let Ok(Some(grant)) = standin.store().grant(id).await else { return };
-            let refresher = standin.refresher();
-            let Ok(token) = refresher.exchange.core.vault.open_access(&grant) else { return };
-            let stale = token.map(|token| token.sha256());
-            let need = Need { min_ttl: Duration::ZERO, stale };
-            drop(refresher.ensure_fresh(&grant, need).await);
-        });
+        let job = tokio::spawn(async move { drop(demand(&standin, id).await) });
         Some(job)
+    }
+
+    /// A job of this node wants another token of the first grant than the one that is stored.
+    async fn demand_of(&self, node: usize) {
+        let Some(node) = &self.nodes[node] else { return };
+        drop(demand(&node.standin, samples::grant_id(0)).await);
+    }
+
+    /// How many tokens were given, and whether the provider takes the one that stands in the first row.
+    async fn given_and_kept(&self) -> (usize, bool) {
+        let (vault, grant) = (self.vault().await, self.grants().await.remove(0));
+        // Of a key that nobody can have now nothing was sealed.
+        let token = vault.open_refresh(&grant).ok().flatten();
+        let is_kept = token.is_some_and(|token| self.ground.provider.takes(token.expose()));
+        (self.ground.provider.record().given, is_kept)
     }
 
     /// Whether the first node has a token of the first grant for a job that wants another one.
@@ -511,6 +523,15 @@ impl World {
         verdict.story = self.ground.story.lock().unwrap().clone();
         verdict
     }
+}
+
+/// Another token than the one that is stored.
+async fn demand(standin: &Standin, id: GrantId) -> Option<FreshToken> {
+    let grant = standin.store().grant(id).await.ok()??;
+    let refresher = standin.refresher();
+    let token = refresher.exchange.core.vault.open_access(&grant).ok()?;
+    let need = Need { min_ttl: Duration::ZERO, stale: token.map(|token| token.sha256()) };
+    refresher.ensure_fresh(&grant, need).await.ok()
 }
 
 fn config() -> ProviderConfig {

@@ -10,6 +10,7 @@ use crate::store::{
 use crate::vault::{Grant, GrantState};
 
 const LEASE: Duration = Duration::from_secs(12);
+const AT_ONCE: Duration = Duration::ZERO;
 
 /// A claim of attempt `number` on the first grant, at `ms`.
 fn claim(number: u64, generation: u64, ms: u64) -> RefreshClaim {
@@ -78,21 +79,39 @@ pub async fn a_lease_that_was_yielded_is_taken_and_counted(store: &dyn Store) {
     assert_eq!(counted(store, claim(1, 3, 0)).await, Some((3, 0)));
     assert!(is_held(&store.claim_refresh(claim(2, 3, 1)).await.unwrap()));
     assert_eq!(store.overdue_refreshes(at(1), 10).await, Ok(Vec::new()));
-    assert_eq!(store.yield_refresh(grant_id(1), refresh_id(2), at(2), true).await, Ok(false));
-    assert_eq!(store.yield_refresh(grant_id(1), refresh_id(1), at(2), true).await, Ok(true));
+    assert_eq!(
+        store.yield_refresh(grant_id(1), refresh_id(2), at(2), AT_ONCE, true).await,
+        Ok(false)
+    );
+    assert_eq!(
+        store.yield_refresh(grant_id(1), refresh_id(1), at(2), AT_ONCE, true).await,
+        Ok(true)
+    );
     assert_eq!(store.overdue_refreshes(at(3), 10).await, Ok(vec![grant_id(1)]));
     assert_eq!(store.overdue_refreshes(at(3), 0).await, Ok(Vec::new()));
     assert_eq!(counted(store, claim(2, 3, 3)).await, Some((3, 2)));
     assert_eq!(store.overdue_refreshes(at(3), 10).await, Ok(Vec::new()));
 }
 
+/// Whoever takes it before that would not leave alone who wants to be.
+pub async fn a_lease_that_was_yielded_for_a_while_is_nobodys_until_then(store: &dyn Store) {
+    const HOUR: Duration = Duration::from_hours(1);
+    assert_eq!(counted(store, claim(1, 3, 0)).await, Some((3, 0)));
+    assert_eq!(store.yield_refresh(grant_id(1), refresh_id(1), at(1), HOUR, true).await, Ok(true));
+    assert_eq!(store.overdue_refreshes(at(9), 10).await, Ok(Vec::new()));
+    assert!(is_held(&store.claim_refresh(claim(2, 3, 9)).await.unwrap()));
+    assert_eq!(counted(store, claim(1, 3, 9)).await, Some((3, 1)));
+    store.yield_refresh(grant_id(1), refresh_id(1), at(9), AT_ONCE, true).await.unwrap();
+    assert_eq!(counted(store, claim(2, 3, 10)).await, Some((3, 3)));
+}
+
 /// A claim that comes late, for a refresh token that is behind, does not wipe the record of a newer one; one that
 /// is ahead begins anew.
 pub async fn a_record_of_a_later_generation_stays(store: &dyn Store) {
     store.claim_refresh(claim(1, 3, 0)).await.unwrap();
-    store.yield_refresh(grant_id(1), refresh_id(1), at(1), true).await.unwrap();
+    store.yield_refresh(grant_id(1), refresh_id(1), at(1), AT_ONCE, true).await.unwrap();
     assert_eq!(counted(store, claim(2, 2, 2)).await, Some((3, 2)));
-    store.yield_refresh(grant_id(1), refresh_id(2), at(3), true).await.unwrap();
+    store.yield_refresh(grant_id(1), refresh_id(2), at(3), AT_ONCE, true).await.unwrap();
     assert_eq!(counted(store, claim(3, 4, 4)).await, Some((4, 0)));
 }
 
@@ -102,11 +121,11 @@ pub async fn a_later_question_has_a_higher_number(store: &dyn Store) {
     assert!(first > 0);
     let (_, _, again) = take(store, claim(1, 3, 8)).await.unwrap();
     assert!(again > first);
-    store.yield_refresh(grant_id(1), refresh_id(1), at(8), true).await.unwrap();
+    store.yield_refresh(grant_id(1), refresh_id(1), at(8), AT_ONCE, true).await.unwrap();
     let (_, _, second) = take(store, claim(2, 3, 8)).await.unwrap();
     assert!(second > again);
     // A later generation begins anew.
-    store.yield_refresh(grant_id(1), refresh_id(2), at(8), true).await.unwrap();
+    store.yield_refresh(grant_id(1), refresh_id(2), at(8), AT_ONCE, true).await.unwrap();
     assert_eq!(take(store, bring(3, 4, 9)).await, Some((4, 0, 0)));
 }
 
@@ -114,12 +133,12 @@ pub async fn a_later_question_has_a_higher_number(store: &dyn Store) {
 pub async fn who_only_brings_an_answer_or_did_not_ask_counts_no_question(store: &dyn Store) {
     let (_, _, asked) = take(store, claim(1, 3, 0)).await.unwrap();
     assert_eq!(take(store, bring(1, 3, 1)).await, Some((3, 0, asked)));
-    store.yield_refresh(grant_id(1), refresh_id(1), at(1), false).await.unwrap();
+    store.yield_refresh(grant_id(1), refresh_id(1), at(1), AT_ONCE, false).await.unwrap();
     assert_eq!(take(store, bring(2, 3, 2)).await, Some((3, 2, asked)));
-    store.yield_refresh(grant_id(1), refresh_id(2), at(2), false).await.unwrap();
+    store.yield_refresh(grant_id(1), refresh_id(2), at(2), AT_ONCE, false).await.unwrap();
     let (_, _, never_asked) = take(store, claim(3, 3, 3)).await.unwrap();
     assert!(never_asked > asked);
-    store.yield_refresh(grant_id(1), refresh_id(3), at(3), false).await.unwrap();
+    store.yield_refresh(grant_id(1), refresh_id(3), at(3), AT_ONCE, false).await.unwrap();
     assert_eq!(take(store, bring(4, 3, 4)).await, Some((3, 6, asked)));
 }
 
@@ -165,7 +184,7 @@ pub async fn a_commit_ends_the_lease_it_was_made_under(store: &dyn Store) {
 pub async fn who_has_lost_the_lease_writes_nothing(store: &dyn Store) {
     let stored = signed_in(store).await;
     store.claim_refresh(claim(1, 3, 0)).await.unwrap();
-    store.yield_refresh(grant_id(1), refresh_id(1), at(1), true).await.unwrap();
+    store.yield_refresh(grant_id(1), refresh_id(1), at(1), AT_ONCE, true).await.unwrap();
     store.claim_refresh(claim(2, 3, 2)).await.unwrap();
     let events = store.events(0, 100).await.unwrap().len();
     for end in [LeaseEnd::Deleted, LeaseEnd::Record] {

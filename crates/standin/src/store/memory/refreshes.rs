@@ -2,6 +2,7 @@
 
 #[cfg(test)]
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use async_trait::async_trait;
 
@@ -28,8 +29,8 @@ pub(super) struct Lease {
 
 impl Lease {
     /// It becomes a record.
-    fn end(&mut self, has_asked: bool, now: Timestamp) {
-        (self.unresolved, self.deadline) = (self.unresolved + 1, now);
+    fn end(&mut self, has_asked: bool, due_at: Timestamp) {
+        (self.unresolved, self.deadline) = (self.unresolved + 1, due_at);
         if !has_asked {
             self.question = self.question_before;
         }
@@ -55,12 +56,13 @@ impl Refreshes for MemoryStore {
         grant: GrantId,
         attempt: RefreshId,
         now: Timestamp,
+        due_in: Duration,
         has_asked: bool,
     ) -> Result<bool> {
         self.reach("yield", |tables, clock| {
-            let now = clock.unwrap_or(now);
+            let due_at = clock.unwrap_or(now).after(due_in);
             let lease = tables.leases.get_mut(&grant).filter(|lease| lease.attempt == attempt);
-            Ok(lease.map(|lease| lease.end(has_asked, now)).is_some())
+            Ok(lease.map(|lease| lease.end(has_asked, due_at)).is_some())
         })
         .await
     }

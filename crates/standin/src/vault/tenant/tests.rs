@@ -130,7 +130,7 @@ async fn vc_15_a_tenants_key_is_made_when_it_is_first_needed_and_known_everywher
     assert_eq!(keys, [1, 2, 2, 3]);
     // The clock has not moved: the other process has just read its keys, and none of these.
     for (number, grant) in (1..).zip([&nobodys, &theirs, &again, &other]) {
-        there.learn(grant.tokens.iter()).await;
+        there.learn(grant.tokens.iter()).await.unwrap();
         assert_eq!(opened(&there, grant), Ok(format!("refresh-{number}")));
     }
     let elsewhere = Grant { tokens: theirs.tokens.clone(), ..other };
@@ -193,7 +193,7 @@ async fn vc_15_a_refresh_and_a_rewrap_stay_with_the_tenant() {
             (3, corp, DataKeyState::Active, 1)
         ]
     );
-    vault.learn(moved.tokens.iter()).await;
+    vault.learn(moved.tokens.iter()).await.unwrap();
     assert_eq!(opened(&vault, &moved), Ok("refresh-2".to_owned()));
 }
 
@@ -293,7 +293,7 @@ async fn vc_15_a_new_tenants_key_that_one_node_cannot_have_stops_that_node_for_n
         for _ in 0..5 {
             place.clock.advance(Duration::from_secs(5));
             there.require_current().await.unwrap();
-            there.learn(nobodys.tokens.iter().chain(theirs.tokens.iter())).await;
+            there.learn(nobodys.tokens.iter().chain(theirs.tokens.iter())).await.unwrap();
             assert_eq!(opened(&there, &nobodys), Ok("refresh-1".to_owned()));
             assert!(seal(&there, &of(&nobodys), 1).is_ok());
             let why = opened(&there, &theirs).unwrap_err();
@@ -302,10 +302,10 @@ async fn vc_15_a_new_tenants_key_that_one_node_cannot_have_stops_that_node_for_n
             assert_eq!(why.is_passing(), is_passing, "{why}");
         }
         way.is(Mood::Works);
-        there.learn(theirs.tokens.iter()).await;
+        there.learn(theirs.tokens.iter()).await.unwrap();
         assert!(opened(&there, &theirs).is_err(), "it is not asked for each grant");
         place.clock.advance(Duration::from_secs(10));
-        there.learn(theirs.tokens.iter()).await;
+        there.learn(theirs.tokens.iter()).await.unwrap();
         assert_eq!(opened(&there, &theirs), Ok("refresh-2".to_owned()), "once it is back");
     }
 }
@@ -316,7 +316,7 @@ async fn vc_15_a_tenants_key_that_cannot_be_had_at_the_start_is_had_later() {
     let there = place.vault().await;
     let theirs = place.sign_in(&place.vault().await, 2, CORP).await;
     place.change(2, |row| DataKeyRow { wrapped_by: "k1".to_owned(), ..row }).await;
-    there.learn(theirs.tokens.iter()).await;
+    there.learn(theirs.tokens.iter()).await.unwrap();
     let why = opened(&there, &theirs).unwrap_err();
     assert!(!why.is_damage() && why.to_string().contains("names it here"), "{why}");
     let (store, clock) = (place.store.clone(), place.clock.clone());
