@@ -214,7 +214,7 @@ async fn vc_15_a_tenants_key_that_does_not_unwrap_concerns_its_grants_alone() {
     assert_eq!(seal(&restarted, &of(&theirs), 2), Err(why));
     place.change(2, |_| rows[1].clone()).await;
     restarted.catch_up().await;
-    restarted.learn(theirs.tokens.iter()).await;
+    restarted.learn(theirs.tokens.iter()).await.unwrap();
     assert_eq!(opened(&restarted, &theirs), Ok("refresh-2".to_owned()), "once it is put back");
 
     place.change(1, |row| DataKeyRow { wrapped: rows[1].wrapped.clone(), ..row }).await;
@@ -328,7 +328,7 @@ async fn vc_15_a_tenants_key_that_cannot_be_had_at_the_start_is_had_later() {
     let by = "vault:transit/standin".to_owned();
     place.change(2, |row| DataKeyRow { wrapped_by: by, ..row }).await;
     there.catch_up().await;
-    there.learn(theirs.tokens.iter()).await;
+    there.learn(theirs.tokens.iter()).await.unwrap();
     assert!(opened(&there, &theirs).is_ok());
 
     let (restarted, way) = with_a_way_of_its_own(&place).await;
@@ -403,7 +403,7 @@ async fn vc_15_a_key_service_that_hangs_is_waited_for_by_nobody_who_has_no_need_
 
     // Once it is known that it cannot be had, one asks again and the others do not wait for that.
     way.is(Mood::Away);
-    there.learn(theirs.tokens.iter()).await;
+    there.learn(theirs.tokens.iter()).await.unwrap();
     way.is(Mood::Hangs);
     place.clock.advance(Duration::from_secs(30));
     let mut asking = Box::pin(there.learn(theirs.tokens.iter()));
@@ -412,7 +412,7 @@ async fn vc_15_a_key_service_that_hangs_is_waited_for_by_nobody_who_has_no_need_
     assert!(opened(&there, &theirs).unwrap_err().is_passing());
     drop(asking);
     way.is(Mood::Works);
-    there.learn(theirs.tokens.iter()).await;
+    there.learn(theirs.tokens.iter()).await.unwrap();
     assert_eq!(opened(&there, &theirs), Ok("refresh-2".to_owned()));
 }
 
@@ -487,7 +487,7 @@ async fn vc_14_data_keys_move_to_a_new_version_of_the_same_key_and_need_the_old_
     service.give_up_old_versions();
     for vault in [vault, place.vault().await] {
         for (number, grant) in [(1, &nobodys), (2, &theirs)] {
-            vault.learn(grant.tokens.iter()).await;
+            vault.learn(grant.tokens.iter()).await.unwrap();
             assert_eq!(opened(&vault, grant), Ok(format!("refresh-{number}")));
         }
     }

@@ -47,13 +47,14 @@ pub(in super::super) async fn brings_a_spare_to_a_grant_that_has_died() -> bool 
 /// How often a provider is asked that wants to be left alone for half a minute, until that is over, and in all.
 pub(in super::super) async fn asks_who_wants_to_be_left_alone() -> (usize, usize) {
     const REST: Duration = Duration::from_secs(30);
+    const NEARLY: Duration = Duration::from_secs(25);
     let mut world = World::new(1, WITHOUT).await;
     for index in 0..NODES {
         world.start(index).await;
     }
     world.ground.provider.stumble_once(REST);
     world.demand_of(0).await;
-    sleep(REST - Duration::from_secs(5)).await;
+    sleep(NEARLY).await;
     let meanwhile = world.ground.provider.record().asked;
     sleep(Duration::from_secs(20)).await;
     (meanwhile, world.ground.provider.record().asked)
