@@ -14,7 +14,7 @@ const SETTLED: Duration = Duration::from_secs(10);
 const TRIED_AGAIN: Duration = Duration::from_mins(1);
 
 /// How many tokens a provider has given for a grant, all of which are in its row: once before its tenant's new key is the
-/// active one, which the node cannot have; then; and once it can.
+/// active one, which the node cannot have; then, when it has just been started; and once it can.
 pub(in super::super) async fn asks_while_a_new_key_is_away() -> [(usize, bool); 3] {
     let mut world = World::new(1, WITHOUT).await;
     world.moves_to_a_tenant().await;
@@ -28,6 +28,11 @@ pub(in super::super) async fn asks_while_a_new_key_is_away() -> [(usize, bool); 
     sleep(SETTLED).await;
     let activated_at = Some(world.ground.now());
     world.change_key(key, |row| DataKeyRow { activated_at, ..row }).await;
+    // It does not know what was the active one before.
+    if let Some(node) = world.nodes[0].take() {
+        node.upkeep.abort();
+    }
+    world.start(0).await;
     world.demand_of(0).await;
     let meanwhile = world.given_and_kept().await;
     world.change_key(key, |row| DataKeyRow { wrapped_by: here.wrapped_by, ..row }).await;
