@@ -349,7 +349,7 @@ impl<'a> Flight<'a> {
         exchange.holds.release(id);
         let (attempt, generation) = (self.attempt, grant.generation);
         let (question, narrowed_to) = (0, narrowed_to.cloned());
-        let spent = lineage::token_of(grant);
+        let spent = lineage::token_of(&grant);
         self.hand =
             Some(Answer { attempt, generation, asked_at, question, spent, narrowed_to, tokens });
         Ok(Event::Answered { rotated })
