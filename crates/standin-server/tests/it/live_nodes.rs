@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use standin::store::Epoch;
-use standin_store::postgres::testing::Server;
+use standin_store::postgres::testing::{Database, Server};
 use tokio::runtime::Runtime;
 use tokio::time::Instant;
 
@@ -80,6 +80,21 @@ fn rf_10_no_process_vends_what_another_has_taken_back_two_seconds_ago() {
 #[ignore = "needs a PostgreSQL server"]
 fn rf_10_no_process_vends_what_another_has_taken_back_two_seconds_ago_on_postgresql() {
     taken_back(&Job::start(Cluster::on_postgres()));
+}
+
+/// By a bound, then.
+#[test]
+#[ignore = "needs a PostgreSQL server"]
+fn rf_10_no_process_vends_what_another_has_taken_back_without_numbers_of_transactions_on_postgresql()
+ {
+    let job = Job::start(Cluster::on(Database::fresh().without_numbers()));
+    taken_back(&job);
+}
+
+#[test]
+#[ignore = "needs a PostgreSQL server"]
+fn a_strict_revocation_is_over_everywhere_without_numbers_of_transactions_on_postgresql() {
+    strictly(&Job::start(Cluster::on(Database::fresh().without_numbers())));
 }
 
 fn taken_back(job: &Job) {

@@ -169,7 +169,10 @@ impl Cluster {
     }
 
     pub(crate) fn on_postgres() -> Self {
-        let database = Database::fresh();
+        Self::on(Database::fresh())
+    }
+
+    pub(crate) fn on(database: Database) -> Self {
         let setup = Setup { database_url: Some(database.url()), ..Setup::default() };
         Self { _database: Some(database), ..Self::with(setup) }
     }
