@@ -12,10 +12,6 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 /// More workers than this gain nothing: a request takes microseconds, and each worker costs memory.
 const MAX_WORKERS: usize = 4;
 
-/// A tenth of the time that others get where all want the processor.
-#[cfg(target_os = "linux")]
-const NICE: i32 = 10;
-
 fn main() -> ExitCode {
     no_core_dumps();
     as_many_files_as_allowed();
@@ -26,9 +22,6 @@ fn main() -> ExitCode {
     }));
     // clap ends the process with 2 when the command line is wrong.
     let cli = Cli::parse();
-    if cli.can_wait() {
-        let_others_go_first();
-    }
     match standin::fail_point::arm().map_err(anyhow::Error::msg).and_then(|_armed| run(cli)) {
         Ok(code) => code,
         Err(error) => {
@@ -74,16 +67,6 @@ fn no_core_dumps() {
         // Where it is not allowed, the service is still worth running.
         let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
         let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
-    }
-}
-
-/// Threads that are begun from now on do so, too. Not the last of all: it holds a database's lock for some milliseconds
-/// at a time, and must get that far on a busy machine.
-fn let_others_go_first() {
-    #[cfg(target_os = "linux")]
-    {
-        // Where it is not allowed, the work is still to be done.
-        let _ = rustix::process::nice(NICE);
     }
 }
 

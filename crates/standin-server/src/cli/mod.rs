@@ -97,12 +97,6 @@ enum Command {
 }
 
 impl Cli {
-    /// Whether it is long work that can wait for whoever else wants the processor: a service beside it must not feel it.
-    #[must_use]
-    pub const fn can_wait(&self) -> bool {
-        matches!(self.command, Command::Backup(_) | Command::Keys(keys::Command::Rewrap(_)))
-    }
-
     /// Does what was asked.
     ///
     /// # Errors
