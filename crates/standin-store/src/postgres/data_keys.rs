@@ -29,9 +29,9 @@ const REPLACE: &str = "UPDATE data_keys SET version = $2, wrapped_by = $3, wrapp
     activated_at = $6, retired_at = $7, removed_at = $8, key_check = $9 \
     WHERE id = $1 AND version = $2 - 1 AND $5 IS NOT NULL AND tenant IS NOT DISTINCT FROM $10";
 
-/// Waits for every transaction that has sealed something before, and lets go at once. Without numbers of transactions all
-/// of them are over after [`LOOKBACK`] instead (`reports.rs`). Whoever writes a grant meanwhile
-/// waits behind it, and so does a vacuum of the table.
+/// Waits for every transaction that has sealed something before, and lets go at once. Whoever writes a grant meanwhile
+/// waits behind it, and so does a vacuum of the table. Without numbers of transactions all of them are over after
+/// [`LOOKBACK`] instead (`reports.rs`).
 const LET_WRITERS_FINISH: &str = "LOCK TABLE grants, revocations IN SHARE MODE";
 
 /// The first six bytes of a value name its key (`standin::vault::header`). A grant counts once for each key. Every

@@ -12,8 +12,8 @@
 //! One that comes late is refused ([`MOST`]): whoever asks what may still be under way has a bound (`reports.rs`).
 //!
 //! A transaction that the server still works on makes the fence wait for it. The fence is a write like any other: its
-//! COMMIT waits for the standbys that the server waits for, and they have what was before it, too. So nothing is ever repeated that may
-//! have been done, and nothing is reported as failed that was.
+//! COMMIT waits for the standbys that the server waits for, and they have what was before it, too. So nothing is ever
+//! repeated that may have been done, and nothing is reported as failed that was.
 
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;

@@ -1,8 +1,9 @@
 //! The schema: which migrations the database has had, and bringing it up to date.
 //!
 //! All that is missing is done in one transaction, which PostgreSQL can: whoever is killed in the middle has done
-//! nothing. Where a server cannot, a database that is in use is left alone (`spread.rs`). Each migration first puts its number into the history, so that of two processes that do this at the same
-//! time one waits for the other's transaction and then finds it done. No other lock is needed.
+//! nothing. Where a server cannot, a database that is in use is left alone (`spread.rs`). Each migration first puts its
+//! number into the history, so that of two processes that do this at the same time one waits for the other's
+//! transaction and then finds it done. No other lock is needed.
 //!
 //! ```text
 //! a table is in use ─▶ waits a second, in which others wait behind it ─▶ takes all back ─▶ a pause, for others ─▶ again

@@ -23,9 +23,10 @@
 //!   It is applied forward while the row stands at its generation or before and nobody has asked since; where
 //!   somebody has, it is a spare: a refusal looks for it (`Recall`), and its node tries to bring it once a minute.
 //!   Questions have numbers for that, later ones higher: a lease keeps the newest, an answer that of its own. Whoever
-//!   only brings an answer counts none, and who surely was not answered takes its own back. A number is the database's time, so that a standby which has no
-//!   lease, or one of before, goes on above: nobody asks there for longer than clocks are apart. Who claims and dies
-//!   before it asks is counted all the same, since nobody can tell; an answer of before is a spare then.
+//!   only brings an answer counts none, and who surely was not answered takes its own back. A number is the
+//!   database's time, so that a standby which has no lease, or one of before, goes on above: nobody asks there for
+//!   longer than clocks are apart. Who claims and dies before it asks is counted all the same, since nobody can tell;
+//!   an answer of before is a spare then.
 //! - **A question whose answer is lost is asked again at once**, unless the provider wants to be left alone: one with
 //!   a grace time still takes the old token. The lease stays as a record of it (`Yield`), so that whoever is refused
 //!   later can say that a rotation was lost and not that the user took it back.

@@ -2,8 +2,9 @@
 //!
 //! Unwrapped keys live in memory, wiped when dropped. A vault that holds data keys which none of the key-encryption
 //! keys at hand unwraps refuses to start: making new keys would make every stored token worthless. A tenant's that
-//! cannot be had is left out, and is that tenant's trouble alone; so is a retired one, which no row needs. Once the ring is in use,
-//! a new key is missing until somebody has asked for it; what sealed before goes on until the one that seals now is here.
+//! cannot be had is left out, and is that tenant's trouble alone; so is a retired one, which no row needs. Once the
+//! ring is in use, a new key is missing until somebody has asked for it; what sealed before goes on until the one that
+//! seals now is here.
 
 use std::collections::BTreeMap;
 use std::fmt;
