@@ -3,8 +3,12 @@
 //! First the data keys, under the active key-encryption key; then tokens, under the active data key, some
 //! rows at a time. Whatever stops it, what is done is done, and the next run goes on from there. Data keys that the active
 //! key-encryption key wraps already are wrapped anew only if that is asked for: with the newest version of it.
+//!
+//! It takes from the processors what others leave ([`Cli::can_wait`](crate::cli::Cli::can_wait)). On a machine that leaves
+//! little, a transaction could hold up the service's writes for long, and so the rows of one are fewer then.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{bail, ensure};
 use serde_json::json;
@@ -13,10 +17,14 @@ use standin::vault::{Rewrap, Rotation, WrapAgain};
 use crate::cli::output;
 use crate::cli::source::ConfigFile;
 
+/// A batch that took longer was too large.
+const LONG: Duration = Duration::from_millis(100);
+
 /// The arguments.
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
-    /// How many rows share a transaction: a service that runs waits for one of them at most.
+    /// How many rows share a transaction at most: a service that runs waits for one of them, and one that takes longer
+    /// than a tenth of a second is followed by smaller ones.
     #[arg(long, value_name = "ROWS", default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     batch: u32,
     /// Wrap every data key anew, those too that the active key-encryption key wraps already: a key service does it with
@@ -71,12 +79,12 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
 async fn batches(
     rotation: &Rotation,
     rewrap: &mut Rewrap<'_>,
-    rows: usize,
+    most: usize,
 ) -> anyhow::Result<bool> {
     let total = rotation.left().await?;
     let interrupted = tokio::signal::ctrl_c();
     tokio::pin!(interrupted);
-    let mut shown = None;
+    let (mut shown, mut rows) = (None, most);
     loop {
         // Between two batches and not within one, so that what was done is counted.
         tokio::select! {
@@ -86,8 +94,10 @@ async fn batches(
         }
         let began = tokio::time::Instant::now();
         let goes_on = rewrap.next_batch(rows).await?;
+        let took = began.elapsed();
+        rows = next_size(rows, took, most);
         // Writers take turns, and nobody queues for the database: the service gets as long as we had.
-        tokio::time::sleep(began.elapsed()).await;
+        tokio::time::sleep(took).await;
         if !goes_on {
             return Ok(true);
         }
@@ -97,5 +107,30 @@ async fn batches(
             shown = percent;
             output::complain(&format!("{done} of {total} rows"));
         }
+    }
+}
+
+/// How many rows the next batch has, after one of `rows` that took this long.
+fn next_size(rows: usize, took: Duration, most: usize) -> usize {
+    if took > LONG { rows.div_ceil(2) } else { (rows * 2).min(most) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn batches_are_smaller_while_they_take_long_and_as_large_as_allowed_again_afterwards() {
+        let mut rows = 200;
+        let mut sizes = |took| {
+            let next = |_| {
+                rows = next_size(rows, took, 200);
+                rows
+            };
+            (0..9).map(next).collect::<Vec<_>>()
+        };
+        assert_eq!(sizes(LONG), [200; 9]);
+        assert_eq!(sizes(LONG * 2), [100, 50, 25, 13, 7, 4, 2, 1, 1]);
+        assert_eq!(sizes(LONG), [2, 4, 8, 16, 32, 64, 128, 200, 200]);
     }
 }
