@@ -72,11 +72,12 @@ const TIMELINE: &str = concat!(
     timeline!("$1"),
     " AS timeline, (SELECT nullif(max(seen_at), 0) FROM timelines WHERE timeline IN ('restored', ",
     timeline!("$1"),
-    ")) AS seen_at"
+    ")) AS seen_at, (SELECT seen_at FROM timelines WHERE timeline = 'restored') AS restored_at"
 );
 const IS_NOTED: &str =
     concat!("SELECT 1 FROM timelines WHERE timeline = ", timeline!("$1"), " LIMIT 1");
-const RESTORED: &str = "SELECT timeline, seen_at FROM timelines WHERE timeline = 'restored'";
+const RESTORED: &str =
+    "SELECT timeline, seen_at, seen_at AS restored_at FROM timelines WHERE timeline = 'restored'";
 const NOTE: &str = note_timeline!("$1");
 /// `$2` is for how long nobody asks on a new one.
 const HELD_OFF: &str = concat!(
@@ -154,7 +155,8 @@ pub(super) async fn held_off(
 fn timeline_of(row: &Row) -> Result<Timeline, StoreError> {
     let mut cells = Cells::of(row, "timelines");
     let (name, since) = (cells.text("timeline")?, cells.take("seen_at", optional(instant))?);
-    Ok(Timeline { name, since })
+    let restored_at = cells.take("restored_at", optional(instant))?;
+    Ok(Timeline { name, since, restored_at })
 }
 
 async fn read(connection: &Connection, cluster: &str) -> Done<Option<Timeline>> {

@@ -89,7 +89,8 @@ impl Refreshes for SqliteStore {
             one(connection, RESTORED, [], |row| {
                 let mut cells = Cells::of(row, "timelines");
                 let name = cells.text("timeline")?;
-                Ok(Timeline { name, since: Some(cells.instant("seen_at")?) })
+                let at = Some(cells.instant("seen_at")?);
+                Ok(Timeline { name, since: at, restored_at: at })
             })
         })
     }

@@ -52,8 +52,12 @@ impl Doubt {
         self.slot(now).exchanges += 1;
     }
 
-    /// The provider says that a grant is dead.
-    pub(super) fn refused(&mut self, now: Timestamp) -> Verdict {
+    /// The provider says that a grant is dead. One that `is_expected` to be says nothing about others; while it is
+    /// doubted whether the provider knows us at all, it says as little as they do.
+    pub(super) fn refused(&mut self, is_expected: bool, now: Timestamp) -> Verdict {
+        if is_expected && self.since.is_none() {
+            return Verdict::Believed;
+        }
         let slot = self.slot(now);
         slot.exchanges += 1;
         slot.refusals += 1;
@@ -106,23 +110,23 @@ mod tests {
     }
 
     fn refuse(doubt: &mut Doubt, times: u64, now: Timestamp) -> Vec<Verdict> {
-        (0..times).map(|_| doubt.refused(now)).collect()
+        (0..times).map(|_| doubt.refused(false, now)).collect()
     }
 
     #[test]
     fn the_twentieth_of_a_minute_is_doubted_and_all_after_it() {
         let mut doubt = Doubt::default();
         assert_eq!(refuse(&mut doubt, 19, at(0)), [Verdict::Believed; 19]);
-        assert_eq!(doubt.refused(at(59)), NEWLY);
-        assert_eq!(doubt.refused(at(60)), DOUBTED);
-        assert_eq!(doubt.refused(at(3600)), DOUBTED);
+        assert_eq!(doubt.refused(false, at(59)), NEWLY);
+        assert_eq!(doubt.refused(false, at(60)), DOUBTED);
+        assert_eq!(doubt.refused(false, at(3600)), DOUBTED);
     }
 
     #[test]
     fn refusals_that_come_one_by_one_are_believed() {
         let mut doubt = Doubt::default();
         for second in 0..1000 {
-            assert_eq!(doubt.refused(at(second * 4)), Verdict::Believed);
+            assert_eq!(doubt.refused(false, at(second * 4)), Verdict::Believed);
         }
     }
 
@@ -132,7 +136,7 @@ mod tests {
         (0..1000).for_each(|_| doubt.granted(at(0)));
         // 52 of 1,052 are less than one in twenty, 53 of 1,053 are more.
         assert_eq!(refuse(&mut doubt, 52, at(1)), [Verdict::Believed; 52]);
-        assert_eq!(doubt.refused(at(1)), NEWLY);
+        assert_eq!(doubt.refused(false, at(1)), NEWLY);
     }
 
     #[test]
@@ -141,14 +145,25 @@ mod tests {
         refuse(&mut doubt, 25, at(0));
         doubt.granted(at(30));
         assert_eq!(refuse(&mut doubt, 19, at(30)), [Verdict::Believed; 19]);
-        assert_eq!(doubt.refused(at(30)), NEWLY);
+        assert_eq!(doubt.refused(false, at(30)), NEWLY);
+    }
+
+    #[test]
+    fn what_is_expected_raises_no_doubt_and_is_doubted_like_all_others_once_there_is_one() {
+        let mut doubt = Doubt::default();
+        let expected: Vec<_> = (0..100).map(|_| doubt.refused(true, at(0))).collect();
+        assert_eq!(expected, [Verdict::Believed; 100]);
+        assert_eq!(refuse(&mut doubt, 20, at(0))[19], NEWLY);
+        assert_eq!(doubt.refused(true, at(1)), DOUBTED);
+        doubt.granted(at(2));
+        assert_eq!(doubt.refused(true, at(3)), Verdict::Believed);
     }
 
     #[test]
     fn after_an_hour_without_a_success_it_is_believed() {
         let mut doubt = Doubt::default();
         refuse(&mut doubt, 20, at(0));
-        assert_eq!(doubt.refused(at(3599)), DOUBTED);
+        assert_eq!(doubt.refused(false, at(3599)), DOUBTED);
         assert_eq!(refuse(&mut doubt, 100, at(3600)), [Verdict::Believed; 100]);
         doubt.granted(at(3601));
         assert_eq!(refuse(&mut doubt, 20, at(3601))[19], NEWLY);

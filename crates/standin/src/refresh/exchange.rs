@@ -1,6 +1,7 @@
 //! What a flight is made of: whether a token need be asked for, whether it may be, and what an answer is believed.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use url::Url;
 
@@ -14,9 +15,15 @@ use crate::core::Core;
 use crate::id::GrantId;
 use crate::provider::{Provider, ProviderProfile, TokenResponse, is_about_somebody_else};
 use crate::secret::{AccessToken, RefreshToken};
-use crate::store::StoreError;
+use crate::store::{StoreError, Timeline};
 use crate::time::Timestamp;
 use crate::vault::{Grant, GrantState, LASTING_TOKEN_LIFE, ReauthReason, VaultError};
+
+/// Once it is so old, no journal brings an answer any more.
+const JOURNALS_KEEP: Duration = Duration::from_hours(24);
+/// How long after a backup was put back many refusals are nobody's fault: until those jobs, too, have asked that run once a
+/// week.
+const AFTERMATH: Duration = Duration::from_hours(7 * 24);
 
 /// Asks providers for the grants of a vault.
 pub(super) struct Exchange {
@@ -78,25 +85,21 @@ impl Exchange {
     /// Whether the provider may replace its refresh token, or has done so before, whatever is known of it.
     ///
     /// A new consent begins a generation, too, and nothing in a grant tells that from a rotation: a grant that its user has
-    /// given twice is leased also where it need not be. It costs a statement for each refresh, a wait after a failover, and
-    /// `rotation_lost` for a reason where its user may have taken it back; never a token.
+    /// given twice is leased also where it need not be. It costs a statement for each refresh and a wait after a failover.
     pub(super) fn may_rotate(&self, grant: &Grant) -> bool {
         let has_rotated = grant.generation > 1;
         has_rotated || self.profile_of(grant).rotates.is_possible()
     }
 
     /// Whether a refresh token that came after the one in the row may have gone with the server that had it, or is not in
-    /// the backup that was put back, and the one in the row have died of it: then a refusal is what was to be expected, and
-    /// says nothing of other grants.
-    pub(super) async fn may_be_behind(&self, grant: &Grant) -> Result<bool, StoreError> {
-        if !self.may_rotate(grant) || self.profile_of(grant).keeps_replaced_tokens() {
-            return Ok(false);
+    /// the backup that was put back, and the one in the row have died of it.
+    pub(super) async fn behind(&self, grant: &Grant) -> Result<Option<Behind>, StoreError> {
+        let profile = self.profile_of(grant);
+        if !profile.rotates.is_possible() || profile.keeps_replaced_tokens() {
+            return Ok(None);
         }
         let timeline = self.core.store.timeline().await?;
-        let since = timeline.and_then(|timeline| timeline.since).unwrap_or_default();
-        // A journal may have brought one since, and not the newest.
-        let was_brought = grant.generation > 1 && grant.given_at() < since;
-        Ok(grant.updated_at < since || was_brought)
+        Ok(timeline.and_then(|timeline| Behind::of(grant, &timeline, self.core.now())))
     }
 
     /// Whether the provider may be asked at all.
@@ -167,6 +170,26 @@ impl Exchange {
     }
 }
 
+/// What is known of a refresh token that may not be the newest of its grant.
+pub(super) struct Behind {
+    /// Whether many are: then their refusals say nothing about the provider.
+    pub(super) is_one_of_many: bool,
+}
+
+impl Behind {
+    fn of(grant: &Grant, timeline: &Timeline, now: Timestamp) -> Option<Self> {
+        let since = timeline.since?;
+        // A journal may have brought one since, and not the newest.
+        let was_brought = grant.generation > 1
+            && grant.given_at() < since
+            && grant.updated_at < since.after(JOURNALS_KEEP);
+        // A failover loses what was given within seconds, and that is few; a backup, all that was given since it was made.
+        let is_one_of_many =
+            timeline.restored_at.is_some_and(|restored_at| now < restored_at.after(AFTERMATH));
+        (grant.updated_at < since || was_brought).then_some(Self { is_one_of_many })
+    }
+}
+
 pub(super) fn fresh(grant: &Grant, access_token: AccessToken, now: Timestamp) -> FreshToken {
     let is_lasting = grant.is_lasting();
     FreshToken {
@@ -191,5 +214,47 @@ fn inconsistent(grant: &Grant) -> StoreError {
         table: "grants",
         column: "token_endpoint",
         row: grant.id.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::conformance::samples;
+
+    const HOUR: Duration = Duration::from_hours(1);
+
+    fn at(hours: u64) -> Timestamp {
+        Timestamp::from_unix_seconds(1_000_000).after(Duration::from_secs(hours * 3_600))
+    }
+
+    /// Given when it was made, and written at `hours`.
+    fn grant(generation: u64, hours: u64) -> Grant {
+        let mut grant = samples::grant(1);
+        (grant.generation, grant.created_at, grant.updated_at) = (generation, at(0), at(hours));
+        grant.tokens.trace = None;
+        grant
+    }
+
+    fn behind(grant: &Grant, restored_at: Option<Timestamp>, now: Timestamp) -> Option<bool> {
+        let timeline = Timeline { name: "7".to_owned(), since: Some(at(100)), restored_at };
+        Behind::of(grant, &timeline, now).map(|behind| behind.is_one_of_many)
+    }
+
+    #[test]
+    fn whoever_was_written_before_the_server_is_behind_and_a_restore_makes_them_many_for_a_week() {
+        let restored_at = Some(at(100));
+        assert_eq!(behind(&grant(1, 99), None, at(101)), Some(false));
+        assert_eq!(behind(&grant(1, 99), restored_at, at(101)), Some(true));
+        assert_eq!(behind(&grant(1, 99), restored_at, at(100).after(AFTERMATH)), Some(false));
+        assert_eq!(behind(&grant(1, 100), restored_at, at(101)), None);
+    }
+
+    #[test]
+    fn what_a_journal_may_have_brought_since_is_behind_and_what_was_written_later_is_not() {
+        let brought_at = |hours| behind(&grant(2, hours), None, at(1_000));
+        assert!(brought_at(100).is_some() && brought_at(123).is_some());
+        assert_eq!(brought_at(124), None);
+        assert_eq!(JOURNALS_KEEP, HOUR * 24);
     }
 }

@@ -17,7 +17,7 @@ use super::{lasting, lineage, points};
 use crate::fail_point::FailPoint;
 use crate::id::RefreshId;
 use crate::measure;
-use crate::provider::{OAuthError, TokenError, TokenResponse};
+use crate::provider::{Grace, OAuthError, TokenError, TokenResponse};
 use crate::revoke;
 use crate::store::{Claimed, Committed, LeaseEnd, RefreshClaim, StoreError};
 use crate::vault::{Destination, Grant, GrantState, ReauthReason};
@@ -29,8 +29,8 @@ const LEASE: Duration = Duration::from_secs(12);
 const ASK_WITHIN: Duration = Duration::from_secs(3);
 /// How long somebody waits for another node's lease.
 const PATIENCE: Duration = Duration::from_secs(15);
-/// How long a lease is nobody's at most where its provider wants to be left alone: whoever has an answer to bring, or a new
-/// consent, waits for it, too.
+/// How long a lease is nobody's at most where its provider wants to be left alone: whoever has an answer to bring waits for
+/// it, too.
 const LONGEST_REST: Duration = Duration::from_mins(1);
 /// How long an answer waits for a database that is away, when nobody waits for it any more.
 const LONGEST_PATIENCE: Duration = Duration::from_hours(1);
@@ -119,6 +119,8 @@ impl<'a> Flight<'a> {
             tracing::error!(grant.id = %id, "an answer of the journal does not open; it is left where it is");
             return Err(later(None));
         };
+        // It waits in the journal for a key that is not to be had, and not here, with the upkeep behind it.
+        self.exchange.core.vault.require_sealing(&grant)?;
         let given = answer.given();
         self.hand = Some(answer);
         self.fly(Goal::Replay(given)).await
@@ -248,13 +250,16 @@ impl<'a> Flight<'a> {
     async fn claim(&mut self, generation: u64, asks: bool) -> Result<Event, RefreshFailure> {
         // To a grant that was taken back nothing is brought: the lease is taken, so that it ends.
         let is_there = self.row.as_ref().is_some_and(|row| row.state != GrantState::Revoked);
-        if is_there
-            && self.hand.is_none()
-            && let found = self.recall(generation).await?
-            && found != Event::Recalled(None)
-        {
-            // Nobody may spend a token for which there is an answer, and nobody else brings this one.
-            return Ok(found);
+        let mut unreadable = None;
+        if is_there && self.hand.is_none() {
+            match self.recall(generation).await {
+                Ok(Event::Recalled(None)) => {}
+                // Nobody may spend a token for which there is an answer, and nobody else brings this one.
+                Ok(found) => return Ok(found),
+                // Nor one whose answer does not open now; its lease goes to the end of the queue.
+                Err(failure) if self.goal == Goal::Resolve => unreadable = Some(failure),
+                Err(failure) => return Err(failure),
+            }
         }
         if let (Goal::Token, true, Some(row)) = (self.goal, asks, &self.row) {
             // No lease for what may not be asked, or not now. Whoever resolves one takes it in any case: it must come
@@ -287,6 +292,10 @@ impl<'a> Flight<'a> {
                 }
                 (self.claimed_at, self.has_asked) = (Some(claimed_at), false);
                 self.is_record = unresolved > 0;
+                if let Some(failure) = unreadable {
+                    self.give_way(false).await;
+                    return Err(failure);
+                }
                 Event::Claimed { generation, unresolved, question }
             }
         })
@@ -355,21 +364,21 @@ impl<'a> Flight<'a> {
         Ok(Event::Answered { rotated })
     }
 
-    /// What is told of an answer. A refusal that was to be expected says nothing of other grants; whether it was, only the
-    /// database knows. `None` if that is away.
+    /// What is told of an answer. Whether a refusal was to be expected, only the database knows. `None` if that is away.
     async fn heard(
         &mut self,
         grant: &Grant,
         answer: &Result<TokenResponse, TokenError>,
     ) -> Result<Option<Asked>, RefreshFailure> {
         let asked = Asked::of(answer);
-        if asked != Asked::GrantRefused {
+        if !matches!(asked, Asked::GrantRefused { .. }) {
             return Ok(Some(asked));
         }
-        let is_behind = self.exchange.may_be_behind(grant).await;
-        let Some(is_behind) = self.available(is_behind)? else { return Ok(None) };
-        self.refused_as = is_behind.then_some(ReauthReason::RotationLost);
-        Ok(Some(if is_behind { Asked::Answered } else { asked }))
+        let behind = self.exchange.behind(grant).await;
+        let Some(behind) = self.available(behind)? else { return Ok(None) };
+        self.refused_as = behind.is_some().then_some(ReauthReason::RotationLost);
+        let is_expected = behind.is_some_and(|behind| behind.is_one_of_many);
+        Ok(Some(Asked::GrantRefused { is_expected }))
     }
 
     fn refused(&mut self, error: TokenError, is_believed: bool) -> Event {
@@ -388,12 +397,27 @@ impl<'a> Flight<'a> {
                 Event::Lost { ask_again: true }
             }
             fate => {
+                let fate = self.in_good_time(fate);
                 self.failure = Some(self.exchange.hold(id, fate));
                 match fate {
                     Fate::Ambiguous { .. } => Event::Lost { ask_again: false },
                     _ => Event::Failed,
                 }
             }
+        }
+    }
+
+    /// Where an earlier question has had no answer, or this one, its provider is not left alone for as long as it wants.
+    fn in_good_time(&self, fate: Fate) -> Fate {
+        let shorter = |wait: Duration| wait.min(self.longest_rest());
+        match fate {
+            Fate::Ambiguous { retry_after } if self.is_leased => {
+                Fate::Ambiguous { retry_after: retry_after.map(shorter) }
+            }
+            Fate::Later { retry_after } if self.is_record => {
+                Fate::Later { retry_after: retry_after.map(shorter) }
+            }
+            fate => fate,
         }
     }
 
@@ -490,9 +514,20 @@ impl<'a> Flight<'a> {
     async fn give_way(&mut self, has_asked: bool) -> Event {
         self.claimed_at = None;
         let (core, grant, now) = (&self.exchange.core, self.target.grant, self.exchange.now());
-        let due_in = self.exchange.holds.told(grant, now).unwrap_or_default().min(LONGEST_REST);
+        let due_in = self.exchange.holds.told(grant, now).unwrap_or_default();
+        let due_in = due_in.min(self.longest_rest());
         report(core.store.yield_refresh(grant, self.attempt, now, due_in, has_asked).await);
         Event::Done
+    }
+
+    /// What an unanswered question has brought is found out with the old refresh token, and in good time before its grace
+    /// is over.
+    fn longest_rest(&self) -> Duration {
+        let grace = self.row.as_ref().map(|grant| self.exchange.profile_of(grant).grace);
+        match grace.unwrap_or_default() {
+            Grace::For(grace) => LONGEST_REST.min(grace / 4),
+            Grace::None | Grace::Unknown | Grace::Unlimited => LONGEST_REST,
+        }
     }
 
     /// Longer each time, and not for ever, unless an answer waits for its row.

@@ -68,7 +68,10 @@ pub(super) enum Outcome {
     /// It gave a token.
     Granted,
     /// It says that the grant is dead.
-    GrantRefused,
+    GrantRefused {
+        /// Whether that many others are is known already, and no fault of the provider's or ours.
+        is_expected: bool,
+    },
     /// Nothing was sent.
     NotAsked,
     /// It is too much for it.
@@ -87,7 +90,9 @@ impl Outcome {
                 TokenError::Ambiguous { retry_after } | TokenError::Unavailable { retry_after },
             ) => Self::Failed { retry_after },
             Err(TokenError::Throttled { retry_after }) => Self::Throttled { retry_after },
-            Err(TokenError::Refused(OAuthError::InvalidGrant)) => Self::GrantRefused,
+            Err(TokenError::Refused(OAuthError::InvalidGrant)) => {
+                Self::GrantRefused { is_expected: false }
+            }
             Err(TokenError::Refused(
                 OAuthError::InvalidClient | OAuthError::UnauthorizedClient,
             )) => Self::ClientRefused,
@@ -245,7 +250,7 @@ impl State {
                 self.doubt.granted(now);
                 heard.has_closed = self.breaker.answered(ticket);
             }
-            Outcome::GrantRefused => match self.doubt.refused(now) {
+            Outcome::GrantRefused { is_expected } => match self.doubt.refused(is_expected, now) {
                 Verdict::Believed => heard.has_closed = self.breaker.answered(ticket),
                 Verdict::Doubted { is_new } => {
                     heard.is_believed = false;

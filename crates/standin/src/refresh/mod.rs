@@ -353,23 +353,27 @@ impl Refresher {
     /// was away.
     ///
     /// Of each grant the newest: with it in its row, the others have nothing to say. Whoever looks after leases waits for
-    /// this, so it does not take its time.
+    /// this, and not for those that take long: they go on by themselves, and are no longer waited for.
     ///
-    /// Whether all is done that can be: not so, if the database was away for one of them.
+    /// Whether all is done that can be: not so, if the database was away for one of them, or time was up.
     pub(crate) async fn replay(&self) -> bool {
         let kept = self.exchange.journal.kept().into_iter();
-        self.replay_those(kept.map(|record| record.grant).collect()).await
+        let all = self.replay_those(kept.map(|record| record.grant).collect());
+        timeout(LOOK, all).await.unwrap_or(false)
     }
 
     /// The same, of those that wait: what was a spare then may be the newest by now, since whoever took the lease after it
-    /// has never asked. Those that take long go on by themselves.
+    /// has never asked.
     pub(crate) async fn replay_waiting(&self) {
         let waiting = self.exchange.journal.waiting_for();
         drop(timeout(LOOK, self.replay_those(waiting)).await);
     }
 
     async fn replay_those(&self, grants: BTreeSet<GrantId>) -> bool {
-        let grants = futures_util::stream::iter(grants);
+        // Whoever waits for a flight that is in the air keeps no other waiting.
+        let (flying, waiting): (Vec<_>, Vec<_>) =
+            grants.into_iter().partition(|grant| self.flights.is_flying(grant));
+        let grants = futures_util::stream::iter(waiting.into_iter().chain(flying));
         let are_done = grants.map(|grant| self.replay_one(grant)).buffer_unordered(REPLAYS);
         are_done.fold(true, async |all, is_done| all && is_done).await
     }

@@ -62,6 +62,8 @@ pub struct Timeline {
     pub name: String,
     /// When it was begun, as far as we have seen, or a backup was put back, whichever was later; `None` for the first.
     pub since: Option<Timestamp>,
+    /// When a backup was put back, if one ever was.
+    pub restored_at: Option<Timestamp>,
 }
 
 /// How much longer than a lease lasts nobody asks after a failover.

@@ -26,6 +26,9 @@ fn ask(guard: &Arc<Guard>, number: u32, now: Timestamp, outcome: Outcome) -> Opt
     Some(pass.heard(outcome, now, Share(0)))
 }
 
+const REFUSED: Outcome = Outcome::GrantRefused { is_expected: false };
+const EXPECTED: Outcome = Outcome::GrantRefused { is_expected: true };
+
 #[test]
 fn each_client_has_one_guard_of_its_own() {
     let guards = Guards::default();
@@ -76,19 +79,30 @@ fn a_refused_registration_that_comes_and_goes_is_an_alarm_an_hour() {
 fn too_many_dead_grants_at_once_are_not_believed_and_nobody_asks() {
     let guard = guard(1000);
     let believed = (0..1000).filter(|number| {
-        let heard = ask(&guard, *number, at(0), Outcome::GrantRefused);
+        let heard = ask(&guard, *number, at(0), REFUSED);
         heard.is_some_and(|heard| heard.is_believed)
     });
     assert_eq!(believed.count(), 19);
     let shut = guard.shut(at(0)).unwrap();
     assert_eq!((shut.why, shut.wait), (Why::Doubt, WHILE_IN_DOUBT));
     // The probe says the same, and is no more believed.
-    let probe = ask(&guard, 1, at(60_000), Outcome::GrantRefused).unwrap();
+    let probe = ask(&guard, 1, at(60_000), REFUSED).unwrap();
     assert_eq!((probe.is_believed, probe.alarm), (false, None));
     assert!(ask(&guard, 1, at(60_000), Outcome::Granted).is_none());
     // One grant that lives ends it.
     assert!(ask(&guard, 2, at(120_000), Outcome::Granted).unwrap().has_closed);
-    assert!(ask(&guard, 3, at(120_000), Outcome::GrantRefused).unwrap().is_believed);
+    assert!(ask(&guard, 3, at(120_000), REFUSED).unwrap().is_believed);
+}
+
+#[test]
+fn a_refusal_that_was_expected_opens_nothing_and_is_no_way_out_of_a_doubt() {
+    let guard = guard(1000);
+    let heard = (0..100).map(|number| ask(&guard, number, at(0), EXPECTED).unwrap());
+    assert!(heard.into_iter().all(|heard| heard.is_believed && heard.alarm.is_none()));
+    (0..20).for_each(|number| assert!(ask(&guard, number, at(0), REFUSED).is_some()));
+    let probe = ask(&guard, 1, at(60_000), EXPECTED).unwrap();
+    assert_eq!((probe.is_believed, probe.has_closed), (false, false));
+    assert!(guard.shut(at(60_000)).is_some());
 }
 
 #[test]
@@ -96,7 +110,7 @@ fn questions_that_were_under_way_when_the_doubt_began_are_not_believed() {
     let guard = guard(1000);
     let passes: Vec<_> =
         (0..100).map(|number| guard.enter(grant(number), at(0)).unwrap()).collect();
-    let heard = |pass: Pass| pass.heard(Outcome::GrantRefused, at(0), Share(0));
+    let heard = |pass: Pass| pass.heard(REFUSED, at(0), Share(0));
     let heard: Vec<_> = passes.into_iter().map(heard).collect();
     assert_eq!(heard.iter().filter(|heard| heard.is_believed).count(), 19);
     assert_eq!(heard.iter().filter(|heard| heard.alarm.is_some()).count(), 1);

@@ -218,7 +218,15 @@ fn rf_9_what_waits_in_the_journal_is_brought_while_nothing_else_happens() {
 /// token.
 #[test]
 fn d2_a_provider_that_wants_to_be_left_alone_is_by_all_nodes() {
-    assert_eq!(in_its_own_time(world::returns::asks_who_wants_to_be_left_alone()), (1, 2));
+    let asked = in_its_own_time(world::returns::asks_who_wants_to_be_left_alone(WITHOUT));
+    assert_eq!(asked, (1, 2));
+}
+
+/// What the question may have brought would have been gone with the grace: it is found out in good time.
+#[test]
+fn d2_a_provider_that_wants_to_be_left_alone_is_until_a_quarter_of_its_grace_is_over() {
+    let asked = in_its_own_time(world::returns::asks_who_wants_to_be_left_alone(WITH_GRACE));
+    assert_eq!(asked, (2, 2));
 }
 
 /// Keys that could not be read were taken for a key that is gone: the token was wiped, and lived on at its provider.

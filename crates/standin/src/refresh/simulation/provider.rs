@@ -11,6 +11,7 @@ use http::{HeaderMap, StatusCode};
 use tokio::time::Instant;
 
 use crate::http::{Request, Response};
+use crate::provider::Grace;
 
 /// What it allows.
 #[derive(Clone, Copy, Debug)]
@@ -78,6 +79,12 @@ impl Provider {
 
     pub(super) fn stumble_once(&self, rest: Duration) {
         *self.stumbles.lock().unwrap() = Some(rest);
+    }
+
+    /// As it is written down.
+    pub(super) fn grace(&self) -> Grace {
+        let grace = self.rules.grace;
+        if grace.is_zero() { Grace::None } else { Grace::For(grace) }
     }
 
     /// The user takes it back there.

@@ -19,8 +19,8 @@ use super::{WITH_GRACE, WITHOUT};
 use crate::entropy::SeededEntropy;
 use crate::id::GrantId;
 use crate::provider::{
-    AnswerForm, Certainty, ClientAuthentication, ProviderConfig, ProviderKind, ProviderProfile,
-    RefreshRate, Registration, Scopes, Transport, UserAuthentication,
+    AnswerForm, Certainty, ClientAuthentication, Grace, ProviderConfig, ProviderKind,
+    ProviderProfile, RefreshRate, Registration, Scopes, Transport, UserAuthentication,
 };
 use crate::refresh::{FreshToken, Need, RefreshFailure};
 use crate::secret::{AccessToken, ClientSecret, RefreshToken};
@@ -421,7 +421,7 @@ impl World {
                 .clock(life.clone())
                 .entropy(SeededEntropy::new(self.lives))
                 .journal(life)
-                .provider(config())
+                .provider(config(self.ground.provider.grace()))
                 .build(&self.keys)
                 .await
                 .unwrap();
@@ -534,8 +534,8 @@ async fn demand(standin: &Standin, id: GrantId) -> Option<FreshToken> {
     refresher.ensure_fresh(&grant, need).await.ok()
 }
 
-fn config() -> ProviderConfig {
-    let profile = ProviderProfile { rotates: Certainty::Yes, ..ProviderProfile::UNKNOWN };
+fn config(grace: Grace) -> ProviderConfig {
+    let profile = ProviderProfile { rotates: Certainty::Yes, grace, ..ProviderProfile::UNKNOWN };
     ProviderConfig {
         id: samples::google(),
         kind: ProviderKind::Oidc(profile),

@@ -130,7 +130,7 @@ impl MemoryStore {
         let mut tables = self.tables();
         (tables.grants, tables.leases) = (to.0, to.1);
         let name = format!("{:08X}", now.unix_ms());
-        tables.timeline = Some(Timeline { name, since: Some(now) });
+        tables.timeline = Some(Timeline { name, since: Some(now), restored_at: None });
     }
 }
 

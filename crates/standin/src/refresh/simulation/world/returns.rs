@@ -45,10 +45,10 @@ pub(in super::super) async fn brings_a_spare_to_a_grant_that_has_died() -> bool 
 }
 
 /// How often a provider is asked that wants to be left alone for half a minute, until that is over, and in all.
-pub(in super::super) async fn asks_who_wants_to_be_left_alone() -> (usize, usize) {
+pub(in super::super) async fn asks_who_wants_to_be_left_alone(rules: Rules) -> (usize, usize) {
     const REST: Duration = Duration::from_secs(30);
     const NEARLY: Duration = Duration::from_secs(25);
-    let mut world = World::new(1, WITHOUT).await;
+    let mut world = World::new(1, rules).await;
     for index in 0..NODES {
         world.start(index).await;
     }
