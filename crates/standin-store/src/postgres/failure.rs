@@ -6,7 +6,7 @@
 use deadpool_postgres::{PoolError, TimeoutType};
 use standin::store::StoreError;
 use tokio_postgres::Error;
-use tokio_postgres::error::SqlState;
+use tokio_postgres::error::{DbError, SqlState};
 
 /// Why a read or a write did not happen.
 #[derive(Debug)]
@@ -122,7 +122,7 @@ fn has_io(error: &Error) -> bool {
 /// What an operator can act on, and PostgreSQL's own words.
 fn words(error: &Error) -> String {
     let cause = match error.code().map(SqlState::code) {
-        Some("23502") => {
+        Some("23502") if is_of_an_intent(error) => {
             "the transaction came to its COMMIT too late: its process had been stopped"
         }
         Some("25006") => "the server takes no writes: it is not the primary, or was made read-only",
@@ -141,6 +141,11 @@ fn words(error: &Error) -> String {
         None => "the server cannot be reached",
     };
     format!("{cause} ({})", chain(error))
+}
+
+/// What an intent that comes too late is refused for (`intents.rs`). Any other row without a value is another matter.
+fn is_of_an_intent(error: &Error) -> bool {
+    error.as_db_error().and_then(DbError::table) == Some("write_intents")
 }
 
 fn pool_words(error: &PoolError) -> String {

@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use standin::store::conformance::samples::{
-    at, grant, grant_id, hash_bytes, identity, next, sign_in, user,
+    at, attempt, grant, grant_id, hash_bytes, identity, next, sign_in, user,
 };
 use standin::store::{
-    About, DataKeys, Duties, Grants, Housekeeping, News, Signal, Signals, SpentKind, StoreError,
-    Users,
+    About, Attempts, DataKeys, Duties, Grants, Housekeeping, News, Signal, Signals, SpentKind,
+    StoreError, Users,
 };
 use standin::vault::GrantState;
 use standin_store::postgres::PostgresStore;
@@ -36,6 +36,16 @@ async fn d25_a_server_that_stops_is_reported_and_used_again_when_it_is_back() {
     server.start();
     assert_eq!(store.ping().await, Ok(()));
     assert_eq!(store.replace_grant(next(&grant(1), at(9)), None).await, Ok(()));
+}
+
+/// What comes too late is refused for want of a value as well, but in another table.
+#[tokio::test]
+#[ignore = "needs a PostgreSQL server"]
+async fn a_row_that_lacks_a_value_is_not_said_to_come_too_late() {
+    let store = Fixture::fresh().await;
+    store.database.psql("ALTER TABLE attempts ADD COLUMN somebody_elses text NOT NULL");
+    let words = unavailable(store.consume_attempt(attempt(1)).await);
+    assert!(words.contains("the server refuses") && words.contains("23502"), "{words}");
 }
 
 /// As whoever moves the database elsewhere does: what is written here from now on would be lost.
