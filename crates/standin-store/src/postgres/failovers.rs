@@ -51,13 +51,13 @@ macro_rules! timeline {
     };
 }
 
-/// Puts the timeline in, if it is new. The first one of a database is no failover.
+/// Puts the timeline in, if it is new. The first one of a database is no failover, also if a restore is noted.
 macro_rules! note_timeline {
     ($cluster:literal) => {
         concat!(
             "INSERT INTO timelines (timeline, seen_at) SELECT ",
             $crate::postgres::failovers::timeline!($cluster),
-            ", CASE WHEN EXISTS (SELECT 1 FROM timelines) THEN ",
+            ", CASE WHEN EXISTS (SELECT 1 FROM timelines WHERE timeline <> 'restored') THEN ",
             $crate::postgres::failovers::now_ms!(),
             " ELSE 0 END ON CONFLICT (timeline) DO NOTHING"
         )

@@ -128,6 +128,19 @@ async fn st_7_since_when_a_restored_database_may_be_behind_is_known_on_postgresq
     assert!(store.timeline().await.unwrap().unwrap().since >= restored_at);
 }
 
+/// As `pg_upgrade` leaves it to whoever did that: the restore of long ago stays noted.
+#[tokio::test]
+#[ignore = "needs a PostgreSQL server"]
+async fn st_5_the_first_timeline_beside_a_restore_is_no_failover() {
+    let store = Fixture::fresh().await;
+    let restored = format!("INSERT INTO timelines VALUES ('restored', {})", at(1).unix_ms());
+    store.database.psql(&restored);
+    store.database.psql("DELETE FROM timelines WHERE timeline <> 'restored'");
+    let upgraded = PostgresStore::open(&store.database.url()).await.unwrap();
+    assert!(is_ours(&upgraded.claim_refresh(claim(1, true)).await.unwrap()));
+    assert_eq!(upgraded.timeline().await.unwrap().unwrap().since, Some(at(1)));
+}
+
 /// A node whose clock is an hour off neither takes a lease early nor keeps one longer.
 #[tokio::test]
 #[ignore = "needs a PostgreSQL server"]
