@@ -69,6 +69,17 @@ pub enum ServerError {
         /// What went wrong, or who is in the way.
         detail: String,
     },
+    /// The COMMIT that brings it up to date was sent, and not answered.
+    #[error(
+        "it is not known whether the database {server} was brought up to date: the COMMIT was not answered, and then \
+         {detail}; if commits wait for a standby, see whether it is there, end no session of ours, and run this again"
+    )]
+    MigrationUnanswered {
+        /// Which.
+        server: String,
+        /// What went wrong after that.
+        detail: String,
+    },
     /// Whoever answers has not proved to be the server, or has no TLS at all.
     #[error(
         "the PostgreSQL server {server} is not trusted ({detail}): it needs a certificate for this host name from \

@@ -82,25 +82,38 @@ pub(super) async fn pending(store: &PostgresStore) -> Result<Vec<Migration>, Ser
 /// From this number on migrations are PostgreSQL's own.
 const FIRST_OF_POSTGRES: i64 = 1001;
 
-/// Applies them, all or none.
+/// Applies them, all or none, and gives their names.
 pub(super) async fn migrate(store: &PostgresStore) -> Result<Vec<String>, ServerError> {
+    let mut unanswered = Vec::new();
+    match until_done(store, &mut unanswered).await {
+        Ok(()) => Ok(unanswered),
+        Err(error) if unanswered.is_empty() => Err(error),
+        Err(error) => Err(not_known(error)),
+    }
+}
+
+/// `unanswered` are those whose COMMIT was sent: without an answer they may be done, or be on their way to a standby.
+async fn until_done(
+    store: &PostgresStore,
+    unanswered: &mut Vec<String>,
+) -> Result<(), ServerError> {
     let until = Instant::now() + PATIENCE;
-    let (mut races, mut in_the_way, mut unanswered) = (0, String::new(), Vec::new());
+    let (mut races, mut in_the_way) = (0, String::new());
     loop {
         let pending = pending(store).await?;
         if pending.is_empty() {
-            return Ok(unanswered);
+            return Ok(());
         }
         refuse_in_pieces(store, &pending).await?;
         let done = match apply(store, &pending, &mut in_the_way).await {
             Ok(connection) => {
-                unanswered = names(&pending);
+                *unanswered = names(&pending);
                 commit(connection).await
             }
             Err(failure) => Err(failure),
         };
         match done {
-            Ok(()) => return Ok(unanswered),
+            Ok(()) => return Ok(()),
             Err(failure) if is_locked(&failure) && Instant::now() < until => {
                 sleep(LET_OTHERS).await;
             }
@@ -108,8 +121,23 @@ pub(super) async fn migrate(store: &PostgresStore) -> Result<Vec<String>, Server
                 races += 1;
                 sleep(PAUSE).await;
             }
-            Err(failure) => return Err(refused(store, failure, &in_the_way)),
+            Err(failure) => {
+                // Otherwise that may be our own COMMIT, which nobody should end.
+                let in_the_way = if unanswered.is_empty() { &in_the_way } else { "" };
+                return Err(refused(store, failure, in_the_way));
+            }
         }
+    }
+}
+
+/// Of what was done before, since a COMMIT was not answered. Where that is told by what came after, it stands.
+fn not_known(error: ServerError) -> ServerError {
+    match error {
+        ServerError::Unreachable { server, detail }
+        | ServerError::NotMigrated { server, detail } => {
+            ServerError::MigrationUnanswered { server, detail }
+        }
+        told => told,
     }
 }
 

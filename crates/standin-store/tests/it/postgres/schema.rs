@@ -181,6 +181,20 @@ async fn st_6_a_migration_whose_commit_was_not_answered_is_known_to_be_done() {
     }
 }
 
+#[tokio::test]
+#[ignore = "needs a PostgreSQL server"]
+async fn st_6_a_migration_of_whose_commit_nothing_is_heard_is_not_said_to_be_undone() {
+    let database = Database::fresh();
+    let proxy = Proxy::start(&database).await;
+    proxy.next_commit(Fate::CutAfterForGood);
+    let unanswered = migrate(&proxy.url(&database)).await.unwrap_err();
+    assert!(matches!(unanswered, ServerError::MigrationUnanswered { .. }), "{unanswered}");
+    let words = unanswered.to_string();
+    assert!(words.contains("it is not known whether") && words.contains("standby"), "{words}");
+    proxy.heal();
+    assert!(pending_migrations(&proxy.url(&database)).await.unwrap().is_empty());
+}
+
 /// In a database that has had all the others, as one has that was in use.
 #[tokio::test]
 #[ignore = "needs a PostgreSQL server"]
