@@ -103,7 +103,7 @@ impl Cluster for PostgresStore {
         epochs.sort();
         let since = since.before(LOOKBACK).unix_seconds();
         // Of half a minute at least, so there may be many.
-        let notes = work!(self, Scan, |connection| {
+        let notes = work!(self, Upkeep, |connection| {
             connection.all(NOTES, params![since], note_of).await
         })?;
         let notes = notes.into_iter().collect();

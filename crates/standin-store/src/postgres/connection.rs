@@ -31,6 +31,8 @@ pub(super) enum Mode {
     Read,
     /// One that may go through many rows, and so has a connection of its own.
     Scan,
+    /// The same for what a process does by itself, all the time: those who wait for an answer do not keep it from that.
+    Upkeep,
     /// Several that read the same state of the database.
     Snapshot,
     /// One that looks at every row.
@@ -48,7 +50,7 @@ impl Mode {
     /// statement behind it stood in no transaction.
     const fn opening(self) -> Option<&'static str> {
         match self {
-            Self::Read | Self::Scan => None,
+            Self::Read | Self::Scan | Self::Upkeep => None,
             Self::Snapshot => Some(
                 "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL statement_timeout = '5s'",
             ),
@@ -70,7 +72,7 @@ impl Mode {
     pub(super) const fn limit(self) -> Duration {
         match self {
             Self::Read => Duration::from_secs(2),
-            Self::Scan | Self::Snapshot => Duration::from_secs(5),
+            Self::Scan | Self::Upkeep | Self::Snapshot => Duration::from_secs(5),
             Self::Write => Duration::from_secs(10),
             Self::Count => Duration::from_mins(6),
             Self::Migration => Duration::from_mins(31),

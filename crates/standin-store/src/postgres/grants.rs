@@ -171,7 +171,7 @@ impl Grants for PostgresStore {
     }
 
     async fn due_revocations(&self, now: Timestamp, rows: usize) -> Result<Vec<RevocationRow>> {
-        work!(self, Scan, |connection| revocations::due(connection, now, rows).await)
+        work!(self, Upkeep, |connection| revocations::due(connection, now, rows).await)
     }
 
     async fn finish_revocation(&self, grant: GrantId, queued_at: Timestamp) -> Result<()> {

@@ -12,13 +12,15 @@
 //! Whoever writes holds no more than the other half, and of all readers one at a time stands in the pool's queue. So
 //! writers all of whom wait for something, a standby that does not answer say, keep nobody from reading. And those who
 //! read on a connection of their own, for several statements or many rows, hold no more than a quarter, so that whoever
-//! writes finds one.
+//! writes finds one. One place of that quarter is the upkeep's: a process that does not hear what others change hands out
+//! nothing from memory, however slow the sessions of browsers are. Where the quarter is a single place, the upkeep has
+//! one beside it.
 //!
 //! Who waits for whom: the server answers in turn, so an answer waits for those before it on its connection. That is
 //! kept short. Only statements that find rows by their key are sent this way (`Mode::Read`; the others are of
-//! `Mode::Scan`). Whoever comes joins the connection that owes the fewest answers. And one that owes a reader an answer
-//! for two seconds is given up for all of them: nobody joins it any more, the server is told to stop (`abandoned.rs`),
-//! it is closed, and whoever waits on it asks over another (`work.rs`).
+//! `Mode::Scan` or `Mode::Upkeep`). Whoever comes joins the connection that owes the fewest answers. And one that owes a
+//! reader an answer for two seconds is given up for all of them: nobody joins it any more, the server is told to stop
+//! (`abandoned.rs`), it is closed, and whoever waits on it asks over another (`work.rs`).
 //!
 //! A reader that goes away in the middle is in nobody's way: its answer is taken off the wire and thrown away, and
 //! counts as owed until a later one has come. If nobody is left who waits, the server is told to stop, and the connection is
@@ -151,6 +153,8 @@ pub(super) struct Lines {
     places: Arc<Semaphore>,
     /// Of those who read alone.
     alone: Arc<Semaphore>,
+    /// The place that only the upkeep takes.
+    upkeep: Arc<Semaphore>,
     /// Held by each who waits for such a place, and by this.
     waiting: Arc<()>,
 }
@@ -160,15 +164,35 @@ impl Lines {
         let all = pool.status().max_size;
         let most = all / 2;
         let places = Arc::new(Semaphore::new(all - most));
-        let alone = Arc::new(Semaphore::new((all / 4).max(1)));
+        let upkeep = Arc::new(Semaphore::new(1));
+        let alone = Arc::new(Semaphore::new((all / 4).saturating_sub(1).max(1)));
         let (shared, turn) = (Mutex::default(), tokio::sync::Mutex::default());
-        Self { pool, hosts, most, shared, turn, places, alone, waiting: Arc::default() }
+        Self { pool, hosts, most, shared, turn, places, alone, upkeep, waiting: Arc::default() }
     }
 
     /// For whoever does more than one read: nobody joins it.
     pub(super) async fn own(&self) -> Result<Arc<Line>, PoolError> {
         let until = self.until();
         let place = place_of(&self.alone, until).await?;
+        self.reader_at(place, until).await
+    }
+
+    /// The same for the upkeep, whichever of the two places is free first.
+    pub(super) async fn upkeep(&self) -> Result<Arc<Line>, PoolError> {
+        let until = self.until();
+        let place = tokio::select! {
+            biased;
+            place = place_of(&self.upkeep, until) => place?,
+            place = place_of(&self.alone, until) => place?,
+        };
+        self.reader_at(place, until).await
+    }
+
+    async fn reader_at(
+        &self,
+        place: OwnedSemaphorePermit,
+        until: Instant,
+    ) -> Result<Arc<Line>, PoolError> {
         let client = self.take(left(until), self.pool.timeouts().create).await?;
         Ok(Line::of_reader(client, self.hosts.clone(), Some(place)))
     }

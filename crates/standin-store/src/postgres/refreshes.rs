@@ -121,7 +121,7 @@ impl Refreshes for PostgresStore {
 
     async fn overdue_refreshes(&self, _now: Timestamp, rows: usize) -> Result<Vec<GrantId>> {
         let grant = |row: &Row| Cells::of(row, "refresh_leases").id("grant_id");
-        work!(self, Scan, |connection| {
+        work!(self, Upkeep, |connection| {
             connection.all(OVERDUE, params![limit(rows)], grant).await
         })
     }
@@ -141,7 +141,7 @@ impl Refreshes for PostgresStore {
     ) -> Result<Vec<GrantId>> {
         let grant = |row: &Row| Cells::of(row, "grants").id("id");
         let due = params![provider.as_str(), now, limit(rows)];
-        work!(self, Scan, |connection| connection.all(DUE, due, grant).await)
+        work!(self, Upkeep, |connection| connection.all(DUE, due, grant).await)
     }
 
     async fn commit_refresh(&self, commit: RefreshCommit) -> Result<Committed> {

@@ -28,7 +28,8 @@ pub(super) type Done<T> = std::result::Result<T, Failure>;
 /// Does the work, again from its beginning where that may help, and gives its [`Result`]. A macro and not a function
 /// that takes a closure: the compiler cannot yet be told that the futures of such a closure may change threads.
 ///
-/// Each of `Read`, `Scan`, `Snapshot`, `Count` and `Write` is a [`Mode`]. What is written is durable when this returns.
+/// Each of `Read`, `Scan`, `Upkeep`, `Snapshot`, `Count` and `Write` is a [`Mode`]. What is written is durable when this
+/// returns.
 macro_rules! work {
     ($store:expr, $mode:ident, |$connection:ident| $work:expr) => {{
         let mut tries =
@@ -73,6 +74,7 @@ impl<'s> Tries<'s> {
         let line = match self.mode {
             Mode::Read => lines.join().await,
             Mode::Scan | Mode::Snapshot => lines.own().await,
+            Mode::Upkeep => lines.upkeep().await,
             Mode::Count => lines.leisurely().await,
             Mode::Write | Mode::Migration => lines.writer().await,
         }?;

@@ -5,8 +5,9 @@ use std::pin::pin;
 use std::process::Command;
 
 use futures_util::future::join_all;
-use standin::store::conformance::samples::{attempt, grant, grant_id, hash, sign_in};
-use standin::store::{Attempts, Grants, Result, Sessions, Users};
+use standin::store::conformance::samples::{at, attempt, grant, grant_id, hash, sign_in};
+use standin::store::{Attempts, Cluster, Grants, Refreshes, Result, Sessions, Users};
+use standin::time::Timestamp;
 use standin::vault::Grant;
 use standin_store::postgres::testing::Database;
 use standin_store::postgres::{PostgresStore, migrate};
@@ -248,6 +249,37 @@ async fn d25_readers_who_wait_on_connections_of_their_own_leave_one_to_whoever_w
         } => {}
     }
     other.batch_execute("ROLLBACK").await.unwrap();
+}
+
+/// Without a look at what others change a process hands out nothing from memory.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a PostgreSQL server"]
+async fn d25_readers_who_wait_on_connections_of_their_own_do_not_stop_the_upkeep() {
+    for size in [4, 8, 16] {
+        let database = Database::fresh();
+        let few = format!("pool_timeout=2&pool_size={size}");
+        let url = database.url().replace("pool_timeout=60", &few);
+        migrate(&url).await.unwrap();
+        let store = PostgresStore::open(&url).await.unwrap();
+        let (other, _connected) = connect(&database).await;
+        other.batch_execute("BEGIN; LOCK TABLE sessions IN ACCESS EXCLUSIVE MODE").await.unwrap();
+        let sessions: Vec<_> = (0..8).map(hash).collect();
+        let views = join_all(sessions.iter().map(|session| store.session_view(session)));
+        tokio::select! {
+            biased;
+            views = views => panic!("{views:?}"),
+            () = async {
+                until_waiting(&database).await;
+                let heard = store.bulletin(Timestamp::default()).await;
+                assert!(heard.is_ok(), "{size}: {heard:?}");
+                assert_eq!(store.overdue_refreshes(at(1), 10).await, Ok(Vec::new()));
+                let provider = grant(1).identity.provider;
+                assert_eq!(store.due_grants(&provider, at(1), 10).await, Ok(Vec::new()));
+                assert_eq!(store.due_revocations(at(1), 10).await, Ok(Vec::new()));
+            } => {}
+        }
+        other.batch_execute("ROLLBACK").await.unwrap();
+    }
 }
 
 #[tokio::test]
