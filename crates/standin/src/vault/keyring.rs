@@ -48,6 +48,8 @@ pub struct KeyRing {
 struct Entry {
     tenant: Option<String>,
     version: u64,
+    /// No store takes anything that it has sealed.
+    is_retired: bool,
     /// None if it was removed, or is missing.
     key: Option<Extracted>,
     missing: Option<Arc<Missing>>,
@@ -143,7 +145,10 @@ impl KeyRing {
         };
         let entry = |row: &DataKeyRow| match known(row) {
             _ if row.removed_at.is_some() => Entry::bare(row),
-            Some(known) => Entry { version: row.version, ..known.clone() },
+            Some(known) => {
+                let is_retired = row.retired_at.is_some();
+                Entry { version: row.version, is_retired, ..known.clone() }
+            }
             None => Entry::missing(row, None),
         };
         let keys = rows.iter().map(|row| (row.id, entry(row))).collect();
@@ -176,9 +181,8 @@ impl KeyRing {
 
     /// Which of these keys, and of those that seal for the tenants whose they are, are not here.
     pub(super) fn lacking(&self, keys: impl Iterator<Item = u32> + Clone) -> Vec<u32> {
-        let tenants = keys.clone().filter_map(|id| Some(&self.keys.get(&id)?.tenant));
-        let tenants = tenants.filter(|tenant| tenant.is_some());
-        let sealing = tenants.filter_map(|tenant| self.active.get(tenant).copied());
+        let tenants = keys.clone().filter_map(|id| self.keys.get(&id)?.tenant.as_deref());
+        let sealing = tenants.filter_map(|tenant| self.needed_for(Some(tenant)));
         keys.chain(sealing).filter(|id| self.lacks(*id)).collect()
     }
 
@@ -269,6 +273,16 @@ impl KeyRing {
         Ok((id, self.key(id, context)?))
     }
 
+    /// As [`KeyRing::sealing_key`], and none that no store takes anything of any more.
+    pub(super) fn needed_key(
+        &self,
+        tenant: Option<&str>,
+        context: &[u8],
+    ) -> Result<(u32, Key), VaultError> {
+        let id = self.needed_for(tenant).ok_or(VaultError::TenantKeyMissing)?;
+        Ok((id, self.key(id, context)?))
+    }
+
     /// As [`KeyRing::sealing_key`], and nothing in its place: whoever seals again does it for good.
     pub(super) fn active_key(
         &self,
@@ -282,6 +296,14 @@ impl KeyRing {
     /// Whether a value is sealed with the active key of this tenant.
     pub(super) fn is_under_active(&self, tenant: Option<&str>, sealed: &Sealed) -> bool {
         sealed.data_key().is_some_and(|key| self.active_for(tenant) == Some(key))
+    }
+
+    /// The id of the key without which nothing is sealed for a tenant that a store takes: not the new one, as long as the
+    /// one before seals in its place and may. `None` if none was made yet.
+    pub(super) fn needed_for(&self, tenant: Option<&str>) -> Option<u32> {
+        let is_retired = |id: &u32| self.keys.get(id).is_some_and(|entry| entry.is_retired);
+        let sealing = self.sealing_id(tenant).filter(|id| !is_retired(id));
+        sealing.or_else(|| self.active_for(tenant))
     }
 
     fn sealing_id(&self, tenant: Option<&str>) -> Option<u32> {
@@ -309,7 +331,7 @@ impl Entry {
     /// Without its key.
     fn bare(row: &DataKeyRow) -> Self {
         let (tenant, version) = (row.tenant.clone(), row.version);
-        Self { tenant, version, key: None, missing: None }
+        Self { tenant, version, is_retired: row.retired_at.is_some(), key: None, missing: None }
     }
 
     fn missing(row: &DataKeyRow, left_out: Option<LeftOut>) -> Self {

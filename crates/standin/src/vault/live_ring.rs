@@ -122,7 +122,7 @@ impl LiveRing {
     }
 
     /// Reads the ring again if it knows nothing of one of these keys, unless it was read for that key a moment ago; asks
-    /// for those that are not here, and for what their tenants seal with.
+    /// for those that are not here, and for what their tenants cannot seal without.
     pub(super) async fn learn(
         &self,
         keys: impl IntoIterator<Item = u32, IntoIter: Clone>,
@@ -226,11 +226,11 @@ impl LiveRing {
         tenant: &str,
         entropy: &dyn Entropy,
     ) -> Result<(), VaultError> {
-        let active = || self.now().active_for(Some(tenant));
-        if active().is_none() {
+        let needed = || self.now().needed_for(Some(tenant));
+        if needed().is_none() {
             self.make_first(tenant, entropy).await?;
         }
-        if let Some(id) = active() {
+        if let Some(id) = needed() {
             self.ask_for(id).await;
         }
         Ok(())

@@ -326,7 +326,7 @@ impl Vault {
     /// Why it is not: the answer would be lost.
     pub(crate) fn require_sealing(&self, grant: &Grant) -> Result<(), VaultError> {
         let ring = self.ring.now();
-        ring.sealing_key(ring.tenant_of(grant.tokens.iter()), grant.id.as_bytes()).map(drop)
+        ring.needed_key(ring.tenant_of(grant.tokens.iter()), grant.id.as_bytes()).map(drop)
     }
 
     /// To be called now and then, and when [there are some](Vault::is_wanting): asks for keys that are new here, or could

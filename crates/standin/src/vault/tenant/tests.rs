@@ -9,7 +9,7 @@ use crate::secret::{AccessToken, RefreshToken};
 use crate::store::conformance::samples::{at, next, sign_in};
 use crate::store::memory::MemoryStore;
 use crate::store::{DataKeyRow, DataKeys as _, Grants as _, StoreError, Users as _};
-use crate::time::MockClock;
+use crate::time::{Clock as _, MockClock};
 use crate::vault::kek::KekError;
 use crate::vault::kek::stand_in::{Mood, StandIn, TOO_OLD};
 use crate::vault::{
@@ -471,6 +471,39 @@ async fn vc_15_a_tenants_new_key_that_is_not_here_yet_costs_no_answer() {
     there.try_again().await;
     let tokens = seal(&there, &of(&theirs), 2).unwrap();
     assert_eq!(tokens.refresh.unwrap().data_key(), Some(3));
+}
+
+/// The one before opens what there is and seals in its place: the new one is asked for beside that.
+#[tokio::test]
+async fn vc_15_a_tenants_new_key_that_cannot_be_had_keeps_nobody_who_needs_only_the_one_before() {
+    let (place, _) = Place::at_a_service();
+    let (there, way) = with_a_way_of_its_own(&place).await;
+    let theirs = place.sign_in(&there, 2, CORP).await;
+    let rotation = place.rotation().await;
+    assert_eq!(rotation.add_for("corp.example").await, Ok(3));
+    place.clock.advance(Duration::from_secs(10));
+    rotation.activate(3).await.unwrap();
+    way.is(Mood::Hangs);
+    there.keep_up().await;
+
+    let soon = Duration::from_millis(100);
+    assert_eq!(tokio::time::timeout(soon, there.learn(theirs.tokens.iter())).await, Ok(Ok(())));
+    assert_eq!(there.prepare(CORP, &SystemEntropy).now_or_never(), Some(Ok(())));
+    assert_eq!(opened(&there, &theirs), Ok("refresh-2".to_owned()));
+    assert!(there.ring.is_wanting().now_or_never().is_some(), "it is asked for all the same");
+    assert!(there.try_again().now_or_never().is_none());
+
+    // No store takes any more what the one before seals: there is no other way.
+    place.change(2, |row| DataKeyRow { retired_at: Some(place.clock.now()), ..row }).await;
+    place.clock.advance(Duration::from_secs(2));
+    there.keep_up().await;
+    assert!(there.prepare(CORP, &SystemEntropy).now_or_never().is_none());
+    assert!(there.learn(theirs.tokens.iter()).now_or_never().is_none());
+    assert!(there.require_sealing(&theirs).is_err(), "no provider is asked meanwhile");
+    way.is(Mood::Works);
+    there.try_again().await;
+    assert_eq!(there.require_sealing(&theirs), Ok(()));
+    assert_eq!(seal(&there, &of(&theirs), 2).unwrap().refresh.unwrap().data_key(), Some(3));
 }
 
 /// A version of the key may have leaked, and must not be needed any more.
