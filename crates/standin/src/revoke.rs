@@ -56,6 +56,17 @@ impl From<Revocation> for Revoked {
     }
 }
 
+/// What came of a revocation that has waited.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Again {
+    /// It must not be done any more.
+    Dropped,
+    /// Somebody else asks the provider, or has: it says nothing of whether the provider answers.
+    Elsewhere,
+    /// This far it has come here.
+    Tried(Revoked),
+}
+
 /// How long until a revocation that failed is tried again: a minute, doubled each time, up to six hours.
 fn delay(attempts: u32) -> Duration {
     Duration::from_mins(1).saturating_mul(1 << attempts.min(8)).min(Duration::from_hours(6))
@@ -159,28 +170,28 @@ impl Revocations {
             due.into_iter().map(|row| self.again(row).boxed()).collect();
         let tried = stream::iter(trying).take_until(stop).buffer_unordered(AT_A_TIME);
         // None is dropped on its way because another one failed: a provider may have acted.
-        let tried: Vec<Result<Option<Revoked>, Error>> = tried.collect().await;
-        let is_confirmed = |revoked| usize::from(revoked == Some(Revoked::Confirmed));
+        let tried: Vec<Result<Again, Error>> = tried.collect().await;
+        let is_confirmed = |came| usize::from(came == Again::Tried(Revoked::Confirmed));
         tried.into_iter().try_fold(0, |confirmed, tried| Ok(confirmed + is_confirmed(tried?)))
     }
 
-    /// What came of a revocation that has waited; `None` if it must not be done any more.
-    pub(crate) async fn again(&self, row: RevocationRow) -> Result<Option<Revoked>, Error> {
+    /// Tries a revocation that has waited, unless somebody else does.
+    pub(crate) async fn again(&self, row: RevocationRow) -> Result<Again, Error> {
         if self.was_given_again(&row).await? {
             self.core.store.finish_revocation(row.grant, row.queued_at).await?;
-            return Ok(None);
+            return Ok(Again::Dropped);
         }
         if !self.claim(&row).await? {
-            return Ok(Some(Revoked::Queued));
+            return Ok(Again::Elsewhere);
         }
         let grant = row.grant;
         match self.attempt(row).await {
             // It must not hold up those behind it.
             Err(Error::Vault(error)) => {
                 tracing::error!(grant.id = %grant, %error, "a queued revocation does not open");
-                Ok(Some(Revoked::Queued))
+                Ok(Again::Tried(Revoked::Queued))
             }
-            attempted => attempted.map(Some),
+            attempted => attempted.map(Again::Tried),
         }
     }
 
@@ -272,7 +283,7 @@ const MAX_TRIES: usize = 64;
 
 /// Queues a token. Two of one grant in one millisecond are told apart by the next; and one that was sealed
 /// with a key which is retired by now is sealed again.
-async fn queue(
+pub(crate) async fn queue(
     core: &Core,
     grant: GrantId,
     destination: &Destination,

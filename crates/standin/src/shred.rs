@@ -22,7 +22,7 @@ use futures_util::future::{BoxFuture, join_all};
 use crate::error::Error;
 use crate::id::GrantId;
 use crate::provider::ProviderKind;
-use crate::revoke::{AT_A_TIME, Revocations, Revoked};
+use crate::revoke::{AT_A_TIME, Again, Revocations, Revoked};
 use crate::store::{Damaged, DataKeyRow, Event, EventKind, Listed, RevocationRow, StoreError};
 use crate::vault::{Grant, Sealed, data_key_destroyed, data_key_retired};
 use crate::verify::Profile;
@@ -39,7 +39,8 @@ pub struct Shredded {
     pub keys: usize,
     /// Grants that were wiped.
     pub grants: usize,
-    /// Grants whose provider has not confirmed that their tokens are revoked, yet or ever.
+    /// Grants whose provider has not confirmed that their tokens are revoked, yet or ever, or has confirmed it to
+    /// another process.
     pub unconfirmed: usize,
     /// Grants whose rows cannot be read. None of the tenant's keys has sealed them; whether they are the tenant's by the
     /// rule that is in force, nobody can say. Each is in the log.
@@ -165,9 +166,11 @@ impl Revocations {
                 asked.iter().map(|row| self.again((*row).clone()).boxed()).collect();
             for (row, answered) in asked.into_iter().zip(join_all(asking).await) {
                 match answered {
-                    Ok(None | Some(Revoked::Confirmed)) => continue,
-                    Ok(Some(Revoked::NotOffered | Revoked::Untold)) => {}
-                    Ok(Some(Revoked::Queued)) => drop(away.insert(row.provider.clone())),
+                    Ok(Again::Dropped | Again::Tried(Revoked::Confirmed)) => continue,
+                    Ok(Again::Tried(Revoked::NotOffered | Revoked::Untold)) => {}
+                    // A service that runs: a row that has waited for a minute is its to ask for, too.
+                    Ok(Again::Elsewhere) => {}
+                    Ok(Again::Tried(Revoked::Queued)) => drop(away.insert(row.provider.clone())),
                     // The keys are gone, and the row still waits.
                     Err(error) => {
                         tracing::warn!(grant.id = %row.grant, %error, "a revocation is tried again later");
@@ -290,5 +293,73 @@ impl Revocations {
         let counts = self.core.store.data_key_use().await?;
         let is_one = |key: Option<u32>| key.is_some_and(|key| keys.contains(&key));
         Ok(counts.iter().any(|count| is_one(count.key) && count.grants + count.revocations > 0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use async_trait::async_trait;
+
+    use super::*;
+    use crate::admission::SignUp;
+    use crate::core::Core;
+    use crate::entropy::SystemEntropy;
+    use crate::http::{HttpClient, HttpError, Request, Response};
+    use crate::revoke::queue;
+    use crate::secret::RefreshToken;
+    use crate::store::Grants as _;
+    use crate::store::conformance::samples::{at, grant, grant_id};
+    use crate::store::memory::MemoryStore;
+    use crate::time::{MockClock, Timestamp};
+    use crate::vault::{Destination, KeyFile, TenantRule, Vault};
+
+    struct NoNetwork;
+
+    #[async_trait]
+    impl HttpClient for NoNetwork {
+        async fn send(&self, _: Request) -> Result<Response, HttpError> {
+            Err(HttpError::Unsent)
+        }
+    }
+
+    /// No provider is configured, so that each revocation is done as soon as it is tried.
+    async fn core(store: &Arc<MemoryStore>) -> Core {
+        let (keys, clock) =
+            (KeyFile::generate(&SystemEntropy), Arc::new(MockClock::new(at(1_000))));
+        let vault = Vault::open(&keys, store.clone(), clock.clone(), &SystemEntropy).await.unwrap();
+        Core {
+            clock,
+            entropy: Arc::new(SystemEntropy),
+            http: Arc::new(NoNetwork),
+            store: store.clone(),
+            vault,
+            providers: BTreeMap::new(),
+            public_url: "https://app.example".parse().unwrap(),
+            sign_up: SignUp::Open,
+            keeps_alive: false,
+            tenants: TenantRule::Off,
+        }
+    }
+
+    /// A big tenant takes longer than a minute, and a running service begins with the first rows meanwhile.
+    #[tokio::test]
+    async fn vc_15_a_revocation_that_somebody_else_asks_for_keeps_none_behind_it() {
+        let store = Arc::new(MemoryStore::default());
+        let revocations = Revocations::new(Arc::new(core(&store).await));
+        let mut queued = Vec::new();
+        for number in 0..=2 * AT_A_TIME as u64 {
+            let (to, token) = (Destination::of(&grant(number)), RefreshToken::new("1//dying"));
+            queued.push(queue(&revocations.core, grant_id(number), &to, &token).await.unwrap());
+        }
+        let RevocationRow { queued_at, attempts, retry_at, .. } = queued[0];
+        store.postpone_revocation(grant_id(0), queued_at, attempts, retry_at).await.unwrap();
+
+        let unconfirmed = revocations.ask_while_they_answer(queued).await;
+
+        assert_eq!(unconfirmed, BTreeSet::from([grant_id(0)]));
+        let waiting = store.due_revocations(Timestamp::from_unix_ms(i64::MAX), 100).await.unwrap();
+        assert!(waiting.iter().map(|row| row.grant).eq([grant_id(0)]), "the others were asked for");
     }
 }
