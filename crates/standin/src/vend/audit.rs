@@ -6,7 +6,7 @@
 //! counted is written once a second, and at shutdown, a part of it in each transaction.
 //!
 //! While the database takes nothing it is counted on. There is an end to that: what is new then is only counted by its
-//! kind, and such an event says so.
+//! kind and client, and such an event says so.
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
@@ -125,6 +125,16 @@ impl Audit {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// All that waits. Every vend waits for the guard, and it is gone when this returns.
+    fn taken(&self) -> HashMap<Key, Counted> {
+        self.counts().take()
+    }
+
+    fn put_back(&self, taken: Vec<(Key, Counted)>) {
+        let taken = taken.into_iter().collect();
+        self.counts().put_back(taken);
+    }
+
     /// How many different things are not on the record yet.
     pub(crate) fn waiting(&self) -> usize {
         self.counts().len()
@@ -138,13 +148,13 @@ impl Audit {
     /// # Cancel safety
     /// None: what is neither written nor put back when this is dropped is not on the record.
     pub async fn flush(&self, store: &dyn Store) -> Result<(), Error> {
-        let mut newest_first = self.counts().take();
+        let mut newest_first = newest_first(self.taken());
         while !newest_first.is_empty() {
             let rest = newest_first.len().saturating_sub(AT_A_TIME);
             let oldest = newest_first[rest..].iter().rev();
             let events = oldest.map(|(key, counted)| key.event(counted)).collect();
             if let Err(error) = store.append_events(events).await {
-                self.counts().put_back(newest_first);
+                self.put_back(newest_first);
                 return Err(error.into());
             }
             self.counts().being_written -= newest_first.len() - rest;
@@ -180,27 +190,33 @@ impl Counts {
         counted.count = counted.count.saturating_add(count);
     }
 
-    /// All that waits, the newest first.
-    fn take(&mut self) -> Vec<(Key, Counted)> {
-        let mut taken: Vec<_> = std::mem::take(&mut self.waiting).into_iter().collect();
-        self.being_written += taken.len();
-        taken.sort_by_key(|(_, counted)| Reverse(counted.first_at));
-        taken
+    fn take(&mut self) -> HashMap<Key, Counted> {
+        self.being_written += self.waiting.len();
+        std::mem::take(&mut self.waiting)
     }
 
-    fn put_back(&mut self, taken: Vec<(Key, Counted)>) {
+    /// The smaller one is merged into the larger: there may be very many, and every vend waits meanwhile.
+    fn put_back(&mut self, mut taken: HashMap<Key, Counted>) {
         self.being_written -= taken.len();
+        if taken.len() > self.waiting.len() {
+            std::mem::swap(&mut taken, &mut self.waiting);
+        }
         for (key, counted) in taken {
             self.merge(key, counted);
         }
     }
 }
 
+fn newest_first(taken: HashMap<Key, Counted>) -> Vec<(Key, Counted)> {
+    let mut taken: Vec<_> = taken.into_iter().collect();
+    taken.sort_by_key(|(_, counted)| Reverse(counted.first_at));
+    taken
+}
+
 impl Key {
-    /// All that is left of it when there is no room.
+    /// All that is left of it when there is no room. There are few clients; what they say is theirs to choose.
     fn cut(self) -> Self {
-        let (client, user, grant) = (None, None, None);
-        Self { kind: self.kind, client, user, grant, detail: Some(CUT.to_owned()) }
+        Self { user: None, grant: None, detail: Some(CUT.to_owned()), ..self }
     }
 
     fn event(&self, counted: &Counted) -> Event {
@@ -219,7 +235,7 @@ impl Key {
 mod tests {
     use super::*;
     use crate::store::Events as _;
-    use crate::store::conformance::samples::{at, grant_id, user};
+    use crate::store::conformance::samples::{at, client, grant_id, user};
     use crate::store::memory::MemoryStore;
 
     fn vend(audit: &Audit, number: usize) {
@@ -252,5 +268,33 @@ mod tests {
         vend(&audit, 3);
         audit.flush(&store).await.unwrap();
         assert_eq!(events(&store).await.last().unwrap().user, Some(user(3)));
+    }
+
+    #[test]
+    fn ls_6_of_what_is_beyond_the_end_it_is_known_whose_it_was_and_nothing_that_they_chose() {
+        let client = Some(client(1).id);
+        let (user, grant) = (Some(user(1)), Some(grant_id(1)));
+        let detail = Some("any purpose".to_owned());
+        let cut = Key { kind: EventKind::TokenVended, client, user, grant, detail }.cut();
+        assert_eq!((cut.client, cut.user, cut.grant), (client, None, None));
+        assert_eq!(cut.detail.as_deref(), Some(CUT));
+    }
+
+    /// Whichever is more.
+    #[test]
+    fn ls_6_what_is_put_back_is_added_to_what_came_meanwhile() {
+        for (before, meanwhile) in [(0..4, 3..5), (0..2, 1..5)] {
+            let audit = Audit::default();
+            before.for_each(|number| vend(&audit, number));
+            let taken = newest_first(audit.taken());
+            assert!(taken.is_sorted_by_key(|(_, counted)| Reverse(counted.first_at)));
+            meanwhile.for_each(|number| vend(&audit, number));
+
+            audit.put_back(taken);
+
+            assert_eq!((audit.waiting(), audit.counts().being_written), (5, 0));
+            let counts = audit.taken().into_values().map(|counted| counted.count);
+            assert_eq!(counts.sum::<u32>(), 6, "one of them twice");
+        }
     }
 }
