@@ -1,6 +1,9 @@
 //! What is counted and measured, through the facade of the crate `metrics`: whoever embeds the library installs a
 //! recorder, or does not, and then nothing is kept.
 //!
+//! Install it before the first token is asked for, best before [`Standin`](crate::Standin) is built: the counters of
+//! vends and of lookups in memory are looked up in the recorder once, and one that is installed later never sees them.
+//!
 //! ```text
 //! what happens ─▶ counter, histogram ─┐
 //!                                     ├─▶ the recorder of the process ─▶ GET /metrics
@@ -204,7 +207,7 @@ pub(crate) const DATABASE_WAITING: Metric = Metric::gauge(
     "What waits for a connection, or with SQLite for its turn to write.",
 );
 
-/// Every metric of the library.
+/// Every metric of the library. A recorder that is installed after the first vend misses some ([why](self)).
 pub const ALL: &[Metric] = &[
     SIGN_INS,
     VENDS,
