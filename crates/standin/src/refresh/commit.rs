@@ -28,7 +28,7 @@ impl Exchange {
         is_refused: bool,
     ) -> Written<Option<FreshToken>> {
         // The provider took its time.
-        self.core.vault.keep_up().await;
+        self.core.vault.look().await;
         let was_suspect = grant.state == GrantState::Suspect;
         let profile = *self.profile_of(&grant);
         let outdates = is_refused || profile.refresh_ends_access_tokens.is_certain();

@@ -110,10 +110,16 @@ impl LiveRing {
         if self.is_outdated() { self.ask_for_the_active_one().await } else { Ok(()) }
     }
 
+    /// As [`LiveRing::keep_up`], and waits for a key service only if a store takes nothing else any more.
+    pub(super) async fn look(&self) -> Result<(), VaultError> {
+        self.read_if_older_than(MAX_AGE).await?;
+        self.ask_for_what_is_needed().await
+    }
+
     /// Reads the ring again, however young it is: the store has just refused what it sealed.
     pub(super) async fn catch_up(&self) -> Result<(), VaultError> {
         self.read_now().await?;
-        self.ask_for_the_active_one().await
+        self.ask_for_what_is_needed().await
     }
 
     /// Whether others may have retired the key that this ring seals with.
@@ -174,6 +180,16 @@ impl LiveRing {
         let wanted = self.now().all_wanted(self.clock.now());
         stream::iter(wanted).for_each_concurrent(AT_A_TIME, |id| self.ask_for(id)).await;
         read
+    }
+
+    /// Sees to it that there is a key whose seals a store takes.
+    async fn ask_for_what_is_needed(&self) -> Result<(), VaultError> {
+        let ring = self.now();
+        if ring.awaited() == ring.needed_for(None) {
+            self.ask_for_the_active_one().await
+        } else {
+            Ok(())
+        }
     }
 
     /// Sees to it that the ring seals as the rows say.

@@ -267,6 +267,12 @@ impl Vault {
         report(self.ring.keep_up().await);
     }
 
+    /// As [`Vault::keep_up`], with a provider's answer in hand: its lease runs, and whoever takes that over spends the same
+    /// token. So no key service is waited for as long as the key before seals what a store takes.
+    pub(crate) async fn look(&self) {
+        report(self.ring.look().await);
+    }
+
     /// As [`Vault::keep_up`], before a provider is asked for something that must be sealed then.
     ///
     /// # Errors
@@ -301,7 +307,7 @@ impl Vault {
     }
 
     /// To be called when a store has refused a row that had not moved: the key it was sealed with is retired,
-    /// so the keys are read, however young they are.
+    /// so the keys are read, however young they are. A key service is waited for only if there is no other key to seal with.
     pub async fn catch_up(&self) {
         report(self.ring.catch_up().await);
     }

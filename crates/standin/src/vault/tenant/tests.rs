@@ -473,6 +473,27 @@ async fn vc_15_a_tenants_new_key_that_is_not_here_yet_costs_no_answer() {
     assert_eq!(tokens.refresh.unwrap().data_key(), Some(3));
 }
 
+#[tokio::test]
+async fn vc_6_whoever_has_an_answer_in_hand_waits_for_no_key_service_while_the_key_before_seals() {
+    let (place, _) = Place::at_a_service();
+    let (there, way) = with_a_way_of_its_own(&place).await;
+    let rotation = place.rotation().await;
+    assert_eq!(rotation.add().await, Ok(2));
+    place.clock.advance(Duration::from_secs(10));
+    rotation.activate(2).await.unwrap();
+    way.is(Mood::Hangs);
+    place.clock.advance(Duration::from_secs(20));
+    assert!(there.keep_up().now_or_never().is_none(), "before a question it is waited for");
+    assert!(there.look().now_or_never().is_some());
+    assert!(there.catch_up().now_or_never().is_some());
+
+    // No store takes any more what the one before seals.
+    place.change(1, |row| DataKeyRow { retired_at: Some(place.clock.now()), ..row }).await;
+    assert!(there.catch_up().now_or_never().is_none());
+    place.clock.advance(Duration::from_secs(2));
+    assert!(there.look().now_or_never().is_none());
+}
+
 /// The one before opens what there is and seals in its place: the new one is asked for beside that.
 #[tokio::test]
 async fn vc_15_a_tenants_new_key_that_cannot_be_had_keeps_nobody_who_needs_only_the_one_before() {
