@@ -15,7 +15,7 @@ use aws_lc_rs::hkdf::{HKDF_SHA256, KeyType, Prk};
 use aws_lc_rs::hmac;
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt as _, StreamExt as _, stream};
-use tokio::sync::{Mutex, MutexGuard};
+use tokio::sync::{Mutex, OwnedMutexGuard};
 use zeroize::Zeroizing;
 
 use super::envelope::Sealed;
@@ -84,7 +84,7 @@ pub(super) struct Missing {
     pub(super) row: DataKeyRow,
     /// `None` if nobody has asked for it yet.
     left_out: Option<LeftOut>,
-    turn: Mutex<()>,
+    turn: Arc<Mutex<()>>,
 }
 
 /// Why a key was not to be had, and when.
@@ -199,9 +199,12 @@ impl KeyRing {
         missing.is_wanted(every, now).then(|| Arc::clone(missing))
     }
 
-    /// All of those.
+    /// All of those, and first the one that is to seal for everybody.
     pub(super) fn all_wanted(&self, now: Timestamp) -> Vec<u32> {
-        self.keys.keys().copied().filter(|id| self.wanted(*id, now).is_some()).collect()
+        let awaited = self.awaited();
+        let others = self.keys.keys().copied().filter(|id| Some(*id) != awaited);
+        let all = awaited.into_iter().chain(others);
+        all.filter(|id| self.wanted(*id, now).is_some()).collect()
     }
 
     /// Why a key is not here.
@@ -335,7 +338,7 @@ impl Entry {
     }
 
     fn missing(row: &DataKeyRow, left_out: Option<LeftOut>) -> Self {
-        let missing = Missing { row: row.clone(), left_out, turn: Mutex::default() };
+        let missing = Missing { row: row.clone(), left_out, turn: Arc::default() };
         Self { missing: Some(Arc::new(missing)), ..Self::bare(row) }
     }
 
@@ -348,10 +351,10 @@ impl Entry {
 impl Missing {
     /// To be held by whoever asks for the key. A first answer is waited for; afterwards what is known does, while somebody
     /// else asks again.
-    pub(super) async fn turn(&self) -> Option<MutexGuard<'_, ()>> {
+    pub(super) async fn turn(&self) -> Option<OwnedMutexGuard<()>> {
         match self.left_out {
-            None => Some(self.turn.lock().await),
-            Some(_) => self.turn.try_lock().ok(),
+            None => Some(Arc::clone(&self.turn).lock_owned().await),
+            Some(_) => Arc::clone(&self.turn).try_lock_owned().ok(),
         }
     }
 

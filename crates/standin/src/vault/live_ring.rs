@@ -14,15 +14,17 @@
 //! asked for beside everything else, by [`LiveRing::try_again`].
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::future::ready;
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
-use futures_util::{StreamExt as _, stream};
-use tokio::sync::{Mutex, Notify};
+use futures_util::future::BoxFuture;
+use futures_util::{FutureExt as _, StreamExt as _, stream};
+use tokio::sync::{Mutex, Notify, OwnedMutexGuard};
 
 use super::data_key;
 use super::kek::{ExternalKeys, Key, check_value};
-use super::keyring::{AT_A_TIME, KeyRing, Wrapping};
+use super::keyring::{AT_A_TIME, KeyRing, Missing, Wrapping};
 use super::{KeyFile, LockedKeyFile, VaultError};
 use crate::entropy::Entropy;
 use crate::store::{DataKeyRow, Store, StoreError};
@@ -42,6 +44,9 @@ pub(super) const SETTLED: Duration = Duration::from_secs(8);
 const MAX_ROUNDS: usize = 64;
 /// How long a key that was removed still opens copies of rows that were read before.
 const LINGERS: Duration = Duration::from_secs(10);
+
+/// So many keys that are here at the same moment are put into the ring together.
+const PUT_AT_A_TIME: usize = 100;
 
 /// The ring, and where to read it again.
 pub(super) struct LiveRing {
@@ -66,6 +71,14 @@ pub(super) struct LiveRing {
 enum Source {
     File { path: std::path::PathBuf, external: Option<ExternalKeys> },
     Given(KeyFile),
+}
+
+/// What came of asking for a key.
+struct Answer {
+    missing: Arc<Missing>,
+    tried: Result<Key, VaultError>,
+    /// Held until everybody sees the answer.
+    turn: OwnedMutexGuard<()>,
 }
 
 struct Loaded {
@@ -178,7 +191,12 @@ impl LiveRing {
         // They may be wrapped by another key-encryption key by now.
         let read = self.read_if_older_than(MAX_AGE).await;
         let wanted = self.now().all_wanted(self.clock.now());
-        stream::iter(wanted).for_each_concurrent(AT_A_TIME, |id| self.ask_for(id)).await;
+        let wrapping = OnceLock::new();
+        // Boxed, for the compiler's sake: what borrows from here is to be sent between threads.
+        let asking: Vec<BoxFuture<'_, _>> =
+            wanted.into_iter().map(|id| self.ask(id, &wrapping).boxed()).collect();
+        let answers = stream::iter(asking).buffer_unordered(AT_A_TIME).filter_map(ready);
+        answers.ready_chunks(PUT_AT_A_TIME).for_each(|answers| self.put(answers)).await;
         read
     }
 
@@ -204,24 +222,38 @@ impl LiveRing {
     /// # Cancel safety
     /// Whoever comes next asks anew.
     async fn ask_for(&self, id: u32) {
-        let Some(missing) = self.now().wanted(id, self.clock.now()) else { return };
-        let Some(_turn) = missing.turn().await else { return };
-        // Whoever had the turn before may have brought it, or have heard why not.
-        if self.now().wanted(id, self.clock.now()).is_none() {
-            return;
+        if let Some(answer) = self.ask(id, &OnceLock::new()).await {
+            self.put(vec![answer]).await;
         }
-        let tried = match self.wrapping() {
-            Ok(wrapping) => wrapping.unwrap(&missing.row).await,
-            Err(error) => Err(error),
-        };
-        self.put(&missing.row, tried).await;
     }
 
-    async fn put(&self, row: &DataKeyRow, tried: Result<Key, VaultError>) {
+    /// The answer is still to be put into the ring. The key-encryption keys are read where they are not there yet.
+    async fn ask(
+        &self,
+        id: u32,
+        wrapping: &OnceLock<Result<Wrapping, VaultError>>,
+    ) -> Option<Answer> {
+        let missing = self.now().wanted(id, self.clock.now())?;
+        let turn = missing.turn().await?;
+        // Whoever had the turn before may have brought it, or have heard why not.
+        self.now().wanted(id, self.clock.now())?;
+        let tried = match wrapping.get_or_init(|| self.wrapping()) {
+            Ok(wrapping) => wrapping.unwrap(&missing.row).await,
+            Err(error) => Err(error.clone()),
+        };
+        Some(Answer { missing, tried, turn })
+    }
+
+    /// Several in one go: the ring is made anew each time, and there may be thousands of keys in it.
+    async fn put(&self, answers: Vec<Answer>) {
         // Nobody reads the rows meanwhile, who would put a ring without it in place of this one.
         let _reading = self.reading.lock().await;
         let mut ring = KeyRing::clone(&self.now());
-        ring.put(row, tried, self.clock.now());
+        let mut turns = Vec::new();
+        for Answer { missing, tried, turn } in answers {
+            ring.put(&missing.row, tried, self.clock.now());
+            turns.push(turn);
+        }
         let mut loaded = self.loaded.write().unwrap_or_else(PoisonError::into_inner);
         let read_at = loaded.read_at;
         loaded.replace(ring, read_at);

@@ -527,6 +527,24 @@ async fn vc_15_a_tenants_new_key_that_cannot_be_had_keeps_nobody_who_needs_only_
     assert_eq!(seal(&there, &of(&theirs), 2).unwrap().refresh.unwrap().data_key(), Some(3));
 }
 
+#[tokio::test]
+async fn vc_15_many_keys_that_are_new_are_all_here_after_one_round() {
+    const TENANTS: u64 = 150;
+    let place = Place::new();
+    let (here, there) = (place.vault().await, place.vault().await);
+    let name = |number: u64| format!("{number}.example");
+    for number in 1..=TENANTS {
+        here.prepare(Some(&name(number)), &SystemEntropy).await.unwrap();
+    }
+    place.clock.advance(Duration::from_secs(2));
+    there.keep_up().await;
+    assert_eq!(there.ring.now().all_wanted(place.clock.now()).len() as u64, TENANTS);
+    there.try_again().await;
+    assert!(there.ring.now().all_wanted(place.clock.now()).is_empty());
+    let needed = |number| there.ring.now().needed_key(Some(&name(number)), b"x").map(drop);
+    assert!((1..=TENANTS).all(|number| needed(number) == Ok(())));
+}
+
 /// A version of the key may have leaked, and must not be needed any more.
 #[tokio::test]
 async fn vc_14_data_keys_move_to_a_new_version_of_the_same_key_and_need_the_old_one_no_more() {
