@@ -167,9 +167,8 @@ impl Revocations {
             for (row, answered) in asked.into_iter().zip(join_all(asking).await) {
                 match answered {
                     Ok(Again::Dropped | Again::Tried(Revoked::Confirmed)) => continue,
-                    Ok(Again::Tried(Revoked::NotOffered | Revoked::Untold)) => {}
-                    // A service that runs: a row that has waited for a minute is its to ask for, too.
-                    Ok(Again::Elsewhere) => {}
+                    // Elsewhere: a service that runs asks for what has waited a minute, too.
+                    Ok(Again::Elsewhere | Again::Tried(Revoked::NotOffered | Revoked::Untold)) => {}
                     Ok(Again::Tried(Revoked::Queued)) => drop(away.insert(row.provider.clone())),
                     // The keys are gone, and the row still waits.
                     Err(error) => {
