@@ -13,12 +13,15 @@ use super::narrow::NarrowTokens;
 use super::{FreshToken, Need, RefreshFailure, Target, later};
 use crate::core::Core;
 use crate::id::GrantId;
-use crate::provider::{Provider, ProviderProfile, TokenResponse, is_about_somebody_else};
+use crate::provider::{Grace, Provider, ProviderProfile, TokenResponse, is_about_somebody_else};
 use crate::secret::{AccessToken, RefreshToken};
 use crate::store::{StoreError, Timeline};
 use crate::time::Timestamp;
 use crate::vault::{Grant, GrantState, LASTING_TOKEN_LIFE, ReauthReason, VaultError};
 
+/// How long a lease is nobody's at most where its provider wants to be left alone: whoever has an answer to bring waits for
+/// it, too.
+const LONGEST_REST: Duration = Duration::from_mins(1);
 /// Once it is so old, no journal brings an answer any more.
 const JOURNALS_KEEP: Duration = Duration::from_hours(24);
 /// How long after a backup was put back many refusals are nobody's fault: until those jobs, too, have asked that run once a
@@ -151,6 +154,15 @@ impl Exchange {
                 tracing::warn!(grant.id = %grant.id, %fault, "the ID token of a refresh is ignored");
                 Ok(())
             }
+        }
+    }
+
+    /// What an unanswered question has brought is found out with the old refresh token, and in good time before its grace
+    /// is over.
+    pub(super) fn longest_rest(&self, grant: Option<&Grant>) -> Duration {
+        match grant.map(|grant| self.profile_of(grant).grace) {
+            Some(Grace::For(grace)) => LONGEST_REST.min(grace / 4),
+            _ => LONGEST_REST,
         }
     }
 

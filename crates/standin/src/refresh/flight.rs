@@ -17,7 +17,7 @@ use super::{lasting, lineage, points};
 use crate::fail_point::FailPoint;
 use crate::id::RefreshId;
 use crate::measure;
-use crate::provider::{Grace, OAuthError, TokenError, TokenResponse};
+use crate::provider::{OAuthError, TokenError, TokenResponse};
 use crate::revoke;
 use crate::store::{Claimed, Committed, LeaseEnd, RefreshClaim, StoreError};
 use crate::vault::{Destination, Grant, GrantState, ReauthReason};
@@ -29,9 +29,6 @@ const LEASE: Duration = Duration::from_secs(12);
 const ASK_WITHIN: Duration = Duration::from_secs(3);
 /// How long somebody waits for another node's lease.
 const PATIENCE: Duration = Duration::from_secs(15);
-/// How long a lease is nobody's at most where its provider wants to be left alone: whoever has an answer to bring waits for
-/// it, too.
-const LONGEST_REST: Duration = Duration::from_mins(1);
 /// How long an answer waits for a database that is away, when nobody waits for it any more.
 const LONGEST_PATIENCE: Duration = Duration::from_hours(1);
 const FIRST_WAIT: Duration = Duration::from_millis(25);
@@ -409,7 +406,8 @@ impl<'a> Flight<'a> {
 
     /// Where an earlier question has had no answer, or this one, its provider is not left alone for as long as it wants.
     fn in_good_time(&self, fate: Fate) -> Fate {
-        let shorter = |wait: Duration| wait.min(self.longest_rest());
+        let longest = self.exchange.longest_rest(self.row.as_ref());
+        let shorter = |wait: Duration| wait.min(longest);
         match fate {
             Fate::Ambiguous { retry_after } if self.is_leased => {
                 Fate::Ambiguous { retry_after: retry_after.map(shorter) }
@@ -515,19 +513,9 @@ impl<'a> Flight<'a> {
         self.claimed_at = None;
         let (core, grant, now) = (&self.exchange.core, self.target.grant, self.exchange.now());
         let due_in = self.exchange.holds.told(grant, now).unwrap_or_default();
-        let due_in = due_in.min(self.longest_rest());
+        let due_in = due_in.min(self.exchange.longest_rest(self.row.as_ref()));
         report(core.store.yield_refresh(grant, self.attempt, now, due_in, has_asked).await);
         Event::Done
-    }
-
-    /// What an unanswered question has brought is found out with the old refresh token, and in good time before its grace
-    /// is over.
-    fn longest_rest(&self) -> Duration {
-        let grace = self.row.as_ref().map(|grant| self.exchange.profile_of(grant).grace);
-        match grace.unwrap_or_default() {
-            Grace::For(grace) => LONGEST_REST.min(grace / 4),
-            Grace::None | Grace::Unknown | Grace::Unlimited => LONGEST_REST,
-        }
     }
 
     /// Longer each time, and not for ever, unless an answer waits for its row.
