@@ -24,6 +24,8 @@ use crate::vault::{Grant, GrantState, LASTING_TOKEN_LIFE, ReauthReason, VaultErr
 const LONGEST_REST: Duration = Duration::from_mins(1);
 /// Once it is so old, no journal brings an answer any more.
 const JOURNALS_KEEP: Duration = Duration::from_hours(24);
+/// What was given at one moment is written within this, and no access token is asked for again so soon.
+const AT_ONCE: Duration = Duration::from_mins(1);
 /// How long after a backup was put back many refusals are nobody's fault: until those jobs, too, have asked that run once a
 /// week.
 const AFTERMATH: Duration = Duration::from_hours(7 * 24);
@@ -98,7 +100,7 @@ impl Exchange {
     /// the backup that was put back, and the one in the row have died of it.
     pub(super) async fn behind(&self, grant: &Grant) -> Result<Option<Behind>, StoreError> {
         let profile = self.profile_of(grant);
-        if !profile.rotates.is_possible() || profile.keeps_replaced_tokens() {
+        if !may_replace(profile, grant) || profile.keeps_replaced_tokens() {
             return Ok(None);
         }
         let timeline = self.core.store.timeline().await?;
@@ -182,6 +184,13 @@ impl Exchange {
     }
 }
 
+/// Whether the provider may have replaced this refresh token since. One that is documented not to, and has not done so when it
+/// was asked last, has shown nothing else: what began the generation was a new consent.
+fn may_replace(profile: &ProviderProfile, grant: &Grant) -> bool {
+    let was_written_with_it = grant.updated_at <= grant.given_at().after(AT_ONCE);
+    profile.rotates.is_possible() || grant.generation > 1 && was_written_with_it
+}
+
 /// What is known of a refresh token that may not be the newest of its grant.
 pub(super) struct Behind {
     /// Whether many are: then their refusals say nothing about the provider.
@@ -260,6 +269,20 @@ mod tests {
         assert_eq!(behind(&grant(1, 99), restored_at, at(101)), Some(true));
         assert_eq!(behind(&grant(1, 99), restored_at, at(100).after(AFTERMATH)), Some(false));
         assert_eq!(behind(&grant(1, 100), restored_at, at(101)), None);
+    }
+
+    #[test]
+    fn a_provider_that_is_documented_to_replace_nothing_has_shown_it_at_its_last_answer() {
+        let given = |generation, written_at| {
+            let mut grant = grant(generation, 0);
+            grant.updated_at = at(0).after(written_at);
+            grant
+        };
+        let google = |grant| may_replace(&ProviderProfile::GOOGLE, &grant);
+        assert!(google(given(2, AT_ONCE)), "it was replaced, or given anew");
+        assert!(!google(given(2, HOUR)), "the one from before went on");
+        assert!(!google(given(1, AT_ONCE)));
+        assert!(may_replace(&ProviderProfile::UNKNOWN, &given(1, HOUR)));
     }
 
     #[test]
