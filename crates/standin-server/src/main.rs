@@ -108,11 +108,15 @@ mod tests {
     fn what_can_wait_runs_where_nothing_else_does_with_all_its_threads() {
         const SCHED_OTHER: u32 = 0;
         const SCHED_IDLE: u32 = 5;
-        let background = std::thread::spawn(|| {
-            in_the_background();
-            (policy(), std::thread::spawn(policy).join().unwrap())
+        let in_a_thread_of_it = || std::thread::scope(|scope| scope.spawn(policy).join().unwrap());
+        let background = std::thread::scope(|scope| {
+            let background = scope.spawn(|| {
+                in_the_background();
+                (policy(), in_a_thread_of_it())
+            });
+            background.join().unwrap()
         });
-        assert_eq!(background.join().unwrap(), (SCHED_IDLE, SCHED_IDLE));
+        assert_eq!(background, (SCHED_IDLE, SCHED_IDLE));
         assert_eq!(policy(), SCHED_OTHER);
     }
 
