@@ -22,9 +22,6 @@ fn main() -> ExitCode {
     }));
     // clap ends the process with 2 when the command line is wrong.
     let cli = Cli::parse();
-    if cli.can_wait() {
-        in_the_background();
-    }
     match standin::fail_point::arm().map_err(anyhow::Error::msg).and_then(|_armed| run(cli)) {
         Ok(code) => code,
         Err(error) => {
@@ -60,19 +57,6 @@ fn as_many_files_as_allowed() {
     }
 }
 
-/// Threads that are started from now on run where no other has work: whoever wakes up does not wait for the rest of a
-/// slice, as it would for a thread that is merely `nice`.
-fn in_the_background() {
-    #[cfg(target_os = "linux")]
-    {
-        use thread_priority::{NormalThreadSchedulePolicy, ThreadPriority, ThreadSchedulePolicy};
-        use thread_priority::{set_thread_priority_and_policy, thread_native_id};
-        let idle = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle);
-        // Where it is not allowed, the service is slower for as long as this takes.
-        let _ = set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Min, idle);
-    }
-}
-
 /// The memory of this process is full of keys and tokens: it must not be written to a disk, nor read by
 /// other processes of the same user.
 fn no_core_dumps() {
@@ -93,40 +77,6 @@ mod tests {
     /// What a panic of this kind would have written.
     fn text_of(panics: impl FnOnce() + std::panic::UnwindSafe) -> &'static str {
         without_values(&*std::panic::catch_unwind(panics).unwrap_err())
-    }
-
-    /// The scheduling policy of the thread that asks, as the kernel tells it (`man 5 proc_pid_stat`, field 41).
-    #[cfg(target_os = "linux")]
-    fn policy() -> u32 {
-        let stat = std::fs::read_to_string("/proc/thread-self/stat").unwrap();
-        let (_, after_name) = stat.rsplit_once(')').unwrap();
-        after_name.split_whitespace().nth(38).unwrap().parse().unwrap()
-    }
-
-    #[cfg(target_os = "linux")]
-    #[test]
-    fn what_can_wait_runs_where_nothing_else_does_with_all_its_threads() {
-        const SCHED_OTHER: u32 = 0;
-        const SCHED_IDLE: u32 = 5;
-        let in_a_thread_of_it = || std::thread::scope(|scope| scope.spawn(policy).join().unwrap());
-        let background = std::thread::scope(|scope| {
-            let background = scope.spawn(|| {
-                in_the_background();
-                (policy(), in_a_thread_of_it())
-            });
-            background.join().unwrap()
-        });
-        assert_eq!(background, (SCHED_IDLE, SCHED_IDLE));
-        assert_eq!(policy(), SCHED_OTHER);
-    }
-
-    #[test]
-    fn only_a_rewrap_can_wait() {
-        let can_wait = |line: &str| Cli::try_parse_from(line.split(' ')).unwrap().can_wait();
-        assert!(can_wait("standin keys rewrap --config standin.toml"));
-        for line in ["standin serve", "standin keys list", "standin backup --to copy.db"] {
-            assert!(!can_wait(line), "{line}");
-        }
     }
 
     #[test]

@@ -97,12 +97,6 @@ enum Command {
 }
 
 impl Cli {
-    /// Whether nobody waits for it, and it shall take from the processors what others leave.
-    #[must_use]
-    pub fn can_wait(&self) -> bool {
-        matches!(self.command, Command::Keys(keys::Command::Rewrap(_)))
-    }
-
     /// Does what was asked.
     ///
     /// # Errors

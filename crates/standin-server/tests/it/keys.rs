@@ -351,6 +351,25 @@ fn refreshed_meanwhile(place: &Place) {
     }
 }
 
+/// It held a transaction open and got nothing of the processor, when it left that to others altogether.
+#[test]
+fn vc_6_a_rewrap_comes_to_its_end_where_others_want_all_processors_all_the_time() {
+    let place = Place::with_grants(COUNT);
+    json(place.path(), &["keys", "add", "--json"]);
+    json(place.path(), &["keys", "activate", "2", "--json"]);
+    let is_over = AtomicBool::new(false);
+    let rewrapped = std::thread::scope(|scope| {
+        for _ in 0..std::thread::available_parallelism().unwrap().get() {
+            scope.spawn(|| while !is_over.load(Ordering::Relaxed) {});
+        }
+        let rewrap = scope.spawn(|| json(place.path(), &["keys", "rewrap", "--json"]));
+        let rewrapped = rewrap.join();
+        is_over.store(true, Ordering::Relaxed);
+        rewrapped.unwrap()
+    });
+    assert_eq!((&rewrapped["rows"], &rewrapped["left"]), (&json!(COUNT + 1), &json!(0)));
+}
+
 fn piped(mut command: Command) -> Command {
     command.stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
     command

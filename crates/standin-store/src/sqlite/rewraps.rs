@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use rusqlite::{Connection, params};
 use standin::id::GrantId;
-use standin::store::{Page, Result, RevocationRow, RewrappedGrant, Rewraps};
+use standin::store::{Page, Result, RevocationRow, RewrappedGrant, Rewraps, unhurried};
 use standin::time::Timestamp;
 use standin::vault::{Grant, Sealed};
 
@@ -45,7 +45,8 @@ impl Rewraps for SqliteStore {
     }
 
     async fn rewrap_grants(&self, grants: Vec<RewrappedGrant>) -> Result<usize> {
-        self.write(move |connection| sum(grants.iter().map(|row| grant(connection, row)))).await
+        self.write(move |connection| sum(unhurried(&grants).map(|row| grant(connection, row))))
+            .await
     }
 
     async fn revocations_to_rewrap(
@@ -58,8 +59,10 @@ impl Rewraps for SqliteStore {
     }
 
     async fn rewrap_revocations(&self, revocations: Vec<RevocationRow>) -> Result<usize> {
-        self.write(move |connection| sum(revocations.iter().map(|row| revocation(connection, row))))
-            .await
+        self.write(move |connection| {
+            sum(unhurried(&revocations).map(|row| revocation(connection, row)))
+        })
+        .await
     }
 }
 

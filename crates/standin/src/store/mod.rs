@@ -18,6 +18,7 @@ mod receipt;
 mod record;
 mod refresh;
 mod signal;
+mod unhurried;
 
 #[cfg(any(test, feature = "testing"))]
 pub mod conformance;
@@ -50,6 +51,7 @@ pub use refresh::{
     Claimed, Committed, HOLD_OFF_MARGIN, LeaseEnd, RefreshClaim, RefreshCommit, Refreshes, Timeline,
 };
 pub use signal::{About, Duties, News, Signal};
+pub use unhurried::unhurried;
 
 /// Why the store did not do it. In every case but [`StoreError::Unknown`] nothing was changed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

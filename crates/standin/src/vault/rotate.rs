@@ -28,6 +28,7 @@ use crate::id::GrantId;
 use crate::signin::ATTEMPT_LIFETIME;
 use crate::store::{
     Damaged, DataKeyRow, DataKeyUse, Page, RevocationRow, RewrappedGrant, Store, StoreError,
+    unhurried,
 };
 use crate::time::{Clock, Timestamp};
 
@@ -504,7 +505,7 @@ impl Rewrap<'_> {
         let batch: Vec<Grant> = read.collect();
         self.rotation.vault.learn(batch.iter().flat_map(|grant| grant.tokens.iter())).await?;
         let mut rewrapped = Vec::with_capacity(batch.len());
-        for grant in batch {
+        for grant in unhurried(batch) {
             match self.rotation.vault.reseal_tokens(&grant, &*self.rotation.entropy) {
                 // A tenant's, under its own active key.
                 Ok(tokens) if tokens == grant.tokens => {}
@@ -535,7 +536,7 @@ impl Rewrap<'_> {
         let sealed: Vec<_> = read.map(|row| Sealed::from_bytes(row.sealed_token.clone())).collect();
         self.rotation.vault.learn(&sealed).await?;
         let mut rewrapped = Vec::with_capacity(page.rows.len());
-        for row in page.rows {
+        for row in unhurried(page.rows) {
             let row = match row {
                 Ok(row) => row,
                 Err(Damaged { key: (queued_at, grant), error }) => {

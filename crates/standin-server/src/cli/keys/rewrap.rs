@@ -4,8 +4,8 @@
 //! rows at a time. Whatever stops it, what is done is done, and the next run goes on from there. Data keys that the active
 //! key-encryption key wraps already are wrapped anew only if that is asked for: with the newest version of it.
 //!
-//! It takes from the processors what others leave ([`Cli::can_wait`](crate::cli::Cli::can_wait)). On a machine that leaves
-//! little, a transaction could hold up the service's writes for long, and so the rows of one are fewer then.
+//! It offers the processor to others all the time ([`unhurried`](standin::store::unhurried)). On a full machine a transaction
+//! would hold up the service's writes for long, and so the rows of one are fewer then.
 
 use std::sync::Arc;
 use std::time::Duration;
