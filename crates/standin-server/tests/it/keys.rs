@@ -360,7 +360,11 @@ fn vc_6_a_rewrap_comes_to_its_end_where_others_want_all_processors_all_the_time(
     let is_over = AtomicBool::new(false);
     let rewrapped = std::thread::scope(|scope| {
         for _ in 0..std::thread::available_parallelism().unwrap().get() {
-            scope.spawn(|| while !is_over.load(Ordering::Relaxed) {});
+            scope.spawn(|| {
+                while !is_over.load(Ordering::Relaxed) {
+                    std::hint::spin_loop();
+                }
+            });
         }
         let rewrap = scope.spawn(|| json(place.path(), &["keys", "rewrap", "--json"]));
         let rewrapped = rewrap.join();
