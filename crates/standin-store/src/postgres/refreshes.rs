@@ -67,6 +67,12 @@ const CLAIM_UNLESS_NEW: &str = concat!(
     ))
 );
 const _: () = assert!(Mode::Write.limit().as_millis() <= HOLD_OFF_MARGIN.as_millis());
+const HELD: &str = concat!(
+    "SELECT grant_id, deadline - ",
+    now_ms!(),
+    " AS wait FROM refresh_leases WHERE grant_id = $1 AND deadline > ",
+    now_ms!()
+);
 const RELEASE: &str = "DELETE FROM refresh_leases WHERE grant_id = $1 AND attempt_id = $2";
 const YIELD: &str = concat!(
     "UPDATE refresh_leases SET unresolved = unresolved + 1, deadline = ",
@@ -178,7 +184,22 @@ async fn claimed(
         ("", _) | (_, false) => None,
         (cluster, true) => failovers::held_off(connection, cluster, claim).await?,
     };
-    Ok(held_off.map_or(Claimed::Held, |wait| Claimed::HeldOff { wait }))
+    match held_off {
+        Some(wait) => Ok(Claimed::HeldOff { wait }),
+        None => held(connection, claim.grant).await,
+    }
+}
+
+/// For how long somebody else has it.
+async fn held(connection: &Connection, grant: GrantId) -> Done<Claimed> {
+    let wait = connection.one(HELD, params![grant.as_bytes()], wait_of).await?;
+    Ok(Claimed::Held { wait: wait.unwrap_or_default() })
+}
+
+fn wait_of(row: &Row) -> Result<Duration> {
+    let mut cells = Cells::of(row, "refresh_leases");
+    let _: GrantId = cells.id("grant_id")?;
+    Ok(Duration::from_millis(cells.number("wait")?))
 }
 
 fn ours_of(row: &Row) -> Result<Claimed> {

@@ -31,6 +31,7 @@ const CLAIM: &str = "INSERT INTO refresh_leases \
     generation = CASE WHEN generation >= ?3 THEN generation ELSE ?3 END \
     WHERE deadline <= ?4 OR attempt_id = ?2 \
     RETURNING grant_id, generation, unresolved, question, is_reclaimed";
+const HELD: &str = "SELECT grant_id, deadline - ?2 AS wait FROM refresh_leases WHERE grant_id = ?1 AND deadline > ?2";
 const RELEASE: &str = "DELETE FROM refresh_leases WHERE grant_id = ?1 AND attempt_id = ?2";
 const YIELD: &str = "UPDATE refresh_leases SET unresolved = unresolved + 1, deadline = ?3, \
     question = CASE WHEN ?4 THEN question ELSE question_before END \
@@ -138,7 +139,18 @@ fn claimed(connection: &Connection, claim: &RefreshClaim) -> Done<Claimed> {
         let question = cells.number("question")?;
         Ok(Claimed::Ours { generation, unresolved, question, is_own: cells.flag("is_reclaimed")? })
     })?;
-    Ok(ours.unwrap_or(Claimed::Held))
+    ours.map_or_else(|| held(connection, claim), Ok)
+}
+
+/// For how long somebody else has it.
+fn held(connection: &Connection, claim: &RefreshClaim) -> Done<Claimed> {
+    let lease = params![claim.grant.as_bytes(), claim.now.unix_ms()];
+    let wait = one(connection, HELD, lease, |row| {
+        let mut cells = Cells::of(row, "refresh_leases");
+        let _: GrantId = cells.id("grant_id")?;
+        cells.number("wait")
+    })?;
+    Ok(Claimed::Held { wait: Duration::from_millis(wait.unwrap_or_default()) })
 }
 
 fn committed(connection: &Connection, commit: &RefreshCommit) -> Done<Committed> {

@@ -27,6 +27,8 @@ const LEASE: Duration = Duration::from_secs(12);
 /// What of the lease may be over when the question goes out: the provider has eight seconds to answer
 /// (`http/reqwest_client.rs`), and the answer must be written before the end.
 const ASK_WITHIN: Duration = Duration::from_secs(3);
+/// By how much more than that two nodes that claim at the same time may take one to last.
+const A_MOMENT: Duration = Duration::from_secs(1);
 /// How long somebody waits for another node's lease.
 const PATIENCE: Duration = Duration::from_secs(15);
 /// How long an answer waits for a database that is away, when nobody waits for it any more.
@@ -281,7 +283,9 @@ impl<'a> Flight<'a> {
         let claimed = self.exchange.core.store.claim_refresh(claim).await;
         Ok(match self.available(claimed)? {
             None => Event::Unavailable,
-            Some(Claimed::Held) => Event::Held,
+            // Nobody works under one for so long: the provider wants to be left alone.
+            Some(Claimed::Held { wait }) if wait > LEASE + A_MOMENT => self.held_off(wait)?,
+            Some(Claimed::Held { .. }) => Event::Held,
             Some(Claimed::HeldOff { wait }) => self.held_off(wait)?,
             Some(Claimed::Ours { generation, unresolved, question, is_own }) => {
                 if unresolved > 0 && !is_own {

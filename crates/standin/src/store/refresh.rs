@@ -123,8 +123,11 @@ pub enum Claimed {
         /// Whether it was this attempt's before.
         is_own: bool,
     },
-    /// Another attempt has it.
-    Held,
+    /// Another attempt has it, or has left it alone for a while.
+    Held {
+        /// For how much longer at most. None if it has ended meanwhile.
+        wait: Duration,
+    },
     /// Another server has taken over, and nobody may ask yet.
     HeldOff {
         /// For how much longer.

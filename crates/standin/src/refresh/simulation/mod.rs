@@ -222,6 +222,13 @@ fn d2_a_provider_that_wants_to_be_left_alone_is_by_all_nodes() {
     assert_eq!(asked, (1, 2));
 }
 
+/// It waited fifteen seconds for the lease, and was told to come back after another one.
+#[test]
+fn d2_whoever_would_wait_for_a_provider_that_wants_to_be_left_alone_is_told_at_once() {
+    let waited = in_its_own_time(world::returns::waits_for_who_wants_to_be_left_alone());
+    assert!(waited < Duration::from_secs(1), "{waited:?}");
+}
+
 /// What the question may have brought would have been gone with the grace: it is found out in good time.
 #[test]
 fn d2_a_provider_that_wants_to_be_left_alone_is_until_a_quarter_of_its_grace_is_over() {

@@ -31,7 +31,7 @@ async fn take(store: &dyn Store, claim: RefreshClaim) -> Option<(u64, u32, u64)>
         Claimed::Ours { generation, unresolved, question, .. } => {
             Some((generation, unresolved, question))
         }
-        Claimed::Held | Claimed::HeldOff { .. } => None,
+        Claimed::Held { .. } | Claimed::HeldOff { .. } => None,
     }
 }
 
@@ -45,9 +45,14 @@ fn bring(number: u64, generation: u64, ms: u64) -> RefreshClaim {
     RefreshClaim { asks: false, ..claim(number, generation, ms) }
 }
 
-/// The clock of the store may be its own: what is said here is only how long a lease is.
 fn is_held(claimed: &Claimed) -> bool {
-    matches!(claimed, Claimed::Held)
+    is_held_for(claimed, LEASE)
+}
+
+/// The clock of the store may be its own: what is said here is only how long a lease is.
+fn is_held_for(claimed: &Claimed, time: Duration) -> bool {
+    const SLOW: Duration = Duration::from_secs(10);
+    matches!(claimed, Claimed::Held { wait } if *wait <= time && *wait + SLOW > time)
 }
 
 async fn signed_in(store: &dyn Store) -> Grant {
@@ -99,7 +104,7 @@ pub async fn a_lease_that_was_yielded_for_a_while_is_nobodys_until_then(store: &
     assert_eq!(counted(store, claim(1, 3, 0)).await, Some((3, 0)));
     assert_eq!(store.yield_refresh(grant_id(1), refresh_id(1), at(1), HOUR, true).await, Ok(true));
     assert_eq!(store.overdue_refreshes(at(9), 10).await, Ok(Vec::new()));
-    assert!(is_held(&store.claim_refresh(claim(2, 3, 9)).await.unwrap()));
+    assert!(is_held_for(&store.claim_refresh(claim(2, 3, 9)).await.unwrap(), HOUR));
     assert_eq!(counted(store, claim(1, 3, 9)).await, Some((3, 1)));
     store.yield_refresh(grant_id(1), refresh_id(1), at(9), AT_ONCE, true).await.unwrap();
     assert_eq!(counted(store, claim(2, 3, 10)).await, Some((3, 3)));

@@ -155,7 +155,9 @@ fn claimed(tables: &mut Tables, claim: RefreshClaim) -> Claimed {
     let question = if claim.asks { number_at(claim.now).max(next) } else { question_before };
     let (generation, unresolved) = match held {
         Some(held) if is_own => (held.generation.max(claim.generation), held.unresolved),
-        Some(held) if held.deadline > claim.now => return Claimed::Held,
+        Some(held) if held.deadline > claim.now => {
+            return Claimed::Held { wait: held.deadline.remaining(claim.now) };
+        }
         Some(held) if !is_later => {
             (held.generation, held.unresolved + u32::from(held.question > 0))
         }
@@ -227,7 +229,7 @@ mod tests {
         let claim = RefreshClaim { grant, attempt, generation: 1, now, deadline, asks };
         match store.claim_refresh(claim).await.unwrap() {
             Claimed::HeldOff { wait } => Some(wait),
-            Claimed::Ours { .. } | Claimed::Held => None,
+            Claimed::Ours { .. } | Claimed::Held { .. } => None,
         }
     }
 

@@ -44,6 +44,18 @@ pub(in super::super) async fn brings_a_spare_to_a_grant_that_has_died() -> bool 
     has_died && world.generations().await == before + 1
 }
 
+/// How long somebody on another node waits for a provider that wants to be left alone for half a minute.
+pub(in super::super) async fn waits_for_who_wants_to_be_left_alone() -> Duration {
+    let mut world = World::new(1, WITHOUT).await;
+    world.start(0).await;
+    world.start(1).await;
+    world.ground.provider.stumble_once(Duration::from_secs(30));
+    world.demand_of(0).await;
+    let began = Instant::now();
+    world.demand_of(1).await;
+    began.elapsed()
+}
+
 /// How often a provider is asked that wants to be left alone for half a minute, until that is over, and in all.
 pub(in super::super) async fn asks_who_wants_to_be_left_alone(rules: Rules) -> (usize, usize) {
     const REST: Duration = Duration::from_secs(30);
