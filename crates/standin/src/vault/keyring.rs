@@ -272,8 +272,7 @@ impl KeyRing {
         tenant: Option<&str>,
         context: &[u8],
     ) -> Result<(u32, Key), VaultError> {
-        let id = self.sealing_id(tenant).ok_or(VaultError::TenantKeyMissing)?;
-        Ok((id, self.key(id, context)?))
+        self.named(self.sealing_id(tenant), context)
     }
 
     /// As [`KeyRing::sealing_key`], and none that no store takes anything of any more.
@@ -282,8 +281,7 @@ impl KeyRing {
         tenant: Option<&str>,
         context: &[u8],
     ) -> Result<(u32, Key), VaultError> {
-        let id = self.needed_for(tenant).ok_or(VaultError::TenantKeyMissing)?;
-        Ok((id, self.key(id, context)?))
+        self.named(self.needed_for(tenant), context)
     }
 
     /// As [`KeyRing::sealing_key`], and nothing in its place: whoever seals again does it for good.
@@ -292,8 +290,7 @@ impl KeyRing {
         tenant: Option<&str>,
         context: &[u8],
     ) -> Result<(u32, Key), VaultError> {
-        let id = self.active_for(tenant).ok_or(VaultError::TenantKeyMissing)?;
-        Ok((id, self.key(id, context)?))
+        self.named(self.active_for(tenant), context)
     }
 
     /// Whether a value is sealed with the active key of this tenant.
@@ -317,6 +314,11 @@ impl KeyRing {
     /// The key that `sealed` names, for the thing called `context`.
     pub(super) fn opening_key(&self, sealed: &Sealed, context: &[u8]) -> Result<Key, VaultError> {
         self.key(sealed.key_id()?, context)
+    }
+
+    fn named(&self, id: Option<u32>, context: &[u8]) -> Result<(u32, Key), VaultError> {
+        let id = id.ok_or(VaultError::TenantKeyMissing)?;
+        Ok((id, self.key(id, context)?))
     }
 
     fn key(&self, id: u32, context: &[u8]) -> Result<Key, VaultError> {

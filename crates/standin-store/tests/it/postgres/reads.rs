@@ -232,8 +232,34 @@ async fn d28_a_connection_that_answers_no_more_is_given_up_and_its_readers_ask_a
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs a PostgreSQL server"]
 async fn d25_readers_who_wait_on_connections_of_their_own_leave_one_to_whoever_writes() {
+    while_readers_wait_alone(4, async |store| {
+        assert_eq!(store.consume_attempt(attempt(1)).await, Ok(true));
+    })
+    .await;
+}
+
+/// Without a look at what others change a process hands out nothing from memory.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a PostgreSQL server"]
+async fn d25_readers_who_wait_on_connections_of_their_own_do_not_stop_the_upkeep() {
+    for size in [4, 8, 16] {
+        while_readers_wait_alone(size, async |store| {
+            let heard = store.bulletin(Timestamp::default()).await;
+            assert!(heard.is_ok(), "{size}: {heard:?}");
+            assert_eq!(store.overdue_refreshes(at(1), 10).await, Ok(Vec::new()));
+            let provider = grant(1).identity.provider;
+            assert_eq!(store.due_grants(&provider, at(1), 10).await, Ok(Vec::new()));
+            assert_eq!(store.due_revocations(at(1), 10).await, Ok(Vec::new()));
+        })
+        .await;
+    }
+}
+
+/// With a pool of so many connections, and more views of sessions under way than may have one of their own.
+async fn while_readers_wait_alone(size: usize, work: impl AsyncFnOnce(&PostgresStore)) {
     let database = Database::fresh();
-    let url = database.url().replace("pool_timeout=60", "pool_timeout=2&pool_size=4");
+    let few = format!("pool_timeout=2&pool_size={size}");
+    let url = database.url().replace("pool_timeout=60", &few);
     migrate(&url).await.unwrap();
     let store = PostgresStore::open(&url).await.unwrap();
     let (other, _connected) = connect(&database).await;
@@ -245,41 +271,10 @@ async fn d25_readers_who_wait_on_connections_of_their_own_leave_one_to_whoever_w
         views = views => panic!("{views:?}"),
         () = async {
             until_waiting(&database).await;
-            assert_eq!(store.consume_attempt(attempt(1)).await, Ok(true));
+            work(&store).await;
         } => {}
     }
     other.batch_execute("ROLLBACK").await.unwrap();
-}
-
-/// Without a look at what others change a process hands out nothing from memory.
-#[tokio::test(flavor = "multi_thread")]
-#[ignore = "needs a PostgreSQL server"]
-async fn d25_readers_who_wait_on_connections_of_their_own_do_not_stop_the_upkeep() {
-    for size in [4, 8, 16] {
-        let database = Database::fresh();
-        let few = format!("pool_timeout=2&pool_size={size}");
-        let url = database.url().replace("pool_timeout=60", &few);
-        migrate(&url).await.unwrap();
-        let store = PostgresStore::open(&url).await.unwrap();
-        let (other, _connected) = connect(&database).await;
-        other.batch_execute("BEGIN; LOCK TABLE sessions IN ACCESS EXCLUSIVE MODE").await.unwrap();
-        let sessions: Vec<_> = (0..8).map(hash).collect();
-        let views = join_all(sessions.iter().map(|session| store.session_view(session)));
-        tokio::select! {
-            biased;
-            views = views => panic!("{views:?}"),
-            () = async {
-                until_waiting(&database).await;
-                let heard = store.bulletin(Timestamp::default()).await;
-                assert!(heard.is_ok(), "{size}: {heard:?}");
-                assert_eq!(store.overdue_refreshes(at(1), 10).await, Ok(Vec::new()));
-                let provider = grant(1).identity.provider;
-                assert_eq!(store.due_grants(&provider, at(1), 10).await, Ok(Vec::new()));
-                assert_eq!(store.due_revocations(at(1), 10).await, Ok(Vec::new()));
-            } => {}
-        }
-        other.batch_execute("ROLLBACK").await.unwrap();
-    }
 }
 
 #[tokio::test]

@@ -266,6 +266,18 @@ async fn with_a_way_of_its_own(place: &Place) -> (Vault, StandIn) {
 }
 
 impl Place {
+    /// A tenant's grant under data key 2, whose new key 3 a vault knows of and does not reach.
+    async fn with_a_new_key_out_of_reach(&self, there: &Vault, way: &StandIn) -> Grant {
+        let theirs = self.sign_in(there, 2, CORP).await;
+        let rotation = self.rotation().await;
+        assert_eq!(rotation.add_for("corp.example").await, Ok(3));
+        self.clock.advance(Duration::from_secs(10));
+        rotation.activate(3).await.unwrap();
+        way.is(Mood::Hangs);
+        there.keep_up().await;
+        theirs
+    }
+
     /// The key-encryption key is with a service.
     fn at_a_service() -> (Self, StandIn) {
         let service = StandIn::new();
@@ -458,13 +470,7 @@ async fn vc_6_an_active_key_that_one_node_cannot_have_stalls_nobody_there_and_is
 async fn vc_15_a_tenants_new_key_that_is_not_here_yet_costs_no_answer() {
     let (place, _) = Place::at_a_service();
     let (there, way) = with_a_way_of_its_own(&place).await;
-    let theirs = place.sign_in(&there, 2, CORP).await;
-    let rotation = place.rotation().await;
-    assert_eq!(rotation.add_for("corp.example").await, Ok(3));
-    place.clock.advance(Duration::from_secs(10));
-    rotation.activate(3).await.unwrap();
-    way.is(Mood::Hangs);
-    there.keep_up().await;
+    let theirs = place.with_a_new_key_out_of_reach(&there, &way).await;
     let tokens = seal(&there, &of(&theirs), 2).unwrap();
     assert_eq!(tokens.refresh.unwrap().data_key(), Some(2));
     way.is(Mood::Works);
@@ -499,13 +505,7 @@ async fn vc_6_whoever_has_an_answer_in_hand_waits_for_no_key_service_while_the_k
 async fn vc_15_a_tenants_new_key_that_cannot_be_had_keeps_nobody_who_needs_only_the_one_before() {
     let (place, _) = Place::at_a_service();
     let (there, way) = with_a_way_of_its_own(&place).await;
-    let theirs = place.sign_in(&there, 2, CORP).await;
-    let rotation = place.rotation().await;
-    assert_eq!(rotation.add_for("corp.example").await, Ok(3));
-    place.clock.advance(Duration::from_secs(10));
-    rotation.activate(3).await.unwrap();
-    way.is(Mood::Hangs);
-    there.keep_up().await;
+    let theirs = place.with_a_new_key_out_of_reach(&there, &way).await;
 
     let soon = Duration::from_millis(100);
     assert_eq!(tokio::time::timeout(soon, there.learn(theirs.tokens.iter())).await, Ok(Ok(())));
