@@ -54,7 +54,8 @@ pub fn file_of(url: &str) -> Option<PathBuf> {
 pub async fn open(url: &str) -> Result<Arc<dyn Store>, OpenError> {
     match url.parse()? {
         Location::Sqlite(path) => Ok(Arc::new(sqlite::SqliteStore::open(&path)?)),
-        Location::Postgres => Ok(Arc::new(postgres::PostgresStore::open(url).await?)),
+        // Boxed: whoever awaits this inside other futures would otherwise come near the compiler's limit of depth.
+        Location::Postgres => Ok(Arc::new(Box::pin(postgres::PostgresStore::open(url)).await?)),
     }
 }
 
@@ -73,7 +74,7 @@ pub async fn open_beside(url: &str) -> Result<Arc<dyn Store>, OpenError> {
     }
     match url.parse()? {
         Location::Postgres if !is_new => {
-            Ok(Arc::new(postgres::PostgresStore::open_beside(url).await?))
+            Ok(Arc::new(Box::pin(postgres::PostgresStore::open_beside(url)).await?))
         }
         _ => open(url).await,
     }

@@ -1,8 +1,6 @@
 //! The whole of Standin through HTTP: a browser with a cookie jar, a job with a key, the emulator as the
 //! provider, SQLite below. No sign-in here skips the callback.
 
-// A world is a service and a provider in one future, deeper than the compiler follows by itself.
-#![recursion_limit = "256"]
 #![expect(unreachable_pub, reason = "a test binary exports nothing")]
 #![expect(
     clippy::panic,
