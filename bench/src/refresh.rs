@@ -128,7 +128,12 @@ fn rows(name: &str, ours: &Cost, raw: &Cost, signatures: f64) -> [Row; 2] {
             "the same: the service's own processor time".to_owned(),
             format!("{:.3} ms", ours.cpu_ms),
             format!("a raw commit {:.3} ms", raw.cpu_ms),
-            format!("{:.1}x", ours.cpu_ms / raw.cpu_ms),
+            // The client of a database server has next to nothing to do.
+            if raw.cpu_ms < 0.01 {
+                "–".to_owned()
+            } else {
+                format!("{:.1}x", ours.cpu_ms / raw.cpu_ms)
+            },
         ),
     ]
 }
