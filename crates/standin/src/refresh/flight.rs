@@ -19,16 +19,14 @@ use crate::id::RefreshId;
 use crate::measure;
 use crate::provider::{OAuthError, TokenError, TokenResponse};
 use crate::revoke;
-use crate::store::{Claimed, Committed, LeaseEnd, RefreshClaim, StoreError};
+use crate::store::{Committed, LeaseEnd, StoreError};
 use crate::vault::{Destination, Grant, GrantState, ReauthReason};
 
-/// How long a node may be the only one to ask: longer than any question, and than the commit after it.
-const LEASE: Duration = Duration::from_secs(12);
+mod lease;
+
 /// What of the lease may be over when the question goes out: the provider has eight seconds to answer
 /// (`http/reqwest_client.rs`), and the answer must be written before the end.
 const ASK_WITHIN: Duration = Duration::from_secs(3);
-/// By how much more than that two nodes that claim at the same time may take one to last.
-const A_MOMENT: Duration = Duration::from_secs(1);
 /// How long somebody waits for another node's lease.
 const PATIENCE: Duration = Duration::from_secs(15);
 /// How long an answer waits for a database that is away, when nobody waits for it any more.
@@ -246,71 +244,6 @@ impl<'a> Flight<'a> {
         Ok(Some(is_outdated))
     }
 
-    async fn claim(&mut self, generation: u64, asks: bool) -> Result<Event, RefreshFailure> {
-        // To a grant that was taken back nothing is brought: the lease is taken, so that it ends.
-        let is_there = self.row.as_ref().is_some_and(|row| row.state != GrantState::Revoked);
-        let mut unreadable = None;
-        if is_there && self.hand.is_none() {
-            match self.recall(generation).await {
-                Ok(Event::Recalled(None)) => {}
-                // Nobody may spend a token for which there is an answer, and nobody else brings this one.
-                Ok(found) => return Ok(found),
-                // Nor one whose answer does not open now; its lease goes to the end of the queue.
-                Err(failure) if self.goal == Goal::Resolve => unreadable = Some(failure),
-                Err(failure) => return Err(failure),
-            }
-        }
-        if let (Goal::Token, true, Some(row)) = (self.goal, asks, &self.row) {
-            // No lease for what may not be asked, or not now. Whoever resolves one takes it in any case: it must come
-            // to an end also where nobody will ever ask again, and go to the end of the queue where its provider is in
-            // trouble, so that it keeps no other's waiting.
-            self.exchange.gate(row)?;
-            self.exchange.admit(row)?;
-            if !lasting::is_all_of(row) {
-                self.exchange.key_of(row)?;
-            }
-        }
-        let claimed_at = Instant::now();
-        let now = self.exchange.core.now();
-        let claim = RefreshClaim {
-            grant: self.target.grant,
-            attempt: self.attempt,
-            generation,
-            now,
-            deadline: now.after(LEASE),
-            asks,
-        };
-        let claimed = self.exchange.core.store.claim_refresh(claim).await;
-        Ok(match self.available(claimed)? {
-            None => Event::Unavailable,
-            // Nobody works under one for so long: the provider wants to be left alone.
-            Some(Claimed::Held { wait }) if wait > LEASE + A_MOMENT => self.held_off(wait)?,
-            Some(Claimed::Held { .. }) => Event::Held,
-            Some(Claimed::HeldOff { wait }) => self.held_off(wait)?,
-            Some(Claimed::Ours { generation, unresolved, question, is_own }) => {
-                if unresolved > 0 && !is_own {
-                    measure::count(&measure::TAKEOVERS);
-                }
-                (self.claimed_at, self.has_asked) = (Some(claimed_at), false);
-                self.is_record = unresolved > 0;
-                if let Some(failure) = unreadable {
-                    self.give_way(false).await;
-                    return Err(failure);
-                }
-                Event::Claimed { generation, unresolved, question }
-            }
-        })
-    }
-
-    /// Nobody asks before that time is over. Whoever would not wait for so long is told so now, and not when they give up.
-    fn held_off(&self, wait: Duration) -> Result<Event, RefreshFailure> {
-        let is_too_long = self.began_at.elapsed() + wait > PATIENCE;
-        if self.goal == Goal::Token && is_too_long {
-            return Err(later(Some(wait)));
-        }
-        Ok(Event::Held)
-    }
-
     async fn ask(&mut self) -> Event {
         self.hand = None;
         if self.claimed_at.is_some_and(|claimed_at| claimed_at.elapsed() > ASK_WITHIN) {
@@ -502,23 +435,6 @@ impl<'a> Flight<'a> {
         if is_seen_to {
             self.exchange.journal.settle(id, answer.next_generation()).await;
         }
-        Event::Done
-    }
-
-    async fn release(&mut self) -> Event {
-        self.claimed_at = None;
-        let released =
-            self.exchange.core.store.release_refresh(self.target.grant, self.attempt).await;
-        report(released);
-        Event::Done
-    }
-
-    async fn give_way(&mut self, has_asked: bool) -> Event {
-        self.claimed_at = None;
-        let (core, grant, now) = (&self.exchange.core, self.target.grant, self.exchange.now());
-        let due_in = self.exchange.holds.told(grant, now).unwrap_or_default();
-        let due_in = due_in.min(self.exchange.longest_rest(self.row.as_ref()));
-        report(core.store.yield_refresh(grant, self.attempt, now, due_in, has_asked).await);
         Event::Done
     }
 

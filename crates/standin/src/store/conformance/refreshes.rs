@@ -52,7 +52,8 @@ fn is_held(claimed: &Claimed) -> bool {
 /// The clock of the store may be its own: what is said here is only how long a lease is.
 fn is_held_for(claimed: &Claimed, time: Duration) -> bool {
     const SLOW: Duration = Duration::from_secs(10);
-    matches!(claimed, Claimed::Held { wait } if *wait <= time && *wait + SLOW > time)
+    const ROUNDED: Duration = Duration::from_millis(1);
+    matches!(claimed, Claimed::Held { wait } if *wait <= time + ROUNDED && *wait + SLOW > time)
 }
 
 async fn signed_in(store: &dyn Store) -> Grant {
