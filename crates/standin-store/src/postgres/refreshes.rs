@@ -67,9 +67,11 @@ const CLAIM_UNLESS_NEW: &str = concat!(
     ))
 );
 const _: () = assert!(Mode::Write.limit().as_millis() <= HOLD_OFF_MARGIN.as_millis());
-/// From this moment on, and not from the beginning of the transaction: it may have waited for another claim since.
-const HELD: &str = "SELECT grant_id, greatest(deadline - (extract(epoch FROM clock_timestamp()) * 1000)::bigint, 0) AS wait \
-    FROM refresh_leases WHERE grant_id = $1";
+const HELD: &str = concat!(
+    "SELECT grant_id, greatest(deadline - ",
+    now_ms!(),
+    ", 0) AS wait FROM refresh_leases WHERE grant_id = $1"
+);
 const RELEASE: &str = "DELETE FROM refresh_leases WHERE grant_id = $1 AND attempt_id = $2";
 const YIELD: &str = concat!(
     "UPDATE refresh_leases SET unresolved = unresolved + 1, deadline = ",

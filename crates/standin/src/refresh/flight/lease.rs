@@ -69,7 +69,6 @@ impl Flight<'_> {
         let claimed = self.exchange.core.store.claim_refresh(claim).await;
         Ok(match self.available(claimed)? {
             None => Event::Unavailable,
-            // A store may go by when it was asked.
             Some(Claimed::Held { wait }) => self.held(wait.saturating_sub(claimed_at.elapsed()))?,
             Some(Claimed::HeldOff { wait }) => self.held_off(wait)?,
             Some(Claimed::Ours { generation, unresolved, question, is_own }) => {

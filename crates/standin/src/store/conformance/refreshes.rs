@@ -52,8 +52,7 @@ fn is_held(claimed: &Claimed) -> bool {
 /// The clock of the store may be its own: what is said here is only how long a lease is.
 fn is_held_for(claimed: &Claimed, time: Duration) -> bool {
     const SLOW: Duration = Duration::from_secs(10);
-    const ROUNDED: Duration = Duration::from_millis(1);
-    matches!(claimed, Claimed::Held { wait } if *wait <= time + ROUNDED && *wait + SLOW > time)
+    matches!(claimed, Claimed::Held { wait } if wait.abs_diff(time) < SLOW)
 }
 
 async fn signed_in(store: &dyn Store) -> Grant {
