@@ -31,7 +31,8 @@ const CLAIM: &str = "INSERT INTO refresh_leases \
     generation = CASE WHEN generation >= ?3 THEN generation ELSE ?3 END \
     WHERE deadline <= ?4 OR attempt_id = ?2 \
     RETURNING grant_id, generation, unresolved, question, is_reclaimed";
-const HELD: &str = "SELECT grant_id, deadline - ?2 AS wait FROM refresh_leases WHERE grant_id = ?1 AND deadline > ?2";
+const HELD: &str =
+    "SELECT grant_id, max(deadline - ?2, 0) AS wait FROM refresh_leases WHERE grant_id = ?1";
 const RELEASE: &str = "DELETE FROM refresh_leases WHERE grant_id = ?1 AND attempt_id = ?2";
 const YIELD: &str = "UPDATE refresh_leases SET unresolved = unresolved + 1, deadline = ?3, \
     question = CASE WHEN ?4 THEN question ELSE question_before END \

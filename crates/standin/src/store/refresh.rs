@@ -125,7 +125,7 @@ pub enum Claimed {
     },
     /// Another attempt has it, or has left it alone for a while.
     Held {
-        /// For how much longer at most, from when the claim was begun. None if it has ended meanwhile.
+        /// For how much longer at most, from when the claim was begun. Zero if it has ended meanwhile.
         wait: Duration,
     },
     /// Another server has taken over, and nobody may ask yet.
