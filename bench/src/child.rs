@@ -36,10 +36,20 @@ impl Drop for Running {
 
 impl Running {
     /// Starts a program on the first core, where `taskset` is installed, and waits for its line of JSON.
-    #[expect(clippy::disallowed_methods, reason = "a benchmark measures time")]
     pub(crate) fn start(program: &Path, arguments: &[&str]) -> Result<Self> {
+        Self::start_with(program, arguments, &[])
+    }
+
+    /// The same, with these variables in its environment.
+    #[expect(clippy::disallowed_methods, reason = "a benchmark measures time")]
+    pub(crate) fn start_with(
+        program: &Path,
+        arguments: &[&str],
+        environment: &[(&str, &str)],
+    ) -> Result<Self> {
         let mut command = pinned(program, FIRST);
-        command.args(arguments).stdout(Stdio::piped()).stderr(Stdio::null());
+        command.args(arguments).envs(environment.iter().copied());
+        command.stdout(Stdio::piped()).stderr(Stdio::null());
         let start = Instant::now();
         let mut child = command.spawn().with_context(|| format!("{}", program.display()))?;
         let mut line = String::new();

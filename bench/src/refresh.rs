@@ -55,7 +55,7 @@ async fn measure(binary: &Path, tokens: Tokens, database: Option<&Database>) -> 
     };
     let url = database.map(Database::url);
     let providers: &[_] = &[("a", &provider)];
-    let setting = Setting { providers, kind, database: url.as_deref(), memory_mib: 64 };
+    let setting = Setting { providers, kind, database: url.as_deref() };
     let strangers = Strangers::with(&setting)?;
     let service = strangers.serve(binary)?;
     let key = KeyPair::generate(KeySize::Rsa2048)?;

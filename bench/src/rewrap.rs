@@ -32,7 +32,7 @@ const SECOND: &str = "1";
 pub(crate) async fn while_vending(binary: &Path, grants: u32) -> Result<Vec<Row>> {
     let provider = Provider::start().await?;
     let house = House::build(binary, &provider, grants).await?;
-    let service = house.strangers.serve(binary)?;
+    let service = house.strangers.serve_by_rows(binary)?;
     service.settles()?;
     let config = house.strangers.path("standin.toml");
     next_key(&config)?;

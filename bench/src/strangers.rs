@@ -22,8 +22,6 @@ pub(crate) struct Setting<'a> {
     pub(crate) kind: &'a str,
     /// Its URL; a file of the service's own if there is none.
     pub(crate) database: Option<&'a str>,
-    /// For tokens that were vended before; without any, every vend reads its row.
-    pub(crate) memory_mib: u32,
 }
 
 /// A directory with a configuration, and a client's key.
@@ -35,9 +33,9 @@ pub(crate) struct Strangers {
 }
 
 impl Strangers {
-    /// Over these providers, by their names, on SQLite and with the memory that the service takes by itself.
+    /// Over these providers, by their names, on SQLite.
     pub(crate) fn new(providers: &[(&str, &Provider)]) -> Result<Self> {
-        Self::with(&Setting { providers, kind: "oidc", database: None, memory_mib: 64 })
+        Self::with(&Setting { providers, kind: "oidc", database: None })
     }
 
     pub(crate) fn with(setting: &Setting<'_>) -> Result<Self> {
@@ -64,11 +62,10 @@ impl Strangers {
         format!(
             "public_url = \"http://{host}\"\nlisten = \"{host}\"\noperator_listen = \"127.0.0.1:0\"\n\
              [database]\nurl = \"{database}\"\n[keys]\nfile = \"{keys}\"\n\
-             [log]\nlevel = \"warn\"\n[vend]\nmemory_mib = {memory_mib}\n{tables}",
+             [log]\nlevel = \"warn\"\n{tables}",
             host = self.host(),
             database = setting.database.map_or_else(|| self.database(), str::to_owned),
             keys = self.path("keys.toml"),
-            memory_mib = setting.memory_mib,
             tables = tables.collect::<String>(),
         )
     }
@@ -90,7 +87,17 @@ impl Strangers {
 
     /// Starts the service.
     pub(crate) fn serve(&self, binary: &Path) -> Result<Running> {
-        Running::start(binary, &["serve", "--json", "--config", &self.path("standin.toml")])
+        self.serve_with(binary, &[])
+    }
+
+    /// Starts the service so that it remembers no token: every vend reads its row.
+    pub(crate) fn serve_by_rows(&self, binary: &Path) -> Result<Running> {
+        self.serve_with(binary, &[("STANDIN__VEND__MEMORY_MIB", "0")])
+    }
+
+    fn serve_with(&self, binary: &Path, environment: &[(&str, &str)]) -> Result<Running> {
+        let config = self.path("standin.toml");
+        Running::start_with(binary, &["serve", "--json", "--config", &config], environment)
     }
 
     /// Lets these people begin to sign in: the requests with which their browsers come back.
