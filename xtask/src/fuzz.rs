@@ -23,6 +23,11 @@ pub(crate) fn run(root: &Path, seconds: u32, jobs: u32) -> anyhow::Result<ExitCo
         say("fuzz: nothing was run: cargo-fuzz is missing (cargo install cargo-fuzz --locked)");
         return Ok(ExitCode::FAILURE);
     }
+    if !is_locked(root)? {
+        say("fuzz: nothing was run: fuzz/Cargo.lock does not fit what the library depends on \
+             (cargo update --workspace --manifest-path fuzz/Cargo.toml)");
+        return Ok(ExitCode::FAILURE);
+    }
     let built = cargo_fuzz(root, &["build", "--sanitizer", "none"]).status();
     if !built.context("cannot run cargo")?.success() {
         say("fuzz: nothing was run: the programs do not build; they need a C++ compiler");
@@ -38,6 +43,14 @@ fn is_installed() -> bool {
     let mut version = Command::new(env!("CARGO"));
     version.args(["fuzz", "--version"]).stdout(Stdio::null()).stderr(Stdio::null());
     version.status().is_ok_and(|status| status.success())
+}
+
+/// cargo-fuzz would mend the lock in passing, and nobody would see that it had drifted.
+fn is_locked(root: &Path) -> anyhow::Result<bool> {
+    let mut metadata = Command::new(env!("CARGO"));
+    metadata.args(["metadata", "--locked", "--format-version", "1"]);
+    metadata.arg("--manifest-path").arg(root.join("fuzz/Cargo.toml")).stdout(Stdio::null());
+    Ok(metadata.status().context("cannot run cargo")?.success())
 }
 
 /// Whoever has seeds is a target.
