@@ -27,8 +27,9 @@ impl Exchange {
         lease: Lease,
         is_refused: bool,
     ) -> Written<Option<FreshToken>> {
-        // The provider took its time.
+        // The provider took its time, and what a retired key seals is refused, however often it is brought.
         self.core.vault.look().await;
+        self.core.vault.require_sealing(&grant)?;
         let was_suspect = grant.state == GrantState::Suspect;
         let profile = *self.profile_of(&grant);
         let outdates = is_refused || profile.refresh_ends_access_tokens.is_certain();

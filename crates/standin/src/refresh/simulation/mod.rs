@@ -199,6 +199,17 @@ fn rf_9_nobody_asks_who_cannot_seal_what_comes() {
     assert_eq!(asked, [(1, true), (1, true), (2, true)]);
 }
 
+/// The one place that has it is the hand of whoever asked, for as long as it takes. It was sealed with the retired key and
+/// brought sixty times a second, until two thousand steps were over.
+#[test]
+fn rf_9_an_answer_in_hand_waits_for_its_key_and_for_its_database() {
+    let given = in_its_own_time(world::keys::answers_while_a_key_is_replaced());
+    assert_eq!(given, ([(1, false), (1, true)], 2));
+    let away = Duration::from_mins(55);
+    let given = in_its_own_time(world::returns::brings_an_answer_to_who_was_away(away));
+    assert_eq!(given, (1, true));
+}
+
 /// The clock of its node was ahead when the user gave the tokens in the row: what was answered to the very token that stands
 /// there was taken for one of before, with the right time, and dropped.
 #[test]

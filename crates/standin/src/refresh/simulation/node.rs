@@ -200,6 +200,10 @@ impl Machine {
         self.disk.lock().unwrap().append(&mut other.disk.lock().unwrap());
     }
 
+    pub(super) fn loses_its_journal(&self) {
+        self.disk.lock().unwrap().clear();
+    }
+
     /// Answers of which it does not know that they are in a row.
     pub(super) fn waiting(&self) -> usize {
         self.disk.lock().unwrap().iter().filter(|written| !written.is_settled).count()

@@ -448,7 +448,11 @@ impl World {
 
     /// A job wants another token than the one that is stored.
     fn demand(&self, grant: u64) -> Option<JoinHandle<()>> {
-        let node = self.nodes[self.pick()].as_ref()?;
+        self.demand_at(self.pick(), grant)
+    }
+
+    fn demand_at(&self, node: usize, grant: u64) -> Option<JoinHandle<()>> {
+        let node = self.nodes[node].as_ref()?;
         let (standin, id) = (node.standin.clone(), samples::grant_id(grant));
         #[expect(clippy::disallowed_methods, reason = "it ends with the run")]
         let job = tokio::spawn(async move { drop(demand(&standin, id).await) });
@@ -459,6 +463,15 @@ impl World {
     async fn demand_of(&self, node: usize) {
         let Some(node) = &self.nodes[node] else { return };
         drop(demand(&node.standin, samples::grant_id(0)).await);
+    }
+
+    /// A job of the first node wants another token of the first grant. Back when the provider has given it, and the node
+    /// does not have it yet.
+    async fn is_on_its_way(&self) {
+        drop(self.demand_at(0, 0));
+        while self.ground.provider.record().given == 0 {
+            sleep(Duration::from_millis(1)).await;
+        }
     }
 
     /// How many tokens were given, and whether the provider takes the one that stands in the first row.

@@ -181,6 +181,21 @@ fn rf_11_an_answer_that_may_not_be_used_leaves_a_record_and_asks_nothing_at_once
     assert_eq!(machine.next(Event::Done), Step::End(End::Later));
 }
 
+/// Where a lease is not needed, nobody looks into the journal before they ask: a provider that was not thought to rotate has
+/// refused the token that a standby has of before.
+#[test]
+fn rf_9_what_the_journal_keeps_speaks_against_a_refusal() {
+    let row = usable(7);
+    let (mut machine, _) = Machine::start(Goal::Token, false);
+    assert_eq!(machine.next(Event::Read(Some(row))), Step::Ask);
+    assert_eq!(machine.next(Event::Refused), Step::Read);
+    assert_eq!(machine.next(Event::Read(Some(row))), Step::Recall { generation: 7 });
+    let kept = Event::Recalled(Some(Given { generation: 7, question: 1 }));
+    assert_eq!(machine.next(kept), Step::Commit { is_in_doubt: false });
+    // What was given a while ago need not live any more.
+    assert_eq!(machine.next(Event::Written), Step::Read);
+}
+
 fn usable(generation: u64) -> Row {
     Row { generation, standing: Standing::Usable, will_do: false, outdates: false }
 }

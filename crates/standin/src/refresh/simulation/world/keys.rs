@@ -41,6 +41,34 @@ pub(in super::super) async fn asks_while_a_new_key_is_away() -> [(usize, bool); 
     [before, meanwhile, world.given_and_kept().await]
 }
 
+/// How many tokens a provider has given, and whether the last one is in its row: while it was on its way the key of its
+/// tenant was replaced by one that the node cannot have; and then, when it can, and has lost its journal. And how often the
+/// database was told of it.
+pub(in super::super) async fn answers_while_a_key_is_replaced() -> ([(usize, bool); 2], usize) {
+    let mut world = World::new(1, WITHOUT).await;
+    world.moves_to_a_tenant().await;
+    let keys = world.database.data_keys().await.unwrap();
+    let before = keys.iter().find(|row| row.tenant.as_deref() == Some(CORP)).unwrap().id;
+    let rotation = world.rotation().await;
+    let key = rotation.add_for(CORP).await.unwrap();
+    let elsewhere = |row: DataKeyRow| DataKeyRow { wrapped_by: "elsewhere".to_owned(), ..row };
+    let here = world.change_key(key, elsewhere).await;
+    world.start(0).await;
+    world.is_on_its_way().await;
+    let now = Some(world.ground.now());
+    world.change_key(key, |row| DataKeyRow { activated_at: now, ..row }).await;
+    world.change_key(before, |row| DataKeyRow { retired_at: now, ..row }).await;
+    sleep(TRIED_AGAIN * 2).await;
+    let meanwhile = world.given_and_kept().await;
+    world.machines[0].loses_its_journal();
+    world.change_key(key, |row| DataKeyRow { wrapped_by: here.wrapped_by, ..row }).await;
+    sleep(TRIED_AGAIN).await;
+    let after = world.given_and_kept().await;
+    let story = world.ground.story.lock().unwrap();
+    let told = story.iter().filter(|line| line.ends_with("commit is done")).count();
+    ([meanwhile, after], told)
+}
+
 /// What comes of it when a user takes back what a key has sealed that the node does not know, and cannot read its keys just
 /// then; and a moment later, as well.
 pub(in super::super) async fn takes_back_what_an_unknown_key_has_sealed() -> [Option<Revoked>; 3] {

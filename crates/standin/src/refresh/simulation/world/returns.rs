@@ -44,6 +44,18 @@ pub(in super::super) async fn brings_a_spare_to_a_grant_that_has_died() -> bool 
     has_died && world.generations().await == before + 1
 }
 
+/// Whether an answer comes to its row although the database goes away while it is on its way, for so long.
+pub(in super::super) async fn brings_an_answer_to_who_was_away(away: Duration) -> (usize, bool) {
+    let mut world = World::new(1, WITHOUT).await;
+    world.start(0).await;
+    world.is_on_its_way().await;
+    // Nobody brings what the journal has.
+    world.nodes[0].as_ref().unwrap().upkeep.abort();
+    world.machines[0].lose_database(away);
+    sleep(away + Duration::from_secs(5)).await;
+    world.given_and_kept().await
+}
+
 /// How long somebody on another node waits for a provider that wants to be left alone for half a minute.
 pub(in super::super) async fn waits_for_who_wants_to_be_left_alone() -> Duration {
     let mut world = World::new(1, WITHOUT).await;
