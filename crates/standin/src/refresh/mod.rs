@@ -425,3 +425,26 @@ const ANY: Need = Need { min_ttl: Duration::ZERO, stale: None };
 fn later(retry_after: Option<Duration>) -> RefreshFailure {
     RefreshFailure::Later { retry_after: retry_after.unwrap_or(Duration::from_secs(1)) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn need(seconds: u64, stale: Option<u8>) -> Need {
+        let (min_ttl, stale) = (Duration::from_secs(seconds), stale.map(|token| [token; 32]));
+        Need { min_ttl, stale }
+    }
+
+    #[test]
+    fn what_lives_longer_and_is_not_the_refused_one_does_for_whoever_wants_less() {
+        let wants = need(60, Some(1));
+        assert!(
+            [need(60, Some(1)), need(60, None), need(0, None)].iter().all(|it| wants.covers(it))
+        );
+        assert!(need(60, None).covers(&need(60, None)));
+        for other in [need(61, Some(1)), need(60, Some(2))] {
+            assert!(!wants.covers(&other), "{other:?}");
+        }
+        assert!(!need(60, None).covers(&wants));
+    }
+}

@@ -252,6 +252,14 @@ fn d2_a_provider_that_wants_to_be_left_alone_is_until_a_quarter_of_its_grace_is_
 fn vc_11_what_cannot_be_opened_just_now_is_not_wiped() {
     let came = in_its_own_time(world::keys::takes_back_what_an_unknown_key_has_sealed());
     assert!(matches!(came, [None, None, Some(came)] if came < Revoked::Untold), "{came:?}");
+    let came = in_its_own_time(world::keys::takes_back_what_is_under_a_key_that_is_away());
+    assert!(matches!(came, [None, Some(came)] if came < Revoked::Untold), "{came:?}");
+}
+
+/// So many as are looked at in one go would keep all others from being looked at.
+#[test]
+fn rf_9_a_lease_whose_answer_does_not_open_now_goes_to_the_end_of_the_queue() {
+    assert!(!in_its_own_time(world::keys::keeps_its_place_whose_answer_does_not_open()));
 }
 
 #[test]

@@ -196,6 +196,17 @@ fn rf_9_what_the_journal_keeps_speaks_against_a_refusal() {
     assert_eq!(machine.next(Event::Written), Step::Read);
 }
 
+/// It was given back after the sweeper had found it: nobody asks for what somebody else has brought to its end.
+#[test]
+fn rf_9_a_lease_that_says_of_nothing_unresolved_is_given_back_and_nobody_asks() {
+    let row = usable(7);
+    let (mut machine, _) = Machine::start(Goal::Resolve, true);
+    machine.next(Event::Read(Some(row)));
+    machine.next(Event::Claimed { generation: 7, unresolved: 0, question: 1 });
+    assert_eq!(machine.next(Event::Read(Some(row))), Step::Release);
+    assert_eq!(machine.next(Event::Done), Step::End(End::Settled));
+}
+
 fn usable(generation: u64) -> Row {
     Row { generation, standing: Standing::Usable, will_do: false, outdates: false }
 }

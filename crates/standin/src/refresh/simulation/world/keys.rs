@@ -23,7 +23,6 @@ pub(in super::super) async fn asks_while_a_new_key_is_away() -> [(usize, bool); 
     let before = world.given_and_kept().await;
     let rotation = world.rotation().await;
     let key = rotation.add_for(CORP).await.unwrap();
-    let elsewhere = |row: DataKeyRow| DataKeyRow { wrapped_by: "elsewhere".to_owned(), ..row };
     let here = world.change_key(key, elsewhere).await;
     sleep(SETTLED).await;
     let activated_at = Some(world.ground.now());
@@ -47,11 +46,9 @@ pub(in super::super) async fn asks_while_a_new_key_is_away() -> [(usize, bool); 
 pub(in super::super) async fn answers_while_a_key_is_replaced() -> ([(usize, bool); 2], usize) {
     let mut world = World::new(1, WITHOUT).await;
     world.moves_to_a_tenant().await;
-    let keys = world.database.data_keys().await.unwrap();
-    let before = keys.iter().find(|row| row.tenant.as_deref() == Some(CORP)).unwrap().id;
+    let before = world.tenants_key().await;
     let rotation = world.rotation().await;
     let key = rotation.add_for(CORP).await.unwrap();
-    let elsewhere = |row: DataKeyRow| DataKeyRow { wrapped_by: "elsewhere".to_owned(), ..row };
     let here = world.change_key(key, elsewhere).await;
     world.start(0).await;
     world.is_on_its_way().await;
@@ -91,6 +88,48 @@ pub(in super::super) async fn takes_back_what_an_unknown_key_has_sealed() -> [Op
     taken_back
 }
 
+/// What comes of it when a user takes back what a key has sealed that the node cannot have; and then, when it can.
+pub(in super::super) async fn takes_back_what_is_under_a_key_that_is_away() -> [Option<Revoked>; 2]
+{
+    let mut world = World::new(1, WITHOUT).await;
+    world.moves_to_a_tenant().await;
+    let key = world.tenants_key().await;
+    let here = world.change_key(key, elsewhere).await;
+    world.start(0).await;
+    let Some(node) = &world.nodes[0] else { return [None; 2] };
+    let grant = world.grants().await.remove(0);
+    let meanwhile = node.standin.revocations().take_back(grant.clone()).await;
+    world.change_key(key, |row| DataKeyRow { wrapped_by: here.wrapped_by, ..row }).await;
+    sleep(TRIED_AGAIN).await;
+    [meanwhile.ok(), node.standin.revocations().take_back(grant).await.ok()]
+}
+
+/// Whether the lease of somebody who has died over an answer stays where it was in the queue, while the key that has sealed
+/// the answer is away.
+pub(in super::super) async fn keeps_its_place_whose_answer_does_not_open() -> bool {
+    let mut world = World::new(1, WITHOUT).await;
+    world.moves_to_a_tenant().await;
+    let key = world.rotation().await.add_for(CORP).await.unwrap();
+    let now = Some(world.ground.now());
+    world.change_key(key, |row| DataKeyRow { activated_at: now, ..row }).await;
+    world.start(0).await;
+    world.machines[0].die_before("commit");
+    drop(timeout(Duration::from_secs(5), world.demand_of(0)).await);
+    world.nodes[0].take().unwrap().upkeep.abort();
+    world.change_key(key, elsewhere).await;
+    sleep(Duration::from_secs(15)).await;
+    let due = world.ground.now();
+    let queue = world.database.overdue_refreshes(due, 1).await.unwrap();
+    assert_eq!(queue, [samples::grant_id(0)]);
+    world.start(0).await;
+    sleep(Duration::from_secs(5)).await;
+    world.database.overdue_refreshes(due, 1).await.unwrap() == queue
+}
+
+fn elsewhere(row: DataKeyRow) -> DataKeyRow {
+    DataKeyRow { wrapped_by: "elsewhere".to_owned(), ..row }
+}
+
 impl World {
     /// The first grant is one of a tenant's.
     async fn moves_to_a_tenant(&self) {
@@ -105,6 +144,12 @@ impl World {
         };
         let moved = Grant { tokens, version: stored.version + 1, ..stored };
         self.database.replace_grant(moved, None).await.unwrap();
+    }
+
+    /// The first one.
+    async fn tenants_key(&self) -> u32 {
+        let keys = self.database.data_keys().await.unwrap();
+        keys.iter().find(|row| row.tenant.as_deref() == Some(CORP)).unwrap().id
     }
 
     async fn rotation(&self) -> Rotation {
