@@ -333,15 +333,19 @@ async fn d11_rf_5_after_a_lost_answer_a_provider_that_does_not_rotate_is_not_bel
     assert_eq!(world.value::<i64>("SELECT refusals FROM grants"), 0);
 }
 
+/// It says that a refresh token lives for seven days.
 #[tokio::test]
-async fn expired_idle_is_named_when_the_provider_had_said_when() {
-    let world = World::start().await;
-    world.google.control("PUT", "profile", json!({ "testing_status": true })).await;
-    let (caller, _) = world.away(ADA, &format!("?scope={CALENDAR}")).await;
-    world.google.advance(8 * 86_400).await;
-    let answer = caller.ask(json!({})).await;
-    answer.assert_refused(409, "reauth_required");
-    assert_eq!(answer.json()["reason"], "expired_idle");
+async fn expired_idle_is_named_when_the_provider_had_said_when_and_not_before() {
+    for (days, reason) in [(8, "expired_idle"), (6, "revoked")] {
+        let world = World::start().await;
+        world.google.control("PUT", "profile", json!({ "testing_status": true })).await;
+        let (caller, _) = world.away(ADA, &format!("?scope={CALENDAR}")).await;
+        world.google.advance(days * 86_400).await;
+        world.google.fault("token", "invalid_grant", json!({})).await;
+        let answer = caller.ask(json!({})).await;
+        answer.assert_refused(409, "reauth_required");
+        assert_eq!(answer.json()["reason"], reason);
+    }
 }
 
 #[tokio::test]
