@@ -325,8 +325,8 @@ impl Vault {
         self.ring.learn(sealed.into_iter().filter_map(Sealed::data_key)).await
     }
 
-    /// To be called before a provider is asked for what must be sealed then: the key that would seal what stands in this
-    /// grant is at hand.
+    /// To be called before a provider is asked for what must be sealed then, and before that is written: the key that would
+    /// seal what stands in this grant is at hand, and no store refuses it.
     ///
     /// # Errors
     /// Why it is not: the answer would be lost.
